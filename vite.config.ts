@@ -1,0 +1,42 @@
+import preact from '@preact/preset-vite';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+
+// Cross-origin isolation: SharedArrayBuffer and precise timers on the page.
+const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+const root = import.meta.dirname;
+const chromium = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--enable-unsafe-webgpu'] };
+const gpu = ['test/gpu/**/*.test.ts', 'test/ops/**/*.test.ts', 'test/models/**/*.test.ts', 'test/methods/**/*.test.ts'];
+const shared = { setupFiles: ['test/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
+
+export default defineConfig({
+  root: 'web',
+  base: './',
+  publicDir: '../demo/built-in',
+  plugins: [preact()],
+  build: { outDir: '../dist', emptyOutDir: true, target: 'esnext' },
+  worker: { format: 'es' },
+  server: { headers: isolated, fs: { allow: ['..'] } },
+  preview: { headers: isolated },
+  test: {
+    projects: [
+      { root, test: { name: 'unit', include: ['test/**/*.test.ts'], pool: 'forks', maxWorkers: 2, ...shared } },
+      { root, test: { name: 'node', include: gpu, pool: 'forks', maxWorkers: 2, ...shared } },
+      {
+        root,
+        test: {
+          name: 'browser',
+          include: gpu,
+          ...shared,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: chromium }),
+            instances: [{ browser: 'chromium' }],
+          },
+        },
+      },
+    ],
+  },
+});
