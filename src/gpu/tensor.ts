@@ -1,0 +1,138 @@
+// Tensors and the device bytes behind them. This file is the only one that creates a GPU buffer, so what it counts is all there is.
+// A tensor is either resident (it has a Home that outlives a step: weights, moments, inputs) or a temporary whose slot the plan chooses.
+
+/** What bytes are for; the categories of `blocktune plan`. */
+export const ROLES = [
+  'weights',
+  'trained',
+  'gradients',
+  'moments',
+  'activations',
+  'temporaries',
+  'logits',
+  'kv',
+  'staging',
+  'other',
+] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Bytes on the device that outlive a step. `buffer` is there once `allocate` has run; a plan needs only the size. */
+export interface Home {
+  name: string;
+  bytes: number;
+  role: Role;
+  usage: number;
+  buffer?: GPUBuffer;
+}
+
+/** A dense row-major tensor of a program: shape in elements, 4 bytes each. */
+export interface Tensor {
+  name: string;
+  shape: readonly number[];
+  dtype: 'f32' | 'u32';
+  bytes: number;
+  role: Role;
+  home: Home | null;
+}
+
+/** Live GPU buffers of one device, by category. `made` counts creations, so that a loop can assert that it makes none. */
+export interface Memory {
+  device: GPUDevice;
+  live: Map<GPUBuffer, Home>;
+  bytes: number;
+  made: number;
+}
+
+// The numbers of GPUBufferUsage, which does not exist where there is no GPU and a plan must still be made.
+const MAP_READ = 1;
+const COPY_SRC = 4;
+const COPY_DST = 8;
+const UNIFORM = 64;
+const STORAGE = 128;
+export const USAGE = { storage: STORAGE | COPY_SRC | COPY_DST, uniform: UNIFORM | COPY_DST, staging: MAP_READ | COPY_DST };
+
+/** A resident tensor, not yet allocated. Bytes are rounded up to 16 so that it can be bound as vec4s. */
+export function resident(name: string, shape: readonly number[], role: Role, dtype: 'f32' | 'u32' = 'f32'): Tensor {
+  const bytes = sizeOf(shape);
+  return { name, shape, dtype, bytes, role, home: { name, bytes, role, usage: USAGE.storage } };
+}
+
+/** Bytes of a tensor of 4-byte elements: rounded up to 16, at least 16. */
+export function sizeOf(shape: readonly number[]): number {
+  const n = shape.reduce((a, b) => a * b, 1);
+  if (!Number.isSafeInteger(n) || n < 0) throw new Error(`expected a shape of whole numbers, got [${shape.join(', ')}]`);
+  return Math.max(16, Math.ceil((n * 4) / 16) * 16);
+}
+
+export function newMemory(device: GPUDevice): Memory {
+  return { device, live: new Map(), bytes: 0, made: 0 };
+}
+
+/** Creates the buffer of a home. Throws where it is larger than the device allows. */
+export function allocate(memory: Memory, home: Home): GPUBuffer {
+  if (home.buffer) return home.buffer;
+  const { maxBufferSize, maxStorageBufferBindingSize: binding } = memory.device.limits;
+  const most = home.usage === USAGE.storage ? Math.min(maxBufferSize, binding) : maxBufferSize;
+  if (home.bytes > most)
+    throw new Error(
+      `expected a buffer of at most ${most} bytes (this adapter's limit), got ${home.name} with ${home.bytes}. ` +
+        'Use a smaller --batch or --max-length, or another --device.',
+    );
+  const buffer = memory.device.createBuffer({ label: home.name, size: home.bytes, usage: home.usage });
+  memory.live.set(buffer, home);
+  memory.bytes += home.bytes;
+  memory.made++;
+  home.buffer = buffer;
+  return buffer;
+}
+
+/** Destroys the buffer of a home; a home without one is left alone. */
+export function release(memory: Memory, home: Home): void {
+  if (!home.buffer) return;
+  memory.live.delete(home.buffer);
+  memory.bytes -= home.bytes;
+  home.buffer.destroy();
+  home.buffer = undefined;
+}
+
+/** Writes elements into an allocated resident tensor, from element `at`. */
+export function write(memory: Memory, t: Tensor, data: ArrayBufferView<ArrayBuffer>, at = 0): void {
+  const size = data.byteLength;
+  if (!t.home) throw new Error(`expected a resident tensor, got the temporary ${t.name}`);
+  if (at * 4 + size > t.bytes) throw new Error(`expected at most ${t.bytes - at * 4} bytes for ${t.name}, got ${size}`);
+  const whole = size & ~3;
+  const q = memory.device.queue;
+  const buffer = allocate(memory, t.home);
+  if (whole) q.writeBuffer(buffer, at * 4, data.buffer, data.byteOffset, whole);
+  if (whole < size) {
+    // writeBuffer takes multiples of 4 bytes
+    const tail = new Uint8Array(4);
+    tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, size - whole));
+    q.writeBuffer(buffer, at * 4 + whole, tail);
+  }
+}
+
+/** Reads a resident tensor back. Waits for the GPU: for tests and for saving, never inside the loop. */
+export async function read(memory: Memory, t: Tensor): Promise<Float32Array<ArrayBuffer>> {
+  if (!t.home?.buffer) throw new Error(`expected an allocated resident tensor, got ${t.name}`);
+  const n = t.shape.reduce((a, b) => a * b, 1);
+  return new Float32Array((await readBytes(memory, t.home.buffer, t.bytes)).buffer, 0, n);
+}
+
+export async function readU32(memory: Memory, t: Tensor): Promise<Uint32Array<ArrayBuffer>> {
+  return new Uint32Array((await read(memory, t)).buffer, 0, t.shape.reduce((a, b) => a * b, 1));
+}
+
+async function readBytes(memory: Memory, from: GPUBuffer, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const home: Home = { name: 'read back', bytes, role: 'staging', usage: USAGE.staging };
+  const staging = allocate(memory, home);
+  try {
+    const encoder = memory.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(from, 0, staging, 0, bytes);
+    memory.device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(1);
+    return new Uint8Array(staging.getMappedRange().slice(0));
+  } finally {
+    release(memory, home);
+  }
+}
