@@ -1,0 +1,140 @@
+// The GPU: Deno's and the browser's navigator.gpu, in Node Dawn from the npm package "webgpu".
+// Opens an adapter by name, asks for the limits it offers, and keeps what goes wrong where the next call sees it.
+
+import type { Kernel } from './program.ts';
+import { type Memory, newMemory } from './tensor.ts';
+
+export interface Gpu {
+  device: GPUDevice;
+  adapter: GPUAdapter;
+  /** What people call it: "llvmpipe (LLVM 15.0.6, 256 bits)". */
+  name: string;
+  /** A software adapter: runs on the CPU. */
+  software: boolean;
+  features: Set<string>;
+  limits: { maxBinding: number; maxBuffer: number };
+  memory: Memory;
+  pipelines: Map<Kernel, Promise<GPUComputePipeline>>;
+  layouts: Map<Kernel, GPUBindGroupLayout>;
+  /** Pipelines made so far: a loop can assert that it makes none. */
+  compiled: number;
+  /** The first error that no call reported: a validation error, out of memory, or the loss of the device. */
+  failed: Error | null;
+}
+
+export interface OpenOptions {
+  /** Part of the adapter's name, or auto. */
+  device?: string;
+  /** Pretended limits, for tests: bytes of a binding and of a buffer. */
+  limits?: { maxBinding?: number; maxBuffer?: number };
+}
+
+let found: GPU | undefined;
+
+async function getGPU(): Promise<GPU> {
+  found ??= globalThis.navigator?.gpu;
+  if (!found && isNode()) {
+    const name = 'webgpu'; // a variable, so that no bundler follows it
+    const dawn = await import(/* @vite-ignore */ name);
+    Object.assign(globalThis, dawn.globals);
+    found = dawn.create([]) as GPU;
+  }
+  if (!found)
+    throw new Error(
+      'expected WebGPU, got a browser without it. Use Chrome or Edge 113 or later, Safari 26, or Firefox 141 on Windows; on Linux turn on chrome://flags/#enable-unsafe-webgpu.',
+    );
+  return found;
+}
+
+function isNode(): boolean {
+  const p = (globalThis as { process?: { versions?: { node?: string } } }).process;
+  return Boolean(p?.versions?.node) && !('Deno' in globalThis);
+}
+
+/** Opens the adapter whose name contains `device` (auto: the fastest the platform offers). Throws where there is none. */
+export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
+  const gpu = await getGPU();
+  const adapter = await findAdapter(gpu, options.device ?? 'auto');
+  const features = [...adapter.features].filter((f) => ['shader-f16', 'subgroups', 'timestamp-query'].includes(f)) as GPUFeatureName[];
+  const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: wanted(adapter.limits) });
+  const name = nameOf(adapter);
+  const opened: Gpu = {
+    device,
+    adapter,
+    name,
+    software: /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i.test(name),
+    features: new Set(features),
+    limits: {
+      maxBinding: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize, options.limits?.maxBinding ?? Infinity),
+      maxBuffer: Math.min(device.limits.maxBufferSize, options.limits?.maxBuffer ?? Infinity),
+    },
+    memory: newMemory(device),
+    pipelines: new Map(),
+    layouts: new Map(),
+    compiled: 0,
+    failed: null,
+  };
+  opened.limits.maxBinding = Math.min(opened.limits.maxBinding, opened.limits.maxBuffer);
+  device.addEventListener('uncapturederror', (e) => {
+    const event = e as GPUUncapturedErrorEvent;
+    event.preventDefault();
+    opened.failed ??= new Error(`the GPU reported: ${event.error.message}`);
+  });
+  device.lost.then((info) => {
+    if (info.reason !== 'destroyed')
+      opened.failed ??= new Error(`the GPU was lost (${info.message || info.reason}). Close other programs that use it, or resume with --resume.`);
+  });
+  return opened;
+}
+
+/** Throws what the GPU reported meanwhile, if anything. */
+export function check(gpu: Gpu): void {
+  if (gpu.failed) throw gpu.failed;
+}
+
+/** Frees the device and everything on it. */
+export function closeGpu(gpu: Gpu): void {
+  for (const [buffer, home] of gpu.memory.live) {
+    buffer.destroy();
+    home.buffer = undefined;
+  }
+  gpu.memory.live.clear();
+  gpu.memory.bytes = 0;
+  gpu.device.destroy();
+}
+
+/** Waits until all submitted work is done. */
+export async function idle(gpu: Gpu): Promise<void> {
+  await gpu.device.queue.onSubmittedWorkDone();
+  check(gpu);
+}
+
+async function findAdapter(gpu: GPU, device: string): Promise<GPUAdapter> {
+  const tried: string[] = [];
+  for (const options of [{ powerPreference: 'high-performance' }, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }] as GPURequestAdapterOptions[]) {
+    const adapter = await gpu.requestAdapter(options).catch(() => null);
+    if (!adapter) continue;
+    if (device === 'auto' || nameOf(adapter).toLowerCase().includes(device.toLowerCase())) return adapter;
+    tried.push(nameOf(adapter));
+  }
+  if (tried.length) throw new Error(`expected an adapter with "${device}" in its name, got ${[...new Set(tried)].join(', ')}. Choose one of these by --device, or leave it out.`);
+  throw new Error(
+    'expected a WebGPU adapter, got none. On Debian or Ubuntu: apt-get install mesa-vulkan-drivers (npm run setup does it as root); in a browser, update the graphics driver.',
+  );
+}
+
+function nameOf(adapter: GPUAdapter): string {
+  const { description, vendor, architecture, device } = adapter.info;
+  return description || [vendor, architecture, device].filter(Boolean).join(' ') || 'unnamed adapter';
+}
+
+function wanted(limits: GPUSupportedLimits): Record<string, number> {
+  const names = [
+    'maxStorageBufferBindingSize',
+    'maxBufferSize',
+    'maxComputeWorkgroupStorageSize',
+    'maxComputeInvocationsPerWorkgroup',
+    'maxComputeWorkgroupSizeX',
+  ] as const;
+  return Object.fromEntries(names.map((n) => [n, limits[n]]));
+}

@@ -1,0 +1,311 @@
+// Replay: a plan becomes buffers, pipelines and bind groups once; a step writes a few bytes and encodes a table of dispatches.
+// After a size has run once, running it again allocates nothing, compiles nothing and waits for nothing.
+
+import { check, type Gpu } from './device.ts';
+import { homesOf, type Plan, type PlannedProgram, RECORD } from './plan.ts';
+import { type Dims, type Entry, type Grid, type Kernel, type Program, trace } from './program.ts';
+import { allocate, type Home, release, type Tensor } from './tensor.ts';
+
+/** A plan that lives on a device. */
+export interface Machine {
+  gpu: Gpu;
+  plan: Plan;
+  parts: Map<string, Live>;
+  /** Measured cost units a millisecond, for cutting. */
+  rate: number;
+  timing: boolean;
+}
+
+interface Live {
+  planned: PlannedProgram;
+  groups: (GPUBindGroup | null)[];
+  pipelines: (GPUComputePipeline | null)[];
+  tables: Map<string, Table>;
+  /** The table whose params are in the uniform buffer now. */
+  written: Table | null;
+  nextStaging: number;
+  pending: (Promise<unknown> | null)[];
+}
+
+/** A program at one size: what to write into the uniform buffer, and what to encode. */
+interface Table {
+  program: Program;
+  params: Uint8Array<ArrayBuffer>;
+  steps: Step[];
+  rate: number;
+}
+
+type Step =
+  | { op: 'run'; entry: number; offset: number; grid: Grid; cost: number }
+  | { op: 'copy' | 'clear'; entry: number; cost: number };
+
+/** Aim for a submit: long ones freeze screens and trip watchdogs. */
+const SUBMIT_MS = 50;
+/** Cost units: a FLOP is one, a byte moved four. */
+const costOf = (e: Entry) => (e.op === 'run' ? e.flops + 4 * e.bytes : e.op === 'copy' ? 8 * e.bytes : 0);
+const MOST_GROUPS = 65535;
+
+/** Allocates everything of a plan, compiles every pipeline, makes every bind group. */
+export async function prepare(gpu: Gpu, plan: Plan): Promise<Machine> {
+  for (const home of homesOf(plan)) allocate(gpu.memory, home);
+  const kernels = new Set([...plan.programs.values()].flatMap((p) => p.largest.entries.flatMap((e) => (e.op === 'run' ? [e.kernel] : []))));
+  await Promise.all([...kernels].map((k) => pipelineOf(gpu, k)));
+  const parts = new Map<string, Live>();
+  for (const [name, planned] of plan.programs) parts.set(name, await live(gpu, plan, planned));
+  check(gpu);
+  return { gpu, plan, parts, rate: gpu.software ? 1e7 : 1e9, timing: false };
+}
+
+/** Encodes and submits one run of a program at the given sizes. Does not wait. */
+export function replay(m: Machine, name: string, dims: Dims): void {
+  check(m.gpu);
+  const part = partOf(m, name);
+  const table = tableOf(m, part, dims);
+  const { queue } = m.gpu.device;
+  if (part.written !== table) {
+    queue.writeBuffer(part.planned.params.buffer!, 0, table.params);
+    part.written = table;
+  }
+  const budget = m.rate * SUBMIT_MS;
+  let from = 0;
+  while (from < table.steps.length) {
+    let to = from;
+    let cost = 0;
+    while (to < table.steps.length && (to === from || cost + table.steps[to].cost <= budget)) cost += table.steps[to++].cost;
+    submit(m, part, table, from, to, cost);
+    from = to;
+  }
+}
+
+/** Copies the program's results into the ring and resolves when they have arrived, without holding the GPU up. */
+export async function readback(m: Machine, name: string): Promise<Float32Array<ArrayBuffer>> {
+  const part = partOf(m, name);
+  const from = part.planned.part.readback?.home?.buffer;
+  if (!from) throw new Error(`expected program ${name} to name what it reads back`);
+  const i = part.nextStaging++ % part.planned.staging.length;
+  const home = part.planned.staging[i];
+  await part.pending[i]; // only where the host is a whole ring ahead
+  const arrive = (async () => {
+    const staging = home.buffer!;
+    const encoder = m.gpu.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(from, 0, staging, 0, home.bytes);
+    m.gpu.device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(1);
+    const data = new Float32Array(staging.getMappedRange().slice(0));
+    staging.unmap();
+    check(m.gpu);
+    return data;
+  })();
+  part.pending[i] = arrive.catch(() => null);
+  return arrive;
+}
+
+/** Frees the slots, params and staging of a plan; residents only where `residents` says so. */
+export function dispose(m: Machine, residents: (h: Home) => boolean = () => false): void {
+  for (const home of homesOf(m.plan)) if (!m.plan.residents.includes(home) || residents(home)) release(m.gpu.memory, home);
+  m.parts.clear();
+}
+
+/** Milliseconds of each dispatch of one run, each fenced from the next. For benches and profiles. */
+export async function profile(m: Machine, name: string, dims: Dims): Promise<{ label: string; kernel: string; ms: number; flops: number; bytes: number }[]> {
+  const part = partOf(m, name);
+  const table = tableOf(m, part, dims);
+  m.gpu.device.queue.writeBuffer(part.planned.params.buffer!, 0, table.params);
+  part.written = table;
+  const out = [];
+  for (let i = 0; i < table.steps.length; i++) {
+    const entry = table.program.entries[table.steps[i].entry];
+    await m.gpu.device.queue.onSubmittedWorkDone();
+    const t = performance.now();
+    submit(m, part, table, i, i + 1, 0);
+    await m.gpu.device.queue.onSubmittedWorkDone();
+    const ms = performance.now() - t;
+    if (entry.op === 'run') out.push({ label: entry.label, kernel: entry.kernel.name, ms, flops: entry.flops, bytes: entry.bytes });
+    else out.push({ label: entry.op, kernel: entry.op, ms, flops: 0, bytes: entry.op === 'copy' ? 2 * entry.bytes : entry.to.bytes });
+  }
+  return out;
+}
+
+// --- tables -----------------------------------------------------------------------------------------------------------
+
+function partOf(m: Machine, name: string): Live {
+  const part = m.parts.get(name);
+  if (!part) throw new Error(`expected one of the programs ${[...m.parts.keys()].join(', ')}, got ${name}`);
+  return part;
+}
+
+function tableOf(m: Machine, part: Live, dims: Dims): Table {
+  const key = JSON.stringify(dims);
+  const have = part.tables.get(key);
+  // what was cut for another speed is cut again
+  if (have && m.rate < have.rate * 4 && m.rate > have.rate / 4) return have;
+  const { largest, records } = part.planned;
+  const same = key === JSON.stringify(largest.dims);
+  const program = have?.program ?? (same ? largest : trace(largest.name, part.planned.part.build, dims, largest.limits, largest));
+  const params = new Uint8Array(records * RECORD);
+  const view = new DataView(params.buffer);
+  const steps: Step[] = [];
+  let used = 0;
+  let spare = records - program.entries.filter((e) => e.op === 'run').length;
+  program.entries.forEach((e, entry) => {
+    const cost = costOf(e);
+    if (e.op !== 'run') {
+      steps.push({ op: e.op, entry, cost });
+      return;
+    }
+    if (e.grid.some((g) => g === 0)) return;
+    for (const piece of pieces(e.grid, Math.min(spare + 1, Math.ceil(cost / (m.rate * SUBMIT_MS))))) {
+      const offset = used++ * RECORD;
+      writeParams(view, offset, e.kernel, piece.origin, e.params);
+      steps.push({ op: 'run', entry, offset, grid: piece.grid, cost: (cost * volume(piece.grid)) / volume(e.grid) });
+    }
+    spare = records - used - program.entries.slice(entry + 1).filter((x) => x.op === 'run').length;
+  });
+  const table = { program, params, steps, rate: m.rate };
+  part.tables.set(key, table);
+  return table;
+}
+
+const volume = (g: Grid) => g[0] * g[1] * g[2];
+
+/** Cuts a grid along its longest axis into about `parts` pieces, more where WebGPU's 65,535 groups an axis ask for it. */
+function pieces(grid: Grid, parts: number): { origin: Grid; grid: Grid }[] {
+  const axis = grid.indexOf(Math.max(...grid));
+  const n = Math.min(grid[axis], Math.max(1, parts, Math.ceil(grid[axis] / MOST_GROUPS)));
+  const size = Math.ceil(grid[axis] / n);
+  const out = [];
+  for (let at = 0; at < grid[axis]; at += size) {
+    const origin: [number, number, number] = [0, 0, 0];
+    const g: [number, number, number] = [grid[0], grid[1], grid[2]];
+    origin[axis] = at;
+    g[axis] = Math.min(size, grid[axis] - at);
+    out.push({ origin, grid: g });
+  }
+  return out;
+}
+
+function writeParams(view: DataView, at: number, kernel: Kernel, origin: Grid, values: number[]): void {
+  let i = 0;
+  for (const f of kernel.linked.params) {
+    if (f.name === 'origin') {
+      origin.forEach((o, axis) => view.setUint32(at + f.offset + 4 * axis, o, true));
+      continue;
+    }
+    const v = values[i++];
+    if (f.type === 'f32') view.setFloat32(at + f.offset, v, true);
+    else if (f.type === 'i32') view.setInt32(at + f.offset, v, true);
+    else if (Number.isInteger(v) && v >= 0 && v <= 0xffffffff) view.setUint32(at + f.offset, v, true);
+    else throw new Error(`kernel ${kernel.name}: expected a u32 for ${f.name}, got ${v}`);
+  }
+}
+
+// --- device objects ---------------------------------------------------------------------------------------------------
+
+async function live(gpu: Gpu, plan: Plan, planned: PlannedProgram): Promise<Live> {
+  const index = new Map(planned.largest.temps.map((t, i) => [t, i]));
+  const bufferOf = (t: Tensor): GPUBuffer => (t.home ?? plan.slots[planned.slotOf[index.get(t)!]]).buffer!;
+  const groups: (GPUBindGroup | null)[] = [];
+  const pipelines: (GPUComputePipeline | null)[] = [];
+  for (const e of planned.largest.entries) {
+    if (e.op !== 'run') {
+      groups.push(null);
+      pipelines.push(null);
+      continue;
+    }
+    const storage = e.kernel.linked.bindings.filter((b) => b.kind !== 'uniform');
+    const uniform = e.kernel.linked.bindings.find((b) => b.kind === 'uniform')!;
+    const entries: GPUBindGroupEntry[] = storage.map((b, i) => ({ binding: b.binding, resource: { buffer: bufferOf(e.bind[i]) } }));
+    entries.push({ binding: uniform.binding, resource: { buffer: planned.params.buffer!, size: e.kernel.linked.paramsSize } });
+    groups.push(gpu.device.createBindGroup({ label: e.label, layout: layoutOf(gpu, e.kernel), entries }));
+    pipelines.push(await pipelineOf(gpu, e.kernel));
+  }
+  return { planned, groups, pipelines, tables: new Map(), written: null, nextStaging: 0, pending: planned.staging.map(() => null) };
+}
+
+function layoutOf(gpu: Gpu, kernel: Kernel): GPUBindGroupLayout {
+  let layout = gpu.layouts.get(kernel);
+  if (!layout) {
+    const entries: GPUBindGroupLayoutEntry[] = kernel.linked.bindings.map((b) => ({
+      binding: b.binding,
+      visibility: 4, // GPUShaderStage.COMPUTE
+      buffer:
+        b.kind === 'uniform'
+          ? { type: 'uniform', hasDynamicOffset: true, minBindingSize: kernel.linked.paramsSize }
+          : { type: b.kind === 'read' ? 'read-only-storage' : 'storage' },
+    }));
+    layout = gpu.device.createBindGroupLayout({ label: kernel.name, entries });
+    gpu.layouts.set(kernel, layout);
+  }
+  return layout;
+}
+
+/** The pipeline of a kernel, compiled once a device. A WGSL error names the kernel. */
+export function pipelineOf(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
+  let made = gpu.pipelines.get(kernel);
+  if (!made) {
+    gpu.compiled++;
+    made = compile(gpu, kernel);
+    gpu.pipelines.set(kernel, made);
+  }
+  return made;
+}
+
+async function compile(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
+  const { device } = gpu;
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ label: kernel.name, code: kernel.linked.code });
+  const layout = device.createPipelineLayout({ bindGroupLayouts: [layoutOf(gpu, kernel)] });
+  const asked = device.createComputePipelineAsync({ label: kernel.name, layout, compute: { module, entryPoint: kernel.linked.entry } });
+  const scope = device.popErrorScope();
+  try {
+    const pipeline = await asked;
+    const error = await scope;
+    if (error) throw error;
+    return pipeline;
+  } catch (e) {
+    await scope.catch(() => null);
+    throw new Error(`kernel ${kernel.name} does not compile on ${gpu.name}: ${(e as Error).message}`);
+  }
+}
+
+function submit(m: Machine, part: Live, table: Table, from: number, to: number, cost: number): void {
+  const { device } = m.gpu;
+  const { planned } = part;
+  const { temps } = table.program;
+  const encoder = device.createCommandEncoder();
+  let pass: GPUComputePassEncoder | null = null;
+  for (let i = from; i < to; i++) {
+    const step = table.steps[i];
+    if (step.op === 'run') {
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(part.pipelines[step.entry]!);
+      pass.setBindGroup(0, part.groups[step.entry], [step.offset]);
+      pass.dispatchWorkgroups(step.grid[0], step.grid[1], step.grid[2]);
+      continue;
+    }
+    pass?.end();
+    pass = null;
+    const e = table.program.entries[step.entry];
+    const bufferOf = (t: Tensor) => (t.home ?? m.plan.slots[planned.slotOf[temps.indexOf(t)]]).buffer!;
+    if (e.op === 'copy') encoder.copyBufferToBuffer(bufferOf(e.from), e.fromAt, bufferOf(e.to), e.toAt, e.bytes);
+    else if (e.op === 'clear') encoder.clearBuffer(bufferOf(e.to), 0, e.to.bytes);
+  }
+  pass?.end();
+  device.queue.submit([encoder.finish()]);
+  if (cost > 0) measure(m, cost);
+}
+
+/** Learns how fast this device is from one submit at a time. */
+function measure(m: Machine, cost: number): void {
+  if (m.timing) return;
+  m.timing = true;
+  const t = performance.now();
+  m.gpu.device.queue.onSubmittedWorkDone().then(
+    () => {
+      const ms = performance.now() - t;
+      if (ms > 1) m.rate = 0.75 * m.rate + 0.25 * (cost / ms);
+      m.timing = false;
+    },
+    () => {},
+  );
+}

@@ -1,0 +1,127 @@
+// y = x W^T (+ bias) (+ residual) for weights in any stored format, with what trains of them; the backward beside it.
+// The f32 product does the work: stored formats are unpacked a panel at a time, so no product is written per format.
+
+import { again, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { fill, fillBackward } from './fill.ts';
+import { gemm, whole } from './gemm.ts';
+import { gemv, unpack } from './unpack.ts';
+import type { Vector, Weight, Window } from './weight.ts';
+
+/** Bytes of an unpacked panel at most: it is a temporary, and a cache should hold a good part of it. */
+const PANEL_BYTES = 16 << 20;
+/** Up to this many rows of x, the stored weight is read in place, one row of it at a time. */
+const FEW_ROWS = 4;
+
+export interface LinearOptions {
+  /** One bias a weight, or null. */
+  bias?: (Vector | null)[];
+  /** Added to the (only) output: the residual stream. */
+  add?: Tensor;
+}
+
+/** One output [N, rows] a weight, all of the same input x [N, cols]. Adding a residual hands its gradient through. */
+export function linear(p: Program, x: Tensor, weights: Weight[], options: LinearOptions = {}): Tensor[] {
+  const outs = weights.map((w, i) => forward(p, x, w, options.bias?.[i] ?? null, options.add));
+  weights.forEach((w, i) => {
+    const bias = options.bias?.[i];
+    const from = options.add ? [x, options.add] : [x];
+    flows(p, outs[i], from, w.trains !== null || Boolean(bias?.grad));
+  });
+  onBackward(p, () => {
+    weights.forEach((w, i) => {
+      const dy = gradOf(p, outs[i]);
+      if (!dy) return;
+      const bias = options.bias?.[i];
+      if (w.trains) weightBackward(p, dy, again(p, x), w);
+      if (p.needs.has(x)) inputBackward(p, dy, x, w);
+      fillBackward(p, dy, bias ?? null, options.add && p.needs.has(options.add) ? options.add : undefined);
+    });
+  });
+  return outs;
+}
+
+function forward(p: Program, x: Tensor, w: Weight, bias: Vector | null, add?: Tensor): Tensor {
+  const y = temp(p, short(w), [x.shape[0], w.rows], 'activations');
+  const filled = Boolean(bias || add);
+  if (filled) fill(p, y, bias, add);
+  productInto(p, x, w, y, filled ? 1 : 0);
+  if (w.trains?.kind === 'hook') w.trains.forward?.(p, x, y);
+  return y;
+}
+
+/** y (+)= x W^T by the stored part of W alone. Columns `r0 <= r < r1` of y, when y is a part of the output. */
+export function productInto(p: Program, x: Tensor, w: Weight, y: Tensor, accumulate: 0 | 1): void {
+  const [n, cols] = [x.shape[0], w.cols];
+  const few = decide(p, () => w.format !== 'f32' && n <= FEW_ROWS);
+  for (const v of w.windows) {
+    if (few) {
+      gemv(p, w, v, x, y, accumulate);
+      continue;
+    }
+    for (const panel of panels(p, w, v)) {
+      const b = { t: panel.t(), at: panel.at, ld: cols };
+      gemm(p, 'nt', whole(x), b, { t: y, at: panel.r0, ld: w.rows }, n, panel.r1 - panel.r0, cols, accumulate);
+    }
+  }
+}
+
+function inputBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
+  const { into, accumulate } = intoGrad(p, x);
+  productTransposedInto(p, dy, w, into, accumulate);
+  if (w.trains?.kind === 'hook') w.trains.backwardInput?.(p, dy, into);
+}
+
+/** dx (+)= dy W by the stored part of W alone. */
+export function productTransposedInto(p: Program, dy: Tensor, w: Weight, dx: Tensor, accumulate: 0 | 1): void {
+  let adds = accumulate;
+  for (const v of w.windows)
+    for (const panel of panels(p, w, v)) {
+      const b = { t: panel.t(), at: panel.at, ld: w.cols };
+      const rows = panel.r1 - panel.r0;
+      gemm(p, 'nn', { t: dy, at: panel.r0, ld: w.rows }, b, whole(dx), dy.shape[0], w.cols, rows, adds);
+      adds = 1;
+    }
+}
+
+function weightBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
+  if (w.trains?.kind === 'hook') w.trains.backwardWeight(p, dy, x);
+  else if (w.trains?.kind === 'dense') denseGradient(p, dy, x, w, p.dims.first ? 0 : 1);
+}
+
+/** dW (+)= dy^T x into the gradient windows of a dense weight. */
+export function denseGradient(p: Program, dy: Tensor, x: Tensor, w: Weight, accumulate: 0 | 1): void {
+  if (w.trains?.kind !== 'dense') return;
+  const { grads } = w.trains;
+  w.windows.forEach((v, i) => {
+    const a = { t: dy, at: v.r0, ld: w.rows };
+    gemm(p, 'tn', a, whole(x), { t: grads[i], at: 0, ld: w.cols }, v.r1 - v.r0, w.cols, dy.shape[0], accumulate);
+  });
+}
+
+interface Panel {
+  r0: number;
+  r1: number;
+  at: number;
+  /** The panel as an f32 tensor; unpacking is appended when it is asked for. */
+  t(): Tensor;
+}
+
+/** The rows of a window as f32: in place where that is how they are stored, else unpacked in panels. */
+export function panels(p: Program, w: Weight, v: Window): Panel[] {
+  if (w.format === 'f32') return [{ r0: v.r0, r1: v.r1, at: 0, t: () => v.q }];
+  const most = Math.max(1, Math.floor(Math.min(PANEL_BYTES, p.limits.maxBinding) / (4 * w.cols)));
+  const out: Panel[] = [];
+  for (let r0 = v.r0; r0 < v.r1; r0 += most) {
+    const r1 = Math.min(v.r1, r0 + most);
+    const t = () => {
+      const panel = temp(p, `${short(w)}.panel`, [r1 - r0, w.cols]);
+      unpack(p, w, v, r0, r1, panel);
+      return panel;
+    };
+    out.push({ r0, r1, at: 0, t });
+  }
+  return out;
+}
+
+const short = (w: Weight) => w.name.split('.').at(-2) ?? w.name;
