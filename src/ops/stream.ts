@@ -9,8 +9,10 @@ export interface Stream {
   ids: Tensor;
   /** Position of each token in its row [N]. */
   positions: Tensor;
-  /** Index of the first key each query may see [N]; it sees lo..hiKey of its row up to itself. */
+  /** Index of the first key each query may see [N]: the first token of its row. */
   lo: Tensor;
+  /** Index of the last key each query may see [N]: itself in packed rows, its position in a key/value cache. */
+  last: Tensor;
   /** Index of the last token of each token's row [N]. */
   hi: Tensor;
   /** Index of the token whose hidden state predicts each target [M]; 0xffffffff is padding. */
@@ -33,6 +35,7 @@ export function newStream(N: number, M: number): Stream {
     ids: u32('ids', N),
     positions: u32('positions', N),
     lo: u32('lo', N),
+    last: u32('last', N),
     hi: u32('hi', N),
     targetAt: u32('target_at', M),
     targetId: u32('target_id', M),
