@@ -1,0 +1,4 @@
+// Starts at zero.
+fn start(i: u32) -> E {
+  return E();
+}
