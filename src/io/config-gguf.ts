@@ -1,0 +1,145 @@
+// The description of a decoder from a GGUF's metadata and tensor names. The same strictness as config.ts: a key that changes
+// the results and that the engine does not have is an error.
+import { checkConfig, type ModelConfig, type ModelType, positive, type RopeScaling, refuse, size } from './config.ts';
+import type { Gguf } from './gguf.ts';
+
+/** The config of a GGUF. `ropeFactors`: what rope_freqs.weight holds; `tied`: no output.weight of its own. */
+export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, tied: boolean): ModelConfig {
+  const raw = scalars(gguf);
+  const arch = raw['general.architecture'];
+  const model_type: ModelType = ['llama', 'qwen2', 'qwen3'].includes(arch)
+    ? arch
+    : refuse('general.architecture', arch, 'llama, qwen2 or qwen3');
+  const keys = withoutPrefix(raw, `${arch}.`);
+  refuseUnsupported(keys, arch);
+  const hidden_size = size(keys, 'embedding_length');
+  const n_heads = size(keys, 'attention.head_count');
+  const head_dim = size(keys, 'attention.key_length', hidden_size / n_heads);
+  for (const field of ['attention.value_length', 'rope.dimension_count'])
+    if (size(keys, field, head_dim) !== head_dim) refuse(`${arch}.${field}`, keys[field], `the head dimension ${head_dim}`);
+  const has = (name: string) => gguf.tensors.has(name);
+  const config: ModelConfig = {
+    model_type,
+    hidden_size,
+    intermediate_size: size(keys, 'feed_forward_length'),
+    n_layers: size(keys, 'block_count'),
+    n_heads,
+    n_kv_heads: size(keys, 'attention.head_count_kv', n_heads),
+    head_dim,
+    vocab_size: gguf.tensors.get('token_embd.weight')?.dims[1] ?? refuse('token_embd.weight', undefined, 'a matrix'),
+    max_position_embeddings: size(keys, 'context_length'),
+    rms_norm_eps: shortest(positive(keys, 'attention.layer_norm_rms_epsilon')),
+    rope: { theta: shortest(positive(keys, 'rope.freq_base', 10000)), scaling: null },
+    attention_bias: has('blk.0.attn_q.bias'),
+    o_bias: has('blk.0.attn_output.bias'),
+    mlp_bias: has('blk.0.ffn_down.bias'),
+    qk_norm: has('blk.0.attn_q_norm.weight'),
+    tie_word_embeddings: tied,
+    bos_token_id: tokenId(raw, 'bos') ?? null,
+    eos_token_ids: [...new Set(['eos', 'eot', 'eom'].map((kind) => tokenId(raw, kind)).filter((id) => id !== undefined))],
+    dtype: storedDtype(gguf),
+    raw,
+  };
+  config.rope.scaling = readScaling(keys, config, ropeFactors);
+  if (config.qk_norm !== (model_type === 'qwen3')) refuse('blk.0.attn_q_norm.weight', config.qk_norm, `there only in qwen3`);
+  checkConfig(config);
+  return config;
+}
+
+// Every number of the published Llama 3 scalings; a file's factors that equal one of them are given back by name.
+const LLAMA3_FACTORS = [8, 32, 4, 16];
+
+function readScaling(keys: Record<string, any>, config: ModelConfig, factors: number[] | undefined): RopeScaling {
+  const type = keys['rope.scaling.type'] ?? (keys['rope.scale_linear'] ? 'linear' : 'none');
+  if (!['none', 'linear'].includes(type)) refuse('rope.scaling.type', type, 'none or linear');
+  const factor = positive(keys, 'rope.scaling.factor', keys['rope.scale_linear'] ?? 1);
+  if (type === 'linear' && factor !== 1)
+    return factors ? refuse('rope_freqs.weight', 'a tensor', 'absent beside linear scaling') : { type, factor };
+  if (!factors || factors.every((f) => f === 1)) return null;
+  for (const factor of LLAMA3_FACTORS) {
+    const named = {
+      type: 'llama3',
+      factor,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    } as const;
+    const expected = llama3Factors(named, config.rope.theta, config.head_dim);
+    if (expected.every((f, i) => Math.abs(f - factors[i]) <= 1e-5 * f)) return named;
+  }
+  return { type: 'factors', factors };
+}
+
+/** What each inverse frequency is divided by under Llama 3's scaling: 1 for short waves, `factor` for long, a blend between. */
+export function llama3Factors(scaling: RopeScaling & { type: 'llama3' }, theta: number, head_dim: number): number[] {
+  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
+  return Array.from({ length: head_dim / 2 }, (_, i) => {
+    const turns = context / (2 * Math.PI * theta ** ((2 * i) / head_dim));
+    if (turns > high) return 1;
+    if (turns < low) return factor;
+    const blend = (turns - low) / (high - low);
+    return 1 / ((1 - blend) / factor + blend);
+  });
+}
+
+// Keys under the architecture's prefix with the values under which they change nothing.
+const HARMLESS: Record<string, unknown[]> = {
+  expert_count: [0],
+  expert_used_count: [0],
+  expert_feed_forward_length: [0],
+  use_parallel_residual: [false],
+  logit_scale: [0, 1],
+  residual_scale: [0, 1],
+  embedding_scale: [0, 1],
+  'attention.scale': [0],
+  'attention.causal': [true],
+  'attention.clamp_kqv': [0],
+  attn_logit_softcapping: [0],
+  final_logit_softcapping: [0],
+  'attention.layer_norm_epsilon': [],
+  pooling_type: [0],
+};
+
+function refuseUnsupported(keys: Record<string, any>, arch: string): void {
+  for (const [key, harmless] of Object.entries(HARMLESS))
+    if (keys[key] !== undefined && !harmless.includes(keys[key]))
+      refuse(`${arch}.${key}`, keys[key], ['absent', ...harmless.map((v) => JSON.stringify(v))].join(' or '));
+  const window = keys['attention.sliding_window'];
+  if (window && !(window >= keys.context_length))
+    refuse(`${arch}.attention.sliding_window`, window, 'absent or the context length');
+}
+
+// A GGUF keeps f32 where config.json keeps decimals: 1e-5 comes as 9.999999747378752e-6. The shortest decimal of the same f32.
+function shortest(value: number): number {
+  const digits = [1, 2, 3, 4, 5, 6, 7, 8].find((n) => Math.fround(Number(value.toPrecision(n))) === value);
+  return digits ? Number(value.toPrecision(digits)) : value;
+}
+
+// A quantized file is taken for f16, what a merge of it is written as.
+function storedDtype(gguf: Gguf): ModelConfig['dtype'] {
+  const type = gguf.tensors.get('blk.0.attn_q.weight')?.type;
+  return type === 'f32' || type === 'bf16' ? type : 'f16';
+}
+
+function tokenId(raw: Record<string, any>, kind: string): number | undefined {
+  const id = raw[`tokenizer.ggml.${kind}_token_id`];
+  // Older converters write 2^32 - 1 for none.
+  return id === 0xffffffff ? undefined : id;
+}
+
+// Arrays are left out (they are the tokenizer's), but for per-layer sizes that are all the same, which count as one.
+function scalars(gguf: Gguf): Record<string, any> {
+  const entries = [...gguf.metadata].map(([key, value]) => {
+    const same = Array.isArray(value) && !key.startsWith('tokenizer.') && value.length > 0 && value.every((v) => v === value[0]);
+    return [key, same ? value[0] : value];
+  });
+  return Object.fromEntries(entries.filter(([key, value]) => !(Array.isArray(value) && String(key).startsWith('tokenizer.'))));
+}
+
+function withoutPrefix(raw: Record<string, any>, prefix: string): Record<string, any> {
+  return Object.fromEntries(
+    Object.entries(raw)
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]) => [key.slice(prefix.length), value]),
+  );
+}

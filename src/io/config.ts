@@ -1,0 +1,223 @@
+// One description of a decoder, whatever file it came from, and the reading of a Hugging Face config.json in both its forms.
+// A field that would change the results and that the engine does not have is an error here, never a wrong result later.
+// GGUF metadata becomes the same thing in config-gguf.ts.
+
+export type RopeScaling =
+  | null
+  | { type: 'linear'; factor: number }
+  | {
+      type: 'llama3';
+      factor: number;
+      low_freq_factor: number;
+      high_freq_factor: number;
+      original_max_position_embeddings: number;
+    }
+  /** Each inverse frequency is divided by its factor; head_dim / 2 of them. */
+  | { type: 'factors'; factors: number[] };
+
+export type ModelType = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
+
+export interface ModelConfig {
+  model_type: ModelType;
+  hidden_size: number;
+  intermediate_size: number;
+  n_layers: number;
+  n_heads: number;
+  n_kv_heads: number;
+  head_dim: number;
+  vocab_size: number;
+  max_position_embeddings: number;
+  rms_norm_eps: number;
+  rope: { theta: number; scaling: RopeScaling };
+  /** Biases of q, k and v; of o; of gate, up and down. */
+  attention_bias: boolean;
+  o_bias: boolean;
+  mlp_bias: boolean;
+  /** RMSNorm over each head of q and k before RoPE. */
+  qk_norm: boolean;
+  tie_word_embeddings: boolean;
+  bos_token_id: number | null;
+  eos_token_ids: number[];
+  /** What the weights are said to be stored as. */
+  dtype: 'f32' | 'f16' | 'bf16';
+  /** The config.json, or the scalar metadata of a GGUF, as it came. */
+  raw: Record<string, any>;
+}
+
+export const MODEL_TYPES: ModelType[] = ['llama', 'mistral', 'qwen2', 'qwen3'];
+
+/** A config.json (and generation_config.json for its end-of-sequence ids). Errors name the field and its value. */
+export function configFromHf(raw: Record<string, any>, generation: Record<string, any> = {}, name = 'config.json'): ModelConfig {
+  try {
+    return readConfig(raw, generation);
+  } catch (e) {
+    throw new Error(`${name}: ${(e as Error).message}`);
+  }
+}
+
+function readConfig(raw: Record<string, any>, generation: Record<string, any>): ModelConfig {
+  const model_type = readModelType(raw);
+  refuseUnsupported(raw, model_type);
+  const hidden_size = size(raw, 'hidden_size');
+  const n_heads = size(raw, 'num_attention_heads');
+  // A missing or null count means plain attention in llama; the other families have defaults that nobody means.
+  const n_kv_heads =
+    model_type === 'llama' || raw.num_key_value_heads === null
+      ? size(raw, 'num_key_value_heads', n_heads)
+      : size(raw, 'num_key_value_heads');
+  const config: ModelConfig = {
+    model_type,
+    hidden_size,
+    intermediate_size: size(raw, 'intermediate_size'),
+    n_layers: size(raw, 'num_hidden_layers'),
+    n_heads,
+    n_kv_heads,
+    head_dim: size(raw, 'head_dim', model_type === 'qwen3' ? 128 : hidden_size / n_heads),
+    vocab_size: size(raw, 'vocab_size'),
+    max_position_embeddings: size(raw, 'max_position_embeddings', 2048),
+    rms_norm_eps: positive(raw, 'rms_norm_eps', 1e-6),
+    rope: readRope(raw),
+    attention_bias: model_type === 'qwen2' || flag(raw, 'attention_bias'),
+    o_bias: model_type !== 'qwen2' && flag(raw, 'attention_bias'),
+    mlp_bias: flag(raw, 'mlp_bias'),
+    qk_norm: model_type === 'qwen3',
+    tie_word_embeddings: flag(raw, 'tie_word_embeddings'),
+    bos_token_id: tokenIds(raw, 'bos_token_id')[0] ?? null,
+    eos_token_ids: [...new Set([...tokenIds(raw, 'eos_token_id'), ...tokenIds(generation, 'eos_token_id')])],
+    dtype: readDtype(raw),
+    raw,
+  };
+  checkConfig(config);
+  return config;
+}
+
+/** What must hold between the fields, wherever they came from. */
+export function checkConfig(config: ModelConfig): void {
+  const { n_layers, n_heads, n_kv_heads, head_dim, rope } = config;
+  if (n_heads % n_kv_heads) refuse('num_key_value_heads', n_kv_heads, `a divisor of num_attention_heads ${n_heads}`);
+  if (n_layers > MAX_LAYERS) refuse('num_hidden_layers', n_layers, `at most ${MAX_LAYERS}`);
+  if (head_dim % 2) refuse('head_dim', head_dim, 'an even number, as RoPE turns pairs');
+  const scaling = rope.scaling;
+  if (scaling?.type === 'llama3' && scaling.high_freq_factor <= scaling.low_freq_factor)
+    refuse('high_freq_factor', scaling.high_freq_factor, `more than low_freq_factor ${scaling.low_freq_factor}`);
+  if (scaling?.type === 'factors' && scaling.factors.length !== head_dim / 2)
+    refuse('rope factors', `${scaling.factors.length} of them`, `head_dim / 2 = ${head_dim / 2}`);
+}
+
+/** Throws the one sentence for a field that is not supported or not sound. */
+export function refuse(field: string, value: unknown, expected: string): never {
+  const got = value === undefined ? 'nothing' : JSON.stringify(value);
+  throw new Error(`expected ${field} to be ${expected}, got ${got}; blocktune does not run this model`);
+}
+
+const MAX_LAYERS = 4096;
+
+function readModelType(raw: Record<string, any>): ModelType {
+  const type = raw.model_type as ModelType;
+  if (!MODEL_TYPES.includes(type)) refuse('model_type', raw.model_type, `one of ${MODEL_TYPES.join(', ')}`);
+  const architecture = `${type[0].toUpperCase()}${type.slice(1)}ForCausalLM`;
+  if (raw.architectures && !raw.architectures.includes?.(architecture)) refuse('architectures', raw.architectures, architecture);
+  return type;
+}
+
+// Fields of these and neighbouring families that change the results, with the values under which they do not.
+const HARMLESS: Record<string, unknown[]> = {
+  hidden_act: ['silu', 'swish'],
+  pretraining_tp: [0, 1],
+  partial_rotary_factor: [1],
+  rope_interleaved: [false],
+  quantization_config: [],
+  compression_config: [],
+  num_experts: [0, 1],
+  num_local_experts: [0, 1],
+  n_routed_experts: [0],
+  num_experts_per_tok: [0, 1],
+  moe_intermediate_size: [0],
+  attn_logit_softcapping: [],
+  final_logit_softcapping: [],
+  logit_scale: [1],
+  embedding_multiplier: [1],
+  residual_multiplier: [1],
+  attention_multiplier: [],
+  query_pre_attn_scalar: [],
+  use_qk_norm: [false],
+  no_rope_layers: [],
+  is_encoder_decoder: [false],
+  add_cross_attention: [false],
+};
+
+function refuseUnsupported(raw: Record<string, any>, type: ModelType): void {
+  for (const [field, harmless] of Object.entries(HARMLESS))
+    if (raw[field] !== undefined && raw[field] !== null && !harmless.includes(raw[field]))
+      refuse(field, raw[field], ['absent', ...harmless.map((v) => JSON.stringify(v))].join(' or '));
+  if (type === 'mistral' || type === 'qwen2')
+    if (flag(raw, 'attention_bias')) refuse('attention_bias', true, `false for ${type}`);
+  if (type !== 'llama' && flag(raw, 'mlp_bias')) refuse('mlp_bias', true, `false for ${type}`);
+  const layers = raw.layer_types as unknown[] | null | undefined;
+  const odd = layers?.find?.((layer) => layer !== 'full_attention');
+  if (odd !== undefined) refuse('layer_types', odd, 'full_attention in every layer');
+  refuseSlidingWindow(raw, type);
+}
+
+// A window is in use where a row may be longer than it. Mistral's default is 4096, so its absence is a window too.
+function refuseSlidingWindow(raw: Record<string, any>, type: ModelType): void {
+  if (type.startsWith('qwen')) {
+    if (flag(raw, 'use_sliding_window') && raw.sliding_window !== null) refuse('use_sliding_window', true, 'false');
+    return;
+  }
+  const window = type === 'mistral' && raw.sliding_window === undefined ? 4096 : raw.sliding_window;
+  if (window === null || window === undefined) return;
+  const reach = raw.max_position_embeddings ?? Number.POSITIVE_INFINITY;
+  if (!(window >= reach)) refuse('sliding_window', raw.sliding_window, 'null (set it where rows stay shorter than the window)');
+}
+
+// rope_parameters holds everything in the newer form; rope_theta beside rope_scaling in the older.
+function readRope(raw: Record<string, any>): ModelConfig['rope'] {
+  const scaling = { ...raw.rope_parameters, ...raw.rope_scaling };
+  const theta = positive({ rope_theta: scaling.rope_theta ?? raw.rope_theta }, 'rope_theta', 10000);
+  const type = scaling.rope_type ?? scaling.type ?? 'default';
+  if ((scaling.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor', scaling.partial_rotary_factor, '1');
+  if (type === 'default') return { theta, scaling: null };
+  if (type === 'linear') return { theta, scaling: { type, factor: positive(scaling, 'factor') } };
+  if (type !== 'llama3') refuse('rope_type', type, 'default, linear or llama3');
+  return {
+    theta,
+    scaling: {
+      type: 'llama3',
+      factor: positive(scaling, 'factor'),
+      low_freq_factor: positive(scaling, 'low_freq_factor'),
+      high_freq_factor: positive(scaling, 'high_freq_factor'),
+      original_max_position_embeddings: size(scaling, 'original_max_position_embeddings'),
+    },
+  };
+}
+
+function readDtype(raw: Record<string, any>): ModelConfig['dtype'] {
+  const name = String(raw.dtype ?? raw.torch_dtype ?? 'float32').replace(/^torch\./, '');
+  const known: Record<string, ModelConfig['dtype']> = { float32: 'f32', float64: 'f32', float16: 'f16', bfloat16: 'bf16' };
+  return known[name] ?? refuse('dtype', name, Object.keys(known).join(', '));
+}
+
+/** A positive integer below 2^31 under `field`. */
+export function size(raw: Record<string, any>, field: string, absent?: number): number {
+  const value = raw[field] ?? absent;
+  return Number.isInteger(value) && value > 0 && value < 2 ** 31 ? value : refuse(field, value, 'a positive integer');
+}
+
+/** A positive finite number under `field`. */
+export function positive(raw: Record<string, any>, field: string, absent?: number): number {
+  const value = raw[field] ?? absent;
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : refuse(field, value, 'a positive number');
+}
+
+function flag(raw: Record<string, any>, field: string): boolean {
+  const value = raw[field] ?? false;
+  return typeof value === 'boolean' ? value : refuse(field, value, 'true or false');
+}
+
+function tokenIds(raw: Record<string, any>, field: string): number[] {
+  const value = raw[field] ?? [];
+  const ids: unknown[] = Array.isArray(value) ? value : [value];
+  const bad = ids.find((id) => !Number.isInteger(id) || (id as number) < 0);
+  return bad === undefined ? (ids as number[]) : refuse(field, bad, 'a token id');
+}

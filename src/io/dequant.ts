@@ -1,0 +1,182 @@
+// Stored bytes to f32, exactly: every product and sum rounded to f32 in the order that ggml and its Python package round them.
+// The reference for the GPU's decoding, and the path of weights that train. Writing these formats is in quant.ts.
+import { FORMATS, type Format, formatBytes } from './formats.ts';
+
+/** The `count` values in `bytes`, stored as `format`, as f32. Bytes that are not exactly those of `count` values are an error. */
+export function decode(format: Format, bytes: Uint8Array, count: number): Float32Array<ArrayBuffer> {
+  if (!(format in FORMATS))
+    throw new Error(`expected a format among ${Object.keys(FORMATS).join(' ')}, got ${format}; convert the model`);
+  const size = formatBytes(format, count);
+  if (bytes.length !== size) throw new Error(`expected ${size} bytes for ${count} values of ${format}, got ${bytes.length}`);
+  const out = new Float32Array(count);
+  DECODERS[format](aligned(bytes), out);
+  return out;
+}
+
+/** The f32 that an f16 bit pattern stands for; exact, subnormals and NaN payloads included. */
+export function fromF16(bits: number): number {
+  return f16Table()[bits];
+}
+
+const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) => void> = {
+  f32: (b, out) => new Uint8Array(out.buffer).set(b),
+  f64: (b, out) => out.set(new Float64Array(b.buffer, b.byteOffset, out.length)),
+  f16: (b, out) => {
+    // As bits: a NaN may change its payload on its way through a number.
+    const table = new Uint32Array(f16Table().buffer);
+    const bits = new Uint32Array(out.buffer);
+    new Uint16Array(b.buffer, b.byteOffset, out.length).forEach((h, i) => {
+      bits[i] = table[h];
+    });
+  },
+  bf16: (b, out) => {
+    const bits = new Uint32Array(out.buffer);
+    new Uint16Array(b.buffer, b.byteOffset, out.length).forEach((h, i) => {
+      bits[i] = h << 16;
+    });
+  },
+  q8_0: blocks(34, 32, (b, at, out, o) => {
+    const d = half(b, at);
+    for (let i = 0; i < 32; i++) out[o + i] = d * signed(b[at + 2 + i]);
+  }),
+  q4_0: blocks(18, 32, (b, at, out, o) => {
+    const d = half(b, at);
+    nibbles(b, at + 2, (i, q) => (out[o + i] = d * (q - 8)));
+  }),
+  q4_1: blocks(20, 32, (b, at, out, o) => {
+    const [d, m] = [half(b, at), half(b, at + 2)];
+    nibbles(b, at + 4, (i, q) => (out[o + i] = round(d * q) + m));
+  }),
+  q5_0: blocks(22, 32, (b, at, out, o) => {
+    const [d, high] = [half(b, at), word(b, at + 2)];
+    nibbles(b, at + 6, (i, q) => (out[o + i] = d * ((q | (((high >>> i) & 1) << 4)) - 16)));
+  }),
+  q5_1: blocks(24, 32, (b, at, out, o) => {
+    const [d, m, high] = [half(b, at), half(b, at + 2), word(b, at + 4)];
+    nibbles(b, at + 8, (i, q) => (out[o + i] = round(d * (q | (((high >>> i) & 1) << 4))) + m));
+  }),
+  // 16 scales (low nibble) and minima (high), 256 two-bit values, d, dmin.
+  q2_k: blocks(84, 256, (b, at, out, o) => {
+    const [d, dmin] = [half(b, at + 80), half(b, at + 82)];
+    for (let i = 0; i < 256; i++) {
+      const scale = b[at + (i >> 4)];
+      const q = (b[at + 16 + crumbByte(i)] >> crumbShift(i)) & 3;
+      out[o + i] = round(round(d * (scale & 15)) * q) - round(dmin * (scale >> 4));
+    }
+  }),
+  // 256 third bits (0 means minus 4), 256 low two bits, 16 scales of 6 bits, d.
+  q3_k: blocks(110, 256, (b, at, out, o) => {
+    const d = half(b, at + 108);
+    for (let i = 0; i < 256; i++) {
+      const low = (b[at + 32 + crumbByte(i)] >> crumbShift(i)) & 3;
+      const high = (b[at + (i & 31)] >> (i >> 5)) & 1;
+      out[o + i] = round(d * scale3(b, at + 96, i >> 4)) * (low - (high ? 0 : 4));
+    }
+  }),
+  // d, dmin, 8 pairs of 6-bit scale and minimum, 256 nibbles.
+  q4_k: blocks(144, 256, (b, at, out, o) => {
+    const [d, dmin] = [half(b, at), half(b, at + 2)];
+    for (let i = 0; i < 256; i++) {
+      const [scale, min] = scale4(b, at + 4, i >> 5);
+      const q = nibble(b, at + 16, i);
+      out[o + i] = round(round(d * scale) * q) - round(dmin * min);
+    }
+  }),
+  // As q4_k, with 256 fifth bits between the scales and the nibbles.
+  q5_k: blocks(176, 256, (b, at, out, o) => {
+    const [d, dmin] = [half(b, at), half(b, at + 2)];
+    for (let i = 0; i < 256; i++) {
+      const [scale, min] = scale4(b, at + 4, i >> 5);
+      const q = nibble(b, at + 48, i) | (((b[at + 16 + (i & 31)] >> (i >> 5)) & 1) << 4);
+      out[o + i] = round(round(d * scale) * q) - round(dmin * min);
+    }
+  }),
+  // 256 low nibbles, 256 high two bits, 16 signed scales, d.
+  q6_k: blocks(210, 256, (b, at, out, o) => {
+    const d = half(b, at + 208);
+    for (let i = 0; i < 256; i++) {
+      const low = (b[at + (i >> 7) * 64 + (i & 63)] >> ((i >> 6) & 1 ? 4 : 0)) & 15;
+      const high = (b[at + 128 + crumbByte(i)] >> crumbShift(i)) & 3;
+      out[o + i] = round(d * signed(b[at + 192 + (i >> 4)])) * ((low | (high << 4)) - 32);
+    }
+  }),
+};
+
+const round = Math.fround;
+
+type BlockDecoder = (bytes: Uint8Array, at: number, out: Float32Array, o: number) => void;
+
+function blocks(size: number, values: number, one: BlockDecoder): (b: Uint8Array<ArrayBuffer>, out: Float32Array) => void {
+  return (b, out) => {
+    for (let at = 0, o = 0; o < out.length; at += size, o += values) one(b, at, out, o);
+  };
+}
+
+// Values 0 to 15 in the low nibbles of 16 bytes, 16 to 31 in the high ones.
+function nibbles(b: Uint8Array, at: number, each: (i: number, q: number) => void): void {
+  for (let i = 0; i < 16; i++) {
+    each(i, b[at + i] & 15);
+    each(i + 16, b[at + i] >> 4);
+  }
+}
+
+// The K forms keep 64 values as low and high nibbles of 32 bytes,
+function nibble(b: Uint8Array, at: number, i: number): number {
+  return (b[at + (i >> 6) * 32 + (i & 31)] >> ((i >> 5) & 1 ? 4 : 0)) & 15;
+}
+
+// and 128 two-bit values as the four crumbs of 32 bytes.
+function crumbByte(i: number): number {
+  return (i >> 7) * 32 + (i & 31);
+}
+
+function crumbShift(i: number): number {
+  return ((i >> 5) & 3) * 2;
+}
+
+// Scale j of 16: low four bits in the nibbles of bytes 0 to 7, high two in the crumbs of bytes 8 to 11.
+function scale3(b: Uint8Array, at: number, j: number): number {
+  const low = (b[at + (j & 7)] >> (j >> 3 ? 4 : 0)) & 15;
+  const high = (b[at + 8 + (j & 3)] >> ((j >> 2) * 2)) & 3;
+  return (low | (high << 4)) - 32;
+}
+
+// Scale and minimum j of 8: the first four whole in bytes 0 to 7, the others split over their high bits and bytes 8 to 11.
+function scale4(b: Uint8Array, at: number, j: number): [number, number] {
+  if (j < 4) return [b[at + j] & 63, b[at + 4 + j] & 63];
+  const low = b[at + 4 + j];
+  return [(low & 15) | ((b[at + j - 4] >> 2) & 48), (low >> 4) | ((b[at + j] >> 2) & 48)];
+}
+
+function half(b: Uint8Array, at: number): number {
+  return f16Table()[b[at] | (b[at + 1] << 8)];
+}
+
+function word(b: Uint8Array, at: number): number {
+  return b[at] | (b[at + 1] << 8) | (b[at + 2] << 16) | (b[at + 3] << 24);
+}
+
+function signed(byte: number): number {
+  return (byte << 24) >> 24;
+}
+
+// Typed arrays want their element size as alignment; a view into a file may begin anywhere.
+function aligned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.byteOffset % 8 || !(bytes.buffer instanceof ArrayBuffer) ? bytes.slice() : (bytes as Uint8Array<ArrayBuffer>);
+}
+
+let table: Float32Array<ArrayBuffer> | undefined;
+
+function f16Table(): Float32Array<ArrayBuffer> {
+  if (table) return table;
+  const bits = new Uint32Array(1 << 16);
+  for (let h = 0; h < bits.length; h++) {
+    const sign = (h & 0x8000) << 16;
+    const exponent = (h >> 10) & 31;
+    const fraction = h & 1023;
+    const normal = exponent === 31 ? 0x7f800000 | (fraction << 13) : ((exponent + 112) << 23) | (fraction << 13);
+    bits[h] = sign | (exponent ? normal : new Uint32Array(new Float32Array([fraction * 2 ** -24]).buffer)[0]);
+  }
+  table = new Float32Array(bits.buffer);
+  return table;
+}

@@ -1,0 +1,46 @@
+// How GGUF's named pre-tokenizers cut text before byte-level merges: llama.cpp's table, for the names that the decoder families
+// here and their fine-tunes carry. A tokenizer.json says the same with Split steps, so that is what a name becomes.
+
+export interface PreTokenizer {
+  /** Applied one after the other; each keeps its matches and what lies between them as pieces. */
+  patterns: string[];
+  /** A piece that is a token is taken whole, without merging. */
+  ignoreMerges: boolean;
+  /** Whether a beginning-of-sequence token comes first where the file does not say. */
+  addBos: boolean;
+}
+
+/** The pre-tokenizer of a `tokenizer.ggml.pre` name; an unknown name is an error. */
+export function preTokenizer(name: string): PreTokenizer {
+  const found = TABLE.find(([names]) => names.split(' ').includes(name));
+  if (!found) {
+    const known = TABLE.map(([names]) => names).join(' ');
+    throw new Error(`expected a tokenizer.ggml.pre among ${known}, got ${name}; use the model's Hugging Face folder instead`);
+  }
+  const [, patterns, flags = ''] = found;
+  return { patterns, ignoreMerges: flags.includes('whole'), addBos: flags.includes('bos') };
+}
+
+const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`;
+const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
+const REST = String.raw` ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
+const LLAMA3 = String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|${REST}`;
+const QWEN2 = String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|${REST}`;
+const [UPPER, LOWER] = [String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`, String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`];
+const TEKKEN =
+  String.raw`[^\r\n\p{L}\p{N}]?${UPPER}*${LOWER}+|[^\r\n\p{L}\p{N}]?${UPPER}+${LOWER}*|\p{N}|` +
+  String.raw` ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
+const DEEPSEEK3 =
+  String.raw`[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_${'`'}{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|` +
+  String.raw` ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
+
+const TABLE: [names: string, patterns: string[], flags?: string][] = [
+  ['default', [String.raw`[\p{P}\$\+<=>\^~\|]+`, GPT2, String.raw`\p{N}+`, '[0-9][0-9][0-9]']],
+  ['gpt-2 phi-2 mpt olmo jais trillion exaone4', [GPT2]],
+  ['smollm starcoder refact command-r codeshell exaone minerva-7b', [String.raw`\p{N}`, GPT2]],
+  ['llama-bpe llama3 llama-v3 falcon3 pixtral', [LLAMA3], 'whole bos'],
+  ['dbrx smaug-bpe chatglm-bpe glm4', [LLAMA3]],
+  ['qwen2 deepseek-r1-qwen stablelm2 megrez hunyuan', [QWEN2]],
+  ['tekken', [TEKKEN], 'whole bos'],
+  ['deepseek-v3', [String.raw`\p{N}{1,3}`, '[一-龥぀-ゟ゠-ヿ]+', DEEPSEEK3]],
+];

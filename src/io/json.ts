@@ -1,0 +1,91 @@
+// A JSON reader stricter than JSON.parse: a key twice in one object is an error, and an integer that a double cannot hold
+// comes back as a bigint instead of a near number. For headers written by others, where both have been used to lie.
+
+export type Json = null | boolean | number | bigint | string | Json[] | { [key: string]: Json };
+
+/** JSON text to values; objects have no prototype, so `__proto__` is a key like any other. Errors say where. */
+export function parseJson(text: string): Json {
+  let at = 0;
+  const value = readValue(0);
+  skipSpace();
+  if (at < text.length) fail('the end of the text');
+  return value;
+
+  function readValue(depth: number): Json {
+    if (depth > MAX_DEPTH) fail(`at most ${MAX_DEPTH} levels of nesting`);
+    skipSpace();
+    const c = text[at];
+    if (c === '{') return readObject(depth);
+    if (c === '[') return readArray(depth);
+    if (c === '"') return readString();
+    return readWord();
+  }
+
+  function readObject(depth: number): Json {
+    const object: { [key: string]: Json } = Object.create(null);
+    at++;
+    if (next('}')) return object;
+    do {
+      skipSpace();
+      if (text[at] !== '"') fail('a key in double quotes');
+      const key = readString();
+      if (key in object) throw new Error(`expected each key once, got ${JSON.stringify(key)} twice`);
+      if (!next(':')) fail('":"');
+      object[key] = readValue(depth + 1);
+    } while (next(','));
+    if (!next('}')) fail('"," or "}"');
+    return object;
+  }
+
+  function readArray(depth: number): Json {
+    const array: Json[] = [];
+    at++;
+    if (next(']')) return array;
+    do array.push(readValue(depth + 1));
+    while (next(','));
+    if (!next(']')) fail('"," or "]"');
+    return array;
+  }
+
+  function readString(): string {
+    const token = match(STRING) ?? fail('a string');
+    const string = JSON.parse(token) as string;
+    return string.isWellFormed() ? string : fail('a string of whole Unicode characters');
+  }
+
+  function readWord(): Json {
+    const word = match(WORD) ?? fail('a value');
+    if (word === 'null') return null;
+    if (word === 'true' || word === 'false') return word === 'true';
+    const number = Number(word);
+    return /^-?\d+$/.test(word) && !Number.isSafeInteger(number) ? BigInt(word) : number;
+  }
+
+  function next(c: string): boolean {
+    skipSpace();
+    if (text[at] !== c) return false;
+    at++;
+    return true;
+  }
+
+  function skipSpace(): void {
+    while (' \t\n\r'.includes(text[at] ?? 'x')) at++;
+  }
+
+  function match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = at;
+    const found = pattern.exec(text)?.[0];
+    if (found) at += found.length;
+    return found;
+  }
+
+  function fail(expected: string): never {
+    const got = at < text.length ? JSON.stringify(text.slice(at, at + 12)) : 'the end';
+    throw new Error(`expected ${expected} at character ${at} of the JSON, got ${got}`);
+  }
+}
+
+const MAX_DEPTH = 64;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids bare control characters in strings
+const STRING = /"(?:[^"\\\u0000-\u001f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const WORD = /null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;

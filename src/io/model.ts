@@ -1,0 +1,185 @@
+// Opens a model wherever it lies and in whichever form: one config, tensors by their Hugging Face names, one tokenizer.
+// Reads headers only; the weights come row by row, when they are asked for.
+import { type Folder, openPlace, type PlaceOptions, readJson, readText, type Source } from './bytes.ts';
+import { configFromHf, type ModelConfig } from './config.ts';
+import { readGguf } from './gguf.ts';
+import { ggufConfig, ggufModel } from './gguf-model.ts';
+import { tokenizerFromGguf } from './gguf-tokenizer.ts';
+import { readSafetensors, readShards, type StoredTensor } from './safetensors.ts';
+import { checkTensors, sameBytes, storedTensor, type TensorInfo, tensorShapes } from './tensors.ts';
+
+export interface TokenizerFiles {
+  /** A tokenizer.json and a tokenizer_config.json, the chat template within the latter. */
+  json: Record<string, any>;
+  config: Record<string, any>;
+}
+
+export interface ModelFiles {
+  form: 'hf' | 'hf-sharded' | 'gguf';
+  /** Where it was found, for messages. */
+  name: string;
+  config: ModelConfig;
+  generation: Record<string, any>;
+  tensors: Map<string, TensorInfo>;
+  tokenizer: TokenizerFiles;
+  close(): Promise<void>;
+}
+
+/** Opens a Hugging Face folder or a GGUF: a path, an address, `hf:OWNER/NAME`, or an open Folder or Source. */
+export async function openModel(where: string | Folder | Source, options: PlaceOptions = {}): Promise<ModelFiles> {
+  return opening(where, options, async (place) => {
+    const model = 'folder' in place ? await openFolder(place.folder) : await openGguf(place.source);
+    checkVocabulary(model);
+    return model;
+  });
+}
+
+/** The config alone, of a model as in `openModel` or of a lone config.json: enough to plan. */
+export async function openConfig(where: string | Folder | Source, options: PlaceOptions = {}): Promise<ModelConfig> {
+  const opened = await opening(where, options, async (place) => {
+    const close = async () => {};
+    if ('folder' in place) return { config: (await readHfConfig(place.folder)).config, close };
+    const { source } = place;
+    if (source.name.endsWith('.json')) return { config: configFromHf(await readJson(source), {}, source.name), close };
+    return { config: await ggufConfig(await readGguf(source)), close };
+  });
+  await opened.close();
+  return opened.config;
+}
+
+type Place = { folder: Folder } | { source: Source };
+
+// Runs `open` with every file that it opens noted, so that `close` and a failure close them all.
+async function opening<T extends { close(): Promise<void> }>(
+  where: string | Folder | Source,
+  options: PlaceOptions,
+  open: (place: Place) => Promise<T>,
+): Promise<T> {
+  const place = await findPlace(where, options);
+  const sources: Source[] = 'source' in place ? [place.source] : [];
+  const close = async () => {
+    for (const source of sources) await source.close();
+  };
+  const noted = (folder: Folder): Folder => ({
+    ...folder,
+    async file(name) {
+      const source = await folder.file(name);
+      if (source) sources.push(source);
+      return source;
+    },
+  });
+  try {
+    return { ...(await open('folder' in place ? { folder: noted(place.folder) } : place)), close };
+  } catch (e) {
+    await close();
+    throw e;
+  }
+}
+
+// A folder without a config.json but with one GGUF in it means that GGUF.
+async function findPlace(where: string | Folder | Source, options: PlaceOptions): Promise<Place> {
+  const place =
+    typeof where === 'string' ? await openPlace(where, options) : 'list' in where ? { folder: where } : { source: where };
+  if ('source' in place) return place;
+  const names = (await place.folder.list()) ?? [];
+  const ggufs = names.filter((name) => name.endsWith('.gguf'));
+  if (names.includes('config.json') || ggufs.length === 0) return place;
+  if (ggufs.length > 1) throw new Error(`expected one model in ${place.folder.name}, got ${ggufs.join(', ')}; name one of them`);
+  return { source: (await place.folder.file(ggufs[0]))! };
+}
+
+async function openGguf(source: Source): Promise<ModelFiles> {
+  if (/\.(safetensors|json|bin)$/.test(source.name))
+    throw new Error(`expected a model folder or a .gguf file, got ${source.name}; name the folder that holds it`);
+  const gguf = await readGguf(source);
+  const tokenizer = tokenizerFromGguf(gguf);
+  return { form: 'gguf', name: source.name, ...(await ggufModel(gguf)), generation: {}, tokenizer, close: async () => {} };
+}
+
+async function openFolder(folder: Folder): Promise<ModelFiles> {
+  const { config, generation } = await readHfConfig(folder);
+  const { form, stored } = await readHfTensors(folder);
+  const tensors = new Map<string, TensorInfo>();
+  for (const { name, dtype, shape, source, offset } of stored.values())
+    if (!IGNORED.test(name)) tensors.set(name, storedTensor(name, FORMAT_OF[dtype] ?? dtype, shape, source, offset));
+  await dropTiedHead(config, tensors, folder.name);
+  checkTensors(tensors, tensorShapes(config), folder.name);
+  const tokenizer = await readTokenizer(folder);
+  return { form, name: folder.name, config, generation, tensors, tokenizer, close: async () => {} };
+}
+
+const FORMAT_OF: Record<string, string> = { F32: 'f32', F16: 'f16', BF16: 'bf16', F64: 'f64' };
+
+// Buffers that old exports kept; they are computed from the config.
+const IGNORED = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$|\.(attn\.bias|masked_bias)$/;
+
+async function readHfConfig(folder: Folder): Promise<{ config: ModelConfig; generation: Record<string, any> }> {
+  const file = await folder.file('config.json');
+  if (!file)
+    throw new Error(`expected config.json in ${folder.name}, got ${await contents(folder)}; name a model folder or a .gguf file`);
+  const generationFile = await folder.file('generation_config.json');
+  const generation = generationFile ? await readJson(generationFile) : {};
+  return { config: configFromHf(await readJson(file), generation, file.name), generation };
+}
+
+async function readHfTensors(folder: Folder): Promise<{ form: 'hf' | 'hf-sharded'; stored: Map<string, StoredTensor> }> {
+  const single = await folder.file('model.safetensors');
+  if (single) return { form: 'hf', stored: (await readSafetensors(single)).tensors };
+  const index = await folder.file('model.safetensors.index.json');
+  if (index) return { form: 'hf-sharded', stored: await readShards(folder, index) };
+  const cure = (await folder.file('pytorch_model.bin')) ? 'convert pytorch_model.bin to safetensors' : 'fetch the weights';
+  throw new Error(
+    `expected model.safetensors or model.safetensors.index.json in ${folder.name}, got ${await contents(folder)}; ${cure}`,
+  );
+}
+
+// A tied model may carry its head all the same; where it says something else than the embedding, one of the two is a lie.
+async function dropTiedHead(config: ModelConfig, tensors: Map<string, TensorInfo>, name: string): Promise<void> {
+  const [head, embedding] = [tensors.get('lm_head.weight'), tensors.get('model.embed_tokens.weight')];
+  if (!config.tie_word_embeddings || !head || !embedding) return;
+  if (!(await sameBytes(head, embedding)))
+    throw new Error(
+      `expected lm_head.weight of ${name} to equal the embedding, as tie_word_embeddings is true; got other values`,
+    );
+  tensors.delete('lm_head.weight');
+}
+
+async function readTokenizer(folder: Folder): Promise<TokenizerFiles> {
+  const file = await folder.file('tokenizer.json');
+  if (!file)
+    throw new Error(
+      `expected tokenizer.json in ${folder.name}, got ${await contents(folder)}; save it with transformers' fast tokenizer`,
+    );
+  const optional = async (name: string) => {
+    const found = await folder.file(name);
+    return found ? readJson(found) : {};
+  };
+  const template = await folder.file('chat_template.jinja');
+  const config = { ...(await optional('special_tokens_map.json')), ...(await optional('tokenizer_config.json')) };
+  return { json: await readJson(file), config: template ? { ...config, chat_template: await readText(template) } : config };
+}
+
+// A token without a row in the embedding cannot be looked up: better said now than at its first row.
+function checkVocabulary(model: ModelFiles): void {
+  const { vocab, added } = vocabularyOf(model.tokenizer.json);
+  const { vocab_size } = model.config;
+  for (const [token, id] of [...vocab, ...added])
+    if (!(id < vocab_size))
+      throw new Error(
+        `expected every token id of the tokenizer below the ${vocab_size} rows of the embedding, got ${JSON.stringify(token)} = ${id}; ` +
+          'the tokenizer belongs to another model or the embedding was not resized',
+      );
+}
+
+function vocabularyOf(json: Record<string, any>): { vocab: [string, number][]; added: [string, number][] } {
+  const vocab = json.model?.vocab ?? {};
+  const added = (json.added_tokens ?? []).map((t: { content: string; id: number }): [string, number] => [t.content, t.id]);
+  // Unigram models keep a list of pairs of piece and score instead of a map.
+  return { vocab: Array.isArray(vocab) ? vocab.map(([piece], id) => [piece, id]) : Object.entries(vocab), added };
+}
+
+async function contents(folder: Folder): Promise<string> {
+  const names = await folder.list();
+  if (!names) return 'no such file';
+  return names.length ? names.slice(0, 8).join(', ') : 'an empty folder';
+}

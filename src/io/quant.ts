@@ -1,0 +1,84 @@
+// f32 to stored bytes, as ggml's reference quantizers round: what `--base` and `--dtype` write. Reading is in dequant.ts.
+import { FORMATS, formatBytes } from './formats.ts';
+
+export type WritableFormat = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
+
+/** The values as `format`, little-endian. A count that is not whole blocks is an error. */
+export function encode(format: WritableFormat, values: Float32Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(formatBytes(format, values.length));
+  ENCODERS[format](values, bytes);
+  return bytes;
+}
+
+/** The f16 bit pattern nearest to an f32, ties to even; beyond the range infinity. */
+export function toF16(value: number): number {
+  FLOAT[0] = value;
+  const bits = WORD[0];
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >> 13) & 0x3ff);
+  // 65520 is where rounding leaves the range; below 2^-14 the step is 2^-24 whatever the exponent.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) return sign | roundEven(Math.abs(value) * 2 ** 24);
+  return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13);
+}
+
+const ENCODERS: Record<WritableFormat, (values: Float32Array, out: Uint8Array<ArrayBuffer>) => void> = {
+  f32: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+  f16: (values, out) => new Uint16Array(out.buffer).set(Uint16Array.from(values, toF16)),
+  bf16: (values, out) => {
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    const to = new Uint16Array(out.buffer);
+    bits.forEach((b, i) => {
+      const nan = (b & 0x7fffffff) > 0x7f800000;
+      to[i] = nan ? (b >>> 16) | 64 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16;
+    });
+  },
+  q8_0: (values, out) =>
+    eachBlock('q8_0', values, out, (x, at) => {
+      const d = round(x.reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 127);
+      const inverse = d ? round(1 / d) : 0;
+      setHalf(out, at, d);
+      x.forEach((v, i) => {
+        out[at + 2 + i] = roundAway(round(v * inverse));
+      });
+    }),
+  q4_0: (values, out) =>
+    eachBlock('q4_0', values, out, (x, at) => {
+      const d = round(x.reduce((most, v) => (Math.abs(v) > Math.abs(most) ? v : most), 0) / -8);
+      const inverse = d ? round(1 / d) : 0;
+      const level = (v: number) => Math.min(15, Math.trunc(round(round(v * inverse) + 8.5)));
+      setHalf(out, at, d);
+      for (let i = 0; i < 16; i++) out[at + 2 + i] = level(x[i]) | (level(x[i + 16]) << 4);
+    }),
+};
+
+const round = Math.fround;
+const FLOAT = new Float32Array(1);
+const WORD = new Uint32Array(FLOAT.buffer);
+
+function eachBlock(
+  format: 'q8_0' | 'q4_0',
+  values: Float32Array,
+  out: Uint8Array,
+  one: (x: Float32Array, at: number) => void,
+): void {
+  const { block, bytes } = FORMATS[format];
+  for (let i = 0, at = 0; at < out.length; i += block, at += bytes) one(values.subarray(i, i + block), at);
+}
+
+function setHalf(out: Uint8Array, at: number, value: number): void {
+  const bits = toF16(value);
+  out[at] = bits;
+  out[at + 1] = bits >> 8;
+}
+
+function roundEven(x: number): number {
+  const low = Math.floor(x);
+  const rest = x - low;
+  return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
+}
+
+function roundAway(x: number): number {
+  return Math.sign(x) * Math.floor(Math.abs(x) + 0.5);
+}

@@ -1,0 +1,101 @@
+// Which tensors a decoder has by their Hugging Face names and shapes, and a tensor of any file as rows of stored bytes.
+import type { Source } from './bytes.ts';
+import type { ModelConfig } from './config.ts';
+import { FORMATS, type Format, formatBytes } from './formats.ts';
+
+/** A weight of a model. `rows` answers the stored bytes of rows r0 to r1 (not included); a vector is one row. */
+export interface TensorInfo {
+  name: string;
+  /** [out, in], or [n] for norms and biases. */
+  shape: number[];
+  format: Format;
+  rows(r0: number, r1: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Name to shape of every weight of the model: [out, in] for matrices, [n] for norms and biases; lm_head only where untied. */
+export function tensorShapes(config: ModelConfig): Map<string, number[]> {
+  const { hidden_size: D, intermediate_size: F, vocab_size: V, head_dim, n_heads, n_kv_heads } = config;
+  const [Q, K] = [n_heads * head_dim, n_kv_heads * head_dim];
+  const shapes = new Map<string, number[]>([['model.embed_tokens.weight', [V, D]]]);
+  for (let layer = 0; layer < config.n_layers; layer++) {
+    const name = (part: string) => `model.layers.${layer}.${part}`;
+    const linear = (part: string, shape: [number, number], bias: boolean) => {
+      shapes.set(name(`${part}.weight`), shape);
+      if (bias) shapes.set(name(`${part}.bias`), [shape[0]]);
+    };
+    shapes.set(name('input_layernorm.weight'), [D]);
+    linear('self_attn.q_proj', [Q, D], config.attention_bias);
+    linear('self_attn.k_proj', [K, D], config.attention_bias);
+    linear('self_attn.v_proj', [K, D], config.attention_bias);
+    linear('self_attn.o_proj', [D, Q], config.o_bias);
+    if (config.qk_norm) {
+      shapes.set(name('self_attn.q_norm.weight'), [head_dim]);
+      shapes.set(name('self_attn.k_norm.weight'), [head_dim]);
+    }
+    shapes.set(name('post_attention_layernorm.weight'), [D]);
+    linear('mlp.gate_proj', [F, D], config.mlp_bias);
+    linear('mlp.up_proj', [F, D], config.mlp_bias);
+    linear('mlp.down_proj', [D, F], config.mlp_bias);
+  }
+  shapes.set('model.norm.weight', [D]);
+  if (!config.tie_word_embeddings) shapes.set('lm_head.weight', [V, D]);
+  return shapes;
+}
+
+/** Throws unless `tensors` are exactly those of `shapes`, in shape too. `file` is named in the error. */
+export function checkTensors(tensors: Map<string, TensorInfo>, shapes: Map<string, number[]>, file: string): void {
+  for (const [name, shape] of shapes) {
+    const got = tensors.get(name)?.shape;
+    if (!got)
+      throw new Error(
+        `expected the tensor ${name} in ${file}, got none; the file is incomplete or its config is another model's`,
+      );
+    if (got.join() !== shape.join())
+      throw new Error(
+        `expected ${name} of shape ${shape.join(' x ')} by its config, got ${got.join(' x ')} in ${file}; one of them is wrong`,
+      );
+  }
+  for (const name of tensors.keys())
+    if (!shapes.has(name)) throw new Error(`expected only the tensors that its config describes in ${file}, got ${name} too`);
+}
+
+/** Rows of `shape` stored one after the other at `offset` of `source`. */
+export function storedTensor(name: string, format: string, shape: number[], source: Source, offset: number): TensorInfo {
+  if (!(format in FORMATS))
+    throw new Error(
+      `expected ${name} stored as one of ${Object.keys(FORMATS).join(' ')}, got ${format} in ${source.name}; convert the model`,
+    );
+  const known = format as Format;
+  const n_rows = rowCount(shape);
+  const row = formatBytes(known, shape.at(-1) ?? 1);
+  return {
+    name,
+    shape,
+    format: known,
+    async rows(r0, r1) {
+      if (!(r0 >= 0 && r0 <= r1 && r1 <= n_rows))
+        throw new Error(`expected rows within 0 to ${n_rows} of ${name}, got ${r0} to ${r1}`);
+      return source.read(offset + r0 * row, (r1 - r0) * row);
+    },
+  };
+}
+
+/** Rows of a weight: its first dimension, or 1 for a vector. */
+export function rowCount(shape: number[]): number {
+  return shape.length > 1 ? shape[0] : 1;
+}
+
+/** Whether two tensors hold the same bytes; read in pieces. */
+export async function sameBytes(a: TensorInfo, b: TensorInfo): Promise<boolean> {
+  if (a.format !== b.format || a.shape.join() !== b.shape.join()) return false;
+  const n_rows = rowCount(a.shape);
+  const step = Math.max(1, Math.floor(PIECE / formatBytes(a.format, a.shape.at(-1) ?? 1)));
+  for (let r = 0; r < n_rows; r += step) {
+    const end = Math.min(n_rows, r + step);
+    const [x, y] = await Promise.all([a.rows(r, end), b.rows(r, end)]);
+    if (x.some((byte, i) => byte !== y[i])) return false;
+  }
+  return true;
+}
+
+const PIECE = 1 << 22;
