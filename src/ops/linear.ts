@@ -4,7 +4,7 @@
 import { again, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { fill, fillBackward } from './fill.ts';
-import { gemm, whole } from './gemm.ts';
+import { gemm, type Mat, whole } from './gemm.ts';
 import { gemv, unpack } from './unpack.ts';
 import type { Vector, Weight, Window } from './weight.ts';
 
@@ -45,71 +45,67 @@ function forward(p: Program, x: Tensor, w: Weight, bias: Vector | null, add?: Te
   const y = temp(p, short(w), [x.shape[0], w.rows], 'activations');
   const filled = Boolean(bias || add);
   if (filled) fill(p, y, bias, add);
-  productInto(p, x, w, y, filled ? 1 : 0);
+  productInto(p, whole(x), x.shape[0], w, whole(y), filled ? 1 : 0);
   if (w.trains?.kind === 'hook') w.trains.forward?.(p, x, y);
   return y;
 }
 
-/** y (+)= x W^T by the stored part of W alone. Columns `r0 <= r < r1` of y, when y is a part of the output. */
-export function productInto(p: Program, x: Tensor, w: Weight, y: Tensor, accumulate: 0 | 1): void {
-  const [n, cols] = [x.shape[0], w.cols];
-  const few = decide(p, () => w.format !== 'f32' && n <= FEW_ROWS);
+/** y (+)= x W^T for n rows of x, by the stored part of W alone. */
+export function productInto(p: Program, x: Mat, n: number, w: Weight, y: Mat, accumulate: 0 | 1): void {
+  const few = decide(p, () => n <= FEW_ROWS);
   for (const v of w.windows) {
     if (few) {
-      gemv(p, w, v, x, y, accumulate);
+      gemv(p, w, v, x, n, y, accumulate);
       continue;
     }
     for (const panel of panels(p, w, v)) {
-      const b = { t: panel.t(), at: panel.at, ld: cols };
-      gemm(p, 'nt', whole(x), b, { t: y, at: panel.r0, ld: w.rows }, n, panel.r1 - panel.r0, cols, accumulate);
+      const c = { ...y, at: y.at + panel.r0 };
+      gemm(p, 'nt', x, { t: panel.t(), at: 0, ld: w.cols }, c, n, panel.r1 - panel.r0, w.cols, accumulate);
     }
   }
 }
 
 function inputBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
   const { into, accumulate } = intoGrad(p, x);
-  productTransposedInto(p, dy, w, into, accumulate);
+  productTransposedInto(p, whole(dy), dy.shape[0], w, whole(into), accumulate);
   if (w.trains?.kind === 'hook') w.trains.backwardInput?.(p, dy, into);
 }
 
-/** dx (+)= dy W by the stored part of W alone. */
-export function productTransposedInto(p: Program, dy: Tensor, w: Weight, dx: Tensor, accumulate: 0 | 1): void {
+/** dx (+)= dy W for n rows of dy, by the stored part of W alone. */
+export function productTransposedInto(p: Program, dy: Mat, n: number, w: Weight, dx: Mat, accumulate: 0 | 1): void {
   let adds = accumulate;
   for (const v of w.windows)
     for (const panel of panels(p, w, v)) {
-      const b = { t: panel.t(), at: panel.at, ld: w.cols };
-      const rows = panel.r1 - panel.r0;
-      gemm(p, 'nn', { t: dy, at: panel.r0, ld: w.rows }, b, whole(dx), dy.shape[0], w.cols, rows, adds);
+      const a = { ...dy, at: dy.at + panel.r0 };
+      gemm(p, 'nn', a, { t: panel.t(), at: 0, ld: w.cols }, dx, n, w.cols, panel.r1 - panel.r0, adds);
       adds = 1;
     }
 }
 
 function weightBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
   if (w.trains?.kind === 'hook') w.trains.backwardWeight(p, dy, x);
-  else if (w.trains?.kind === 'dense') denseGradient(p, dy, x, w, p.dims.first ? 0 : 1);
+  else denseGradient(p, whole(dy), whole(x), x.shape[0], w, p.dims.first ? 0 : 1);
 }
 
-/** dW (+)= dy^T x into the gradient windows of a dense weight. */
-export function denseGradient(p: Program, dy: Tensor, x: Tensor, w: Weight, accumulate: 0 | 1): void {
+/** dW (+)= dy^T x over n rows of both, into the gradient windows of a weight that trains densely. */
+export function denseGradient(p: Program, dy: Mat, x: Mat, n: number, w: Weight, accumulate: 0 | 1): void {
   if (w.trains?.kind !== 'dense') return;
   const { grads } = w.trains;
   w.windows.forEach((v, i) => {
-    const a = { t: dy, at: v.r0, ld: w.rows };
-    gemm(p, 'tn', a, whole(x), { t: grads[i], at: 0, ld: w.cols }, v.r1 - v.r0, w.cols, dy.shape[0], accumulate);
+    gemm(p, 'tn', { ...dy, at: dy.at + v.r0 }, x, { t: grads[i], at: 0, ld: w.cols }, v.r1 - v.r0, w.cols, n, accumulate);
   });
 }
 
 interface Panel {
   r0: number;
   r1: number;
-  at: number;
   /** The panel as an f32 tensor; unpacking is appended when it is asked for. */
   t(): Tensor;
 }
 
 /** The rows of a window as f32: in place where that is how they are stored, else unpacked in panels. */
 export function panels(p: Program, w: Weight, v: Window): Panel[] {
-  if (w.format === 'f32') return [{ r0: v.r0, r1: v.r1, at: 0, t: () => v.q }];
+  if (w.format === 'f32') return [{ r0: v.r0, r1: v.r1, t: () => v.q }];
   const most = Math.max(1, Math.floor(Math.min(PANEL_BYTES, p.limits.maxBinding) / (4 * w.cols)));
   const out: Panel[] = [];
   for (let r0 = v.r0; r0 < v.r1; r0 += most) {
@@ -119,7 +115,7 @@ export function panels(p: Program, w: Weight, v: Window): Panel[] {
       unpack(p, w, v, r0, r1, panel);
       return panel;
     };
-    out.push({ r0, r1, at: 0, t });
+    out.push({ r0, r1, t });
   }
   return out;
 }

@@ -1,0 +1,151 @@
+// The decoder of the Llama family, forward as the papers read; what differs between families is data in its config.
+// Not here: how weights are stored (ops/weight), what of them trains (methods), where they come from (io).
+
+import { type Program, segment } from '../gpu/program.ts';
+import { resident, type Tensor } from '../gpu/tensor.ts';
+import { attention } from '../ops/attention.ts';
+import { embed } from '../ops/embed.ts';
+import type { Format } from '../ops/formats.ts';
+import { linear } from '../ops/linear.ts';
+import { rmsnorm } from '../ops/rmsnorm.ts';
+import { qkNorm, type RopeScaling, rope } from '../ops/rope.ts';
+import type { Stream } from '../ops/stream.ts';
+import { swiglu } from '../ops/swiglu.ts';
+import { newVector, newWeight, type Vector, type Weight } from '../ops/weight.ts';
+
+/** What the decoder needs of a checkpoint's config, in Hugging Face's words. */
+export interface DecoderConfig {
+  hidden_size: number;
+  intermediate_size: number;
+  n_layers: number;
+  n_heads: number;
+  n_kv_heads: number;
+  head_dim: number;
+  vocab_size: number;
+  rms_norm_eps: number;
+  rope: { theta: number; scaling: RopeScaling | null };
+  /** Biases on q, k, v; on o; on gate, up, down. */
+  attention_bias: boolean;
+  o_bias: boolean;
+  mlp_bias: boolean;
+  /** RMSNorm over each head of q and k before RoPE (Qwen3). */
+  qk_norm: boolean;
+  tie_word_embeddings: boolean;
+}
+
+/** The seven matrices of a layer, in the order of ties. */
+export const MODULES = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
+export type Module = (typeof MODULES)[number];
+
+export interface Layer {
+  input_norm: Vector;
+  post_norm: Vector;
+  q_norm: Vector | null;
+  k_norm: Vector | null;
+  matrices: Record<Module, Weight>;
+  biases: Record<Module, Vector | null>;
+}
+
+export interface Decoder {
+  config: DecoderConfig;
+  embed: Weight;
+  layers: Layer[];
+  norm: Vector;
+  /** The embedding itself where they are tied. */
+  head: Weight;
+  /** cos and sin of every position and frequency [positions, head_dim / 2, 2]. */
+  rope: Tensor;
+}
+
+/** A decoder's tensors, described and not yet allocated. format: how a matrix is stored on the device, by its name. */
+export function newDecoder(c: DecoderConfig, positions: number, format: (name: string) => Format, maxBinding: number): Decoder {
+  const matrix = (name: string, rows: number, cols: number) => newWeight(name, rows, cols, format(name), maxBinding);
+  const embed = matrix('model.embed_tokens.weight', c.vocab_size, c.hidden_size);
+  const layers = Array.from({ length: c.n_layers }, (_, l): Layer => {
+    const at = `model.layers.${l}`;
+    const made = MODULES.map((m) => [m, matrix(weightName(l, m), ...matrixShape(c, m))] as const);
+    const bias = MODULES.map((m) => [m, hasBias(c, m) ? newVector(`${at}.${parentOf(m)}.${m}.bias`, matrixShape(c, m)[0]) : null] as const);
+    return {
+      input_norm: newVector(`${at}.input_layernorm.weight`, c.hidden_size),
+      post_norm: newVector(`${at}.post_attention_layernorm.weight`, c.hidden_size),
+      q_norm: c.qk_norm ? newVector(`${at}.self_attn.q_norm.weight`, c.head_dim) : null,
+      k_norm: c.qk_norm ? newVector(`${at}.self_attn.k_norm.weight`, c.head_dim) : null,
+      matrices: Object.fromEntries(made) as Record<Module, Weight>,
+      biases: Object.fromEntries(bias) as Record<Module, Vector | null>,
+    };
+  });
+  const norm = newVector('model.norm.weight', c.hidden_size);
+  const head = c.tie_word_embeddings ? embed : matrix('lm_head.weight', c.vocab_size, c.hidden_size);
+  return { config: c, embed, layers, norm, head, rope: resident('rope', [positions, c.head_dim / 2, 2], 'other') };
+}
+
+/** Shape [out, in] of a layer's matrix. */
+export function matrixShape(c: DecoderConfig, m: Module): [number, number] {
+  const q = c.n_heads * c.head_dim;
+  const kv = c.n_kv_heads * c.head_dim;
+  switch (m) {
+    case 'q_proj':
+      return [q, c.hidden_size];
+    case 'k_proj':
+    case 'v_proj':
+      return [kv, c.hidden_size];
+    case 'o_proj':
+      return [c.hidden_size, q];
+    case 'down_proj':
+      return [c.hidden_size, c.intermediate_size];
+    default:
+      return [c.intermediate_size, c.hidden_size];
+  }
+}
+
+const parentOf = (m: Module) => (m[1] === '_' && 'qkvo'.includes(m[0]) ? 'self_attn' : 'mlp');
+
+/** The checkpoint's name of a layer's matrix. */
+export const weightName = (layer: number, m: Module) => `model.layers.${layer}.${parentOf(m)}.${m}.weight`;
+
+function hasBias(c: DecoderConfig, m: Module): boolean {
+  if (m === 'o_proj') return c.o_bias;
+  return parentOf(m) === 'mlp' ? c.mlp_bias : c.attention_bias;
+}
+
+/** Every parameter once, in the order of the checkpoint. */
+export function parametersOf(d: Decoder): (Weight | Vector)[] {
+  const layers = d.layers.flatMap((l) => [
+    ...MODULES.flatMap((m) => (l.biases[m] ? [l.matrices[m], l.biases[m]!] : [l.matrices[m]])),
+    ...[l.q_norm, l.k_norm, l.input_norm, l.post_norm].filter((v) => v !== null),
+  ]);
+  return [d.embed, ...layers, d.norm, ...(d.head === d.embed ? [] : [d.head])];
+}
+
+/** Where attention finds its keys and values: the same stream in training, a cache of each layer in decoding. */
+export type KeysAndValues = (layer: number, k: Tensor, v: Tensor) => { k: Tensor; v: Tensor };
+
+/** Hidden states [N, D] before the final norm, of the N packed tokens of the stream. */
+export function hiddenStates(p: Program, d: Decoder, s: Stream, recompute = false, cache: KeysAndValues = (_, k, v) => ({ k, v })): Tensor {
+  let h = embed(p, s, d.embed);
+  d.layers.forEach((l, i) => {
+    h = segment(p, `layer ${i}`, h, (x) => decoderLayer(p, d, l, i, s, x, cache), recompute);
+  });
+  return h;
+}
+
+function decoderLayer(p: Program, d: Decoder, l: Layer, index: number, s: Stream, h: Tensor, cache: KeysAndValues): Tensor {
+  const { n_heads, n_kv_heads, head_dim, rms_norm_eps: eps } = d.config;
+  const { matrices: w, biases: b } = l;
+  const turn = { positions: s.positions, table: d.rope, head_dim };
+
+  const x = rmsnorm(p, h, l.input_norm, eps);
+  let [q, k, v] = linear(p, x, [w.q_proj, w.k_proj, w.v_proj], { bias: [b.q_proj, b.k_proj, b.v_proj] });
+  if (l.q_norm) q = qkNorm(p, q, l.q_norm, { heads: n_heads, head_dim, eps });
+  if (l.k_norm) k = qkNorm(p, k, l.k_norm, { heads: n_kv_heads, head_dim, eps });
+  rope(p, q, { ...turn, heads: n_heads });
+  rope(p, k, { ...turn, heads: n_kv_heads });
+  const keys = cache(index, k, v);
+  const o = attention(p, q, keys.k, keys.v, { lo: s.lo, last: s.last, hi: s.hi, n_heads, n_kv_heads, head_dim, scale: 1 / Math.sqrt(head_dim) });
+  const [mid] = linear(p, o, [w.o_proj], { add: h, bias: [b.o_proj] });
+
+  const y = rmsnorm(p, mid, l.post_norm, eps);
+  const [gate, up] = linear(p, y, [w.gate_proj, w.up_proj], { bias: [b.gate_proj, b.up_proj] });
+  const [out] = linear(p, swiglu(p, gate, up), [w.down_proj], { add: mid, bias: [b.down_proj] });
+  return out;
+}

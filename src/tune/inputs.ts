@@ -1,0 +1,59 @@
+// What the host writes before a micro-batch: packed rows padded up to the size in use, and a few scalars.
+// Padding tokens are rows of their own, so that they see nobody, nobody sees them, and no gradient reaches them.
+
+import type { Packed } from '../data/batches.ts';
+import { type Memory, type Tensor, write } from '../gpu/tensor.ts';
+import { SCALARS, type Stream } from '../ops/stream.ts';
+
+const NO_TARGET = 0xffffffff;
+
+/** Writes a packed micro-batch, padded to N tokens and M targets. `sorted`: also what the embedding's gradient needs. */
+export function feed(memory: Memory, s: Stream, b: Packed, N: number, M: number, sorted: boolean): void {
+  if (b.n > N || b.targetAt.length > M) throw new Error(`expected at most ${N} tokens and ${M} targets, got ${b.n} and ${b.targetAt.length}`);
+  const self = (have: Uint32Array) => padded(have, N, (i) => i);
+  put(memory, s.ids, padded(b.ids, N, () => 0));
+  put(memory, s.positions, padded(b.positions, N, () => 0));
+  put(memory, s.lo, self(b.lo));
+  put(memory, s.last, Uint32Array.from({ length: N }, (_, i) => i));
+  put(memory, s.hi, self(b.hi));
+  put(memory, s.targetAt, padded(b.targetAt, M, () => NO_TARGET));
+  put(memory, s.targetId, padded(b.targetId, M, () => 0));
+  if (!sorted) return;
+  const { order, groups } = byId(b.ids, N);
+  put(memory, s.order, order);
+  put(memory, s.groups, groups);
+}
+
+/** Writes the scalars of a step: 1 / targets of the whole step, and the learning rate. */
+export function feedScalars(memory: Memory, s: Stream, targets: number, lr: number): void {
+  const scalars = new Float32Array(SCALARS.count);
+  scalars[SCALARS.invTargets] = 1 / targets;
+  scalars[SCALARS.lr] = lr;
+  write(memory, s.scalars, scalars);
+}
+
+function put(memory: Memory, t: Tensor, data: Uint32Array<ArrayBuffer>): void {
+  write(memory, t, data);
+}
+
+function padded(have: Uint32Array, length: number, fill: (i: number) => number): Uint32Array<ArrayBuffer> {
+  const all = new Uint32Array(length);
+  all.set(have);
+  for (let i = have.length; i < length; i++) all[i] = fill(i);
+  return all;
+}
+
+/** Tokens sorted by id, and (id, first place) of each distinct id, closed and padded by empty groups. */
+function byId(ids: Uint32Array, N: number): { order: Uint32Array<ArrayBuffer>; groups: Uint32Array<ArrayBuffer> } {
+  const order = new Uint32Array(N);
+  order.set(Uint32Array.from(ids.keys()).sort((a, b) => ids[a] - ids[b] || a - b));
+  const groups = new Uint32Array(2 * N + 2);
+  let n = 0;
+  for (let i = 0; i < ids.length; i++)
+    if (!i || ids[order[i]] !== ids[order[i - 1]]) {
+      groups.set([ids[order[i]], i], 2 * n);
+      n++;
+    }
+  for (; n <= N; n++) groups.set([0, ids.length], 2 * n);
+  return { order, groups };
+}

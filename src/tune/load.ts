@@ -1,0 +1,103 @@
+// A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
+
+import { decode, } from '../io/dequant.ts';
+import type { ModelFiles } from '../io/model.ts';
+import { encode } from '../io/quant.ts';
+import type { TensorInfo } from '../io/tensors.ts';
+import { allocate, type Memory, write } from '../gpu/tensor.ts';
+import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
+import { type Format, isStored, splitQuants } from '../ops/formats.ts';
+import { ropeTable } from '../ops/rope.ts';
+import { tensorsOf, type Vector, type Weight } from '../ops/weight.ts';
+
+/** How frozen weights are stored on the device: as in the file, or converted at load. */
+export type Base = 'keep' | 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
+
+/** Bytes read from the file at a time. */
+const CHUNK = 8 << 20;
+
+/** The format on the device of a tensor stored as `stored`. Formats that the device does not read become f32. */
+export function deviceFormat(stored: TensorInfo['format'], cols: number, base: Base): Format {
+  if (base === 'keep') return isStored(stored) ? stored : 'f32';
+  if (base.startsWith('q') && cols % 32) return 'f16'; // a row is no whole number of blocks
+  return base as Format;
+}
+
+/** The decoder of a model file, described: nothing is allocated or read. positions: the longest row it will see. */
+export function describe(files: ModelFiles, positions: number, base: Base, maxBinding: number): Decoder {
+  const format = (name: string) => {
+    const info = files.tensors.get(name);
+    if (!info) throw new Error(`expected a tensor ${name} in ${files.name}, got none`);
+    return deviceFormat(info.format, info.shape.at(-1)!, base);
+  };
+  return newDecoder(files.config, positions, format, maxBinding);
+}
+
+/** Allocates and fills every parameter and the RoPE table. `progress` hears of bytes read and of all bytes. */
+export async function upload(memory: Memory, files: ModelFiles, d: Decoder, progress: (done: number, all: number) => void = () => {}): Promise<void> {
+  const parameters = parametersOf(d);
+  const all = parameters.reduce((n, w) => n + tensorsOf(w).reduce((k, t) => k + t.bytes, 0), 0);
+  let done = 0;
+  for (const w of parameters) {
+    for (const t of tensorsOf(w)) allocate(memory, t.home!);
+    const info = files.tensors.get(w.name)!;
+    await ('windows' in w ? uploadMatrix(memory, info, w) : uploadVector(memory, info, w));
+    done += tensorsOf(w).reduce((k, t) => k + t.bytes, 0);
+    progress(done, all);
+  }
+  const [positions] = d.rope.shape;
+  allocate(memory, d.rope.home!);
+  write(memory, d.rope, ropeTable(d.config.rope, d.config.head_dim, positions));
+}
+
+async function uploadMatrix(memory: Memory, info: TensorInfo, w: Weight): Promise<void> {
+  for (const v of w.windows) {
+    const at = { q: 0, s: 0 };
+    for await (const bytes of stored(info, w, v.r0, v.r1)) {
+      const { q, s } = splitQuants(w.format, bytes);
+      write(memory, v.q, q, at.q);
+      at.q += q.byteLength / 4;
+      if (!s || !v.s) continue;
+      write(memory, v.s, s, at.s);
+      at.s += s.byteLength / 4;
+    }
+  }
+}
+
+async function uploadVector(memory: Memory, info: TensorInfo, v: Vector): Promise<void> {
+  write(memory, v.value, decode(info.format, await info.rows(0, 1), info.shape[0]));
+}
+
+/** Rows r0 <= r < r1 in the device's format, a chunk at a time, each a multiple of 4 bytes but the last. */
+async function* stored(info: TensorInfo, w: Weight, r0: number, r1: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1))
+    yield info.format === w.format ? bytes : encode(w.format as 'f32', decode(info.format, bytes, (to - from) * w.cols));
+}
+
+/** Values of a matrix as the device holds them, rows r0 <= r < r1, a chunk at a time. */
+export async function* values(info: TensorInfo, w: Weight, r0 = 0, r1 = w.rows): AsyncGenerator<Float32Array<ArrayBuffer>> {
+  for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1)) {
+    const plain = decode(info.format, bytes, (to - from) * w.cols);
+    yield info.format === w.format || w.format === 'f32' ? plain : decode(w.format, encode(w.format as 'f16', plain), plain.length);
+  }
+}
+
+async function* chunks(info: TensorInfo, cols: number, r0: number, r1: number) {
+  const rows = Math.max(8, Math.floor(CHUNK / (4 * cols)) & ~7);
+  for (let from = r0; from < r1; from += rows) {
+    const to = Math.min(r1, from + rows);
+    yield { from, to, bytes: await info.rows(from, to) };
+  }
+}
+
+/** SHA-256 of the f32 values of a matrix, hexadecimal. */
+export async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
+  const all = new Float32Array(w.rows * w.cols);
+  let at = 0;
+  for await (const part of values(info, w)) {
+    all.set(part, at);
+    at += part.length;
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
+  return [...digest].map((x) => x.toString(16).padStart(2, '0')).join('');
+}

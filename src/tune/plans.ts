@@ -1,0 +1,76 @@
+// The memory of each phase of a run, planned from a described decoder; no GPU is needed.
+
+import type { Plan } from '../gpu/plan.ts';
+import { plan } from '../gpu/plan.ts';
+import { resident, type Tensor } from '../gpu/tensor.ts';
+import type { Decoder } from '../models/decoder.ts';
+import type { Trained } from '../ops/adamw.ts';
+import { newOptimizerState, newResults } from '../ops/gradnorm.ts';
+import { newStream, type Stream } from '../ops/stream.ts';
+import { likelihood, micro, update } from './programs.ts';
+
+/** The largest micro-batch of a phase: packed tokens and targets. */
+export interface Sizes {
+  N: number;
+  M: number;
+}
+
+export interface OptimizerOptions {
+  betas: readonly [number, number];
+  eps: number;
+  weightDecay: number;
+  clip: number;
+}
+
+export interface Phase {
+  plan: Plan;
+  stream: Stream;
+  results: Tensor;
+  state: Tensor;
+  logprob: Tensor | null;
+  sizes: Sizes;
+}
+
+/** Training: the micro-batch, the update, and evaluation where `evaluate` gives its largest batch. All share slots. */
+export function planTraining(
+  d: Decoder,
+  trained: Trained[],
+  sizes: Sizes,
+  o: OptimizerOptions & { recompute: boolean },
+  limits: { maxBinding: number },
+  evaluate?: Sizes,
+): Phase {
+  const largest = { N: Math.max(sizes.N, evaluate?.N ?? 0), M: Math.max(sizes.M, evaluate?.M ?? 0) };
+  const stream = newStream(largest.N, largest.M);
+  const [results, state] = [newResults(), newOptimizerState()];
+  const logprob = evaluate ? resident('logprob', [evaluate.M], 'other') : null;
+  const parts = [
+    { name: 'train', build: micro(d, stream, { results, recompute: o.recompute }), dims: { ...sizes, first: 1 } },
+    { name: 'update', build: update(trained, state, results, stream, o), dims: {}, readback: results },
+  ];
+  const evalLoss = newResults();
+  const also = trained.flatMap((t) => (t.base ? [t.base.home!] : []));
+  const all = evaluate && logprob ? [...parts, { name: 'eval', build: likelihood(d, stream, evalLoss, logprob), dims: { ...evaluate, first: 1 }, readback: logprob }] : parts;
+  return { plan: plan(all, limits, also), stream, results, state, logprob, sizes };
+}
+
+/** Forward, loss and backward without an update: the frozen warm-up, whose hooks score. */
+export function planWarmup(d: Decoder, sizes: Sizes, limits: { maxBinding: number }, recompute: boolean, also: Tensor[]): Phase {
+  const stream = newStream(sizes.N, sizes.M);
+  const [results, state] = [newResults(), newOptimizerState()];
+  const made = plan(
+    [{ name: 'warmup', build: micro(d, stream, { results, recompute }), dims: { ...sizes, first: 1 }, readback: results }],
+    limits,
+    also.map((t) => t.home!),
+  );
+  return { plan: made, stream, results, state, logprob: null, sizes };
+}
+
+/** Log-probabilities only. */
+export function planEvaluation(d: Decoder, sizes: Sizes, limits: { maxBinding: number }): Phase {
+  const stream = newStream(sizes.N, sizes.M);
+  const [results, state] = [newResults(), newOptimizerState()];
+  const logprob = resident('logprob', [sizes.M], 'other');
+  const made = plan([{ name: 'eval', build: likelihood(d, stream, results, logprob), dims: { ...sizes, first: 1 }, readback: logprob }], limits);
+  return { plan: made, stream, results, state, logprob, sizes };
+}

@@ -1,0 +1,41 @@
+// The programs of a run, all over one set of weights: warm-up, a training micro-batch, the update, evaluation.
+// A training step is: feed, micro (forward, loss, backward), update; what trains has been attached to the weights beforehand.
+
+import { type Build, backward } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { type Decoder, hiddenStates } from '../models/decoder.ts';
+import { type AdamWOptions, adamw, type Trained } from '../ops/adamw.ts';
+import { type ClipOptions, gradNorm } from '../ops/gradnorm.ts';
+import { headLoss } from '../ops/head.ts';
+import type { Stream } from '../ops/stream.ts';
+
+export interface MicroOptions {
+  /** The step's results: the summed loss goes to its first place. */
+  results: Tensor;
+  recompute: boolean;
+}
+
+/** Forward, loss and backward of one micro-batch: gradients written when dims.first is 1, added to when 0. */
+export function micro(d: Decoder, s: Stream, o: MicroOptions): Build {
+  return (p) => {
+    const h = hiddenStates(p, d, s, o.recompute);
+    headLoss(p, h, d.norm, d.head, s, { eps: d.config.rms_norm_eps, train: true, loss: o.results });
+    backward(p);
+  };
+}
+
+/** The global norm over all gradients, clipping, and AdamW. */
+export function update(trained: Trained[], state: Tensor, results: Tensor, s: Stream, o: ClipOptions & AdamWOptions): Build {
+  return (p) => {
+    gradNorm(p, trained.map((t) => t.grad), state, results, o);
+    adamw(p, trained, state, s.scalars, o);
+  };
+}
+
+/** Log-probability of every target [M]; nothing trains. */
+export function likelihood(d: Decoder, s: Stream, loss: Tensor, logprob: Tensor): Build {
+  return (p) => {
+    const h = hiddenStates(p, d, s);
+    headLoss(p, h, d.norm, d.head, s, { eps: d.config.rms_norm_eps, train: false, loss, logprob });
+  };
+}

@@ -1,0 +1,30 @@
+// What a run tells while it goes: one plain object a line, the `--json` lines of the command line. Printing is the hosts' business.
+
+import type { Bytes } from '../gpu/plan.ts';
+import type { Choice } from '../methods/smt/select.ts';
+
+export type Line =
+  | { kind: 'plan'; program: string; bytes: Bytes; trainable: number; bound: boolean }
+  | { kind: 'memory'; program: string; planned: number; allocated: number }
+  | { kind: 'warmup'; step: number; loss: number; tokens: number; ms: number }
+  | { kind: 'selection'; block: number; blocks: Choice[]; share_model: number; share_targets: number; trainable: number }
+  | {
+      kind: 'step';
+      step: number;
+      loss: number;
+      lr: number;
+      grad_norm: number;
+      tokens: number;
+      input_tokens: number;
+      ms: number;
+      skipped: boolean;
+    }
+  | { kind: 'eval'; step: number; loss: number; perplexity: number; tokens: number }
+  | { kind: 'example'; index: number; logprob: number; tokens: number }
+  | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
+  | { kind: 'done'; out: string | null; steps: number; seconds: number; tokens_per_second: number }
+  /** For people only: progress and remarks that are no part of the contract. */
+  | { kind: 'note'; text: string }
+  | { kind: 'start'; phase: 'load' | 'compile' | 'warmup' | 'train' | 'eval' | 'save'; total: number };
+
+export type Report = (line: Line) => void;
