@@ -15,7 +15,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> logits: array<E>;
 @group(0) @binding(5) var<storage, read_write> logprob: array<f32>;
 
-const LOWEST = -3.4e38;
+const LOWEST = -0x1.fffffep127f;
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
