@@ -1,0 +1,146 @@
+/**
+ * Data files as records: .jsonl, .json (a list), .csv and .tsv, .txt, .parquet. A record is one object with named columns,
+ * or the fault found in its place; which column is which is columns.ts.
+ */
+import { parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import Papa from 'papaparse';
+import type { Source } from '../io/bytes.ts';
+import { type DataRecord, nameOf } from './columns.ts';
+
+/** A record, or what is wrong with it; where: its place in the file, in words. */
+export type Read = { where: string; record: DataRecord; fault?: undefined } | { where: string; fault: string };
+
+/** All records of a file and, for plain text, how it was cut into rows; throws where the file as a whole cannot be read. */
+export async function readRecords(source: Source): Promise<{ records: Read[]; shown?: string }> {
+  const ending = source.name
+    .split(/[?#]/)[0]
+    .match(/\.(\w+)$/)?.[1]
+    ?.toLowerCase();
+  if (ending === 'parquet') return { records: await parquet(source) };
+  const read = { jsonl, ndjson: jsonl, json, csv: table, tsv: table, txt: paragraphs }[ending ?? ''];
+  if (read === undefined)
+    throw new Error(
+      `expected a data file ending in .jsonl .json .csv .tsv .txt or .parquet, got ${source.name}; rename or convert it`,
+    );
+  const text = await textOf(source);
+  if (text.trim() === '') throw new Error(`expected ${source.name} to hold rows, got an empty file; give a file with data`);
+  return read(text, source.name);
+}
+
+function jsonl(text: string, name: string): { records: Read[] } {
+  const records: Read[] = [];
+  const lines = text.split('\n');
+  for (let line = 0; line < lines.length; line++) {
+    if (lines[line].trim() === '') continue;
+    const row = records.length + 1;
+    const where = row === line + 1 ? `${name} row ${row}` : `${name} row ${row} (line ${line + 1})`;
+    try {
+      records.push(recordOf(JSON.parse(lines[line]), where));
+    } catch (error) {
+      records.push({
+        where,
+        fault: `expected one JSON object a line, got text that is none (${(error as Error).message}); mend the line`,
+      });
+    }
+  }
+  return { records };
+}
+
+function json(text: string, name: string): { records: Read[] } {
+  let value: any;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(
+      `expected ${name} to be JSON, got text that is none (${(error as Error).message}); mend it, or name it .jsonl if it has one object a line`,
+    );
+  }
+  // Some publish {"data": [...]} or {"train": [...]}: one list within an object.
+  const lists =
+    value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.values(value).filter(Array.isArray) : [];
+  const list = Array.isArray(value) ? value : lists.length === 1 ? lists[0] : undefined;
+  if (list === undefined || list.length === 0)
+    throw new Error(
+      `expected ${name} to be a list of objects, got ${list ? 'an empty list' : nameOf(value)}; write [{...}, {...}]`,
+    );
+  return { records: list.map((item: unknown, i: number) => recordOf(item, `${name} row ${i + 1}`)) };
+}
+
+function table(text: string, name: string): { records: Read[] } {
+  const { data, errors, meta } = Papa.parse<DataRecord>(text, { header: true, skipEmptyLines: 'greedy' });
+  if (!meta.fields?.length || data.length === 0)
+    throw new Error(`expected ${name} to have a line of column names and rows below it, got ${data.length} rows; add them`);
+  const faults = new Map(errors.filter(({ row }) => row !== undefined).map(({ row, message }) => [row, message]));
+  const records = data.map((record, i): Read => {
+    const where = `${name} row ${i + 1}`;
+    const fault = faults.get(i);
+    if (fault === undefined) return { where, record };
+    return {
+      where,
+      fault: `expected ${meta.fields!.length} columns as in the first line, got another form (${fault}); quote texts with commas or line breaks`,
+    };
+  });
+  return { records };
+}
+
+/** Plain text: paragraphs between blank lines where there are any, else lines. */
+function paragraphs(text: string, name: string): { records: Read[]; shown: string } {
+  const plain = text.replace(/\r\n?/g, '\n').replace(/^\s*\n|\s+$/g, '');
+  const blank = /\n[ \t]*\n\s*/;
+  const byLine = !blank.test(plain);
+  const parts = plain.split(byLine ? /\n+/ : blank).filter((part) => part.trim() !== '');
+  const records = parts.map((part, i) => ({ where: `${name} row ${i + 1}`, record: { text: part } }));
+  return { records, shown: byLine ? 'one row a line' : 'one row a paragraph' };
+}
+
+async function parquet(source: Source): Promise<Read[]> {
+  const file = {
+    byteLength: source.size,
+    slice: async (from: number, to = source.size) => {
+      const start = from < 0 ? source.size + from : from;
+      return (await source.read(start, to - start)).slice().buffer;
+    },
+  };
+  try {
+    const metadata = await parquetMetadataAsync(file);
+    const rows = await parquetReadObjects({ file, metadata });
+    if (rows.length === 0) throw new Error('it has no rows');
+    return rows.map((row, i) => recordOf(row, `${source.name} row ${i + 1}`));
+  } catch (error) {
+    throw new Error(
+      `expected ${source.name} to be a Parquet file (uncompressed or snappy), got one that cannot be read (${(error as Error).message}); ` +
+        'write it again with snappy, or as .jsonl',
+    );
+  }
+}
+
+function recordOf(value: unknown, where: string): Read {
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    return {
+      where,
+      fault: `expected an object with named columns, got ${nameOf(value)}; write {"prompt": "...", "completion": "..."}`,
+    };
+  return { where, record: value as DataRecord };
+}
+
+const PART = 1 << 24;
+const LONGEST = 400 << 20;
+
+/** The whole file as text; UTF-8, a byte order mark left out. */
+async function textOf(source: Source): Promise<string> {
+  if (source.size > LONGEST)
+    throw new Error(
+      `expected a data file of at most ${LONGEST >> 20} MiB, got ${source.name} of ${source.size >> 20} MiB; give it in parts with several --data`,
+    );
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const parts: string[] = [];
+  try {
+    for (let at = 0; at < source.size; at += PART)
+      parts.push(decoder.decode(await source.read(at, Math.min(PART, source.size - at)), { stream: true }));
+    parts.push(decoder.decode());
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new Error(`expected ${source.name} to be text in UTF-8, got other bytes; convert it (iconv -t utf-8)`);
+  }
+  return parts.join('');
+}

@@ -1,0 +1,238 @@
+/**
+ * What a row becomes: the fields of a record as token ids and labels. A label is the token to be learned at its own
+ * place, predicted one place earlier, or -100 where nothing is learned; the first token is never learned.
+ * Which column is which is columns.ts, cutting to a length is load.ts.
+ */
+import { assistantSpans, encodeSpans, openTurn } from './chat.ts';
+import { columnsOf, type DataRecord, type Fields, hint, nameOf } from './columns.ts';
+import { alpaca, type Chat, chat, type Message } from './template.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+export const NOT_LEARNED = -100;
+
+/** One row [T]: ids, and labels of the same length with -100 where nothing is learned. */
+export interface Row {
+  ids: Int32Array;
+  labels: Int32Array;
+  /** Tokens before the first learned one. */
+  promptLength: number;
+}
+
+export interface RowOptions {
+  tokenizer: Tokenizer | null;
+  /** Rows of the model's embedding; ids are below it. */
+  vocab_size: number;
+  learn: 'response' | 'all';
+  /** auto: by the kind of row; alpaca, chat, plain: how prompt rows are written; else the text of a chat template. */
+  template: 'auto' | 'alpaca' | 'chat' | 'plain' | (string & {});
+}
+
+/** Row of a record's fields; throws where a field is empty, not text, or gives no usable tokens. */
+export function toRow(fields: Fields, record: DataRecord, options: RowOptions): Row {
+  const { ids, labels } = parts(fields, record, options);
+  return checkedRow(ids, labels, options.vocab_size);
+}
+
+/** Token ids that a model is asked to go on from: the row without what it is to learn. */
+export function promptOf(fields: Fields, record: DataRecord, options: RowOptions): Int32Array {
+  const ids = promptIds(fields, record, options);
+  if (ids.length === 0) throw new Error('expected a prompt of at least one token, got none; give it some text');
+  checkIds(ids, options.vocab_size);
+  return Int32Array.from(ids);
+}
+
+type Parts = { ids: ArrayLike<number>; labels: ArrayLike<number> };
+
+function parts(fields: Fields, record: DataRecord, options: RowOptions): Parts {
+  const field = fieldReader(record);
+  if (fields.kind === 'ids') return givenIds(fields);
+  const tokenizer = need(options.tokenizer);
+  if (fields.kind === 'text') {
+    const ids = withEnd(tokenizer.encode(field('text', fields.text), { special: true }), tokenizer);
+    return { ids, labels: ids };
+  }
+  if (fields.kind === 'messages' || options.template === 'chat') return turns(messagesOf(fields, record), options);
+  const prompt = tokenizer.encode(promptText(fields, record, options), { special: true });
+  const response = withEnd(tokenizer.encode(responseText(fields, record), { special: false }), tokenizer);
+  const ids = [...prompt, ...response];
+  const hidden = new Array(options.learn === 'all' ? 0 : prompt.length).fill(NOT_LEARNED);
+  return { ids, labels: [...hidden, ...ids.slice(hidden.length)] };
+}
+
+function turns(messages: Message[], options: RowOptions): Parts {
+  const tokenizer = need(options.tokenizer);
+  if (!messages.some(({ role }) => role === 'assistant'))
+    throw new Error('expected a conversation with an assistant turn to learn, got none; add one or leave the row out');
+  const { text, spans } = assistantSpans(messages, chatOf(options));
+  const { ids, labels } = encodeSpans(text, spans, (part) => tokenizer.encode(part, { special: false }));
+  return { ids, labels: options.learn === 'all' ? ids : labels };
+}
+
+function promptIds(fields: Fields, record: DataRecord, options: RowOptions): ArrayLike<number> {
+  if (fields.kind === 'ids') {
+    const { ids, labels } = givenIds(fields);
+    if (fields.labels === undefined || fields.labels === null) return ids;
+    const first = Array.from(labels).findIndex((label, i) => i > 0 && label !== NOT_LEARNED);
+    return Array.from(ids).slice(0, first === -1 ? ids.length : first);
+  }
+  const tokenizer = need(options.tokenizer);
+  if (fields.kind === 'text' && options.template !== 'chat')
+    return tokenizer.encode(fieldReader(record)('text', fields.text), { special: true });
+  if (fields.kind === 'messages' || options.template === 'chat')
+    return tokenizer.encode(openTurn(messagesOf(fields, record, false), chatOf(options)), { special: false });
+  return tokenizer.encode(promptText(fields, record, options), { special: true });
+}
+
+// --- fields as text ---------------------------------------------------------------------------------------------------
+
+function promptText(fields: Fields, record: DataRecord, { template }: RowOptions): string {
+  const { instruction, input } = asked(fields, record);
+  const instructed = template === 'alpaca' || (template !== 'plain' && fields.kind === 'alpaca');
+  return instructed ? alpaca(instruction, input) : input === '' ? instruction : `${instruction}\n${input}`;
+}
+
+function asked(fields: Fields, record: DataRecord): { instruction: string; input: string } {
+  const field = fieldReader(record);
+  if (fields.kind === 'alpaca') {
+    const none = fields.input === undefined || fields.input === null || fields.input === '';
+    return { instruction: field('instruction', fields.instruction), input: none ? '' : field('input', fields.input) };
+  }
+  if (fields.kind === 'prompt') return { instruction: fields.prompt === '' ? '' : field('prompt', fields.prompt), input: '' };
+  return { instruction: field('text', (fields as { text: unknown }).text), input: '' };
+}
+
+function responseText(fields: Fields, record: DataRecord): string {
+  const field = fieldReader(record);
+  if (fields.kind === 'alpaca') return field('output', fields.output);
+  const { completion, derived } = fields as Extract<Fields, { kind: 'prompt' }>;
+  // A class is often a number; a completion that calls itself so is text.
+  return field('completion', derived && Number.isFinite(completion) ? String(completion) : completion);
+}
+
+const SHAREGPT: Record<string, string> = {
+  human: 'user',
+  gpt: 'assistant',
+  chatgpt: 'assistant',
+  bot: 'assistant',
+  model: 'assistant',
+  function_response: 'tool',
+  observation: 'tool',
+};
+
+/** Messages of a row; of a prompt row under --template chat a question and, where it is to be learned, its answer. */
+function messagesOf(fields: Fields, record: DataRecord, answered = true): Message[] {
+  if (fields.kind !== 'messages') {
+    const { instruction, input } = asked(fields, record);
+    const user = { role: 'user', content: input === '' ? instruction : `${instruction}\n${input}` };
+    return answered ? [user, { role: 'assistant', content: responseText(fields, record) }] : [user];
+  }
+  if (!Array.isArray(fields.messages) || fields.messages.length === 0)
+    throw new Error(
+      `expected a list of messages, got ${Array.isArray(fields.messages) ? 'an empty one' : nameOf(fields.messages)}; write [{"role": "user", "content": "..."}, ...]`,
+    );
+  return fields.messages.map((message: any, i) => {
+    const said = message?.role ?? message?.from;
+    const role = fields.sharegpt ? (SHAREGPT[said] ?? said) : said;
+    const content = contentOf(message?.content ?? message?.value);
+    if (typeof role !== 'string' || role === '' || content === undefined)
+      throw new Error(
+        `expected message ${i + 1} to have a role and a text, got role ${nameOf(said)} and ${nameOf(message?.content ?? message?.value)}; ` +
+          (fields.sharegpt ? 'write {"from": "human", "value": "..."}' : 'write {"role": "user", "content": "..."}'),
+      );
+    const { from: _from, value: _value, ...more } = message;
+    return { ...more, role, content };
+  });
+}
+
+/** The text of a message: a text, or the text parts of a list of parts. */
+function contentOf(content: any): string | undefined {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content) || content.some((part) => typeof part?.text !== 'string')) return undefined;
+  return content.map((part) => part.text).join('');
+}
+
+/** Reads a field as text that is not empty. */
+function fieldReader(record: DataRecord): (name: string, value: unknown) => string {
+  return (name, value) => {
+    if (typeof value === 'string' && value !== '') return value;
+    const cure =
+      value === undefined
+        ? `${hint(record)} (it has ${columnsOf(record)})`
+        : 'write a text there, or leave such rows out with --skip-bad-rows';
+    throw new Error(`expected ${name} to be a text, got ${nameOf(value)}; ${cure}`);
+  };
+}
+
+// --- tokens -----------------------------------------------------------------------------------------------------------
+
+function givenIds({ input_ids, labels }: Extract<Fields, { kind: 'ids' }>): Parts {
+  const ids = integers('input_ids', input_ids);
+  if (labels === undefined || labels === null) return { ids, labels: ids };
+  const given = integers('labels', labels);
+  if (given.length !== ids.length)
+    throw new Error(
+      `expected as many labels as input_ids (${ids.length}), got ${given.length}; give one label a token, -100 where nothing is learned`,
+    );
+  return { ids, labels: given };
+}
+
+function integers(name: string, value: unknown): number[] {
+  const list =
+    ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as unknown as ArrayLike<number>) : value;
+  if (!Array.isArray(list)) throw new Error(`expected ${name} to be a list of token ids, got ${nameOf(value)}; write [1, 2, 3]`);
+  const numbers = list.map((item) => (typeof item === 'bigint' ? Number(item) : item));
+  const odd = numbers.findIndex((item) => !Number.isInteger(item));
+  if (odd !== -1)
+    throw new Error(`expected ${name} to hold whole numbers, got ${nameOf(numbers[odd])} at place ${odd}; write token ids`);
+  return numbers;
+}
+
+function checkedRow(ids: ArrayLike<number>, labels: ArrayLike<number>, vocab_size: number): Row {
+  if (ids.length === 0) throw new Error('expected a row of at least one token, got none; leave it out');
+  checkIds(ids, vocab_size);
+  for (let i = 0; i < labels.length; i++)
+    if (labels[i] !== NOT_LEARNED && (labels[i] < 0 || labels[i] >= vocab_size))
+      throw new Error(
+        `expected labels of -100 or from 0 to ${vocab_size - 1}, got ${labels[i]} at place ${i}; the row is of another tokenizer or model`,
+      );
+  const row = { ids: Int32Array.from(ids), labels: Int32Array.from(labels), promptLength: ids.length };
+  row.labels[0] = NOT_LEARNED;
+  const first = row.labels.findIndex((label) => label !== NOT_LEARNED);
+  if (first !== -1) row.promptLength = first;
+  return row;
+}
+
+function checkIds(ids: ArrayLike<number>, vocab_size: number): void {
+  for (let i = 0; i < ids.length; i++)
+    if (!(ids[i] >= 0 && ids[i] < vocab_size))
+      throw new Error(
+        `expected token ids from 0 to ${vocab_size - 1}, got ${ids[i]} at place ${i}; the row is of another tokenizer or model`,
+      );
+}
+
+function withEnd(ids: number[], tokenizer: Tokenizer): number[] {
+  if (tokenizer.eos === null)
+    throw new Error(
+      'expected the tokenizer to name an eos_token to end a row with, got none; add eos_token to tokenizer_config.json',
+    );
+  return ids.at(-1) === tokenizer.eos ? ids : [...ids, tokenizer.eos];
+}
+
+function need(tokenizer: Tokenizer | null): Tokenizer {
+  if (tokenizer === null)
+    throw new Error(
+      'expected a tokenizer to read text rows with, got a model without one; put tokenizer.json beside it, or give rows of input_ids',
+    );
+  return tokenizer;
+}
+
+function chatOf(options: RowOptions): Chat {
+  const tokenizer = need(options.tokenizer);
+  const own = ['auto', 'alpaca', 'chat', 'plain'].includes(options.template);
+  const template = own ? tokenizer.chatTemplate : options.template;
+  if (template === undefined)
+    throw new Error(
+      'expected the model to have a chat template for a conversation, got none; give one with --template FILE, or rows of prompt and completion',
+    );
+  return chat(template, tokenizer.named);
+}

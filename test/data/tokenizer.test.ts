@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { loadTokenizer } from '../../src/data/tokenizer.ts';
+import { bytes, byteTokenizer } from './bytes-tokenizer.ts';
+import { sharedJson, sharedText, there } from './shared.ts';
+
+const plain = { special: false };
+
+describe.skipIf(!there)('against published ids', () => {
+  const llama = () => loadTokenizer({ json: sharedJson('data/tokenizers/tinyllama/tokenizer.json') });
+  const gpt2 = () => loadTokenizer({ json: sharedJson('data/tokenizers/gpt2/tokenizer.json') });
+
+  test.each([
+    ['llamacpp-llama-spm', llama],
+    ['llamacpp-gpt-2', gpt2],
+  ])('%s', (file, open) => {
+    const tokenizer = open();
+    const { cases } = sharedJson(`data/vectors/tokenizer/${file}.json`);
+    expect(cases.length).toBe(46);
+    expect(cases.map(({ text }: any) => tokenizer.encode(text, plain))).toEqual(cases.map(({ ids }: any) => ids));
+  });
+
+  test('Xenova/llama-tokenizer: ids with bos, and the text again', () => {
+    const tokenizer = llama();
+    const cases = sharedJson('data/vectors/tokenizer/transformersjs-llama.json')['Xenova/llama-tokenizer'];
+    const known = cases.filter(({ ids }: any) => Math.max(...ids) < 32000);
+    expect(known.length).toBeGreaterThan(20);
+    expect(known.map(({ text }: any) => tokenizer.encode(text, { special: true }))).toEqual(known.map(({ ids }: any) => ids));
+    expect(known.map(({ ids }: any) => tokenizer.decode(ids, { skip_special: false }))).toEqual(
+      known.map(({ decoded }: any) => decoded),
+    );
+  });
+
+  test('Xenova/gpt2: ids and text', () => {
+    const tokenizer = gpt2();
+    const cases = sharedJson('data/vectors/tokenizer/transformersjs-gpt2.json')['Xenova/gpt2'];
+    expect(cases.map(({ text }: any) => tokenizer.encode(text, plain))).toEqual(cases.map(({ ids }: any) => ids));
+  });
+
+  test.each(['smollm', 'gpt2', 'tinyllama'])('%s: a long text by words gives the ids of the whole', async (name) => {
+    const json = sharedJson(`data/tokenizers/${name}/tokenizer.json`);
+    const text = sharedText('data/datasets/tinyshakespeare/input.txt').slice(0, 60_000);
+    const { Tokenizer } = await import('@huggingface/tokenizers');
+    const whole = new Tokenizer(json, {}).encode(text, { add_special_tokens: false }).ids;
+    expect(loadTokenizer({ json }).encode(text, plain)).toEqual(whole);
+  });
+
+  test('SmolLM2 answers published prompts with the published ids', () => {
+    const tokenizer = loadTokenizer({ json: sharedJson('data/tokenizers/smollm/tokenizer.json') });
+    const { prompts } = sharedJson('data/vectors/llama-forward/smollm2-135m-instruct.reference.json');
+    for (const { text, input_ids } of prompts) expect(tokenizer.encode(text, { special: true })).toEqual(input_ids);
+  });
+});
+
+describe('a tokenizer of bytes', () => {
+  test('bytes are ids, special tokens in a text are found, unknown ids give nothing', () => {
+    const tokenizer = byteTokenizer();
+    expect(tokenizer.encode('a é', plain)).toEqual(bytes('a é'));
+    expect(tokenizer.encode('a</s>b', plain)).toEqual([97, 257, 98]);
+    expect(tokenizer.decode([97, 300, 257, 98], { skip_special: true })).toBe('ab');
+    expect(tokenizer.decode([97, 257], { skip_special: false })).toBe('a</s>');
+    expect(tokenizer.decode([], { skip_special: true })).toBe('');
+    expect([tokenizer.bos, tokenizer.eos, tokenizer.vocab_size]).toEqual([256, 257, 258]);
+  });
+
+  test('a decoded text keeps its spaces before punctuation', () => {
+    expect(byteTokenizer().decode(bytes("so , it is n't ."), { skip_special: true })).toBe("so , it is n't .");
+  });
+
+  test.each([
+    ['LlamaTokenizer', { add_bos_token: true }, [256, 97]],
+    ['LlamaTokenizerFast', { add_bos_token: false, add_eos_token: true }, [97, 257]],
+    ['PreTrainedTokenizerFast', { add_bos_token: true }, [97]],
+  ])('%s with %o puts its ends as transformers does', (tokenizer_class, config, ids) => {
+    expect(byteTokenizer({ tokenizer_class, ...config }).encode('a', { special: true })).toEqual(ids);
+  });
+
+  test('ids of config.json stand in for names', () => {
+    const json = { model: { type: 'BPE', vocab: { a: 0, b: 1 }, merges: [] } };
+    const tokenizer = loadTokenizer({ json, bos: null, eos: 1 });
+    expect([tokenizer.bos, tokenizer.eos, tokenizer.named.eos_token]).toEqual([null, 1, 'b']);
+  });
+
+  test('a token that reaches across words keeps words together', () => {
+    const vocab = { a: 0, b: 1, Ġ: 2, aĠ: 3, aĠb: 4 };
+    const json = {
+      model: { type: 'BPE', vocab, merges: ['a Ġ', 'aĠ b'] },
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
+      decoder: { type: 'ByteLevel' },
+    };
+    expect(loadTokenizer({ json }).encode('a b', plain)).toEqual([4]);
+  });
+
+  test.each([[null], [{}], [{ model: {} }]])('%o is no tokenizer', (json) => {
+    expect(() => loadTokenizer({ json })).toThrow('expected tokenizer.json to hold a model');
+  });
+});
