@@ -110,6 +110,7 @@ describe('relL2', () => {
     expect([3, 4.5]).toBeCloseL2([3, 4], 0.1001);
     expect([3, 4.5]).not.toBeCloseL2([3, 4], 0.0999);
     expect(message(() => expect([3, 4.5]).toBeCloseL2([3, 4], 0.01))).toMatch(/relative L2 error 0\.1.*worst at 1: got 4\.5/);
+    expect(message(() => expect([3.1, 4.5, 5.2]).toBeCloseL2([3, 4, 5]))).toContain('worst at 1: got 4.5');
   });
 });
 

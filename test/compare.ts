@@ -35,17 +35,17 @@ export function f32Bound(magnitude: Numbers, order: 'tree' | { serial: number },
 
 /** The element furthest outside its bound: |got - want| <= bound[i]. null where all hold. */
 export function worstOutside(got: Numbers, want: Numbers, bound: Numbers): { index: number; count: number } | null {
-  let index = -1;
-  let worst = 0;
+  let worst = { index: -1, excess: -1, error: -1 };
   let count = 0;
   for (let i = 0; i < want.length; i++) {
     const error = distance(got[i], want[i]);
     if (error <= bound[i] && error < Infinity) continue; // no bound, not even an infinite one, lets a NaN through
     count++;
-    const excess = error / bound[i]; // Infinity for a bound of 0, NaN for a bound of NaN: both are outside
-    if (index < 0 || excess > worst || Number.isNaN(excess)) [index, worst] = [i, excess];
+    const ratio = error / bound[i];
+    const excess = Number.isNaN(ratio) ? Infinity : ratio; // a bound of NaN bounds nothing
+    if (excess > worst.excess || (excess === worst.excess && error > worst.error)) worst = { index: i, excess, error };
   }
-  return index < 0 ? null : { index, count };
+  return count === 0 ? null : { index: worst.index, count };
 }
 
 /** |a - b|, with NaN infinitely far from everything and an infinity at distance 0 from itself alone. */
