@@ -2,7 +2,7 @@
 // Not here: how weights are stored (ops/weight), what of them trains (methods), where they come from (io).
 
 import { type Program, segment } from '../gpu/program.ts';
-import { resident, type Tensor } from '../gpu/tensor.ts';
+import { type Home, resident, type Tensor } from '../gpu/tensor.ts';
 import { attention } from '../ops/attention.ts';
 import { embed } from '../ops/embed.ts';
 import type { Format } from '../ops/formats.ts';
@@ -11,7 +11,7 @@ import { rmsnorm } from '../ops/rmsnorm.ts';
 import { qkNorm, type RopeScaling, rope } from '../ops/rope.ts';
 import type { Stream } from '../ops/stream.ts';
 import { swiglu } from '../ops/swiglu.ts';
-import { newVector, newWeight, type Vector, type Weight } from '../ops/weight.ts';
+import { newVector, newWeight, tensorsOf, type Vector, type Weight } from '../ops/weight.ts';
 
 /** What the decoder needs of a checkpoint's config, in Hugging Face's words. */
 export interface DecoderConfig {
@@ -115,6 +115,11 @@ export function parametersOf(d: Decoder): (Weight | Vector)[] {
     ...[l.q_norm, l.k_norm, l.input_norm, l.post_norm].filter((v) => v !== null),
   ]);
   return [d.embed, ...layers, d.norm, ...(d.head === d.embed ? [] : [d.head])];
+}
+
+/** The device bytes of the model itself: parameters and RoPE table. */
+export function homesOfModel(d: Decoder): Set<Home> {
+  return new Set([...parametersOf(d).flatMap(tensorsOf), d.rope].map((t) => t.home!));
 }
 
 /** Where attention finds its keys and values: the same stream in training, a cache of each layer in decoding. */

@@ -1,6 +1,6 @@
 // A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
 
-import { decode, } from '../io/dequant.ts';
+import { decode } from '../io/dequant.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { encode } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
@@ -18,9 +18,9 @@ const CHUNK = 8 << 20;
 
 /** The format on the device of a tensor stored as `stored`. Formats that the device does not read become f32. */
 export function deviceFormat(stored: TensorInfo['format'], cols: number, base: Base): Format {
-  if (base === 'keep') return isStored(stored) ? stored : 'f32';
+  if (base === 'keep') return isStored(stored) ? (stored as Format) : 'f32';
   if (base.startsWith('q') && cols % 32) return 'f16'; // a row is no whole number of blocks
-  return base as Format;
+  return base;
 }
 
 /** The decoder of a model file, described: nothing is allocated or read. positions: the longest row it will see. */

@@ -7,7 +7,8 @@ import type { Decoder } from '../models/decoder.ts';
 import type { Trained } from '../ops/adamw.ts';
 import { newOptimizerState, newResults } from '../ops/gradnorm.ts';
 import { newStream, type Stream } from '../ops/stream.ts';
-import { likelihood, micro, update } from './programs.ts';
+import { likelihood } from '../eval/likelihood.ts';
+import { micro, update } from './programs.ts';
 
 /** The largest micro-batch of a phase: packed tokens and targets. */
 export interface Sizes {
@@ -64,13 +65,4 @@ export function planWarmup(d: Decoder, sizes: Sizes, limits: { maxBinding: numbe
     also.map((t) => t.home!),
   );
   return { plan: made, stream, results, state, logprob: null, sizes };
-}
-
-/** Log-probabilities only. */
-export function planEvaluation(d: Decoder, sizes: Sizes, limits: { maxBinding: number }): Phase {
-  const stream = newStream(sizes.N, sizes.M);
-  const [results, state] = [newResults(), newOptimizerState()];
-  const logprob = resident('logprob', [sizes.M], 'other');
-  const made = plan([{ name: 'eval', build: likelihood(d, stream, results, logprob), dims: { ...sizes, first: 1 }, readback: logprob }], limits);
-  return { plan: made, stream, results, state, logprob, sizes };
 }

@@ -1,4 +1,5 @@
-// The programs of a run, all over one set of weights: warm-up, a training micro-batch, the update, evaluation.
+// The programs of a run, all over one set of weights: a micro-batch (warm-up or training) and the update.
+// Evaluation and decoding have theirs in eval/.
 // A training step is: feed, micro (forward, loss, backward), update; what trains has been attached to the weights beforehand.
 
 import { type Build, backward } from '../gpu/program.ts';
@@ -29,13 +30,5 @@ export function update(trained: Trained[], state: Tensor, results: Tensor, s: St
   return (p) => {
     gradNorm(p, trained.map((t) => t.grad), state, results, o);
     adamw(p, trained, state, s.scalars, o);
-  };
-}
-
-/** Log-probability of every target [M]; nothing trains. */
-export function likelihood(d: Decoder, s: Stream, loss: Tensor, logprob: Tensor): Build {
-  return (p) => {
-    const h = hiddenStates(p, d, s);
-    headLoss(p, h, d.norm, d.head, s, { eps: d.config.rms_norm_eps, train: false, loss, logprob });
   };
 }

@@ -1,22 +1,36 @@
 // What the host writes before a micro-batch: packed rows padded up to the size in use, and a few scalars.
 // Padding tokens are rows of their own, so that they see nobody, nobody sees them, and no gradient reaches them.
 
-import type { Packed } from '../data/batches.ts';
 import { type Memory, type Tensor, write } from '../gpu/tensor.ts';
 import { SCALARS, type Stream } from '../ops/stream.ts';
+
+/** Rows laid end to end: n tokens and m targets (data/pack.ts makes them). */
+export interface PackedRows {
+  n: number;
+  m: number;
+  ids: Uint32Array;
+  /** Place of each token in its row. */
+  positions: Uint32Array;
+  /** First and last token of each token's row, as places in the stream. */
+  lo: Uint32Array;
+  hi: Uint32Array;
+  /** The token whose hidden state predicts each target, and the id to be predicted. */
+  targetIndex: Uint32Array;
+  targetId: Uint32Array;
+}
 
 const NO_TARGET = 0xffffffff;
 
 /** Writes a packed micro-batch, padded to N tokens and M targets. `sorted`: also what the embedding's gradient needs. */
-export function feed(memory: Memory, s: Stream, b: Packed, N: number, M: number, sorted: boolean): void {
-  if (b.n > N || b.targetAt.length > M) throw new Error(`expected at most ${N} tokens and ${M} targets, got ${b.n} and ${b.targetAt.length}`);
+export function feed(memory: Memory, s: Stream, b: PackedRows, N: number, M: number, sorted: boolean): void {
+  if (b.n > N || b.m > M) throw new Error(`expected at most ${N} tokens and ${M} targets, got ${b.n} and ${b.m}`);
   const self = (have: Uint32Array) => padded(have, N, (i) => i);
   put(memory, s.ids, padded(b.ids, N, () => 0));
   put(memory, s.positions, padded(b.positions, N, () => 0));
   put(memory, s.lo, self(b.lo));
   put(memory, s.last, Uint32Array.from({ length: N }, (_, i) => i));
   put(memory, s.hi, self(b.hi));
-  put(memory, s.targetAt, padded(b.targetAt, M, () => NO_TARGET));
+  put(memory, s.targetAt, padded(b.targetIndex, M, () => NO_TARGET));
   put(memory, s.targetId, padded(b.targetId, M, () => 0));
   if (!sorted) return;
   const { order, groups } = byId(b.ids, N);

@@ -1,0 +1,92 @@
+// The loop of a training run: feed, forward and backward, update, and results read back late. A step is five lines.
+
+import type { Batches } from '../data/batches.ts';
+import { ladder, type Packed, pack } from '../data/pack.ts';
+import type { Row } from '../data/rows.ts';
+import { type Gpu, idle } from '../gpu/device.ts';
+import { RING } from '../gpu/plan.ts';
+import { type Machine, readback, replay } from '../gpu/run.ts';
+import { RESULTS } from '../ops/gradnorm.ts';
+import { feed, feedScalars } from '../models/inputs.ts';
+import type { Phase } from './plans.ts';
+import type { Report } from './report.ts';
+
+export interface Loop {
+  gpu: Gpu;
+  machine: Machine;
+  phase: Phase;
+  rows: Row[];
+  order: Batches;
+  steps: number;
+  lrAt: (t: number) => number;
+  /** The embedding trains, so tokens are fed sorted too. */
+  sorted: boolean;
+  /** After a step's results have arrived, from 1; may wait (evaluation) and stops the run by returning false. */
+  after?: (step: number) => Promise<boolean>;
+  signal?: AbortSignal;
+}
+
+export interface Trained {
+  steps: number;
+  inputTokens: number;
+  seconds: number;
+}
+
+interface Pending {
+  step: number;
+  targets: number;
+  tokens: number;
+  lr: number;
+  results: Promise<Float32Array>;
+}
+
+/** Runs the steps and reports each in order. Stops early at the signal, between two steps. */
+export async function train(l: Loop, report: Report): Promise<Trained> {
+  const { memory } = l.gpu;
+  const { stream } = l.phase;
+  const pending: Pending[] = [];
+  const done = { steps: 0, inputTokens: 0, seconds: 0 };
+  let last = performance.now();
+  let going = true;
+  const arrive = async () => {
+    const p = pending.shift()!;
+    const r = await p.results;
+    const now = performance.now();
+    done.steps = p.step;
+    done.inputTokens += p.tokens;
+    done.seconds += (now - last) / 1000;
+    report({
+      kind: 'step',
+      step: p.step,
+      loss: r[RESULTS.lossSum] / p.targets,
+      lr: p.lr,
+      grad_norm: r[RESULTS.norm],
+      tokens: p.targets,
+      input_tokens: p.tokens,
+      ms: now - last,
+      skipped: r[RESULTS.skipped] !== 0,
+    });
+    if (l.after && !(await l.after(p.step))) going = false;
+    last = performance.now();
+  };
+  for (let t = 0; t < l.steps && going && !l.signal?.aborted; t++) {
+    const batch = l.order.step(t).map((micro) => pack(micro.map((i) => l.rows[i])));
+    const targets = batch.reduce((n, b) => n + b.m, 0);
+    const lr = l.lrAt(t);
+    feedScalars(memory, stream, targets, lr);
+    batch.forEach((b, i) => run(l, b, i === 0));
+    replay(l.machine, 'update', {});
+    const tokens = batch.reduce((n, b) => n + b.n, 0);
+    pending.push({ step: t + 1, targets, tokens, lr, results: readback(l.machine, 'update') });
+    if (pending.length >= (l.after ? 1 : RING - 1)) await arrive();
+  }
+  while (pending.length) await arrive();
+  await idle(l.gpu);
+  return done;
+}
+
+function run(l: Loop, b: Packed, first: boolean): void {
+  const [N, M] = [ladder(b.n, l.phase.sizes.N), ladder(b.m, l.phase.sizes.M)];
+  feed(l.gpu.memory, l.phase.stream, b, N, M, l.sorted);
+  replay(l.machine, 'train', { N, M, first: first ? 1 : 0 });
+}
