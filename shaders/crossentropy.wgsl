@@ -49,7 +49,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let scale = scalars[0];
   for (var c = lane; c < P.vocabulary; c += WIDTH) {
-    var d: E;
+    var d = E();
     if (!padding) {
       d = decay(logits[at + c] - top_of_row) / sum;
       if (c == id / LANES) {

@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let m = group.x + P.origin.x;
   let row = at[m];
   for (var c = lane; c < P.cols; c += 64u) {
-    var v: E;
+    var v = E();
     if (row != 0xffffffffu) {
       v = h[row * P.cols + c];
     }

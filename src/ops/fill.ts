@@ -33,6 +33,13 @@ export function fillBackward(p: Program, dy: Tensor, bias: Vector | null, residu
   else giveGrad(p, residual, dy);
 }
 
+/** y = 0 in the step's first micro-batch. In the others a dispatch of no workgroups, so that both stay one program. */
+export function zeroAtFirst(p: Program, y: Tensor): void {
+  const { part, per } = lanesOf(countOf(y));
+  const count = countOf(y) / per;
+  run(p, kernel('fill', [part, fillCode, fromZero]), { y }, { cols: 1, count }, [p.dims.first ? groupsOf(count) : 0]);
+}
+
 /** y += x, of the same shape. */
 export function addInto(p: Program, x: Tensor, y: Tensor): void {
   const count = vec4sOf(y);
