@@ -11,9 +11,12 @@ export interface Span {
 
 type Encode = (text: string) => number[];
 
-/** The text of a conversation and its assistant turns, as ranges of characters; throws where the template is not one text. */
-export function assistantSpans(messages: Message[], chat: Chat): { text: string; spans: Span[] } {
-  const text = chat(messages, false);
+/**
+ * The text of a conversation and its assistant turns, as ranges of characters; throws where a turn is not written alike in
+ * the whole. Where a template leaves the last turn open (Qwen1.5's does), eos closes it.
+ */
+export function assistantSpans(messages: Message[], chat: Chat, eos = ''): { text: string; spans: Span[] } {
+  let text = chat(messages, false);
   const spans: Span[] = [];
   for (let i = 0; i < messages.length; i++) {
     if (messages[i].role !== 'assistant') continue;
@@ -24,15 +27,16 @@ export function assistantSpans(messages: Message[], chat: Chat): { text: string;
         `expected the model's chat template to write a turn alike wherever the conversation ends, got turn ${i + 1} written otherwise ` +
           'in the whole; keep only the last assistant turn of such rows, or give another template with --template FILE',
       );
-    spans.push({ from: from.length, to: turn });
+    const open = text.slice(0, turn).endsWith(messages[i].content.trimEnd());
+    if (open && turn === text.length) text += eos;
+    spans.push({ from: from.length, to: open && text.startsWith(eos, turn) ? turn + eos.length : turn });
   }
   return { text, spans };
 }
 
-/** A conversation up to its last assistant turn, with the start of the next: what a model is asked to go on from. */
+/** What a model is asked to go on from: a conversation without its last turn where that is the assistant's, and the start of the next. */
 export function openTurn(messages: Message[], chat: Chat): string {
-  const last = messages.map((message) => message.role).lastIndexOf('assistant');
-  return chat(last === -1 ? messages : messages.slice(0, last), true);
+  return chat(messages.at(-1)?.role === 'assistant' ? messages.slice(0, -1) : messages, true);
 }
 
 /** Token ids of a text of which the spans are learned: labels are the ids there, -100 elsewhere. */

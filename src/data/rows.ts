@@ -63,7 +63,7 @@ function turns(messages: Message[], options: RowOptions): Parts {
   const tokenizer = need(options.tokenizer);
   if (!messages.some(({ role }) => role === 'assistant'))
     throw new Error('expected a conversation with an assistant turn to learn, got none; add one or leave the row out');
-  const { text, spans } = assistantSpans(messages, chatOf(options));
+  const { text, spans } = assistantSpans(messages, chatOf(options), tokenizer.named.eos_token);
   const { ids, labels } = encodeSpans(text, spans, (part) => tokenizer.encode(part, { special: false }));
   return { ids, labels: options.learn === 'all' ? ids : labels };
 }

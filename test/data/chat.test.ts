@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { assistantSpans, encodeSpans, openTurn } from '../../src/data/chat.ts';
+import { chat, render } from '../../src/data/template.ts';
+import { sharedJson, there } from './shared.ts';
+
+const user = (content: string) => ({ role: 'user', content });
+const assistant = (content: string) => ({ role: 'assistant', content });
+
+describe.skipIf(!there)('published chat templates', () => {
+  beforeEach(() => void vi.useFakeTimers({ now: new Date('2025-07-10T12:00:00Z') }));
+  afterEach(() => void vi.useRealTimers());
+  const cases = there ? sharedJson('data/vectors/chat-template/hf-jinja-e2e.json') : [];
+
+  test.each(cases.map((one: any) => [one.name, one]))('%s', (_name, { chat_template, data, expected }: any) => {
+    expect(render(chat_template, data)).toBe(expected);
+  });
+
+  const template = (name: string) => cases.find((one: any) => one.name === name).chat_template;
+  const named = { bos_token: '<s>', eos_token: '</s>' };
+  const twice = [user('one'), assistant('first'), user('two'), assistant('second')];
+
+  // What each template has the model say: the learned spans of the same four messages.
+  test.each([
+    ['HuggingFaceH4/zephyr-7b-beta (add_generation_prompt=true)', ['first</s>', 'second</s>']],
+    ['Qwen/Qwen1.5-72B-Chat', ['first<|im_end|>', 'second<|im_end|>']],
+    ['Qwen/Qwen3-0.6B', ['first<|im_end|>', '<think>\n\n</think>\n\nsecond<|im_end|>']],
+    ['meta-llama/Llama-3.1-8B-Instruct', ['first<|eot_id|>', 'second<|eot_id|>']],
+    ['mistralai/Mixtral-8x7B-Instruct-v0.1', ['first</s>', 'second</s>']],
+    ['llama', [' first </s>', ' second </s>']],
+    ['deepseek-ai/DeepSeek-R1', ['first<｜end▁of▁sentence｜>', 'second<｜end▁of▁sentence｜>']],
+    ['HuggingFaceTB/SmolLM3-3B', ['first<|im_end|>', 'second<|im_end|>']],
+  ])('%s: learned spans', (name, learned) => {
+    const eos = learned[1].match(/<[^<]*>$/)![0];
+    const { text, spans } = assistantSpans(
+      twice,
+      chat(template(name), { ...named, eos_token: eos, USE_DEFAULT_PROMPT: '' }),
+      eos,
+    );
+    expect(spans.map(({ from, to }) => text.slice(from, to))).toEqual(learned);
+  });
+
+  test('the text before a turn is what the model is asked with', () => {
+    const ask = chat(template('Qwen/Qwen1.5-72B-Chat'), named);
+    const { text, spans } = assistantSpans(twice, ask);
+    expect(openTurn(twice, ask)).toBe(text.slice(0, spans[1].from));
+  });
+});
+
+test('a template that writes a turn otherwise in the whole is an error that names the turn', () => {
+  const ask = chat('{% for m in messages %}{{ m.role }}:{{ m.content }}/{{ messages | length }};{% endfor %}', {});
+  expect(() => assistantSpans([user('a'), assistant('b'), user('c')], ask)).toThrow(/turn 2 written otherwise/);
+});
+
+test('a template that refuses the conversation speaks for itself', () => {
+  const ask = chat("{{ raise_exception('roles must alternate') }}", {});
+  expect(() => assistantSpans([user('a'), assistant('b')], ask)).toThrow('got "roles must alternate"');
+});
+
+test('a token that reaches across the start of a turn is cut there, as it is when the model is asked', () => {
+  // pairs of equal letters are one token
+  const encode = (text: string) => [...text.matchAll(/aa|./gs)].map(([token]) => (token === 'aa' ? 1 : token.charCodeAt(0)));
+  const { ids, labels } = encodeSpans('xaab', [{ from: 2, to: 4 }], encode);
+  expect(ids).toEqual([120, 97, 97, 98]);
+  expect(labels).toEqual([-100, -100, 97, 98]);
+  expect(encodeSpans('xaab', [{ from: 1, to: 3 }], encode)).toEqual({ ids: [120, 1, 98], labels: [-100, 1, -100] });
+});
