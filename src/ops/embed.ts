@@ -2,10 +2,12 @@
 
 import embedCode from '../../shaders/embed.wgsl?raw' with { type: 'text' };
 import backward from '../../shaders/embed_backward.wgsl?raw' with { type: 'text' };
-import fromF32 from '../../shaders/embed_f32.wgsl?raw' with { type: 'text' };
+import one from '../../shaders/embed_lanes1.wgsl?raw' with { type: 'text' };
+import four from '../../shaders/embed_lanes4.wgsl?raw' with { type: 'text' };
 import { flows, gradOf, kernel, onBackward, type Program, run, temp } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { zeroAtFirst } from './fill.ts';
+import { STORED } from './formats.ts';
 import { lanesOf } from './lanes.ts';
 import type { Stream } from './stream.ts';
 import type { Weight } from './weight.ts';
@@ -16,11 +18,9 @@ export function embed(p: Program, s: Pick<Stream, 'ids' | 'order' | 'groups'>, w
   const D = w.cols;
   const h = temp(p, 'embedded', [N, D], 'activations');
   const { part, per } = lanesOf(D);
-  if (w.format !== 'f32') throw new Error(`expected ${w.name} as f32, got ${w.format}`);
-  for (const { r0, r1, q } of w.windows)
-    run(p, kernel('embed', [part, embedCode, fromF32]), { ids: s.ids, h, wq: q }, { cols: D / per, r0, r1 }, [N], {
-      bytes: 8 * N * D,
-    });
+  const k = kernel('embed', [part, embedCode, STORED[w.format].part, per === 4 ? four : one]);
+  for (const { r0, r1, q, s: scales } of w.windows)
+    run(p, k, { ids: s.ids, h, wq: q, ...(scales && { ws: scales }) }, { cols: D / per, r0, r1 }, [N], { bytes: 8 * N * D });
   if (w.trains?.kind !== 'dense') return h;
 
   const { grads } = w.trains;
