@@ -1,17 +1,7 @@
 // The references' own tests: each backward against finite differences in f64, and figures that can be checked by hand.
 import { describe, expect, test } from 'vitest';
 import '../compare.ts';
-import { adamw, clipScale, globalNorm, learningRate } from './adamw.ts';
 import { attention, attentionBackward } from './attention.ts';
-import {
-  blockGradient,
-  blockLinear,
-  blockLinearBackward,
-  gradientScores,
-  putBlocks,
-  takeBlocks,
-  weightScores,
-} from './blocks.ts';
 import { embedding, embeddingBackward } from './embedding.ts';
 import { dot, finiteDifference, noise } from './finite.ts';
 import { crossEntropy, crossEntropyBackward } from './loss.ts';
@@ -110,6 +100,14 @@ describe('rope', () => {
     const kept = (10 / (2 * Math.PI) - 1) / 3;
     const want = [1, 0.1 * (kept + (1 - kept) / 8), 0.01 / 8, 0.001 / 8];
     expect(ropeFrequencies({ theta: 10000, scaling }, 8)).toBeAllclose(want, { rtol: 1e-14 });
+  });
+
+  test('factors, as GGUF files have them, divide pair by pair', () => {
+    const factors = [1, 2, 4, 8];
+    expect(ropeFrequencies({ theta: 10000, scaling: { type: 'factors', factors } }, 8)).toBeAllclose(
+      [1, 0.05, 0.0025, 0.000125],
+      { rtol: 1e-14 },
+    );
   });
 
   test('turns dimension i with i + head_dim / 2, by the position within the row', () => {
@@ -214,93 +212,5 @@ describe('cross-entropy', () => {
     const [logits, labels] = [noise(12, 1, 3), [3, 0, 3]];
     const f = (logits: Float64Array) => crossEntropy(logits, labels, 4).loss / 3;
     expect(crossEntropyBackward(logits, labels, 4, 1 / 3)).toBeAllclose(finiteDifference(f, logits), near);
-  });
-});
-
-describe('adamw', () => {
-  const options = { lr: 0.1, betas: [0.9, 0.99], eps: 0, weight_decay: 0 } as {
-    lr: number;
-    betas: [number, number];
-    eps: number;
-    weight_decay: number;
-  };
-  const zeros = () => [new Float64Array(2), new Float64Array(2)] as const;
-
-  test('the first step is lr against the sign, whatever the gradient and its scale', () => {
-    const p = Float64Array.of(1, 1);
-    adamw(p, [5, -0.001], ...zeros(), 1, options, 0.5);
-    expect(p).toBeAllclose([0.9, 1.1], { rtol: 1e-14 });
-  });
-
-  test('decay is decoupled, and acts on the effective weight', () => {
-    const [p, d] = [Float64Array.of(2, 2), Float64Array.of(0, 0)];
-    const decaying = { ...options, eps: 1, weight_decay: 0.5 };
-    adamw(p, [0, 0], ...zeros(), 1, decaying);
-    adamw(d, [0, 0], ...zeros(), 1, decaying, 1, [2, 2]);
-    expect(p).toBeAllclose([1.9, 1.9], { rtol: 1e-14 });
-    expect(d).toBeAllclose([-0.1, -0.1], { rtol: 1e-14 });
-  });
-
-  test('moments, their correction and eps over two steps', () => {
-    const p = Float64Array.of(1);
-    const [m, v] = [new Float64Array(1), new Float64Array(1)];
-    adamw(p, [1], m, v, 1, { ...options, eps: 1 });
-    adamw(p, [3], m, v, 2, { ...options, eps: 1 });
-    expect([m[0], v[0]]).toBeAllclose([0.39, 0.0999], { rtol: 1e-14 });
-    const second = 0.39 / 0.19 / (Math.sqrt(0.0999 / 0.0199) + 1);
-    expect(p).toBeAllclose([1 - 0.1 * (1 / 2) - 0.1 * second], { rtol: 1e-14 });
-  });
-
-  test('global norm and clipping, on both sides', () => {
-    expect(globalNorm([[3], [0, 4]])).toBe(5);
-    expect(clipScale(5, 1)).toBeCloseTo(1 / 5.000001, 15);
-    expect([clipScale(0.5, 1), clipScale(5, 0)]).toEqual([1, 1]);
-  });
-
-  test.each([
-    ['linear', [0.5, 1, 1, 0.75, 0.5, 0.25]],
-    ['cosine', [0.5, 1, 1, (1 + Math.SQRT1_2) / 2, 0.5, (1 - Math.SQRT1_2) / 2]],
-    ['constant', [0.5, 1, 1, 1, 1, 1]],
-  ] as const)('%s schedule', (schedule, want) => {
-    expect(want.map((_, t) => learningRate(t, 6, 1, schedule, 2))).toBeAllclose(want, { rtol: 1e-14 });
-  });
-});
-
-describe('blocks', () => {
-  const [N, out, inner, b] = [3, 4, 6, 2];
-  const index = [1, 2, 0, 0]; // rows 2-3 by columns 4-5, and rows 0-1 by columns 0-1
-  const [x, dy, D] = [noise(N * inner, 1), noise(N * out, 2), noise(8, 3)];
-
-  test('the product is the dense one with the blocks put into a zero matrix', () => {
-    const w = new Float64Array(out * inner);
-    putBlocks(w, D, index, b, inner);
-    expect([w[2 * inner + 4], w[3 * inner + 5], w[1], w[2]]).toEqual([D[0], D[3], D[5], 0]);
-    expect([...takeBlocks(w, index, b, inner)]).toEqual([...D]);
-    const dense = linearBackward(dy, x, w, N, out, inner);
-    expect(blockLinear(x, D, index, b, N, out, inner)).toBeAllclose(linear(x, w, N, out, inner), { rtol: 1e-13 });
-    expect(blockLinearBackward(dy, D, index, b, N, out, inner)).toBeAllclose(dense.dx, { rtol: 1e-13 });
-    expect(blockGradient(dy, x, index, b, N, out, inner)).toBeAllclose(takeBlocks(dense.dw, index, b, inner), { rtol: 1e-13 });
-  });
-
-  test('scores of gradients: two steps of opposite sign in the first of two blocks', () => {
-    const steps = [
-      [1, 1, 2, 2],
-      [-1, -3, 2, -2],
-    ]; // [1 x 4] would not divide: this is [2, 2] in blocks of edge 1, then of edge 2
-    const fine = gradientScores(steps, 2, 2, 1);
-    expect([...fine.absmean]).toEqual([2, 4, 4, 4]);
-    expect([...fine.absofmean]).toEqual([0, 2, 4, 0]);
-    const whole = gradientScores(steps, 2, 2, 2);
-    expect([whole.absmean[0], whole.absofmean[0], whole['absmean-of-sum'][0], whole.l2[0]]).toEqual([
-      3.5,
-      0.5,
-      1.5,
-      Math.sqrt(28),
-    ]);
-  });
-
-  test('scores of weights: inputs weigh columns', () => {
-    const { magnitude, activation } = weightScores([1, -2, 3, -4], [1, 0, -3, 1], 2, 2, 2, 2);
-    expect([magnitude[0], activation[0]]).toEqual([2.5, (2 * 1 + 0.5 * 2 + 2 * 3 + 0.5 * 4) / 4]);
   });
 });

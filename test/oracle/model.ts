@@ -1,26 +1,28 @@
 // f64 reference of the whole decoder: forward and backward over packed rows, every gradient by its Hugging Face name.
 // Not fast and not the engine: plain loops over the kernels beside this file, so that the engine has something to be wrong against.
+import type { ModelConfig } from '../../src/io/config.ts';
 import type { Numbers } from '../compare.ts';
 import { attention, attentionBackward } from './attention.ts';
 import { embedding, embeddingBackward } from './embedding.ts';
 import { crossEntropy, crossEntropyBackward } from './loss.ts';
 import { add, linear, linearBackward } from './matmul.ts';
 import { rmsnorm, rmsnormBackward } from './rmsnorm.ts';
-import { type Rope, rope, ropeBackward, ropeFrequencies } from './rope.ts';
+import { rope, ropeBackward, ropeFrequencies } from './rope.ts';
 import { swiglu, swigluBackward } from './swiglu.ts';
 
 /** What of a model's config the mathematics needs. Biases, q/k norms and an untied head are there when their weights are. */
-export type Config = {
-  hidden_size: number;
-  intermediate_size: number;
-  n_layers: number;
-  n_heads: number;
-  n_kv_heads: number;
-  head_dim: number;
-  vocab_size: number;
-  rms_norm_eps: number;
-  rope: Rope;
-};
+export type Config = Pick<
+  ModelConfig,
+  | 'hidden_size'
+  | 'intermediate_size'
+  | 'n_layers'
+  | 'n_heads'
+  | 'n_kv_heads'
+  | 'head_dim'
+  | 'vocab_size'
+  | 'rms_norm_eps'
+  | 'rope'
+>;
 /** Tensors by Hugging Face name, row-major, matrices [out, in]. */
 export type Weights = Map<string, Float64Array>;
 export type Row = { input_ids: number[]; labels?: number[] };

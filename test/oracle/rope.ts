@@ -1,26 +1,18 @@
 // f64 reference of rotary positions, Hugging Face's convention: dimension i of a head turns with dimension i + head_dim/2
 // (GGUF files of Llama pair 2i with 2i + 1; that is undone when they are read).
+import type { ModelConfig, RopeScaling } from '../../src/io/config.ts';
 import type { Numbers } from '../compare.ts';
 
-export type Scaling =
-  | null
-  | { type: 'linear'; factor: number }
-  | {
-      type: 'llama3';
-      factor: number;
-      low_freq_factor: number;
-      high_freq_factor: number;
-      original_max_position_embeddings: number;
-    };
-export type Rope = { theta: number; scaling: Scaling };
+export type Rope = ModelConfig['rope'];
 
 /** Radians a position for each pair, [head_dim/2]: theta^(-2i/head_dim), slowed down as the scaling says. */
 export function ropeFrequencies({ theta, scaling }: Rope, head_dim: number): Float64Array {
-  return Float64Array.from({ length: head_dim / 2 }, (_, i) => scaled(theta ** ((-2 * i) / head_dim), scaling));
+  return Float64Array.from({ length: head_dim / 2 }, (_, i) => scaled(theta ** ((-2 * i) / head_dim), i, scaling));
 }
 
-function scaled(frequency: number, scaling: Scaling): number {
+function scaled(frequency: number, pair: number, scaling: RopeScaling): number {
   if (!scaling) return frequency;
+  if (scaling.type === 'factors') return frequency / scaling.factors[pair];
   const slow = frequency / scaling.factor;
   if (scaling.type === 'linear') return slow;
   // llama3: long waves are slowed down, short ones kept, those between blended

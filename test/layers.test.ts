@@ -1,0 +1,224 @@
+// The rules that no type checks: imports run downwards only, runtime names stay in the few files that may know them, every
+// shader is used, files stay short, and nothing names a path of somebody's machine.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+/** Who may import whom, beside itself. A host sees the run and the options, never the layers that the run is made of. */
+const MAY_IMPORT: Record<string, string[]> = {
+  shaders: [],
+  gpu: ['shaders'],
+  ops: ['shaders', 'gpu'],
+  models: ['gpu', 'ops'],
+  methods: ['gpu', 'ops'],
+  io: ['gpu'],
+  data: ['io'],
+  eval: ['gpu', 'ops', 'io', 'models', 'data'],
+  options: [],
+  tune: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options'],
+  index: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options', 'tune'],
+  cli: ['eval', 'options', 'tune', 'demo'],
+  web: ['eval', 'options', 'tune', 'index', 'demo'],
+};
+/** Layers that need no npm package: what a person reads there is all there is. */
+const SELF_MADE = ['ops', 'models', 'methods'];
+/** Where navigator, Deno, process and node: may be named. */
+const KNOWS_RUNTIME = [/^src\/gpu\/device\.ts$/, /^src\/io\/bytes\.ts$/, /^src\/cli/, /^web\//];
+const MAX_LINES = 320; // 300 is the aim
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const sources = [...files('src'), ...files('web')].filter((f) => /\.tsx?$/.test(f) && !f.endsWith('.d.ts'));
+const edges = sources.flatMap((from) => imports(read(from)).map((i) => ({ from, ...i, to: resolve(from, i.specifier) })));
+
+test('there is something to look at', () => {
+  expect(sources).toContain('src/gpu/program.ts');
+  expect(edges.length).toBeGreaterThan(50);
+});
+
+test('every source file belongs to a known layer', () => {
+  expect(sources.filter((f) => !(layerOf(f) in MAY_IMPORT))).toEqual([]);
+});
+
+test('imports run downwards only', () => {
+  const wrong = edges.filter(
+    ({ from, to }) => to && layerOf(from) !== layerOf(to) && !MAY_IMPORT[layerOf(from)]?.includes(layerOf(to)),
+  );
+  expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
+});
+
+test('no file imports itself through others', () => {
+  const next = new Map(sources.map((f) => [f, edges.filter((e) => e.from === f && !e.type && e.to).map((e) => e.to!)]));
+  expect(cycle(next)).toBeNull();
+});
+
+test('what is imported by path exists', () => {
+  const missing = edges.filter(({ to }) => to && !existsSync(join(root, to)));
+  expect(missing.map(({ from, specifier }) => `${from}: ${specifier}`)).toEqual([]);
+});
+
+test('ops, models and methods lean on no package', () => {
+  const packages = edges.filter(({ from, to }) => !to && SELF_MADE.includes(layerOf(from)));
+  expect(packages.map(({ from, specifier }) => `${from}: ${specifier}`)).toEqual([]);
+});
+
+test('runtime names stay in the device, the byte sources and the hosts', () => {
+  const found = sources.filter((f) => !KNOWS_RUNTIME.some((allowed) => allowed.test(f)));
+  expect(found.flatMap((f) => runtimeNames(read(f)).map((name) => `${f}: ${name}`))).toEqual([]);
+});
+
+test('every shader is imported', () => {
+  const used = new Set(edges.map(({ to }) => to));
+  expect(files('shaders').filter((f) => !used.has(f))).toEqual([]);
+});
+
+test(`no file is longer than ${MAX_LINES} lines`, () => {
+  const all = ['src', 'web', 'shaders', 'test', 'scripts', 'demo'].flatMap(files).filter((f) => /\.(tsx?|wgsl|mjs|py)$/.test(f));
+  const lines = (f: string) => read(f).split('\n').length - 1;
+  expect(all.filter((f) => lines(f) > MAX_LINES).map((f) => `${f}: ${lines(f)}`)).toEqual([]);
+});
+
+test('no path of a machine', () => {
+  const top = readdirSync(root).filter((f) => /\.(ts|json|md)$/.test(f));
+  const all = [...top, ...['src', 'web', 'shaders', 'test', 'scripts', 'demo'].flatMap(files)].filter((f) =>
+    /\.(tsx?|wgsl|mjs|py|json|md|html|css)$/.test(f),
+  );
+  expect(all.flatMap((f) => machinePaths(read(f)).map((path) => `${f}: ${path}`))).toEqual([]);
+});
+
+describe('the checks see what they should', () => {
+  test.each([
+    [`import { a } from './a.ts';`, './a.ts', false],
+    [`import type { A } from "../b.ts";`, '../b.ts', true],
+    [`import {\n  a,\n  b,\n} from './c.ts';`, './c.ts', false],
+    [`import code from '../../shaders/x.wgsl?raw' with { type: 'text' };`, '../../shaders/x.wgsl?raw', false],
+    [`import './side.ts';`, './side.ts', false],
+    [`export { a } from './d.ts';`, './d.ts', false],
+    [`export * from './e.ts';`, './e.ts', false],
+    [`const m = await import('./f.ts');`, './f.ts', false],
+  ])('%s', (text, specifier, type) => expect(imports(text)).toEqual([{ specifier, type }]));
+
+  test.each([
+    `// import { a } from './a.ts';`,
+    `/* import './a.ts' */`,
+    `const s = "from './a.ts'";`,
+    `const s = \`import './a.ts'\`;`,
+  ])('no import: %s', (text) => expect(imports(text)).toEqual([]));
+
+  test.each([
+    ['const x = process.env.X;', ['process']],
+    ["if ('Deno' in globalThis) {}", ['Deno']],
+    ['globalThis.navigator?.gpu', ['navigator']],
+    ["import { a } from 'node:fs';", ['node:']],
+    ['`$' + '{process.pid}`', ['process']],
+    ["it's // process\nfine", []],
+    ["'run it in Deno'; const processed = preprocess; // Deno", []],
+    ['/* navigator */ subprocess()', []],
+  ])('runtime names in %s', (text, names) => expect(runtimeNames(text)).toEqual(names));
+
+  test.each([
+    [['', 'work', 'x'].join('/'), true],
+    [`"${['', 'home', 'me', 'x'].join('/')}"`, true],
+    [`= ${['', 'tmp', 'x'].join('/')}`, true],
+    ['../work/x', false],
+    ['https://example.org/home/x', false],
+    ['/usr/bin/chromium', false],
+  ])('machine path in %s: %s', (text, found) => expect(machinePaths(text).length > 0).toBe(found));
+
+  test('a cycle is found, a diamond is none', () => {
+    expect(cycle(new Map(Object.entries({ a: ['b', 'c'], b: ['d'], c: ['d'], d: [] })))).toBeNull();
+    expect(cycle(new Map(Object.entries({ a: ['b'], b: ['c'], c: ['b'] })))).toBe('b -> c -> b');
+  });
+
+  test.each([
+    ['src/gpu/plan.ts', 'gpu'],
+    ['src/methods/smt/select.ts', 'methods'],
+    ['src/tune.ts', 'tune'],
+    ['src/tune/load.ts', 'tune'],
+    ['src/schedule.ts', 'tune'],
+    ['src/options.ts', 'options'],
+    ['src/cli-train.ts', 'cli'],
+    ['src/cli/lines.ts', 'cli'],
+    ['web/worker.ts', 'web'],
+    ['shaders/gemm.wgsl', 'shaders'],
+  ])('%s is of %s', (file, layer) => expect(layerOf(file)).toBe(layer));
+});
+
+// --- reading ----------------------------------------------------------------------------------------------------------
+
+function files(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return [];
+  const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true });
+  return entries.filter((e) => e.isFile()).map((e) => relative(root, join(e.parentPath, e.name)).split(sep).join('/'));
+}
+
+function read(file: string): string {
+  return readFileSync(join(root, file), 'utf8');
+}
+
+/** The first folder below src. Of files in src itself the face, the options and the command line are layers; the others are
+ *  of the run, and so above all folders. web and shaders are layers of their own. */
+function layerOf(file: string): string {
+  const [top, second, third] = file.split('/');
+  if (top !== 'src') return top;
+  if (third) return second;
+  return /^(index|options|cli)\b/.exec(second)?.[0] ?? 'tune';
+}
+
+/** A relative specifier as a path from the checkout; null for a package. */
+function resolve(from: string, specifier: string): string | null {
+  if (!/^\.\.?\//.test(specifier)) return null;
+  return posix.join(dirname(from), specifier.replace(/\?.*$/, ''));
+}
+
+/** Specifiers of static, dynamic and re-exporting imports. Strings and comments that look like one are none. */
+function imports(text: string): { specifier: string; type: boolean }[] {
+  const strings: string[] = [];
+  const code = mask(text, (s) => `'${strings.push(s) - 1}'`);
+  const pattern = /\b(?:import|export)\s+(type\s)?(?:[\w\s{},*$]*?\bfrom\s*)?'(\d+)'|\bimport\(\s*'(\d+)'/g;
+  return [...code.matchAll(pattern)].map(([, type, fixed, dynamic]) => ({
+    specifier: strings[Number(fixed ?? dynamic)],
+    type: Boolean(type),
+  }));
+}
+
+/** Names of one runtime in code: identifiers, those names as whole strings, node: modules. Prose and comments are free. */
+function runtimeNames(text: string): string[] {
+  const code = mask(text, (s) => (/^(navigator|Deno|process)$/.test(s) ? s : s.startsWith('node:') ? 'node_module' : ''));
+  return [...code.matchAll(/\b(navigator|Deno|process|node_module)\b/g)].map(([name]) => name.replace('node_module', 'node:'));
+}
+
+/** Absolute paths below a home, root, work or temporary folder. */
+function machinePaths(text: string): string[] {
+  return [...text.matchAll(/(?<![\w./])\/(work|root|home|Users|tmp|mnt)\/\w+/g)].map(([path]) => path);
+}
+
+/** Code without comments, with each string replaced by what `keep` makes of its content; of a template only ${...} is code. */
+function mask(text: string, keep: (content: string) => string): string {
+  const token = /\/\/.*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
+  return text.replace(token, (t) => {
+    if (t[0] === '/') return ' ';
+    if (t[0] === '`') return [...t.matchAll(/\$\{([^}]*)\}/g)].map(([, code]) => ` ${code} `).join('');
+    return keep(t.slice(1, -1));
+  });
+}
+
+/** A cycle as text, or null. */
+function cycle(next: Map<string, string[]>): string | null {
+  const done = new Set<string>();
+  const visit = (file: string, path: string[]): string | null => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file].join(' -> ');
+    if (done.has(file)) return null;
+    for (const to of next.get(file) ?? []) {
+      const found = visit(to, [...path, file]);
+      if (found) return found;
+    }
+    done.add(file);
+    return null;
+  };
+  for (const file of next.keys()) {
+    const found = visit(file, []);
+    if (found) return found;
+  }
+  return null;
+}
