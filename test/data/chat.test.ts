@@ -11,7 +11,7 @@ describe.skipIf(!there)('published chat templates', () => {
   afterEach(() => void vi.useRealTimers());
   const cases = there ? sharedJson('data/vectors/chat-template/hf-jinja-e2e.json') : [];
 
-  test.each(cases.map((one: any) => [one.name, one]))('%s', (_name, { chat_template, data, expected }: any) => {
+  test.each<[string, any]>(cases.map((one: any) => [one.name, one]))('%s', (_name, { chat_template, data, expected }) => {
     expect(render(chat_template, data)).toBe(expected);
   });
 

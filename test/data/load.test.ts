@@ -18,7 +18,7 @@ const options = (more: Partial<LoadOptions> = {}): LoadOptions => ({
 
 const load = (name: string, text: string, more?: Partial<LoadOptions>) => loadData([textSource(name, text)], options(more));
 const texts = async (name: string, text: string) =>
-  (await readRecords(textSource(name, text))).records.map((read) => read.record?.text ?? read.fault);
+  (await readRecords(textSource(name, text))).records.map((read) => read.fault ?? read.record.text);
 
 describe.skipIf(!there)('published data sets', () => {
   test.each([
