@@ -16,6 +16,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> logprob: array<f32>;
 
 const LOWEST = -0x1.fffffep127f;
+const INFINITE = 0x7f800000u; // bits of infinity; a NaN's are above
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -28,8 +29,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // one pass: the sum is kept relative to the largest logit so far
   var top = LOWEST;
   var sums: E;
+  var widest = 0u;
   for (var c = lane; c < P.vocabulary; c += WIDTH) {
     let v = logits[at + c];
+    widest = max(widest, magnitude(v));
     let high = largest(v);
     if (high > top) {
       sums *= decay(E(top - high)); // decays what was summed under the old top
@@ -38,11 +41,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sums += decay(v - top);
   }
   let top_of_row = max_all(lane, top);
-  let sum = sum_all(lane, total(sums * decay(E(top - top_of_row))));
+  var mine = total(sums * decay(E(top - top_of_row)));
+  if (widest >= INFINITE) {
+    mine = bitcast<f32>(widest); // a NaN or infinity must reach the loss, and exp and max may lose it
+  }
+  let sum = sum_all(lane, mine);
 
   if (lane == id / LANES % WIDTH) { // the invocation that also overwrites the target's logit
     let l = pick(logits[at + id / LANES], id % LANES);
-    logprob[row] = select((l - top_of_row) - log(sum), 0.0, padding);
+    let bad = (bitcast<u32>(sum) & INFINITE) == INFINITE;
+    logprob[row] = select(select((l - top_of_row) - log(sum), sum, bad), 0.0, padding);
   }
   if (P.train == 0u) {
     return;
@@ -61,7 +69,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 }
 
-/// exp(x) for x <= 0, however far below: a NaN stays one, so that it reaches the loss.
+/// exp(x) for x <= 0, however far below: -infinity is not to be trusted.
 fn decay(x: E) -> E {
-  return exp(select(x, E(-200.0), x < E(-200.0)));
+  return exp(max(x, E(-200.0)));
 }

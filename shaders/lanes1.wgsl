@@ -17,3 +17,8 @@ fn pick(v: E, i: u32) -> f32 {
 fn one_hot(i: u32) -> E {
   return 1.0;
 }
+
+/// The bits of the magnitude, NaN above infinity above all.
+fn magnitude(v: E) -> u32 {
+  return bitcast<u32>(v) & 0x7fffffffu;
+}

@@ -17,3 +17,9 @@ fn pick(v: E, i: u32) -> f32 {
 fn one_hot(i: u32) -> E {
   return select(vec4f(), vec4f(1.0), vec4u(0u, 1u, 2u, 3u) == vec4u(i));
 }
+
+/// The bits of the largest magnitude, NaN above infinity above all.
+fn magnitude(v: E) -> u32 {
+  let bits = bitcast<vec4u>(v) & vec4u(0x7fffffffu);
+  return max(max(bits.x, bits.y), max(bits.z, bits.w));
+}

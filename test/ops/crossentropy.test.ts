@@ -99,16 +99,22 @@ describe('crossEntropy', () => {
     expect(got.dlogits).toBeAllclose([0.2, 0.2, 0.2, 0.2, -0.8], { rtol: 1e-6 });
   });
 
-  test.each([
+  const spots: [number, string, number][] = [
     [8, 'the target', 2],
     [8, 'another', 7],
     [9, 'another, ragged', 8],
-    [300, 'another invocation', 299],
-  ])('V = %i: a NaN at %s logit reaches the loss', async (V, _, where) => {
-    const logits = f32(V, 1);
-    logits[where] = Number.NaN;
-    expect((await onGpu({ V, logits, ids: [2], train: false })).logprob[0]).toBeNaN();
-  });
+    [300, 'another, of another invocation', 299],
+  ];
+  const bad = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  test.each(spots.flatMap(([V, place, at]) => bad.map((v) => ({ V, place, at, v }))))(
+    '$v at $place logit of $V reaches the loss',
+    async ({ V, at, v }) => {
+      const logits = f32(V, 1);
+      logits[at] = v;
+      const { logprob } = await onGpu({ V, logits, ids: [2], train: false });
+      expect(Number.isFinite(logprob[0])).toBe(false);
+    },
+  );
 });
 
 describe('lossSum', () => {
