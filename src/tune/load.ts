@@ -4,11 +4,26 @@ import { decode } from '../io/dequant.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { encode } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
+import type { Gpu } from '../gpu/device.ts';
 import { allocate, type Memory, write } from '../gpu/tensor.ts';
 import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
 import { type Format, isStored, splitQuants } from '../ops/formats.ts';
 import { ropeTable } from '../ops/rope.ts';
 import { tensorsOf, type Vector, type Weight } from '../ops/weight.ts';
+
+/** A model on the device, and where it came from. */
+export interface Model {
+  gpu: Gpu;
+  files: ModelFiles;
+  decoder: Decoder;
+}
+
+/** Opens nothing, closes nothing: puts the model of open files on the device. positions: the longest row it will see. */
+export async function loadModel(gpu: Gpu, files: ModelFiles, positions: number, base: Base, progress?: (done: number, all: number) => void): Promise<Model> {
+  const decoder = describe(files, positions, base, gpu.limits.maxBinding);
+  await upload(gpu.memory, files, decoder, progress);
+  return { gpu, files, decoder };
+}
 
 /** How frozen weights are stored on the device: as in the file, or converted at load. */
 export type Base = 'keep' | 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';

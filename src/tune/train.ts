@@ -26,7 +26,8 @@ export interface Loop {
   signal?: AbortSignal;
 }
 
-export interface Trained {
+/** What a run did: optimizer steps, tokens read (padding not counted), and the time of the steps alone. */
+export interface Ran {
   steps: number;
   inputTokens: number;
   seconds: number;
@@ -41,7 +42,7 @@ interface Pending {
 }
 
 /** Runs the steps and reports each in order. Stops early at the signal, between two steps. */
-export async function train(l: Loop, report: Report): Promise<Trained> {
+export async function train(l: Loop, report: Report): Promise<Ran> {
   const { memory } = l.gpu;
   const { stream } = l.phase;
   const pending: Pending[] = [];

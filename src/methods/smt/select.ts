@@ -21,6 +21,12 @@ export interface Choice {
   score: number;
 }
 
+/** Chosen blocks, best first. */
+export interface Selection {
+  block: number;
+  blocks: Choice[];
+}
+
 /** Share of all 2-D parameters of the model, share of the targets' (both 0..1), or a number of blocks. */
 export type Budget = { kind: 'model' | 'targets'; share: number } | { kind: 'blocks'; count: number };
 
