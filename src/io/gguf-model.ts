@@ -4,7 +4,7 @@ import type { ModelConfig } from './config.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { decode } from './dequant.ts';
 import type { Gguf, GgufTensor } from './gguf.ts';
-import { checkTensors, rowCount, sameBytes, storedTensor, type TensorInfo, tensorShapes } from './tensors.ts';
+import { checkRows, checkTensors, rowCount, sameBytes, storedTensor, type TensorInfo, tensorShapes } from './tensors.ts';
 
 /** The config and tensors of a GGUF as a Hugging Face folder would hold them. */
 export async function ggufModel(gguf: Gguf): Promise<{ config: ModelConfig; tensors: Map<string, TensorInfo> }> {
@@ -101,6 +101,7 @@ function unpermuted(tensor: TensorInfo, config: ModelConfig): TensorInfo {
   return {
     ...tensor,
     async rows(r0, r1) {
+      checkRows(tensor.name, tensor.shape, r0, r1);
       if (tensor.shape.length === 1) {
         const bytes = await tensor.rows(r0, r1);
         const n = r1 > r0 ? tensor.shape[0] : 0;

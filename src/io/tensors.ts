@@ -66,18 +66,23 @@ export function storedTensor(name: string, format: string, shape: number[], sour
       `expected ${name} stored as one of ${Object.keys(FORMATS).join(' ')}, got ${format} in ${source.name}; convert the model`,
     );
   const known = format as Format;
-  const n_rows = rowCount(shape);
   const row = formatBytes(known, shape.at(-1) ?? 1);
   return {
     name,
     shape,
     format: known,
     async rows(r0, r1) {
-      if (!(r0 >= 0 && r0 <= r1 && r1 <= n_rows))
-        throw new Error(`expected rows within 0 to ${n_rows} of ${name}, got ${r0} to ${r1}`);
+      checkRows(name, shape, r0, r1);
       return source.read(offset + r0 * row, (r1 - r0) * row);
     },
   };
+}
+
+/** Throws unless r0 to r1 are rows of the weight. */
+export function checkRows(name: string, shape: number[], r0: number, r1: number): void {
+  const n_rows = rowCount(shape);
+  if (!(r0 >= 0 && r0 <= r1 && r1 <= n_rows))
+    throw new Error(`expected rows within 0 to ${n_rows} of ${name}, got ${r0} to ${r1}`);
 }
 
 /** Rows of a weight: its first dimension, or 1 for a vector. */

@@ -1,0 +1,80 @@
+// Writing folders and files so that nothing half done ever stands under a final name: aside first, flushed, then renamed.
+import { nodeFs } from './bytes.ts';
+
+export interface FileToWrite {
+  name: string;
+  chunks: AsyncIterable<Uint8Array> | Uint8Array | string;
+}
+
+export interface WriteOptions {
+  /** Write into a folder that holds other files, over those of the same names. */
+  force?: boolean;
+  /** Names that may be there already and stay (checkpoints, say). */
+  beside?: string[];
+}
+
+/** Writes files into a folder: aside first, then renamed, so that a failure leaves nothing under a final name. */
+export async function writeFolder(path: string, files: FileToWrite[], options: WriteOptions = {}): Promise<void> {
+  const { mkdir, rename, rm, rmdir } = await nodeFs();
+  const place = path.replace(/(?<=.)[\\/]+$/, '');
+  const there = await checkWritable(place, options);
+  const aside = `${place}${there.length ? '/' : ''}.partial-${crypto.randomUUID().slice(0, 8)}`;
+  await mkdir(aside, { recursive: true });
+  try {
+    for (const file of files) await writeChunks(`${aside}/${file.name}`, file.chunks);
+    if (there.length === 0) {
+      await rmdir(place).catch(() => {});
+      await rename(aside, place);
+    } else {
+      // What an older model or adapter left would be read beside the new one: weights that are not written again go.
+      const names = new Set(files.map((f) => f.name));
+      const stale = there.filter((name) => /^(adapter_)?model.*\.safetensors(\.index\.json)?$/.test(name) && !names.has(name));
+      for (const name of stale) await rm(`${place}/${name}`);
+      for (const file of files) await rename(`${aside}/${file.name}`, `${place}/${file.name}`);
+    }
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+/** Writes one file: aside first, then renamed; an existing one needs `force`. */
+export async function writeFile(path: string, chunks: FileToWrite['chunks'], options: WriteOptions = {}): Promise<void> {
+  const { rename, rm, stat } = await nodeFs();
+  if (!options.force && (await stat(path).catch(() => undefined)))
+    throw new Error(`expected nothing at ${path}, got an existing file; choose another place or add --force`);
+  const aside = `${path}.partial-${crypto.randomUUID().slice(0, 8)}`;
+  try {
+    await writeChunks(aside, chunks);
+    await rename(aside, path);
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+/** Throws where `writeFolder` would refuse; answers what is there. Asked before a long run, not after it. */
+export async function checkWritable(path: string, options: WriteOptions = {}): Promise<string[]> {
+  const { readdir, stat } = await nodeFs();
+  const found = await stat(path).catch(() => undefined);
+  if (!found) return [];
+  if (!found.isDirectory()) throw new Error(`expected a folder or nothing at ${path}, got a file; choose another place`);
+  const there = await readdir(path);
+  const others = there.filter((name) => !options.beside?.includes(name));
+  if (others.length && !options.force)
+    throw new Error(
+      `expected an empty place at ${path}, got ${others.slice(0, 3).join(', ')}; choose another place or add --force`,
+    );
+  return there;
+}
+
+async function writeChunks(path: string, chunks: FileToWrite['chunks']): Promise<void> {
+  const { open } = await nodeFs();
+  const handle = await open(path, 'wx');
+  try {
+    if (typeof chunks === 'string') await handle.writeFile(chunks);
+    else if (chunks instanceof Uint8Array) await handle.writeFile(chunks);
+    else for await (const chunk of chunks) await handle.writeFile(chunk);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest';
+import { configFromHf } from '../../src/io/config.ts';
+import { configFromGguf, llama3Factors } from '../../src/io/config-gguf.ts';
+import { describeShared, sharedJson } from './shared.ts';
+
+const LLAMA = {
+  model_type: 'llama',
+  hidden_size: 64,
+  intermediate_size: 172,
+  num_hidden_layers: 2,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  vocab_size: 512,
+  max_position_embeddings: 512,
+  rms_norm_eps: 1e-5,
+  eos_token_id: 2,
+};
+const MISTRAL = { ...LLAMA, model_type: 'mistral', sliding_window: null };
+const QWEN2 = { ...LLAMA, model_type: 'qwen2' };
+const QWEN3 = { ...LLAMA, model_type: 'qwen3' };
+const LLAMA3_ROPE = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 32 };
+
+describeShared('configs of the shared models', () => {
+  test('Llama 3 in the older form', () => {
+    expect(configFromHf(sharedJson('conformance/llama3/model/config.json'))).toMatchObject({
+      model_type: 'llama',
+      n_layers: 3,
+      n_heads: 6,
+      n_kv_heads: 2,
+      head_dim: 16,
+      rope: { theta: 10000, scaling: { type: 'llama3', ...LLAMA3_ROPE } },
+      attention_bias: false,
+      tie_word_embeddings: true,
+      eos_token_ids: [257],
+    });
+  });
+
+  test('Qwen2 in the newer form', () => {
+    expect(configFromHf(sharedJson('conformance/qwen2/model/config.json'))).toMatchObject({
+      model_type: 'qwen2',
+      head_dim: 16,
+      rope: { theta: 1e6, scaling: null },
+      attention_bias: true,
+      o_bias: false,
+      tie_word_embeddings: false,
+      dtype: 'f32',
+    });
+  });
+});
+
+describe('configFromHf', () => {
+  test('what is absent has the family default', () => {
+    const { num_key_value_heads, max_position_embeddings, rms_norm_eps, eos_token_id, ...bare } = LLAMA;
+    expect(configFromHf(bare)).toEqual({
+      model_type: 'llama',
+      hidden_size: 64,
+      intermediate_size: 172,
+      n_layers: 2,
+      n_heads: 8,
+      n_kv_heads: 8,
+      head_dim: 8,
+      vocab_size: 512,
+      max_position_embeddings: 2048,
+      rms_norm_eps: 1e-6,
+      rope: { theta: 10000, scaling: null },
+      attention_bias: false,
+      o_bias: false,
+      mlp_bias: false,
+      qk_norm: false,
+      tie_word_embeddings: false,
+      bos_token_id: null,
+      eos_token_ids: [],
+      dtype: 'f32',
+      raw: bare,
+    });
+  });
+
+  test.each([
+    [LLAMA, { attention_bias: true, mlp_bias: true }, { attention_bias: true, o_bias: true, mlp_bias: true }],
+    [MISTRAL, { head_dim: 16 }, { head_dim: 16, attention_bias: false }],
+    [QWEN2, {}, { attention_bias: true, o_bias: false, qk_norm: false, head_dim: 8 }],
+    [QWEN3, {}, { attention_bias: false, o_bias: false, qk_norm: true, head_dim: 128 }],
+    [QWEN3, { attention_bias: true }, { attention_bias: true, o_bias: true }],
+    [LLAMA, { num_key_value_heads: null }, { n_kv_heads: 8 }],
+    [LLAMA, { rope_theta: 5e5 }, { rope: { theta: 5e5, scaling: null } }],
+    [LLAMA, { rope_scaling: { type: 'linear', factor: 4 } }, { rope: { theta: 10000, scaling: { type: 'linear', factor: 4 } } }],
+    [
+      LLAMA,
+      { rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, ...LLAMA3_ROPE } },
+      { rope: { theta: 5e5, scaling: { type: 'llama3', ...LLAMA3_ROPE } } },
+    ],
+    [LLAMA, { rope_scaling: { rope_type: 'default' } }, { rope: { theta: 10000, scaling: null } }],
+    [LLAMA, { torch_dtype: 'bfloat16' }, { dtype: 'bf16' }],
+    [LLAMA, { dtype: 'float16' }, { dtype: 'f16' }],
+    [MISTRAL, { sliding_window: 512 }, { max_position_embeddings: 512 }],
+    [QWEN2, { use_sliding_window: false, sliding_window: 64 }, { model_type: 'qwen2' }],
+  ])('%# is understood', (base, fields, expected) => {
+    expect(configFromHf({ ...base, ...fields })).toMatchObject(expected);
+  });
+
+  test('end-of-sequence ids of both files, once each', () => {
+    expect(configFromHf({ ...LLAMA, eos_token_id: [2, 7] }, { eos_token_id: [7, 9] }).eos_token_ids).toEqual([2, 7, 9]);
+  });
+
+  test.each([
+    [LLAMA, { model_type: 'gemma2' }, 'model_type', '"gemma2"'],
+    [LLAMA, { model_type: undefined }, 'model_type', 'nothing'],
+    [LLAMA, { architectures: ['LlamaForSequenceClassification'] }, 'architectures', 'LlamaForSequenceClassification'],
+    [LLAMA, { hidden_act: 'gelu' }, 'hidden_act', '"gelu"'],
+    [LLAMA, { pretraining_tp: 2 }, 'pretraining_tp', '2'],
+    [LLAMA, { quantization_config: { quant_method: 'gptq' } }, 'quantization_config', 'gptq'],
+    [LLAMA, { partial_rotary_factor: 0.5 }, 'partial_rotary_factor', '0.5'],
+    [LLAMA, { rope_parameters: { partial_rotary_factor: 0.5 } }, 'partial_rotary_factor', '0.5'],
+    [LLAMA, { rope_scaling: { rope_type: 'yarn', factor: 4 } }, 'rope_type', '"yarn"'],
+    [LLAMA, { rope_scaling: { type: 'dynamic', factor: 4 } }, 'rope_type', '"dynamic"'],
+    [LLAMA, { rope_parameters: { rope_type: 'longrope' } }, 'rope_type', '"longrope"'],
+    [LLAMA, { rope_scaling: { type: 'linear' } }, 'factor', 'nothing'],
+    [LLAMA, { rope_scaling: { rope_type: 'llama3', ...LLAMA3_ROPE, high_freq_factor: 1 } }, 'high_freq_factor', '1'],
+    [LLAMA, { num_local_experts: 8 }, 'num_local_experts', '8'],
+    [QWEN3, { num_experts: 128 }, 'num_experts', '128'],
+    [QWEN2, { use_sliding_window: true, sliding_window: 64 }, 'use_sliding_window', 'true'],
+    [MISTRAL, { sliding_window: 511 }, 'sliding_window', '511'],
+    [MISTRAL, { sliding_window: undefined, max_position_embeddings: 32768 }, 'sliding_window', 'nothing'],
+    [MISTRAL, { attention_bias: true }, 'attention_bias', 'true'],
+    [QWEN2, { mlp_bias: true }, 'mlp_bias', 'true'],
+    [QWEN2, { layer_types: ['full_attention', 'sliding_attention'] }, 'layer_types', '"sliding_attention"'],
+    [LLAMA, { hidden_size: undefined }, 'hidden_size', 'nothing'],
+    [LLAMA, { vocab_size: 0 }, 'vocab_size', '0'],
+    [LLAMA, { num_hidden_layers: 1.5 }, 'num_hidden_layers', '1.5'],
+    [LLAMA, { num_hidden_layers: 1e9 }, 'num_hidden_layers', '1000000000'],
+    [LLAMA, { intermediate_size: '172' }, 'intermediate_size', '"172"'],
+    [LLAMA, { hidden_size: 60, head_dim: undefined }, 'head_dim', '7.5'],
+    [LLAMA, { head_dim: 7 }, 'head_dim', '7'],
+    [LLAMA, { num_key_value_heads: 3 }, 'num_key_value_heads', '3'],
+    [QWEN2, { num_key_value_heads: undefined }, 'num_key_value_heads', 'nothing'],
+    [LLAMA, { rms_norm_eps: -1 }, 'rms_norm_eps', '-1'],
+    [LLAMA, { rope_theta: 0 }, 'rope_theta', '0'],
+    [LLAMA, { tie_word_embeddings: 'yes' }, 'tie_word_embeddings', '"yes"'],
+    [LLAMA, { eos_token_id: '</s>' }, 'eos_token_id', '"</s>"'],
+    [LLAMA, { torch_dtype: 'int8' }, 'dtype', '"int8"'],
+  ])('%# names the field and its value', (base, fields, field, value) => {
+    const message = expect.objectContaining({ message: expect.stringContaining(`config.json: expected ${field} to be`) });
+    expect(() => configFromHf({ ...base, ...fields })).toThrow(message);
+    expect(() => configFromHf({ ...base, ...fields })).toThrow(value);
+  });
+});
+
+describe('configFromGguf', () => {
+  const keys = {
+    'general.architecture': 'llama',
+    'llama.embedding_length': 64,
+    'llama.feed_forward_length': 172,
+    'llama.block_count': 2,
+    'llama.attention.head_count': 8,
+    'llama.attention.head_count_kv': 4,
+    'llama.context_length': 512,
+    'llama.attention.layer_norm_rms_epsilon': Math.fround(1e-5),
+    'llama.rope.freq_base': 5e5,
+    'tokenizer.ggml.bos_token_id': 1,
+    'tokenizer.ggml.eos_token_id': 2,
+    'tokenizer.ggml.eot_token_id': 3,
+    'tokenizer.ggml.padding_token_id': 0xffffffff,
+    'tokenizer.ggml.tokens': ['a', 'b'],
+  };
+  const read = (fields: Record<string, unknown> = {}, factors?: number[]) => {
+    const metadata = new Map(Object.entries({ ...keys, ...fields }).filter(([, value]) => value !== undefined));
+    const tensors = new Map([['token_embd.weight', { name: '', type: 'q8_0', dims: [64, 512], offset: 0, bytes: 0 }]]);
+    return configFromGguf({ version: 3, metadata, tensors, source: undefined } as any, factors, true);
+  };
+
+  test('the same description as from a config.json', () => {
+    const { raw, ...config } = read();
+    const { raw: _, ...twin } = configFromHf({
+      ...LLAMA,
+      rope_theta: 5e5,
+      bos_token_id: 1,
+      eos_token_id: [2, 3],
+      tie_word_embeddings: true,
+    });
+    expect(config).toEqual({ ...twin, dtype: 'f16' });
+    expect(raw).not.toHaveProperty('tokenizer.ggml.tokens');
+  });
+
+  test('sizes given for each layer count as one where they agree', () => {
+    expect(read({ 'llama.feed_forward_length': [172, 172] }).intermediate_size).toBe(172);
+    expect(() => read({ 'llama.feed_forward_length': [172, 64] })).toThrow(
+      'feed_forward_length to be a positive integer, got [172,64]',
+    );
+  });
+
+  test('Llama 3 scaling is known by its factors', () => {
+    const scaling = { type: 'llama3', ...LLAMA3_ROPE, original_max_position_embeddings: 8192 } as const;
+    const factors = llama3Factors(scaling, 5e5, 8);
+    expect(factors[0]).toBe(1);
+    expect(factors.at(-1)).toBeCloseTo(8, 12);
+    expect(read({}, factors.map(Math.fround)).rope.scaling).toEqual(scaling);
+    expect(read({}, [1, 1, 2, 3]).rope.scaling).toEqual({ type: 'factors', factors: [1, 1, 2, 3] });
+    expect(read({}, [1, 1, 1, 1]).rope.scaling).toBeNull();
+    expect(() => read({}, [1, 1, 2])).toThrow('rope factors');
+  });
+
+  test('linear scaling by either of its keys', () => {
+    expect(read({ 'llama.rope.scaling.type': 'linear', 'llama.rope.scaling.factor': 2 }).rope.scaling).toEqual({
+      type: 'linear',
+      factor: 2,
+    });
+    expect(read({ 'llama.rope.scale_linear': 2 }).rope.scaling).toEqual({ type: 'linear', factor: 2 });
+  });
+
+  test.each([
+    ['general.architecture', 'gemma'],
+    ['llama.embedding_length', undefined],
+    ['llama.rope.dimension_count', 4],
+    ['llama.attention.value_length', 16],
+    ['llama.rope.scaling.type', 'yarn'],
+    ['llama.expert_count', 8],
+    ['llama.logit_scale', 0.5],
+    ['llama.attention.sliding_window', 256],
+    ['llama.attention.head_count_kv', 3],
+  ])('%s = %s is refused by name', (key, value) => {
+    expect(() => read({ [key]: value })).toThrow(
+      key.includes('head_count_kv') ? 'num_key_value_heads' : key.replace('llama.', ''),
+    );
+  });
+});
