@@ -17,6 +17,8 @@ export interface WriteOptions {
 export async function writeFolder(path: string, files: FileToWrite[], options: WriteOptions = {}): Promise<void> {
   const { mkdir, rename, rm, rmdir } = await nodeFs();
   const place = path.replace(/(?<=.)[\\/]+$/, '');
+  for (const { name } of files)
+    if (!/^(?!\.{0,2}$)[^/\\]+$/.test(name)) throw new Error(`expected a plain file name to write, got ${JSON.stringify(name)}`);
   const there = await checkWritable(place, options);
   const aside = `${place}${there.length ? '/' : ''}.partial-${crypto.randomUUID().slice(0, 8)}`;
   await mkdir(aside, { recursive: true });

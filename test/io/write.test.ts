@@ -1,0 +1,103 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkWritable, writeFile, writeFolder } from '../../src/io/write.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(`${tmpdir()}/blocktune-write-`);
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const chunks = async function* (...parts: string[]) {
+  for (const part of parts) yield new TextEncoder().encode(part);
+};
+const failing = async function* () {
+  yield new Uint8Array(10);
+  throw new Error('out of weights');
+};
+
+describe('writeFolder', () => {
+  test('bytes, text and chunks, in a place that is made for them', async () => {
+    const out = `${root}/a/b/`;
+    await writeFolder(out, [
+      { name: 'bytes', chunks: new Uint8Array([65, 66]) },
+      { name: 'text', chunks: 'ä' },
+      { name: 'chunks', chunks: chunks('one', 'two') },
+    ]);
+    expect(readdirSync(out).sort()).toEqual(['bytes', 'chunks', 'text']);
+    expect(['bytes', 'text', 'chunks'].map((name) => readFileSync(`${out}${name}`, 'utf8'))).toEqual(['AB', 'ä', 'onetwo']);
+    expect(readdirSync(`${root}/a`)).toEqual(['b']);
+  });
+
+  test('a failure leaves nothing behind', async () => {
+    await expect(
+      writeFolder(`${root}/out`, [
+        { name: 'a', chunks: 'x' },
+        { name: 'b', chunks: failing() },
+      ]),
+    ).rejects.toThrow('out of weights');
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test('a failure over an older folder leaves it as it was', async () => {
+    writeFileSync(`${root}/a`, 'old');
+    await expect(writeFolder(root, [{ name: 'a', chunks: failing() }], { force: true })).rejects.toThrow('out of weights');
+    expect(readdirSync(root)).toEqual(['a']);
+    expect(readFileSync(`${root}/a`, 'utf8')).toBe('old');
+  });
+
+  test('an empty folder is taken, one in use refused', async () => {
+    mkdirSync(`${root}/out`);
+    await writeFolder(`${root}/out`, [{ name: 'a', chunks: 'x' }]);
+    await expect(writeFolder(`${root}/out`, [{ name: 'a', chunks: 'y' }])).rejects.toThrow(
+      'got a; choose another place or add --force',
+    );
+    expect(readFileSync(`${root}/out/a`, 'utf8')).toBe('x');
+  });
+
+  test('with force: same names are replaced, old weights go, the rest stays', async () => {
+    for (const name of ['config.json', 'model-00001-of-00002.safetensors', 'model.safetensors.index.json', 'notes.txt'])
+      writeFileSync(`${root}/${name}`, 'old');
+    await writeFolder(
+      root,
+      [
+        { name: 'config.json', chunks: 'new' },
+        { name: 'model.safetensors', chunks: 'new' },
+      ],
+      { force: true },
+    );
+    expect(readdirSync(root).sort()).toEqual(['config.json', 'model.safetensors', 'notes.txt']);
+    expect(readFileSync(`${root}/config.json`, 'utf8')).toBe('new');
+  });
+
+  test('what may stand beside does not count as in use', async () => {
+    mkdirSync(`${root}/checkpoints`);
+    await writeFolder(root, [{ name: 'a', chunks: 'x' }], { beside: ['checkpoints'] });
+    expect(readdirSync(root).sort()).toEqual(['a', 'checkpoints']);
+  });
+
+  test.each(['../a', 'a/b', '', '.', '..'])('the name %o is refused', async (name) => {
+    await expect(writeFolder(`${root}/out`, [{ name, chunks: 'x' }])).rejects.toThrow('a plain file name');
+    expect(readdirSync(root)).toEqual([]);
+  });
+});
+
+describe('writeFile', () => {
+  test('an existing file needs force, and survives a failure', async () => {
+    await writeFile(`${root}/f`, chunks('1', '2'));
+    await expect(writeFile(`${root}/f`, 'x')).rejects.toThrow('add --force');
+    await expect(writeFile(`${root}/f`, failing(), { force: true })).rejects.toThrow('out of weights');
+    expect(readFileSync(`${root}/f`, 'utf8')).toBe('12');
+    await writeFile(`${root}/f`, 'x', { force: true });
+    expect(readdirSync(root)).toEqual(['f']);
+  });
+});
+
+describe('checkWritable', () => {
+  test('a file in the way is refused even with force', async () => {
+    writeFileSync(`${root}/f`, '');
+    await expect(checkWritable(`${root}/f`, { force: true })).rejects.toThrow('a folder or nothing');
+    expect(await checkWritable(`${root}/none`)).toEqual([]);
+  });
+});
