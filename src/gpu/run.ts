@@ -23,8 +23,8 @@ interface Live {
   tables: Map<string, Table>;
   /** The table whose params are in the uniform buffer now. */
   written: Table | null;
-  nextStaging: number;
-  pending: (Promise<unknown> | null)[];
+  /** Staging buffers with results on their way. */
+  arriving: Set<Home>;
 }
 
 /** A program at one size: what to write into the uniform buffer, and what to encode. */
@@ -77,27 +77,28 @@ export function replay(m: Machine, name: string, dims: Dims): void {
   }
 }
 
-/** Copies the program's results into the ring and resolves when they have arrived, without holding the GPU up. */
-export async function readback(m: Machine, name: string): Promise<Float32Array<ArrayBuffer>> {
+/** Copies the program's results into the ring now; resolves when they have arrived, without holding the GPU up. */
+export function readback(m: Machine, name: string): Promise<Float32Array<ArrayBuffer>> {
   const part = partOf(m, name);
   const from = part.planned.part.readback?.home?.buffer;
   if (!from) throw new Error(`expected program ${name} to name what it reads back`);
-  const i = part.nextStaging++ % part.planned.staging.length;
-  const home = part.planned.staging[i];
-  await part.pending[i]; // only where the host is a whole ring ahead
-  const arrive = (async () => {
-    const staging = home.buffer!;
-    const encoder = m.gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(from, 0, staging, 0, home.bytes);
-    m.gpu.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1);
-    const data = new Float32Array(staging.getMappedRange().slice(0));
-    staging.unmap();
-    check(m.gpu);
-    return data;
-  })();
-  part.pending[i] = arrive.catch(() => null);
-  return arrive;
+  const home = part.planned.staging.find((h) => !part.arriving.has(h));
+  if (!home) throw new Error(`expected at most ${part.planned.staging.length} results of ${name} on their way, got one more: await the oldest first`);
+  part.arriving.add(home);
+  const encoder = m.gpu.device.createCommandEncoder();
+  encoder.copyBufferToBuffer(from, 0, home.buffer!, 0, home.bytes);
+  m.gpu.device.queue.submit([encoder.finish()]);
+  return arrive(m, part, home);
+}
+
+async function arrive(m: Machine, part: Live, home: Home): Promise<Float32Array<ArrayBuffer>> {
+  const staging = home.buffer!;
+  await staging.mapAsync(1);
+  const data = new Float32Array(staging.getMappedRange().slice(0));
+  staging.unmap();
+  part.arriving.delete(home);
+  check(m.gpu);
+  return data;
 }
 
 /** Frees the slots, params and staging of a plan; residents only where `residents` says so. */
@@ -219,7 +220,7 @@ async function live(gpu: Gpu, plan: Plan, planned: PlannedProgram): Promise<Live
     groups.push(gpu.device.createBindGroup({ label: e.label, layout: layoutOf(gpu, e.kernel), entries }));
     pipelines.push(await pipelineOf(gpu, e.kernel));
   }
-  return { planned, groups, pipelines, tables: new Map(), written: null, nextStaging: 0, pending: planned.staging.map(() => null) };
+  return { planned, groups, pipelines, tables: new Map(), written: null, arriving: new Set() };
 }
 
 function layoutOf(gpu: Gpu, kernel: Kernel): GPUBindGroupLayout {
