@@ -2,12 +2,12 @@
 // It keeps the log-sum-exp of each row of scores, from which the backward makes the probabilities again.
 // One invocation owns BQ consecutive queries of one head: q and o stay in registers, each key and value is loaded once for all BQ.
 // Heads are neighbours, so that the lanes of a SIMD group meet the same keys; late queries, which see most keys, start first.
-// E (vec2f or vec4f) and W, its width, come from a linked part.
+// Parts: lanes.
 
 const HD = 64u; // head_dim
 const BQ = 4u;
 const WG = 8u;
-const C = HD / W;
+const C = HD / LANES;
 const LOWEST = -3.4e38;
 
 struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
@@ -66,7 +66,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // @unroll
     for (var i = 0u; i < BQ; i++) {
       let seen = first[i] <= j && j <= end[i];
-      let score = select(LOWEST, dot(s[i], E(1)), seen);
+      let score = select(LOWEST, total(s[i]), seen);
       if (score > peak[i]) {
         let shrink = exp(peak[i] - score);
         peak[i] = score;

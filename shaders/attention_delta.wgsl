@@ -1,9 +1,9 @@
 // What the backward of attention needs of each row: its log-sum-exp, and delta = sum(do o), side by side.
-// One invocation a row of one head. E and W come from a linked part.
+// One invocation a row of one head. Parts: lanes.
 
 const HD = 64u;
 const WG = 64u;
-const C = HD / W;
+const C = HD / LANES;
 
 struct Params { origin: vec3u, rows: u32 }
 @group(0) @binding(0) var<uniform> P: Params;
@@ -18,5 +18,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (row >= P.rows) { return; }
   var delta = E();
   for (var c = 0u; c < C; c++) { delta = fma(o[row * C + c], d_o[row * C + c], delta); }
-  stats[row] = vec2f(lse[row], dot(delta, E(1)));
+  stats[row] = vec2f(lse[row], total(delta));
 }

@@ -1,12 +1,12 @@
 // Attention backward, keys and values: dv_j = sum_t p_t do_t and dk_j = scale sum_t p_t (do_t·v_j - delta_t) q_t,
 // over the later queries t of the key's row and over all heads that share the key; no atomics, so the same bits every time.
 // One invocation owns BK consecutive keys of one kv head. A query sees the keys of its row up to itself.
-// E and W come from a linked part.
+// Parts: lanes.
 
 const HD = 64u;
 const BK = 4u;
 const WG = 8u;
-const C = HD / W;
+const C = HD / LANES;
 
 struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> P: Params;
@@ -70,8 +70,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       // @unroll
       for (var i = 0u; i < BK; i++) {
         let seen = j0 + i <= t && t <= end[i];
-        p[i] = select(0f, exp(dot(s[i], E(1)) - row_stats.x), seen);
-        ds[i] = p[i] * (dot(dp[i], E(1)) - row_stats.y);
+        p[i] = select(0f, exp(total(s[i]) - row_stats.x), seen);
+        ds[i] = p[i] * (total(dp[i]) - row_stats.y);
       }
       // @unroll
       for (var c = 0u; c < C; c++) {

@@ -1,11 +1,11 @@
 // Attention backward, the queries: dq = scale sum_j p_j (do·v_j - delta) k_j, p made again from q, k and the row's log-sum-exp.
 // One invocation owns BQ consecutive queries of one head and walks over the keys that they see, as the forward does.
-// E and W come from a linked part.
+// Parts: lanes.
 
 const HD = 64u;
 const BQ = 4u;
 const WG = 8u;
-const C = HD / W;
+const C = HD / LANES;
 
 struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> P: Params;
@@ -70,8 +70,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // @unroll
     for (var i = 0u; i < BQ; i++) {
       let seen = first[i] <= j && j <= end[i];
-      let p = select(0f, exp(dot(s[i], E(1)) - row_stats[i].x), seen);
-      ds[i] = p * (dot(dp[i], E(1)) - row_stats[i].y);
+      let p = select(0f, exp(total(s[i]) - row_stats[i].x), seen);
+      ds[i] = p * (total(dp[i]) - row_stats[i].y);
     }
     // @unroll
     for (var c = 0u; c < C; c++) {

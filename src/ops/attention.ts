@@ -5,10 +5,9 @@ import forward from '../../shaders/attention.wgsl?raw' with { type: 'text' };
 import delta from '../../shaders/attention_delta.wgsl?raw' with { type: 'text' };
 import dkv from '../../shaders/attention_dkv.wgsl?raw' with { type: 'text' };
 import dq from '../../shaders/attention_dq.wgsl?raw' with { type: 'text' };
-import vec2 from '../../shaders/attention_vec2.wgsl?raw' with { type: 'text' };
-import vec4 from '../../shaders/attention_vec4.wgsl?raw' with { type: 'text' };
 import { decide, flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { groupsOf, lanesOf } from './lanes.ts';
 
 /** Who sees whom, and the shape of the heads. */
 export interface Attention {
@@ -33,17 +32,18 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
   const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale } = options;
   check(q, k, v, options);
   const n = q.shape[0];
-  const tile = decide(p, () => tileOf(n, head_dim));
-  const width = head_dim % 4 === 0 ? vec4 : vec2;
+  const tile = decide(p, () => tileOf(n, head_dim, 256));
+  const backTile = decide(p, () => tileOf(n, head_dim, 128));
+  const { part } = lanesOf(head_dim);
   const params = { n, n_heads, n_kv_heads, scale };
-  const grid = (rows: number, heads: number) => [Math.ceil((Math.ceil(rows / tile) * heads) / LANES)];
+  const grid = (tile: number, heads: number) => [Math.ceil((Math.ceil(n / tile) * heads) / WIDTH)];
   const pairs = (n * (n + 1)) / 2; // at most; rows shorter than the stream have fewer
   const product = 2 * pairs * n_heads * head_dim;
 
   const o = temp(p, 'o', [n, n_heads * head_dim]);
   const lse = temp(p, 'lse', [n, n_heads], 'activations');
-  const fwd = kernel('attention', [width, forward], { HD: head_dim, BQ: tile, WG: LANES });
-  run(p, fwd, { q, k, v, lo, last, o, lse }, params, grid(n, n_heads), { flops: 2 * product });
+  const fwd = kernel('attention', [part, forward], { HD: head_dim, BQ: tile, WG: WIDTH });
+  run(p, fwd, { q, k, v, lo, last, o, lse }, params, grid(tile, n_heads), { flops: 2 * product });
   if (!flows(p, o, [q, k, v])) return o;
 
   onBackward(p, () => {
@@ -51,18 +51,18 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
     if (!d_o) return;
     const stats = temp(p, 'stats', [n, n_heads, 2]);
     const rows = n * n_heads;
-    run(p, kernel('attention_delta', [width, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [Math.ceil(rows / 64)]);
+    run(p, kernel('attention_delta', [part, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [groupsOf(rows)]);
     if (p.needs.has(q)) {
       const d_q = temp(p, `d_${q.name}`, q.shape);
-      const back = kernel('attention_dq', [width, dq], { HD: head_dim, BQ: tile, WG: LANES });
-      run(p, back, { q, k, v, lo, last, d_o, stats, d_q }, params, grid(n, n_heads), { flops: 3 * product });
+      const back = kernel('attention_dq', [part, dq], { HD: head_dim, BQ: backTile, WG: WIDTH });
+      run(p, back, { q, k, v, lo, last, d_o, stats, d_q }, params, grid(backTile, n_heads), { flops: 3 * product });
       giveGrad(p, q, d_q);
     }
     if (p.needs.has(k) || p.needs.has(v)) {
       const d_k = temp(p, `d_${k.name}`, k.shape);
       const d_v = temp(p, `d_${v.name}`, v.shape);
-      const back = kernel('attention_dkv', [width, dkv], { HD: head_dim, BK: tile, WG: LANES });
-      run(p, back, { q, k, v, hi, d_o, stats, d_k, d_v }, params, grid(n, n_kv_heads), { flops: 4 * product });
+      const back = kernel('attention_dkv', [part, dkv], { HD: head_dim, BK: backTile, WG: WIDTH });
+      run(p, back, { q, k, v, hi, d_o, stats, d_k, d_v }, params, grid(backTile, n_kv_heads), { flops: 4 * product });
       giveGrad(p, k, d_k);
       giveGrad(p, v, d_v);
     }
@@ -71,11 +71,14 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
 }
 
 /** Invocations a workgroup: one SIMD group of a software adapter. */
-const LANES = 8;
+const WIDTH = 8;
 
-/** Queries (or keys) that one invocation owns: as many as keep tile x head_dim near 256 numbers, as few as there are. */
-function tileOf(n: number, head_dim: number): number {
-  return Math.max(1, Math.min(8, n, Math.floor(256 / head_dim)));
+/**
+ * Queries (or keys) that one invocation owns. More of them load less for each product, but compile longer: `most` bounds
+ * tile x head_dim, so that a kernel compiles in about a second on a software adapter.
+ */
+function tileOf(n: number, head_dim: number, most: number): number {
+  return Math.max(1, Math.min(8, n, Math.floor(most / head_dim)));
 }
 
 function check(q: Tensor, k: Tensor, v: Tensor, { n_heads, n_kv_heads, head_dim }: Attention): void {

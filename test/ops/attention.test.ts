@@ -1,0 +1,217 @@
+// Attention against f64: values, gradients, rows of unlike length in one stream, a cache with room to spare, and who gets a gradient.
+
+import { describe, expect, test } from 'vitest';
+import { backward, giveGrad, gradOf, type Program, trace } from '../../src/gpu/program.ts';
+import { resident, type Tensor } from '../../src/gpu/tensor.ts';
+import { attention } from '../../src/ops/attention.ts';
+import { f32Bound } from '../compare.ts';
+import { input, runProgram } from '../gpu/harness.ts';
+import * as oracle from '../oracle/attention.ts';
+import { dot, finiteDifference, noise } from '../oracle/finite.ts';
+
+type Heads = oracle.Heads;
+const f32 = (n: number, seed: number, size = 1) => new Float32Array(noise(n, seed, size));
+const heads = (n_heads: number, n_kv_heads: number, head_dim: number): Heads => ({ n_heads, n_kv_heads, head_dim });
+
+/** First key, last key and last token of its row for each token of rows laid end to end. */
+function streamOf(rows: number[]) {
+  const lo = rows.flatMap((n, r) => Array(n).fill(rows.slice(0, r).reduce((a, b) => a + b, 0)));
+  const hi = rows.flatMap((n, r) => Array(n).fill(rows.slice(0, r + 1).reduce((a, b) => a + b, 0) - 1));
+  return { lo, hi, last: lo.map((_, t) => t) };
+}
+
+function valuesOf(N: number, { n_heads, n_kv_heads, head_dim }: Heads, size = 1) {
+  const [wide, narrow] = [N * n_heads * head_dim, N * n_kv_heads * head_dim];
+  return { q: f32(wide, 1, size), k: f32(narrow, 2, size), v: f32(narrow, 3), dy: f32(wide, 4) };
+}
+
+/** Forward and backward on the GPU; absent gradients come back empty. */
+async function attentionOnGpu(rows: number[], h: Heads, a: ReturnType<typeof valuesOf>, needs = 'qkv') {
+  const s = streamOf(rows);
+  const N = s.lo.length;
+  const [wide, narrow] = [h.n_heads * h.head_dim, h.n_kv_heads * h.head_dim];
+  const [q, k, v] = [await input('q', [N, wide], a.q), await input('k', [N, narrow], a.k), await input('v', [N, narrow], a.v)];
+  const dy = await input('dy', [N, wide], a.dy);
+  const [lo, last, hi] = await Promise.all(
+    [s.lo, s.last, s.hi].map((x, i) => input(['lo', 'last', 'hi'][i], [N], new Uint32Array(x), 'u32')),
+  );
+  const absent = await input('absent', [0], []);
+  return runProgram((p) => {
+    for (const [name, t] of Object.entries({ q, k, v })) if (needs.includes(name)) p.needs.add(t);
+    const o = attention(p, q, k, v, { lo, last, hi, ...h, scale: h.head_dim ** -0.5 });
+    giveGrad(p, o, dy);
+    backward(p);
+    const grad = (t: Tensor) => gradOf(p, t) ?? absent;
+    return { o, dq: grad(q), dk: grad(k), dv: grad(v) };
+  });
+}
+
+const abs = (a: ArrayLike<number>) => Float32Array.from(a, Math.abs);
+
+describe('attention in training', () => {
+  // Tiles are min(8, 256 / head_dim) queries or keys: both sides of a tile's edge, one row and several.
+  test.each<[number[], Heads]>([
+    [[1], heads(1, 1, 2)],
+    [[2], heads(2, 1, 4)],
+    [[7], heads(3, 3, 6)],
+    [[8], heads(4, 2, 8)],
+    [[9], heads(6, 2, 12)],
+    [[17, 1, 1], heads(2, 1, 16)],
+    [[3, 5, 1, 7], heads(8, 4, 32)],
+    [[33, 30], heads(8, 4, 32)],
+    [[4], heads(9, 3, 64)],
+    [[5], heads(9, 3, 64)],
+    [[1, 14, 20], heads(9, 3, 64)],
+    [[10, 3], heads(5, 1, 80)],
+    [[3, 4], heads(2, 2, 96)],
+    [[1, 2, 6], heads(4, 2, 128)],
+    [[70, 58, 1], heads(3, 1, 10)],
+  ])('rows of %j, %o', async (rows, h) => {
+    const { lo } = streamOf(rows);
+    const a = valuesOf(lo.length, h);
+    const got = await attentionOnGpu(rows, h, a);
+    const want = oracle.attention(a.q, a.k, a.v, lo, h);
+    const all = oracle.attention(a.q, a.k, abs(a.v), lo, h).y;
+    expect(got.o).toBeWithin(want.y, f32Bound(all, { serial: Math.max(16, ...rows) + h.head_dim }));
+    const { dq, dk, dv } = oracle.attentionBackward(a.dy, a.q, a.k, a.v, lo, h);
+    expect(got.dv).toBeCloseL2(dv, 2e-6);
+    // a row's first query has one key only: its dq is 0, and so is all of dq and dk where every row has one token
+    const floor = 1e-6;
+    expect(got.dq).toBeAllclose(dq, { rtol: 1e-5, atol: floor });
+    expect(got.dk).toBeAllclose(dk, { rtol: 1e-5, atol: floor * Math.max(...rows) });
+  });
+
+  test('gradients are those of finite differences', async () => {
+    const h = heads(4, 2, 6);
+    const rows = [3, 2];
+    const { lo } = streamOf(rows);
+    const a = valuesOf(5, h);
+    const got = await attentionOnGpu(rows, h, a);
+    const loss = (x: Partial<typeof a>) => {
+      const { q, k, v } = { ...a, ...x } as typeof a;
+      return dot(oracle.attention(q, k, v, lo, h).y, a.dy);
+    };
+    expect(got.dq).toBeCloseL2(
+      finiteDifference((q) => loss({ q: q as never }), a.q),
+      2e-6,
+    );
+    expect(got.dk).toBeCloseL2(
+      finiteDifference((k) => loss({ k: k as never }), a.k),
+      2e-6,
+    );
+    expect(got.dv).toBeCloseL2(
+      finiteDifference((v) => loss({ v: v as never }), a.v),
+      2e-6,
+    );
+  });
+
+  test.each([
+    ['rising', 1],
+    ['falling', -1],
+  ])('scores of hundreds, %s along the keys', async (_, sign) => {
+    const h = heads(1, 1, 4);
+    const N = 40;
+    const a = valuesOf(N, h);
+    a.q.fill(10);
+    for (let i = 0; i < a.k.length; i++) a.k[i] = sign * (Math.floor(i / 4) - 20) + a.v[i] / 100;
+    const { lo } = streamOf([N]);
+    const got = await attentionOnGpu([N], h, a);
+    expect(got.o).toBeCloseL2(oracle.attention(a.q, a.k, a.v, lo, h).y, 1e-4); // a score of 400 is good to 2e-5 only
+    const { dq, dv } = oracle.attentionBackward(a.dy, a.q, a.k, a.v, lo, h);
+    expect(got.dv).toBeCloseL2(dv, 1e-4);
+    expect(got.dq.every(Number.isFinite) && dq.every(Number.isFinite)).toBe(true);
+  });
+
+  test('a row does not see its neighbours: the same bits beside another one', async () => {
+    const h = heads(2, 1, 8);
+    const a = valuesOf(24, h);
+    const b = valuesOf(24, h);
+    b.k.fill(1e3, 8 * 8, 16 * 8); // the row in the middle
+    b.v.fill(-1e3, 8 * 8, 16 * 8);
+    const [x, y] = [await attentionOnGpu([8, 8, 8], h, a), await attentionOnGpu([8, 8, 8], h, b)];
+    for (const part of ['o', 'dq', 'dk', 'dv'] as const) {
+      const w = x[part].length / 3;
+      expect(y[part].subarray(0, w)).toEqual(x[part].subarray(0, w));
+      expect(y[part].subarray(2 * w)).toEqual(x[part].subarray(2 * w));
+    }
+    expect(y.o.subarray(128, 256)).not.toEqual(x.o.subarray(128, 256));
+  });
+
+  test.each([
+    ['q', [1, 0, 0]],
+    ['v', [0, 1, 1]],
+    ['', [0, 0, 0]],
+  ])('where "%s" needs a gradient, the others cost none', async (needs, there) => {
+    const h = heads(2, 1, 4);
+    const a = valuesOf(6, h);
+    const got = await attentionOnGpu([6], h, a, needs);
+    expect([got.dq, got.dk, got.dv].map((g) => Number(g.length > 0))).toEqual(there);
+    const want = oracle.attentionBackward(a.dy, a.q, a.k, a.v, streamOf([6]).lo, h);
+    if (there[0]) expect(got.dq).toBeCloseL2(want.dq, 2e-6);
+    if (there[2]) expect(got.dv).toBeCloseL2(want.dv, 2e-6);
+  });
+
+  test('the same bits every time', async () => {
+    const h = heads(8, 4, 32);
+    const a = valuesOf(50, h);
+    const [x, y] = [await attentionOnGpu([20, 30], h, a), await attentionOnGpu([20, 30], h, a)];
+    expect(y).toEqual(x);
+  });
+});
+
+describe('attention over a cache', () => {
+  // Queries at positions p0 ..: each sees the keys up to its own; what lies beyond is NaN.
+  test.each([
+    [1, 0, 5],
+    [1, 4, 5],
+    [1, 100, 300],
+    [3, 9, 40],
+    [9, 0, 9],
+    [17, 20, 64],
+  ])('%i queries at position %i of %i', async (count, p0, capacity) => {
+    const h = heads(6, 2, 16);
+    const all = valuesOf(capacity, h);
+    const from = p0 * 96;
+    const q = all.q.subarray(from, from + count * 96);
+    const [k, v] = [all.k.slice().fill(Number.NaN, (p0 + count) * 32), all.v.slice().fill(Number.NaN, (p0 + count) * 32)];
+    const t = {
+      q: await input('q', [count, 96], q),
+      k: await input('k', [capacity, 32], k),
+      v: await input('v', [capacity, 32], v),
+      lo: await input('lo', [count], new Uint32Array(count), 'u32'),
+      last: await input(
+        'last',
+        [count],
+        Uint32Array.from({ length: count }, (_, i) => p0 + i),
+        'u32',
+      ),
+      hi: await input('hi', [count], new Uint32Array(count), 'u32'),
+    };
+    const { o } = await runProgram((p) => ({ o: attention(p, t.q, t.k, t.v, { ...t, ...h, scale: 0.25 }) }));
+    const lo = new Uint32Array(p0 + count);
+    const want = oracle.attention(all.q, all.k, all.v, lo, h).y.subarray(from);
+    expect(o).toBeCloseL2(want, 1e-6);
+  });
+});
+
+describe('the trace', () => {
+  const build = (h: Heads) => (p: Program) => {
+    const N = p.dims.N;
+    const t = (width: number) => resident('t', [N, width], 'other');
+    const u = resident('u', [N], 'other', 'u32');
+    const [q, k, v] = [t(h.n_heads * h.head_dim), t(h.n_kv_heads * h.head_dim), t(h.n_kv_heads * h.head_dim)];
+    attention(p, q, k, v, { lo: u, last: u, hi: u, ...h, scale: 1 });
+  };
+
+  test.each([1, 3, 63])('for %i tokens it has the kernels of the largest one', (N) => {
+    const largest = trace('largest', build(heads(2, 1, 8)), { N: 64 }, { maxBinding: 2 ** 27 });
+    expect(() => trace('shorter', build(heads(2, 1, 8)), { N }, { maxBinding: 2 ** 27 }, largest)).not.toThrow();
+  });
+
+  test.each<[Heads, RegExp]>([
+    [heads(2, 1, 7), /even head_dim, got 7/],
+    [heads(4, 3, 8), /n_kv_heads to divide n_heads, got 3 and 4/],
+  ])('error: %o', (h, message) => {
+    expect(() => trace('t', build(h), { N: 4 }, { maxBinding: 2 ** 27 })).toThrow(message);
+  });
+});

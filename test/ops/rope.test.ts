@@ -1,0 +1,98 @@
+// Rotary positions against f64: the table under every scaling, and the turn there and back.
+
+import { describe, expect, test } from 'vitest';
+import { backward, giveGrad, gradOf } from '../../src/gpu/program.ts';
+import { rope, ropeTable } from '../../src/ops/rope.ts';
+import { f32Bound } from '../compare.ts';
+import { input, runProgram } from '../gpu/harness.ts';
+import { noise } from '../oracle/finite.ts';
+import * as oracle from '../oracle/rope.ts';
+
+const f32 = (n: number, seed: number) => new Float32Array(noise(n, seed));
+const llama3 = {
+  type: 'llama3',
+  factor: 32,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 8192,
+} as const;
+
+describe('rope', () => {
+  // 64 invocations a workgroup, one for each token and pair
+  test.each([
+    [1, 1, 2],
+    [5, 3, 6],
+    [63, 2, 2],
+    [8, 1, 16],
+    [13, 4, 10],
+    [65, 2, 64],
+  ])('%i tokens, %i heads of %i', async (N, heads, head_dim) => {
+    const where = Uint32Array.from({ length: N }, (_, t) => (t * 7) % 50);
+    const [x, dy] = [f32(N * heads * head_dim, 1), f32(N * heads * head_dim, 2)];
+    const table = await input('table', [50, head_dim / 2, 2], ropeTable({ theta: 10000, scaling: null }, head_dim, 50));
+    const positions = await input('positions', [N], where, 'u32');
+    const [tx, tdy] = [await input('x', [N, heads * head_dim], x), await input('dy', [N, heads * head_dim], dy)];
+    const got = await runProgram((p) => {
+      p.needs.add(tx);
+      rope(p, tx, { positions, table, heads, head_dim });
+      giveGrad(p, tx, tdy);
+      backward(p);
+      return { y: tx, dx: gradOf(p, tx)! };
+    });
+    const frequencies = oracle.ropeFrequencies({ theta: 10000, scaling: null }, head_dim);
+    const bound = new Float64Array(x.length).fill(2);
+    expect(got.y).toBeWithin(oracle.rope(x, where, heads, head_dim, frequencies), f32Bound(bound, 'tree'));
+    expect(got.dx).toBeWithin(oracle.ropeBackward(dy, where, heads, head_dim, frequencies), f32Bound(bound, 'tree'));
+  });
+
+  test('nothing to train: no backward', async () => {
+    const x = await input('x', [2, 4], f32(8, 1));
+    const positions = await input('positions', [2], [0, 1], 'u32');
+    const table = await input('table', [2, 2, 2], ropeTable({ theta: 10000, scaling: null }, 4, 2));
+    let tape = -1;
+    await runProgram((p) => {
+      rope(p, x, { positions, table, heads: 1, head_dim: 4 });
+      tape = p.tape.length;
+      return { x };
+    });
+    expect(tape).toBe(0);
+  });
+
+  test('error: a table of another head_dim', async () => {
+    const x = await input('x', [2, 4], f32(8, 1));
+    const table = await input('table', [2, 3, 2], f32(12, 1));
+    const build = runProgram((p) => {
+      rope(p, x, { positions: x, table, heads: 1, head_dim: 4 });
+      return { x };
+    });
+    await expect(build).rejects.toThrow(/a table of 2 pairs a position, got \[2,4\] and \[2,3,2\]/);
+  });
+});
+
+describe('ropeTable', () => {
+  test.each<[string, oracle.Rope['scaling']]>([
+    ['default', null],
+    ['linear', { type: 'linear', factor: 4 }],
+    ['llama3', llama3],
+  ])('%s: cos and sin of the reference, rounded once', (_, scaling) => {
+    const rope = { theta: 500000, scaling };
+    const table = ropeTable(rope, 64, 300);
+    const frequencies = oracle.ropeFrequencies(rope, 64);
+    const want = new Float64Array(table.length);
+    for (let t = 0; t < 300; t++)
+      for (let i = 0; i < 32; i++) want.set([Math.cos(t * frequencies[i]), Math.sin(t * frequencies[i])], (t * 32 + i) * 2);
+    expect(table).toBeAllclose(want, { rtol: 0, atol: 6e-8 });
+  });
+
+  test('llama3 keeps the fast pairs and divides the slow ones', () => {
+    const [plain, scaled] = [null, llama3].map((scaling) => ropeTable({ theta: 500000, scaling }, 64, 2));
+    expect(scaled.slice(64, 66)).toEqual(plain.slice(64, 66));
+    // sin of a small angle is the angle
+    expect([plain[127] / scaled[127]]).toBeAllclose([32], { rtol: 1e-6 });
+  });
+
+  test('factors divide the frequencies one by one', () => {
+    const table = ropeTable({ theta: 100, scaling: { type: 'factors', factors: [1, 4] } }, 4, 2);
+    expect(table.slice(4)).toBeAllclose([Math.cos(1), Math.sin(1), Math.cos(0.025), Math.sin(0.025)], { rtol: 1e-7 });
+  });
+});
