@@ -2,13 +2,13 @@
 
 Run in this folder: python3 make.py [FAMILY...]. Needs torch, transformers, safetensors. Writes, for each family,
   FAMILY/model/              Hugging Face folder, f32
-  FAMILY/golden.json       rows, loss, log-probabilities, ten-step curves with their options, blocks, greedy continuations
+  FAMILY/golden.json         rows, loss, log-probabilities, ten-step curves with their options, blocks, greedy continuations
   FAMILY/golden.safetensors  logits of rows[0]; grad/NAME of the first batch; score/NAME/KIND/b of three frozen steps
 
 References are computed in f64 and stored f32; transformers' norms and rotary tables, which it keeps in f32, are replaced by
-the same in f64. The curves are computed again by transformers as it is, in f32, from weights shaken by half a unit in the
-last place: what differs by more than a third of the bound that tests hold (1e-5 relative L2) is refused, so that a sound
-engine passes by right.
+the same in f64. Everything but the continuations is computed again by transformers as it is, in f32, from weights shaken by half a unit in
+the last place: what differs by more than a third of the bound that tests hold (1e-5 relative L2, score maps of kind
+absofmean 1e-4) is refused, so that a sound engine passes by right.
 """
 import copy, json, math, pathlib, shutil, sys
 import torch, transformers
@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2
 HERE = pathlib.Path(__file__).parent
 torch.set_num_threads(1)
 ATTN, MLP = ["q_proj", "k_proj", "v_proj", "o_proj"], ["gate_proj", "up_proj", "down_proj"]
-BOUND = 1e-5
+bound = lambda kind: 1e-4 if kind == "score/absofmean" else 1e-5  # a signed mean over a block cancels
 COMMON = dict(max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 
 
@@ -48,9 +48,11 @@ FAMILIES = {
                                rms_norm_eps=1e-5, rope_parameters=rope()), None),
 }
 
+SEEDS = {"qwen2": 504}  # where a family's name gave a model whose gradients cancel more than f32 likes
+
 
 def make_model(family, config):
-    torch.manual_seed(sum(map(ord, family)))
+    torch.manual_seed(SEEDS.get(family, sum(map(ord, family))))
     model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32)
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -207,7 +209,21 @@ def shaken(model, seed):
     return m
 
 
-def rel_l2(a, b): a, b = (torch.tensor(x, dtype=torch.float64) for x in (a, b)); return float((a - b).norm() / b.norm())
+def rel_l2(a, b): a, b = (torch.as_tensor(x).detach().double() for x in (a, b)); return float((a - b).norm() / b.norm())
+
+
+def maps(model, rows):
+    """Everything that is a tensor: gradients and loss of the first batch, logits of the first row, score maps."""
+    loss, tokens = backward(model, rows[:4]); out = {f"grad/{n}": p.grad.clone() for n, p in model.named_parameters()}
+    with torch.no_grad(): out["logits"] = model(torch.tensor([rows[0]["input_ids"]])).logits[0]
+    return out | {f"score/{k}": v for k, v in scores(model, rows).items()}, loss, tokens
+
+
+def recipes(base, config):
+    """What the curves train, and how; 16 does not divide every ffn."""
+    every = ATTN + MLP; some = lambda modules, b: dict(block=b, blocks=some_blocks(base, modules, b), lr=2e-3, betas=[0.9, 0.95], eps=1e-4, weight_decay=0.0)
+    return {"full": dict(lr=1e-3, betas=[0.9, 0.999], eps=1e-4, weight_decay=0.1), "smt8_all": some(every, 8), "smt8_qkv": some(every[:3], 8),
+            "smt16_qkv": some(every[:3], 16), "smt16_all": some(every if config.intermediate_size % 16 == 0 else ATTN, 16)}
 
 
 def main(only):
@@ -216,30 +232,26 @@ def main(only):
         folder = HERE / family; shutil.rmtree(folder, ignore_errors=True); folder.mkdir()
         base = make_model(family, config); save_model(base, folder / "model", old_form)
         V, rows = config.vocab_size, make_rows(config.vocab_size); f64 = lambda: in_f64(base)
-        m = f64(); loss, tokens = backward(m, rows[:4])
-        tensors = {f"grad/{n}": p.grad for n, p in m.named_parameters()}
-        with torch.no_grad(): tensors["logits"] = m(torch.tensor([rows[0]["input_ids"]])).logits[0]
-        tensors |= {f"score/{k}": v for k, v in scores(f64(), rows).items()}
-        every = ATTN + MLP
-        runs = {"full": dict(lr=1e-3, betas=[0.9, 0.999], eps=1e-4, weight_decay=0.1), "smt8_all": dict(block=8, blocks=some_blocks(base, every, 8)),
-                "smt8_qkv": dict(block=8, blocks=some_blocks(base, every[:3], 8)), "smt16_qkv": dict(block=16, blocks=some_blocks(base, every[:3], 16)),
-                "smt16_all": dict(block=16, blocks=some_blocks(base, every if config.intermediate_size % 16 == 0 else ATTN, 16))}
-        worst = 0.0
-        for key, o in runs.items():
-            if key != "full": o |= dict(lr=2e-3, betas=[0.9, 0.95], eps=1e-4, weight_decay=0.0)
+        tensors, loss, tokens = maps(f64(), rows); runs = recipes(base, config); off = {}
+        def note(kind, got, want): off[kind] = max(off.get(kind, 0.0), rel_l2(got, want))
+        for o in runs.values():
             o["clip"] = 1e9; o["clip"] = float(f"{sorted(curve(f64(), rows, o)['grad_norm'])[5]:.3g}")  # some steps clipped, some not
             o |= curve(f64(), rows, o)
             for seed in range(2):
-                again = curve(shaken(base, seed), rows, {k: v for k, v in o.items()})
-                worst = max([worst] + [rel_l2(again[k], o[k]) for k in ("loss", "grad_norm", "eval")])
+                again = curve(shaken(base, seed), rows, o)
+                for k in ("loss", "grad_norm", "eval"): note(k, again[k], o[k])
+        for seed in range(2):
+            for k, v in maps(shaken(base, seed), rows)[0].items(): note(k.split("/")[0] + ("/" + k.split("/")[2] if k[0] == "s" else ""), v, tensors[k])
         golden = dict(rows=rows, batch=4, loss=loss, tokens=tokens, eval=[[float(a.detach()), n] for a, n in (logprob(f64(), r) for r in rows)],
                       curves=runs, greedy=greedy(f64(), V), made_with=dict(torch=torch.__version__, transformers=transformers.__version__))
         (folder / "golden.json").write_text(json.dumps(golden) + "\n")
         save_file({k: v.detach().float().contiguous() for k, v in tensors.items()}, folder / "golden.safetensors")
+        for p in folder.rglob("*.safetensors"): p.chmod(0o644)
         size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-        print(family, f"{size / 1e3:.0f} kB, loss {loss:.3f}, f32 off by {worst:.1e} of {BOUND}", {k: (round(o["loss"][-1], 3), o["clip"], len(o.get("blocks", []))) for k, o in runs.items()},
-              [g["margin"] for g in golden["greedy"]])
-        assert worst < BOUND / 3, "not robust: change a seed"
+        print(family, f"{size / 1e3:.0f} kB, loss {loss:.3f}", {k: (round(o["loss"][-1], 3), o["clip"], len(o.get("blocks", []))) for k, o in runs.items()},
+              "margins", [g["margin"] for g in golden["greedy"]])
+        print("  f32 off by", {k: f"{v:.0e}" for k, v in off.items()}, "of 1e-5")
+        assert all(v < bound(k) / 3 for k, v in off.items()), "not robust: change a seed"
 
 
 if __name__ == "__main__":
