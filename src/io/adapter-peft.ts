@@ -1,0 +1,164 @@
+// LoRA and DoRA adapters under PEFT's names, so that PEFT loads ours and we load PEFT's. An option of PEFT that would change
+// the result and that is not here is an error naming it. The folder itself is read in adapter.ts.
+import { decode } from './dequant.ts';
+import type { StoredTensor, TensorToWrite } from './safetensors.ts';
+
+/** y = W x + scale B A x; with DoRA the rows of W + scale B A scaled to `magnitude`. */
+export interface PeftAdapter {
+  method: 'lora' | 'dora';
+  rank: number;
+  alpha: number;
+  /** scale = alpha / rank, or with rslora alpha / sqrt(rank). */
+  use_rslora: boolean;
+  dropout: number;
+  /** Module names such as q_proj. */
+  targets: string[];
+  /** base_model_name_or_path, as PEFT notes it. */
+  base: string;
+  matrices: PeftMatrix[];
+}
+
+export interface PeftMatrix {
+  /** The weight's Hugging Face name and its shape [out, in]. */
+  name: string;
+  shape: [number, number];
+  /** [rank, in] and [out, rank]. */
+  A: Float32Array;
+  B: Float32Array;
+  /** [out]; DoRA only. */
+  magnitude?: Float32Array;
+}
+
+/** The adapter in a PEFT folder's config and tensors. */
+export async function readPeft(
+  config: Record<string, any>,
+  tensors: Map<string, StoredTensor>,
+  folder: string,
+): Promise<PeftAdapter> {
+  refuseUnsupported(config);
+  const { r: rank, lora_alpha: alpha } = config;
+  if (!(Number.isInteger(rank) && rank > 0)) refuse('r', rank, 'a positive integer');
+  if (typeof alpha !== 'number' || !Number.isFinite(alpha)) refuse('lora_alpha', alpha, 'a number');
+  const method = config.use_dora ? 'dora' : 'lora';
+  const modules = new Set<string>();
+  for (const name of tensors.keys()) modules.add(moduleOf(name, method));
+  if (modules.size === 0) throw new Error(`expected LoRA matrices in ${folder}, got no tensor; save the adapter again`);
+  const matrices: PeftMatrix[] = [];
+  for (const module of modules) matrices.push(await readMatrix(module, method, rank, tensors));
+  const targets = [...new Set([...modules].map((module) => module.split('.').at(-1)!))];
+  const { use_rslora, lora_dropout, base_model_name_or_path: base } = config;
+  return {
+    method,
+    rank,
+    alpha,
+    use_rslora: use_rslora === true,
+    dropout: lora_dropout ?? 0,
+    targets,
+    base: base ?? '',
+    matrices,
+  };
+}
+
+/** The config and tensors of a folder that PEFT loads. */
+export function peftFiles(adapter: PeftAdapter): { config: Record<string, unknown>; tensors: TensorToWrite[] } {
+  const config = {
+    peft_type: 'LORA',
+    task_type: 'CAUSAL_LM',
+    base_model_name_or_path: adapter.base,
+    r: adapter.rank,
+    lora_alpha: adapter.alpha,
+    lora_dropout: adapter.dropout,
+    target_modules: adapter.targets,
+    use_dora: adapter.method === 'dora',
+    use_rslora: adapter.use_rslora,
+    bias: 'none',
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    modules_to_save: null,
+    rank_pattern: {},
+    alpha_pattern: {},
+  };
+  const tensors = adapter.matrices.flatMap(({ name, shape: [out, inner], A, B, magnitude }) => {
+    const module = PREFIX + name.replace(/\.weight$/, '');
+    const tensor = (part: string, shape: number[], values: Float32Array): TensorToWrite => {
+      const bytes = () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      return { name: `${module}.${part}`, dtype: 'F32', shape, bytes };
+    };
+    const factors = [tensor(LORA_A, [adapter.rank, inner], A), tensor(LORA_B, [out, adapter.rank], B)];
+    return magnitude ? [...factors, tensor(MAGNITUDE, [out], magnitude)] : factors;
+  });
+  return { config, tensors };
+}
+
+const PREFIX = 'base_model.model.';
+const LORA_A = 'lora_A.weight';
+const LORA_B = 'lora_B.weight';
+const MAGNITUDE = 'lora_magnitude_vector';
+
+// What PEFT notes without a change to the result: who, when and how the factors began. The tensors' names say which modules.
+const HARMLESS = new Set(
+  `auto_mapping base_model_name_or_path corda_config ensure_weight_tying eva_config exclude_modules inference_mode layers_pattern
+  layers_to_transform loftq_config lora_alpha lora_dropout lora_ga_config megatron_core peft_type peft_version qalora_group_size r
+  revision runtime_config target_modules task_type use_dora use_rslora`.split(/\s+/),
+);
+// These ways to begin also change the base weights, so that the adapter alone is not the result.
+const CHANGES_BASE = /^(pissa|olora|corda|loftq)/;
+
+function refuseUnsupported(config: Record<string, any>): void {
+  if (config.peft_type !== 'LORA') refuse('peft_type', config.peft_type, 'LORA');
+  if (config.task_type && config.task_type !== 'CAUSAL_LM') refuse('task_type', config.task_type, 'CAUSAL_LM');
+  if ((config.bias ?? 'none') !== 'none') refuse('bias', config.bias, 'none');
+  const init = config.init_lora_weights;
+  if (typeof init === 'string' && CHANGES_BASE.test(init))
+    refuse('init_lora_weights', init, 'one that leaves the base as it was');
+  for (const [option, value] of Object.entries(config)) {
+    const off = value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
+    if (!off && !HARMLESS.has(option) && option !== 'bias' && option !== 'init_lora_weights') refuse(option, value, 'off');
+  }
+}
+
+function moduleOf(name: string, method: 'lora' | 'dora'): string {
+  const parts = method === 'dora' ? [LORA_A, LORA_B, MAGNITUDE] : [LORA_A, LORA_B];
+  const part = parts.find((part) => name.endsWith(`.${part}`));
+  if (!name.startsWith(PREFIX) || !part)
+    throw new Error(`expected only ${parts.join(', ')} of modules, got ${name}; blocktune does not run this adapter`);
+  return name.slice(PREFIX.length, -part.length - 1);
+}
+
+async function readMatrix(module: string, method: string, rank: number, tensors: Map<string, StoredTensor>): Promise<PeftMatrix> {
+  const stored = (part: string, rule: (shape: number[]) => boolean, expected: string): StoredTensor => {
+    const name = `${PREFIX}${module}.${part}`;
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`expected ${name}, got none; the adapter is incomplete`);
+    if (!rule(tensor.shape))
+      throw new Error(`expected ${name} of shape ${expected}, got ${tensor.shape.join(' x ')}; r says ${rank}`);
+    return tensor;
+  };
+  const a = stored(LORA_A, (s) => s.length === 2 && s[0] === rank, `${rank} x in`);
+  const b = stored(LORA_B, (s) => s.length === 2 && s[1] === rank, `out x ${rank}`);
+  const shape: [number, number] = [b.shape[0], a.shape[1]];
+  const matrix = { name: `${module}.weight`, shape, A: await readValues(a), B: await readValues(b) };
+  if (method === 'lora') return matrix;
+  const magnitude = stored(MAGNITUDE, (s) => s.length === 1 && s[0] === shape[0], String(shape[0]));
+  return { ...matrix, magnitude: await readValues(magnitude) };
+}
+
+async function readValues(tensor: StoredTensor): Promise<Float32Array> {
+  const format = ({ F32: 'f32', F16: 'f16', BF16: 'bf16' } as const)[tensor.dtype];
+  if (!format) throw new Error(`expected ${tensor.name} as F32, F16 or BF16, got ${tensor.dtype}; save the adapter again`);
+  const values = decode(
+    format,
+    await tensor.source.read(tensor.offset, tensor.bytes),
+    tensor.shape.reduce((x, y) => x * y, 1),
+  );
+  const bad = values.find((v) => !Number.isFinite(v));
+  if (bad !== undefined) throw new Error(`expected finite values in ${tensor.name}, got ${bad}; the training diverged`);
+  return values;
+}
+
+function refuse(option: string, value: unknown, expected: string): never {
+  throw new Error(
+    `expected ${option} of adapter_config.json to be ${expected}, got ${JSON.stringify(value)}; blocktune does not run this adapter`,
+  );
+}
