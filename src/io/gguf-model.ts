@@ -4,7 +4,7 @@ import type { ModelConfig } from './config.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { decode } from './dequant.ts';
 import type { Gguf, GgufTensor } from './gguf.ts';
-import { checkRows, checkTensors, rowCount, sameBytes, storedTensor, type TensorInfo, tensorShapes } from './tensors.ts';
+import { checkRows, checkTensorShapes, rowCount, sameBytes, storedTensor, type TensorInfo } from './tensors.ts';
 
 /** The config and tensors of a GGUF as a Hugging Face folder would hold them. */
 export async function ggufModel(gguf: Gguf): Promise<{ config: ModelConfig; tensors: Map<string, TensorInfo> }> {
@@ -15,7 +15,7 @@ export async function ggufModel(gguf: Gguf): Promise<{ config: ModelConfig; tens
     const tensor = tensorOf(gguf, stored, hfName(stored.name));
     tensors.set(tensor.name, isPermuted(gguf, tensor.name) ? unpermuted(tensor, config) : tensor);
   }
-  checkTensors(tensors, tensorShapes(config), gguf.source.name);
+  checkTensorShapes(new Map([...tensors].map(([name, { shape }]) => [name, shape])), config, gguf.source.name);
   return { config, tensors };
 }
 

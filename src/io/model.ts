@@ -6,7 +6,7 @@ import { readGguf } from './gguf.ts';
 import { ggufConfig, ggufModel } from './gguf-model.ts';
 import { tokenizerFromGguf } from './gguf-tokenizer.ts';
 import { readSafetensors, readShards, type StoredTensor } from './safetensors.ts';
-import { checkTensors, sameBytes, storedTensor, type TensorInfo, tensorShapes } from './tensors.ts';
+import { checkTensorShapes, sameBytes, storedTensor, type TensorInfo } from './tensors.ts';
 
 export interface TokenizerFiles {
   /** A tokenizer.json and a tokenizer_config.json, the chat template within the latter. */
@@ -103,7 +103,7 @@ async function openFolder(folder: Folder): Promise<ModelFiles> {
   for (const { name, dtype, shape, source, offset } of stored.values())
     if (!IGNORED.test(name)) tensors.set(name, storedTensor(name, FORMAT_OF[dtype] ?? dtype, shape, source, offset));
   await dropTiedHead(config, tensors, folder.name);
-  checkTensors(tensors, tensorShapes(config), folder.name);
+  checkTensorShapes(new Map([...tensors].map(([name, { shape }]) => [name, shape])), config, folder.name);
   const tokenizer = await readTokenizer(folder);
   return { form, name: folder.name, config, generation, tensors, tokenizer, close: async () => {} };
 }

@@ -3,7 +3,7 @@ import { FORMATS, formatBytes } from './formats.ts';
 
 export type WritableFormat = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
 
-/** The values as `format`, little-endian. A count that is not whole blocks is an error. */
+/** The values as `format`, little-endian. A count that is not whole blocks, or a value beyond f16's range, is an error. */
 export function encode(format: WritableFormat, values: Float32Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(formatBytes(format, values.length));
   ENCODERS[format](values, bytes);
@@ -25,7 +25,7 @@ export function toF16(value: number): number {
 
 const ENCODERS: Record<WritableFormat, (values: Float32Array, out: Uint8Array<ArrayBuffer>) => void> = {
   f32: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
-  f16: (values, out) => new Uint16Array(out.buffer).set(Uint16Array.from(values, toF16)),
+  f16: (values, out) => new Uint16Array(out.buffer).set(Uint16Array.from(values, finiteF16)),
   bf16: (values, out) => {
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     const to = new Uint16Array(out.buffer);
@@ -68,9 +68,17 @@ function eachBlock(
 }
 
 function setHalf(out: Uint8Array, at: number, value: number): void {
-  const bits = toF16(value);
+  const bits = finiteF16(value);
   out[at] = bits;
   out[at + 1] = bits >> 8;
+}
+
+// A weight that f16 cannot hold would silently become infinite.
+function finiteF16(value: number): number {
+  const bits = toF16(value);
+  if ((bits & 0x7fff) === 0x7c00 && Number.isFinite(value))
+    throw new Error(`expected values below 65520 to store in f16, got ${value}; choose f32 or bf16`);
+  return bits;
 }
 
 function roundEven(x: number): number {

@@ -42,10 +42,11 @@ export function tensorShapes(config: ModelConfig): Map<string, number[]> {
   return shapes;
 }
 
-/** Throws unless `tensors` are exactly those of `shapes`, in shape too. `file` is named in the error. */
-export function checkTensors(tensors: Map<string, TensorInfo>, shapes: Map<string, number[]>, file: string): void {
-  for (const [name, shape] of shapes) {
-    const got = tensors.get(name)?.shape;
+/** Throws unless `shapes` are exactly the config's, by name and by shape. `file` is named in the error. */
+export function checkTensorShapes(shapes: Map<string, number[]>, config: ModelConfig, file: string): void {
+  const known = tensorShapes(config);
+  for (const [name, shape] of known) {
+    const got = shapes.get(name);
     if (!got)
       throw new Error(
         `expected the tensor ${name} in ${file}, got none; the file is incomplete or its config is another model's`,
@@ -55,8 +56,8 @@ export function checkTensors(tensors: Map<string, TensorInfo>, shapes: Map<strin
         `expected ${name} of shape ${shape.join(' x ')} by its config, got ${got.join(' x ')} in ${file}; one of them is wrong`,
       );
   }
-  for (const name of tensors.keys())
-    if (!shapes.has(name)) throw new Error(`expected only the tensors that its config describes in ${file}, got ${name} too`);
+  for (const name of shapes.keys())
+    if (!known.has(name)) throw new Error(`expected only the tensors that its config describes in ${file}, got ${name} too`);
 }
 
 /** Rows of `shape` stored one after the other at `offset` of `source`. */

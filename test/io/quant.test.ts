@@ -12,8 +12,16 @@ describe('encode', () => {
     expect(encode(format, floats(fixture.values))).toEqual(fromBase64(fixture[format]));
   });
 
-  test.each(['f16', 'bf16'] as const)('%s rounds ties to even, and at the ends of its range', (format) => {
-    expect(encode(format, floats(fixture.ties.values))).toEqual(fromBase64(fixture.ties[format]));
+  test('f16 and bf16 round ties to even, and at the ends of their range', () => {
+    const ties = floats(fixture.ties.values);
+    expect(Uint16Array.from(ties, toF16)).toEqual(new Uint16Array(fromBase64(fixture.ties.f16).buffer));
+    expect(encode('bf16', ties)).toEqual(fromBase64(fixture.ties.bf16));
+  });
+
+  test('a value that f16 cannot hold is refused, infinity kept', () => {
+    expect(encode('f16', new Float32Array([65519.996, Infinity]))).toEqual(new Uint8Array([0xff, 0x7b, 0, 0x7c]));
+    expect(() => encode('f16', new Float32Array([1, -65520]))).toThrow('below 65520 to store in f16, got -65520');
+    expect(() => encode('q8_0', new Float32Array(32).fill(1e7))).toThrow('to store in f16');
   });
 
   test('every f16 comes back from f32', () => {

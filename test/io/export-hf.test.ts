@@ -1,0 +1,102 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { afterAll, describe, expect, test } from 'vitest';
+import { decode } from '../../src/io/dequant.ts';
+import { type HfExport, hfConfig, hfFiles } from '../../src/io/export-hf.ts';
+import { type ModelFiles, openModel } from '../../src/io/model.ts';
+import { encode } from '../../src/io/quant.ts';
+import { rowCount } from '../../src/io/tensors.ts';
+import { writeFolder } from '../../src/io/write.ts';
+import { describeShared, FIXTURES, SHARED } from './shared.ts';
+
+const root = mkdtempSync(`${tmpdir()}/blocktune-export-`);
+afterAll(() => rmSync(root, { recursive: true }));
+
+/** A model decoded and written as `dtype`, as a merge does it. */
+function exportOf(model: ModelFiles, dtype: HfExport['dtype'], shardBytes?: number): HfExport {
+  const tensors = [...model.tensors.values()].map(({ name, shape, format, rows }) => ({
+    name,
+    shape,
+    bytes: async () =>
+      encode(
+        dtype,
+        decode(
+          format,
+          await rows(0, rowCount(shape)),
+          shape.reduce((a, b) => a * b, 1),
+        ),
+      ),
+  }));
+  return { config: model.config, generation: model.generation, tokenizer: model.tokenizer, dtype, tensors, shardBytes };
+}
+
+describe('hfFiles', () => {
+  test.each(['tiny-llama-q8_0', 'tiny-qwen2-f16', 'tiny-qwen3-bf16'])('%s opens again as the same model', async (name) => {
+    const gguf = await openModel(`${FIXTURES}/${name}.gguf`);
+    await writeFolder(`${root}/${name}`, hfFiles(exportOf(gguf, 'f32')));
+    const hf = await openModel(`${root}/${name}`);
+    expect(hf.form).toBe('hf');
+    const described = ({ config: { raw, dtype, ...rest } }: ModelFiles) => rest;
+    expect(described(hf)).toEqual(described(gguf));
+    expect(hf.tokenizer.json.model.vocab).toEqual({ ...gguf.tokenizer.json.model.vocab });
+    for (const [key, tensor] of gguf.tensors) {
+      const rows = rowCount(tensor.shape);
+      const n = tensor.shape.reduce((a, b) => a * b, 1);
+      expect(decode('f32', await hf.tensors.get(key)!.rows(0, rows), n), key).toEqual(
+        decode(tensor.format, await tensor.rows(0, rows), n),
+      );
+    }
+    await gguf.close();
+    await hf.close();
+  });
+
+  test('shards hold what fits, and the index says where', async () => {
+    const gguf = await openModel(`${FIXTURES}/tiny-qwen2-f16.gguf`);
+    await writeFolder(`${root}/sharded`, hfFiles(exportOf(gguf, 'f16', 6000)));
+    const shards = readdirSync(`${root}/sharded`).filter((name) => name.endsWith('.safetensors'));
+    expect(shards[0]).toBe(`model-00001-of-0000${shards.length}.safetensors`);
+    expect(shards.length).toBeGreaterThan(2);
+    for (const shard of shards) expect(statSync(`${root}/sharded/${shard}`).size).toBeLessThan(8000);
+    const index = JSON.parse(readFileSync(`${root}/sharded/model.safetensors.index.json`, 'utf8'));
+    expect(Object.keys(index.weight_map).sort()).toEqual([...gguf.tensors.keys()].sort());
+    const values = [...gguf.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    expect(index.metadata.total_size).toBe(2 * values);
+    const hf = await openModel(`${root}/sharded`);
+    expect(hf.form).toBe('hf-sharded');
+    expect(hf.tensors.get('lm_head.weight')!.format).toBe('f16');
+    await gguf.close();
+    await hf.close();
+  });
+
+  test('tensors that are missing, too many or of another shape are refused', async () => {
+    const gguf = await openModel(`${FIXTURES}/tiny-qwen2-f16.gguf`);
+    const model = exportOf(gguf, 'f32');
+    const change = (tensors: HfExport['tensors']) => () => hfFiles({ ...model, tensors });
+    expect(change(model.tensors.slice(1))).toThrow('expected the tensor');
+    expect(change([...model.tensors, { ...model.tensors[0], name: 'extra' }])).toThrow('got extra too');
+    expect(change([{ ...model.tensors[0], shape: [1] }, ...model.tensors.slice(1)])).toThrow(
+      'by its config, got 1 in the export',
+    );
+    await gguf.close();
+  });
+});
+
+describe('hfConfig', () => {
+  test('of a GGUF with factors or biases that config.json cannot say is an error', async () => {
+    const { config, close } = await openModel(`${FIXTURES}/tiny-llama-bias.gguf`);
+    expect(() => hfConfig(config, 'f32')).toThrow('expected RoPE factors');
+    expect(() => hfConfig({ ...config, rope: { theta: 1e4, scaling: null } }, 'f32')).toThrow('expected biases that llama has');
+    await close();
+  });
+});
+
+describeShared('the config of a Hugging Face folder', () => {
+  test('keeps every field and takes the new dtype', async () => {
+    const { config, close } = await openModel(`${SHARED}/conformance/llama3/model`);
+    expect(hfConfig(config, 'bf16')).toEqual({ ...config.raw, torch_dtype: 'bfloat16' });
+    await close();
+    const qwen = await openModel(`${SHARED}/conformance/qwen2/model`);
+    expect(hfConfig(qwen.config, 'f16')).toEqual({ ...qwen.config.raw, dtype: 'float16' });
+    await qwen.close();
+  });
+});
