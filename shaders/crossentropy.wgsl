@@ -26,11 +26,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let padding = targetAt[row] == 0xffffffffu;
   let id = targetId[row];
 
+  let mine = walk(lane, P.vocabulary);
   // one pass: the sum is kept relative to the largest logit so far
   var top = LOWEST;
   var sums: E;
   var widest = 0u;
-  for (var c = lane; c < P.vocabulary; c += WIDTH) {
+  for (var c = mine.x; c < mine.y; c += 8u) {
     let v = logits[at + c];
     widest = max(widest, magnitude(v));
     let high = largest(v);
@@ -41,14 +42,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     sums += decay(v - top);
   }
   let top_of_row = max_all(lane, top);
-  var mine = total(sums * decay(E(top - top_of_row)));
+  var share = total(sums * decay(E(top - top_of_row)));
   if (widest >= INFINITE) {
-    mine = bitcast<f32>(widest); // a NaN or infinity must reach the loss, and exp and max may lose it
+    share = bitcast<f32>(widest); // a NaN or infinity must reach the loss, and exp and max may lose it
   }
-  let sum = sum_all(lane, mine);
+  let sum = sum_all(lane, share);
 
-  if (lane == id / LANES % WIDTH) { // the invocation that also overwrites the target's logit
-    let l = pick(logits[at + id / LANES], id % LANES);
+  let t = id / LANES;
+  if (t >= mine.x && t < mine.y && (t - mine.x) % 8u == 0u) { // the invocation that also overwrites the target's logit
+    let l = pick(logits[at + t], id % LANES);
     let bad = (bitcast<u32>(sum) & INFINITE) == INFINITE;
     logprob[row] = select(select((l - top_of_row) - log(sum), sum, bad), 0.0, padding);
   }
@@ -56,14 +58,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     return;
   }
   let scale = scalars[0];
-  for (var c = lane; c < P.vocabulary; c += WIDTH) {
+  let factor = scale / sum;
+  for (var c = mine.x; c < mine.y; c += 8u) {
     var d = E();
     if (!padding) {
-      d = decay(logits[at + c] - top_of_row) / sum;
-      if (c == id / LANES) {
-        d -= one_hot(id % LANES);
+      d = decay(logits[at + c] - top_of_row) * factor;
+      if (c == t) {
+        d -= one_hot(id % LANES) * scale;
       }
-      d *= scale;
     }
     logits[at + c] = d;
   }

@@ -9,15 +9,16 @@ struct Params {
 @group(0) @binding(1) var<storage, read> grad: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec2f>;
 
-const RUN = 4096u;
+const RUN = 2048u;
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let k = group.x + P.origin.x;
-  let end = min((k + 1u) * RUN, (P.count + 3u) / 4u);
+  let first = k * RUN;
+  let mine = walk(lane, min(RUN, (P.count + 3u) / 4u - first));
   var plain: vec4f;
   var scaled: vec4f;
-  for (var i = k * RUN + lane; i < end; i += WIDTH) {
+  for (var i = first + mine.x; i < first + mine.y; i += 8u) {
     // what follows the last element in its vec4 belongs to nobody
     let g = select(vec4f(), grad[i], vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u) < vec4u(P.count));
     let small = g * 0x1p-64f;

@@ -29,19 +29,12 @@ export interface LogitsChunk {
  */
 export function crossEntropy(p: Program, logits: Tensor, { m, at, V, ld = V, train, ...bind }: LogitsChunk): void {
   const { part, per } = ld % 4 === 0 ? lanesOf(V) : lanesOf(1);
-  // a long row is worth more invocations, though they wait for each other at barriers
-  const k = kernel('crossentropy', [part, reduce, crossentropy], { WIDTH: V >= 4096 ? 256 : 64 });
+  const k = kernel('crossentropy', [part, reduce, crossentropy]);
   const params = { vocabulary: V / per, ld: ld / per, row0: at, train: train ? 1 : 0 };
   run(p, k, { logits, ...bind }, params, [m], { flops: m * V * (train ? 20 : 12) });
 }
 
 /** results[0] = -sum of logprob[0 .. M); added to what is there where this is not the step's first micro-batch. */
 export function lossSum(p: Program, logprob: Tensor, M: number, results: Tensor): void {
-  run(
-    p,
-    kernel('losssum', [reduce, losssum], { WIDTH: 256 }),
-    { logprob, results },
-    { count: M, accumulate: p.dims.first ? 0 : 1 },
-    [1],
-  );
+  run(p, kernel('losssum', [reduce, losssum]), { logprob, results }, { count: M, accumulate: p.dims.first ? 0 : 1 }, [1]);
 }

@@ -27,7 +27,7 @@ export interface ClipOptions {
 }
 
 /** Floats that a workgroup sums: 4 RUN of gradnorm.wgsl. */
-const PER_PARTIAL = 4 * 4096;
+const PER_PARTIAL = 4 * 2048;
 
 /**
  * Norm over `grads` (a tied tensor listed once) and loss decide on the step: state and results are written, AdamW's count advances.
@@ -52,5 +52,5 @@ export function gradNorm(
   });
   const [beta1, beta2] = betas;
   const params = { count, clip, beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2 };
-  run(p, kernel('gradnorm_finish', [reduce, finish], { WIDTH: 256 }), { partials, state, results }, params, [1]);
+  run(p, kernel('gradnorm_finish', [reduce, finish]), { partials, state, results }, params, [1]);
 }

@@ -43,7 +43,7 @@ async function onGpu({ V, ld = V, logits, ids, at = 0, M = ids.length, padded = 
 }
 
 describe('crossEntropy', () => {
-  // a workgroup is 64 invocations of 1 or 4 logits, and 256 from 4096 logits on
+  // a workgroup is 64 invocations of 1 or 4 logits, and eight of them share a run
   test.each([1, 2, 3, 4, 63, 64, 65, 252, 256, 260, 511, 4095, 4096, 4097, 4100, 49152])('V = %i', async (V) => {
     const m = V > 5000 ? 2 : 5;
     const logits = f32(m * V, 1, 6);
