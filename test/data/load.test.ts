@@ -79,6 +79,22 @@ describe('forms of a file', () => {
       [97, 98, 257],
     ]);
   });
+  test('Parquet', async () => {
+    const { rows, shown } = await loadData(
+      [
+        memorySource(
+          Uint8Array.from(atob(PARQUET), (c) => c.charCodeAt(0)),
+          'd.parquet',
+        ),
+      ],
+      options(),
+    );
+    expect(rows.map(({ ids }) => [...ids])).toEqual([
+      [97, 99, 257],
+      [98, 100, 257],
+    ]);
+    expect(shown).toBe('d.parquet: 2 rows of prompt=question, completion=answer');
+  });
   test('plain text: paragraphs where blank lines are, else lines', async () => {
     expect(await texts('d.txt', '\none\ntwo\n\n \nthree\n')).toEqual(['one\ntwo', 'three']);
     expect(await texts('d.txt', '  one\r\ntwo\n')).toEqual(['  one', 'two']);
@@ -167,3 +183,10 @@ describe('--columns', () => {
     );
   });
 });
+
+// question: a, b; answer: c, d; written by hyparquet-writer 0.17
+const PARQUET =
+  'UEFSMRUGFRgVHFwVBBUAFQQVABUEFQAAAAMDCiQBAAAAYQEAAABiFQYVGBUcXBUEFQAVBBUAFQQVAAAAAwMKJAEAAABjAQAAAGQVBBk8SARyb2' +
+  '90FQQAFQwlAhgIcXVlc3Rpb24lAAAVDCUCGAZhbnN3ZXIlAAAWBBkcGSwmCBwVDBkVABkYCHF1ZXN0aW9uFQIWBBZCFkYmCDw2ACgBYhgBYQAZ' +
+  'HBUGFQAVAgAAACZOHBUMGRUAGRgGYW5zd2VyFQIWBBZCFkYmTjw2ACgBZBgBYwAZHBUGFQAVAgAAABaEARYENowBACgJaHlwYXJxdWV0GSwcAA' +
+  'AcAAAAsgAAAFBBUjE=';
