@@ -8,17 +8,18 @@ import { type Likelihood, scoreRows, sizesOf, summary } from './eval/likelihood.
 import { dispose, prepare } from './gpu/run.ts';
 import { allocate, write } from './gpu/tensor.ts';
 import { trainAll } from './methods/full.ts';
-import { attachBlocks, fillBlocks, type SparseMatrix, trainedBlocks } from './methods/smt/blocks.ts';
+import { fillBlocks, type SparseMatrix, trainedBlocks } from './methods/smt/blocks.ts';
 import { blockCount, blockEdge, chooseBlocks, type Selection, type Target } from './methods/smt/select.ts';
-import { homesOfModel, type Module, parametersOf } from './models/decoder.ts';
+import { homesOfModel, parametersOf } from './models/decoder.ts';
 import type { Trained } from './ops/adamw.ts';
 import { lrAt, warmupSteps } from './schedule.ts';
-import type { Model } from './tune/load.ts';
+import { attach, boundSelection, matrixParameters, targetsOf } from './tune/attach.ts';
+import { baseBlocks, type Model } from './tune/load.ts';
 import type { TuneOptions } from './tune/options.ts';
 import { planTraining, type Sizes } from './tune/plans.ts';
 import type { Line, Report } from './tune/report.ts';
 import { type Ran, train } from './tune/train.ts';
-import { targetsOf, warmUp } from './tune/warmup.ts';
+import { warmUp } from './tune/warmup.ts';
 
 export interface TuneData {
   rows: Row[];
@@ -40,29 +41,44 @@ export async function tune(model: Model, data: TuneData, o: TuneOptions, report:
     return { ...ran, selection: null, matrices: [] };
   }
   const targets = targetsOf(model.decoder, o.targets);
-  const selection = o.selection ?? (await select(model, data.rows, o, targets, run, report, signal));
-  const line = selectionLine(model, targets, selection);
-  report(line);
-  const matrices = attach(model, selection);
+  const selection = o.selection ?? (await choose(model, data.rows, o, targets, run, report, signal));
+  report(selectionLine(model, targets, selection));
+  const matrices = attach(model, selection, true);
   const ran = await trainPhase(model, data, o, run, trainedBlocks(matrices, o.weightDecay > 0), matrices, report, signal);
   return { ...ran, selection, matrices };
 }
 
-/** Warms up with frozen weights and chooses the best blocks. Leaves the device as it was. */
+/** Warms up with frozen weights and chooses the best blocks; answers the line that says which. */
 export async function select(
   model: Model,
   rows: Row[],
   o: TuneOptions,
-  targets = targetsOf(model.decoder, o.targets),
-  run = layOut({ rows }, o),
+  report: Report,
+  signal?: AbortSignal,
+): Promise<Extract<Line, { kind: 'selection' }>> {
+  const targets = targetsOf(model.decoder, o.targets);
+  return selectionLine(model, targets, await choose(model, rows, o, targets, layOut({ rows }, o), report, signal));
+}
+
+/** Leaves the device as it was. */
+async function choose(
+  model: Model,
+  rows: Row[],
+  o: TuneOptions,
+  targets: Target[],
+  run: Layout,
   report: Report,
   signal?: AbortSignal,
 ): Promise<Selection> {
   const block = blockEdge(targets, o.block);
-  const count = blockCount(o.budget, block, targets, matrixParameters(model));
+  const count = blockCount(o.budget, block, targets, matrixParameters(model.decoder));
   announce(model, o, run, targets, block, count, report);
   const steps = Math.min(o.warmupSteps, run.microBatches);
-  if (steps < o.warmupSteps) report({ kind: 'note', text: `the data gives ${steps} micro-batches, so the warm-up takes ${steps} steps instead of ${o.warmupSteps}` });
+  if (steps < o.warmupSteps)
+    report({
+      kind: 'note',
+      text: `the data gives ${steps} micro-batches, so the warm-up takes ${steps} steps instead of ${o.warmupSteps}`,
+    });
   const { gpu, decoder } = model;
   const scores = await warmUp(
     { gpu, decoder, rows, order: run.order, steps, sizes: run.sizes, targets, block, recompute: o.recompute, signal },
@@ -89,42 +105,20 @@ function layOut({ rows }: TuneData, o: TuneOptions): Layout {
 }
 
 /** Prints what training will need, before the blocks are known: an upper bound. */
-function announce(model: Model, o: TuneOptions, run: Layout, targets: Target[], block: number, count: number, report: Report): void {
+function announce(
+  model: Model,
+  o: TuneOptions,
+  run: Layout,
+  targets: Target[],
+  block: number,
+  count: number,
+  report: Report,
+): void {
   const spread = boundSelection(targets, block, count);
-  const matrices = attach(model, spread);
+  const matrices = attach(model, spread, true);
   const phase = planTraining(model.decoder, trainedBlocks(matrices, o.weightDecay > 0), run.sizes, o, model.gpu.limits);
   for (const { weight } of matrices) weight.trains = null;
   report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable: count * block * block, bound: true });
-}
-
-/** Blocks laid over the targets in turn, from layer 0 on and over every module: no selection of as many needs more memory. */
-export function boundSelection(targets: Target[], block: number, count: number): Selection {
-  const modules = new Set(targets.map((t) => t.module)).size;
-  const blocks: Selection['blocks'] = [];
-  const most = Math.max(...targets.map((t) => (t.rows / block) * (t.cols / block)));
-  for (let i = 0; i < most && blocks.length < Math.max(count, modules); i++)
-    for (const t of targets) {
-      const cols = t.cols / block;
-      if (i >= (t.rows / block) * cols || blocks.length >= Math.max(count, modules)) continue;
-      blocks.push({ layer: t.layer, module: t.module, row: Math.floor(i / cols), col: i % cols, score: 0 });
-    }
-  return { block, blocks };
-}
-
-/** Attaches the blocks of a selection to the model's weights; a block that the model does not have is an error. */
-export function attach(model: Model, { block, blocks }: Selection, train = true): SparseMatrix[] {
-  const chosen = new Map<string, { weight: (typeof model.decoder.layers)[0]['matrices'][Module]; index: [number, number][] }>();
-  for (const { layer, module, row, col } of blocks) {
-    const weight = model.decoder.layers[layer]?.matrices[module as Module];
-    if (!weight) throw new Error(`expected blocks of this model's matrices, got ${module} of layer ${layer}: the selection is another model's.`);
-    if (weight.rows % block || weight.cols % block || row * block >= weight.rows || col * block >= weight.cols)
-      throw new Error(`expected blocks of ${block} inside ${weight.name} [${weight.rows}, ${weight.cols}], got (${row}, ${col}): the selection is another model's.`);
-    const have = chosen.get(weight.name) ?? { weight, index: [] };
-    if (have.index.some(([r, c]) => r === row && c === col)) throw new Error(`expected each block once, got (${row}, ${col}) of ${weight.name} twice.`);
-    have.index.push([row, col]);
-    chosen.set(weight.name, have);
-  }
-  return attachBlocks([...chosen.values()], block, train);
 }
 
 async function trainPhase(
@@ -143,7 +137,10 @@ async function trainPhase(
   report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable, bound: false });
   const machine = await prepare(gpu, phase.plan);
   for (const t of trained) zero(model, t);
-  for (const m of matrices) fillBlocks(gpu.memory, m);
+  for (const [i, m] of matrices.entries()) {
+    fillBlocks(gpu.memory, m);
+    if (trained[i].base) write(gpu.memory, trained[i].base, await baseBlocks(model, m));
+  }
   const w = warmupSteps(o.lrWarmup, run.steps);
   const heldOut = held ? { rows: held, l: { machine, stream: phase.stream, sizes: sizesOf(held, o.batch) } } : undefined;
   report({ kind: 'start', phase: 'train', total: run.steps });
@@ -189,15 +186,15 @@ function zero({ gpu }: Model, t: Trained): void {
   }
 }
 
-/** Elements of all 2-D parameters, a tied embedding once. */
-export function matrixParameters({ decoder }: Model): number {
-  return parametersOf(decoder).reduce((n, w) => n + ('windows' in w ? w.rows * w.cols : 0), 0);
-}
-
-function selectionLine(model: Model, targets: Target[], { block, blocks }: Selection): Line {
+function selectionLine(model: Model, targets: Target[], { block, blocks }: Selection): Extract<Line, { kind: 'selection' }> {
   const trainable = blocks.length * block * block;
   const inTargets = targets.reduce((n, t) => n + t.rows * t.cols, 0);
-  return { kind: 'selection', block, blocks, share_model: trainable / matrixParameters(model), share_targets: trainable / inTargets, trainable };
+  return {
+    kind: 'selection',
+    block,
+    blocks,
+    share_model: trainable / matrixParameters(model.decoder),
+    share_targets: trainable / inTargets,
+    trainable,
+  };
 }
-
-

@@ -1,11 +1,12 @@
 // A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
 
+import type { Gpu } from '../gpu/device.ts';
+import { allocate, type Memory, write } from '../gpu/tensor.ts';
 import { decode } from '../io/dequant.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { encode } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { allocate, type Memory, write } from '../gpu/tensor.ts';
+import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
 import { type Format, isStored, splitQuants } from '../ops/formats.ts';
 import { ropeTable } from '../ops/rope.ts';
@@ -19,7 +20,13 @@ export interface Model {
 }
 
 /** Opens nothing, closes nothing: puts the model of open files on the device. positions: the longest row it will see. */
-export async function loadModel(gpu: Gpu, files: ModelFiles, positions: number, base: Base, progress?: (done: number, all: number) => void): Promise<Model> {
+export async function loadModel(
+  gpu: Gpu,
+  files: ModelFiles,
+  positions: number,
+  base: Base,
+  progress?: (done: number, all: number) => void,
+): Promise<Model> {
   const decoder = describe(files, positions, base, gpu.limits.maxBinding);
   await upload(gpu.memory, files, decoder, progress);
   return { gpu, files, decoder };
@@ -49,7 +56,12 @@ export function describe(files: ModelFiles, positions: number, base: Base, maxBi
 }
 
 /** Allocates and fills every parameter and the RoPE table. `progress` hears of bytes read and of all bytes. */
-export async function upload(memory: Memory, files: ModelFiles, d: Decoder, progress: (done: number, all: number) => void = () => {}): Promise<void> {
+export async function upload(
+  memory: Memory,
+  files: ModelFiles,
+  d: Decoder,
+  progress: (done: number, all: number) => void = () => {},
+): Promise<void> {
   const parameters = parametersOf(d);
   const all = parameters.reduce((n, w) => n + tensorsOf(w).reduce((k, t) => k + t.bytes, 0), 0);
   let done = 0;
@@ -93,7 +105,9 @@ async function* stored(info: TensorInfo, w: Weight, r0: number, r1: number): Asy
 export async function* values(info: TensorInfo, w: Weight, r0 = 0, r1 = w.rows): AsyncGenerator<Float32Array<ArrayBuffer>> {
   for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1)) {
     const plain = decode(info.format, bytes, (to - from) * w.cols);
-    yield info.format === w.format || w.format === 'f32' ? plain : decode(w.format, encode(w.format as 'f16', plain), plain.length);
+    yield info.format === w.format || w.format === 'f32'
+      ? plain
+      : decode(w.format, encode(w.format as 'f16', plain), plain.length);
   }
 }
 
@@ -115,4 +129,25 @@ export async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
   }
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
   return [...digest].map((x) => x.toString(16).padStart(2, '0')).join('');
+}
+
+/** Base values of the blocks of a set [n, b, b], as the device holds them. */
+export async function baseBlocks(model: Model, { weight, set }: SparseMatrix): Promise<Float32Array<ArrayBuffer>> {
+  const { b, index } = set;
+  const out = new Float32Array((index.length / 2) * b * b);
+  const info = model.files.tensors.get(weight.name)!;
+  for (const row of new Set(index.filter((_, i) => i % 2 === 0))) {
+    const band = new Float32Array(b * weight.cols);
+    let at = 0;
+    for await (const part of values(info, weight, row * b, (row + 1) * b)) {
+      band.set(part, at);
+      at += part.length;
+    }
+    for (let n = 0; n < index.length / 2; n++) {
+      if (index[2 * n] !== row) continue;
+      const col = index[2 * n + 1] * b;
+      for (let i = 0; i < b; i++) out.set(band.subarray(i * weight.cols + col, i * weight.cols + col + b), (n * b + i) * b);
+    }
+  }
+  return out;
 }

@@ -1,5 +1,6 @@
 // The memory of each phase of a run, planned from a described decoder; no GPU is needed.
 
+import { likelihood } from '../eval/likelihood.ts';
 import type { Plan } from '../gpu/plan.ts';
 import { plan } from '../gpu/plan.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
@@ -7,7 +8,6 @@ import type { Decoder } from '../models/decoder.ts';
 import type { Trained } from '../ops/adamw.ts';
 import { newOptimizerState, newResults } from '../ops/gradnorm.ts';
 import { newStream, type Stream } from '../ops/stream.ts';
-import { likelihood } from '../eval/likelihood.ts';
 import { micro, update } from './programs.ts';
 
 /** The largest micro-batch of a phase: packed tokens and targets. */
@@ -51,7 +51,13 @@ export function planTraining(
   ];
   const evalLoss = newResults();
   const also = trained.flatMap((t) => (t.base ? [t.base.home!] : []));
-  const all = evaluate && logprob ? [...parts, { name: 'eval', build: likelihood(d, stream, evalLoss, logprob), dims: { ...evaluate, first: 1 }, readback: logprob }] : parts;
+  const all =
+    evaluate && logprob
+      ? [
+          ...parts,
+          { name: 'eval', build: likelihood(d, stream, evalLoss, logprob), dims: { ...evaluate, first: 1 }, readback: logprob },
+        ]
+      : parts;
   return { plan: plan(all, limits, also), stream, results, state, logprob, sizes };
 }
 

@@ -28,7 +28,13 @@ export function micro(d: Decoder, s: Stream, o: MicroOptions): Build {
 /** The global norm over all gradients, clipping, and AdamW. */
 export function update(trained: Trained[], state: Tensor, results: Tensor, s: Stream, o: ClipOptions & AdamWOptions): Build {
   return (p) => {
-    gradNorm(p, trained.map((t) => t.grad), state, results, o);
+    gradNorm(
+      p,
+      trained.map((t) => t.grad),
+      state,
+      results,
+      o,
+    );
     adamw(p, trained, state, s.scalars, o);
   };
 }

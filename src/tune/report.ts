@@ -23,8 +23,10 @@ export type Line =
   | { kind: 'example'; index: number; logprob: number; tokens: number }
   | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
   | { kind: 'done'; out: string | null; steps: number; seconds: number; tokens_per_second: number }
+  | { kind: 'file'; path: string; ok: boolean; error?: string }
   /** For people only: progress and remarks that are no part of the contract. */
-  | { kind: 'note'; text: string }
+  | { kind: 'note' | 'warning'; text: string }
+  | { kind: 'device'; name: string; software: boolean }
   | { kind: 'start'; phase: 'load' | 'compile' | 'warmup' | 'train' | 'eval' | 'save'; total: number };
 
 export type Report = (line: Line) => void;

@@ -6,8 +6,8 @@ import type { Row } from '../data/rows.ts';
 import { type Gpu, idle } from '../gpu/device.ts';
 import { RING } from '../gpu/plan.ts';
 import { type Machine, readback, replay } from '../gpu/run.ts';
-import { RESULTS } from '../ops/gradnorm.ts';
 import { feed, feedScalars } from '../models/inputs.ts';
+import { RESULTS } from '../ops/gradnorm.ts';
 import type { Phase } from './plans.ts';
 import type { Report } from './report.ts';
 

@@ -7,10 +7,10 @@ import { type Gpu, idle } from '../gpu/device.ts';
 import { dispose, prepare, readback, replay } from '../gpu/run.ts';
 import { allocate, read, release, write } from '../gpu/tensor.ts';
 import type { ScoreMaps, Target } from '../methods/smt/select.ts';
-import { type Decoder, homesOfModel, MODULES, type Module, matrixShape, weightName } from '../models/decoder.ts';
+import { type Decoder, homesOfModel, type Module } from '../models/decoder.ts';
+import { feed, feedScalars } from '../models/inputs.ts';
 import { RESULTS } from '../ops/gradnorm.ts';
 import { absmeanHook, newScoreMap } from '../ops/score.ts';
-import { feed, feedScalars } from '../models/inputs.ts';
 import { planWarmup, type Sizes } from './plans.ts';
 import type { Report } from './report.ts';
 
@@ -28,16 +28,6 @@ export interface Warmup {
   signal?: AbortSignal;
 }
 
-/** Every matrix of the named modules. */
-export function targetsOf(d: Decoder, modules: readonly Module[]): Target[] {
-  return d.layers.flatMap((_, layer) =>
-    MODULES.filter((m) => modules.includes(m)).map((module) => {
-      const [rows, cols] = matrixShape(d.config, module);
-      return { name: weightName(layer, module), layer, module, order: MODULES.indexOf(module), rows, cols };
-    }),
-  );
-}
-
 /** Score maps of the targets by weight name, summed over the steps. Leaves nothing on the device but the model. */
 export async function warmUp(w: Warmup, report: Report): Promise<ScoreMaps> {
   const { gpu, decoder: d } = w;
@@ -47,7 +37,13 @@ export async function warmUp(w: Warmup, report: Report): Promise<ScoreMaps> {
     weight.trains = absmeanHook(weight, w.block, map);
     return { weight, map };
   });
-  const phase = planWarmup(d, w.sizes, gpu.limits, w.recompute, maps.map((m) => m.map));
+  const phase = planWarmup(
+    d,
+    w.sizes,
+    gpu.limits,
+    w.recompute,
+    maps.map((m) => m.map),
+  );
   report({ kind: 'plan', program: 'warmup', bytes: phase.plan.bytes, trainable: 0, bound: false });
   const machine = await prepare(gpu, phase.plan);
   for (const { map } of maps) {

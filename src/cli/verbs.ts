@@ -1,0 +1,25 @@
+// What each verb does: opens what it needs, runs it, writes what comes out. The work itself is in tune and eval.
+
+import type { Verb } from '../options.ts';
+import { evaluateVerb, generateVerb } from '../tune/answer.ts';
+import { mergeVerb } from '../tune/merge.ts';
+import type { Task } from '../tune/task.ts';
+import { selectVerb, trainVerb } from '../tune/verbs.ts';
+
+const notYet = (verb: string) => async () => {
+  throw new Error(`expected a verb that this version has, got ${verb}: it is planned and not built yet.`);
+};
+
+export const VERBS_RUN: Record<Verb, (task: Task) => Promise<void>> = {
+  train: trainVerb,
+  select: selectVerb,
+  eval: evaluateVerb,
+  generate: generateVerb,
+  merge: mergeVerb,
+  export: notYet('export'),
+  plan: notYet('plan'),
+  inspect: notYet('inspect'),
+  doctor: notYet('doctor'),
+  bench: notYet('bench'),
+  demo: notYet('demo'),
+};

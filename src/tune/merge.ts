@@ -1,0 +1,101 @@
+// Models as Hugging Face folders: what full fine-tuning left on the device, or a base with an adapter merged in.
+// Merging needs no GPU: the stored base plus its differences, rounded once.
+
+import { read } from '../gpu/tensor.ts';
+import { checkAdapter, loadAdapter, type SmtAdapter } from '../io/adapter.ts';
+import { decode } from '../io/dequant.ts';
+import { hfFiles } from '../io/export-hf.ts';
+import type { ModelFiles } from '../io/model.ts';
+import { encode } from '../io/quant.ts';
+import type { TensorInfo } from '../io/tensors.ts';
+import { checkWritable, type FileToWrite, writeFolder } from '../io/write.ts';
+import { parametersOf } from '../models/decoder.ts';
+import type { Vector, Weight } from '../ops/weight.ts';
+import { builtIn } from './built-in.ts';
+import type { Model } from './load.ts';
+import { openFiles } from './open.ts';
+import type { Task } from './task.ts';
+
+type Dtype = 'f32' | 'f16' | 'bf16';
+
+/** A trained model's files, its parameters read from the device one by one. */
+export function modelFiles(model: Model, dtype: string): FileToWrite[] {
+  const { config, generation, tokenizer } = model.files;
+  const tensors = parametersOf(model.decoder).map((w) => ({
+    name: w.name,
+    shape: 'windows' in w ? [w.rows, w.cols] : [...w.value.shape],
+    bytes: () => fromDevice(model, w, plainDtype(dtype)),
+  }));
+  return hfFiles({ config, generation, tokenizer, dtype: plainDtype(dtype), tensors });
+}
+
+async function* fromDevice({ gpu }: Model, w: Weight | Vector, dtype: Dtype): AsyncGenerator<Uint8Array> {
+  for (const t of 'windows' in w ? w.windows.map((v) => v.q) : [w.value]) yield encode(dtype, await read(gpu.memory, t));
+}
+
+/** Base and adapter to one model on disk. */
+export async function mergeVerb({ o, report }: Task): Promise<void> {
+  if (o.format !== 'hf') throw new Error(`expected --format hf, got ${o.format}: this version merges to no other yet.`);
+  await checkWritable(o.out!, { force: o.force });
+  const { files } = await openFiles(o, o.model ?? builtIn('model'), report);
+  try {
+    const adapter = await loadAdapter(o.adapter!);
+    if (adapter.method !== 'smt')
+      throw new Error(`expected an adapter of SMT, got one of ${adapter.method}: this version does not merge it yet.`);
+    checkAdapter(adapter, new Map([...files.tensors].map(([name, t]) => [name, t.shape])));
+    await writeFolder(o.out!, mergedFiles(files, adapter, plainDtype(o.dtype ?? files.config.dtype)), { force: o.force });
+    report({ kind: 'done', out: o.out!, steps: 0, seconds: 0, tokens_per_second: 0 });
+  } finally {
+    await files.close();
+  }
+}
+
+/** Every tensor of the base, with the adapter's blocks added where it has some. */
+export function mergedFiles(files: ModelFiles, adapter: SmtAdapter, dtype: Dtype): FileToWrite[] {
+  const { config, generation, tokenizer } = files;
+  const changed = new Map(adapter.matrices.map((m) => [m.name, m]));
+  const tensors = [...files.tensors.values()].map((info) => ({
+    name: info.name,
+    shape: info.shape,
+    bytes: () => merged(info, changed.get(info.name), adapter.block, dtype),
+  }));
+  return hfFiles({ config, generation, tokenizer, dtype, tensors });
+}
+
+async function* merged(
+  info: TensorInfo,
+  m: SmtAdapter['matrices'][0] | undefined,
+  b: number,
+  dtype: Dtype,
+): AsyncGenerator<Uint8Array> {
+  const [rows, cols] = info.shape.length === 2 ? info.shape : [1, info.shape[0]];
+  // whole block rows at a time, about 8 MiB of f32
+  const step = Math.max(1, Math.floor((2 << 20) / (cols * b))) * b;
+  for (let r0 = 0; r0 < rows; r0 += step) {
+    const r1 = Math.min(rows, r0 + step);
+    const values = decode(info.format, await info.rows(r0, r1), (r1 - r0) * cols);
+    if (m) addBlocks(values, m, b, r0, r1, cols);
+    yield encode(dtype, values);
+  }
+}
+
+function addBlocks(
+  values: Float32Array,
+  { index, blocks }: SmtAdapter['matrices'][0],
+  b: number,
+  r0: number,
+  r1: number,
+  cols: number,
+): void {
+  for (let n = 0; n < index.length / 2; n++) {
+    const row = index[2 * n] * b;
+    if (row < r0 || row >= r1) continue;
+    for (let i = 0; i < b; i++)
+      for (let j = 0; j < b; j++) values[(row - r0 + i) * cols + index[2 * n + 1] * b + j] += blocks[(n * b + i) * b + j];
+  }
+}
+
+function plainDtype(dtype: string): Dtype {
+  if (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16') return dtype;
+  throw new Error(`expected --dtype f32, f16 or bf16 for a Hugging Face folder, got ${dtype}.`);
+}

@@ -1,0 +1,135 @@
+// train and select, from options to what lies on disk.
+
+import { parseBudget } from '../budget.ts';
+import type { Dataset } from '../data/load.ts';
+import { closeGpu } from '../gpu/device.ts';
+import { openPlace, readJson } from '../io/bytes.ts';
+import { checkWritable, writeFile, writeFolder } from '../io/write.ts';
+import type { Budget, Selection } from '../methods/smt/select.ts';
+import type { Module } from '../models/decoder.ts';
+import type { Settled } from '../options.ts';
+import { select, tune } from '../tune.ts';
+import { targetsOf } from './attach.ts';
+import { builtIn } from './built-in.ts';
+import { modelFiles } from './merge.ts';
+import { openFiles, openOnGpu, openRows } from './open.ts';
+import type { TuneOptions } from './options.ts';
+import { smtFiles } from './save.ts';
+import type { Task } from './task.ts';
+import { version } from './version.ts';
+
+export async function trainVerb({ o, report, signal }: Task): Promise<void> {
+  if (o.out) await checkWritable(o.out, { force: o.force }); // before the long run, not after it
+  const selection = o.selection ? await readSelection(o.selection) : undefined;
+  const opened = await openFiles(o, o.model ?? builtIn('model'), report);
+  const { files } = opened;
+  const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
+  const base = o.method === 'full' ? 'f32' : o.base;
+  const model = await openOnGpu({ ...o, base }, files, longest(data), report);
+  try {
+    const settings = { ...tuneOptions(o), selection };
+    const tuned = await tune(model, data, settings, report, signal);
+    if (o.out) {
+      report({ kind: 'start', phase: 'save', total: 1 });
+      const targets = targetsOf(model.decoder, settings.targets);
+      const from = {
+        block: tuned.selection?.block ?? 0,
+        targets: o.targets,
+        score: o.score,
+        budget: o.budget,
+        seed: o.seed,
+        version,
+      };
+      const made =
+        o.method === 'full' ? modelFiles(model, o.dtype ?? 'f32') : await smtFiles(model, tuned.matrices, targets, from);
+      await writeFolder(o.out, made, { force: o.force });
+    }
+    report({
+      kind: 'done',
+      out: o.out ?? null,
+      steps: tuned.steps,
+      seconds: tuned.seconds,
+      tokens_per_second: tuned.inputTokens / Math.max(1e-9, tuned.seconds),
+    });
+  } finally {
+    closeGpu(model.gpu);
+    await files.close();
+  }
+}
+
+export async function selectVerb({ o, report, signal }: Task): Promise<void> {
+  const opened = await openFiles(o, o.model ?? builtIn('model'), report);
+  const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
+  const model = await openOnGpu(o, opened.files, longest(data), report);
+  try {
+    const chosen = await select(model, data.rows, tuneOptions(o), report, signal);
+    report(chosen);
+    if (o.out) await writeFile(o.out, `${JSON.stringify(chosen)}\n`, { force: o.force });
+  } finally {
+    closeGpu(model.gpu);
+    await opened.files.close();
+  }
+}
+
+const longest = (data: Dataset) => data.rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
+
+/** The run's settings, from the options. */
+export function tuneOptions(o: Settled): TuneOptions {
+  if (o.method !== 'smt' && o.method !== 'full')
+    throw new Error(`expected --method smt or full, got ${o.method}: this version does not have it yet.`);
+  if (o.select !== 'gradient' || o.score !== 'absmean' || o.warmup !== 'frozen')
+    throw new Error('expected --select gradient --score absmean --warmup frozen: this version has no other yet.');
+  return {
+    method: o.method,
+    steps: o.steps,
+    epochs: o.epochs,
+    batch: o.batch,
+    accumulate: o.accumulate,
+    shuffle: !o.noShuffle,
+    seed: o.seed,
+    lr: o.lr,
+    schedule: o.schedule,
+    lrWarmup: o.lrWarmup,
+    betas: o.betas,
+    eps: o.eps,
+    weightDecay: o.weightDecay,
+    clip: o.clip,
+    targets: o.targets.map((t) => `${t}_proj` as Module),
+    block: o.block,
+    budget: budgetOf(o.budget),
+    spread: o.spread,
+    warmupSteps: o.warmupSteps,
+    recompute: false,
+  };
+}
+
+function budgetOf(text: string): Budget {
+  const parsed = parseBudget(text);
+  if (!('all' in parsed))
+    throw new Error(`expected one budget for all targets, got ${text}: this version has no budgets by group yet.`);
+  return parsed.all;
+}
+
+/** What `select --out` wrote. */
+async function readSelection(where: string): Promise<Selection> {
+  const place = await openPlace(where);
+  if (!('source' in place))
+    throw new Error(`expected a selection file at ${where}, got a folder; name the file that select --out wrote`);
+  try {
+    const { block, blocks } = await readJson(place.source);
+    const sound = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
+    if (!sound(block) || block < 1 || !Array.isArray(blocks) || !blocks.length)
+      throw new Error('expected a block edge and a list of blocks');
+    for (const b of blocks)
+      if (!sound(b?.layer) || !sound(b?.row) || !sound(b?.col) || typeof b?.module !== 'string')
+        throw new Error(`expected blocks with layer, module, row and col, got ${JSON.stringify(b)}`);
+    return {
+      block,
+      blocks: blocks.map((b) => ({ layer: b.layer, module: b.module, row: b.row, col: b.col, score: b.score ?? 0 })),
+    };
+  } catch (e) {
+    throw new Error(`${where}: ${(e as Error).message}; give a file that blocktune select --out wrote`);
+  } finally {
+    await place.source.close();
+  }
+}
