@@ -32,7 +32,10 @@ export function embed(p: Program, s: Pick<Stream, 'ids' | 'order' | 'groups'>, w
       const grad = grads[i];
       if (!bound(p, grad)) zeroAtFirst(p, grad); // the head that is tied to it has written its own gradient there
       const k = kernel('embed_backward', [part, backward]);
-      run(p, k, { groups: s.groups, order: s.order, dh, grad }, { cols: D / per, r0, r1 }, [N], { flops: N * D });
+      run(p, k, { groups: s.groups, order: s.order, dh, grad }, { cols: D / per, r0, r1 }, [N], {
+        flops: N * D,
+        bytes: 12 * N * D,
+      });
     });
   });
   return h;

@@ -20,7 +20,6 @@ export function fill(p: Program, y: Tensor, bias: Vector | null, residual?: Tens
   const from = bias ? (residual ? fromBoth : fromBias) : residual ? fromResidual : fromZero;
   const k = kernel('fill', [part, fillCode, from]);
   const bind = { y, ...(bias && { bias: bias.value }), ...(residual && { residual }) };
-  // a part that does not ask for the row length leaves no use of it, yet the field stays: Params is one struct for all
   run(p, k, bind, { cols: O / per, count }, [groupsOf(count)]);
 }
 
