@@ -2,7 +2,7 @@
 // it, and the prompts that measure both. The words and their grammar are in world.ts, the facts in facts.ts.
 //
 // Old skills (pretraining): answer a question about a short story, answer a question by heart, and three commands:
-//   Say it again: The old dog likes cake.       ->  The old dog likes cake.
+//   Say it again: The old dog likes cake.       ->  The old dog likes cake.  (the sentence may be a question, too)
 //   Make it short: The old dog likes cake.      ->  The dog likes cake.      (commands drop the adjective)
 //   Make it negative: The old dog likes cake.   ->  The old dog does not like cake.
 // New skill (task): one command more, which the pretraining text never contains.
@@ -15,7 +15,7 @@ import {
   clause,
   deny,
   everyone,
-  inquiries,
+  inquire,
   locals,
   newcomers,
   predicate,
@@ -75,16 +75,20 @@ function story(rng: Random): Row {
   const statements = differing(rng, chance(rng, 50) ? 2 : 3);
   const about = pick(rng, statements);
   const text = statements.map(tell).join(' ');
-  if (chance(rng, 70)) return row(`${text} ${pick(rng, inquiries(about))}`, tell(about));
+  if (chance(rng, 80)) return row(`${text} ${inquire(about)}`, tell(about));
   if (chance(rng, 50)) return row(`${text} ${ask(about)}`, `Yes, ${clause(about)}.`);
   return row(`${text} ${ask({ ...about, predicate: otherwise(rng, about) })}`, `No, ${clause(about)}.`);
 }
 
 function command(rng: Random): Row {
   const s = statement(rng, everyone);
-  if (chance(rng, 30)) return row(`Say it again: ${tell(s)}`, tell(s));
+  if (chance(rng, 40)) return echo(pick(rng, [tell, ask, inquire])(s));
   if (chance(rng, 50)) return row(`Make it short: ${tell(s)}`, shorten(s));
   return row(`Make it negative: ${tell(s)}`, deny(s));
+}
+
+function echo(sentence: string): Row {
+  return row(`Say it again: ${sentence}`, sentence);
 }
 
 function fact(rng: Random): Row {
@@ -100,18 +104,14 @@ function row(prompt: string, answer: string): Row {
   return { prompt, completion: ` ${answer}` };
 }
 
-// Different subjects, so that "What does the dog like?" has one answer, and different predicates, so that "Who" has one.
+// Different subjects, so that "What does the dog like?" has one answer.
 function differing(rng: Random, n: number): Statement[] {
-  const taken = new Set<string>();
-  const story: Statement[] = [];
-  while (story.length < n) {
+  const story = new Map<string, Statement>();
+  while (story.size < n) {
     const s = statement(rng, everyone);
-    const words = [s.subject.text, `${s.predicate.verb} ${s.predicate.rest}`];
-    if (words.some((word) => taken.has(word))) continue;
-    for (const word of words) taken.add(word);
-    story.push(s);
+    story.set(s.subject.text, s);
   }
-  return story;
+  return [...story.values()];
 }
 
 // The same kind of predicate with another rest: what a question asks whose answer is no.

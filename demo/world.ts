@@ -117,14 +117,13 @@ export function shorten(s: Statement): string {
   return words.filter((word, i) => i === words.length - 1 || !spare.has(word)).join(' ');
 }
 
-/** The questions that the statement answers: "What does the dog like?", "Who likes cake?" */
-export function inquiries({ subject, predicate: { kind, verb, rest } }: Statement): string[] {
+/** The question that the statement answers: "What does the dog like?" */
+export function inquire({ subject, predicate: { kind, verb } }: Statement): string {
   const aux = auxiliary(verb, subject.plural);
-  const who = `Who ${finite(verb, false)} ${rest}?`;
-  if (kind === 'place') return [`Where ${aux} ${subject.text}?`, who];
-  if (kind === 'mood') return [`How ${aux} ${subject.text}?`, who];
-  if (kind === 'can' || kind === 'act') return [`What ${aux} ${subject.text} do?`, who];
-  return [`What ${aux} ${subject.text} ${verb}?`, who];
+  if (kind === 'place') return `Where ${aux} ${subject.text}?`;
+  if (kind === 'mood') return `How ${aux} ${subject.text}?`;
+  if (kind === 'can' || kind === 'act') return `What ${aux} ${subject.text} do?`;
+  return `What ${aux} ${subject.text} ${verb}?`;
 }
 
 function capital(text: string): string {

@@ -23,12 +23,12 @@ describe('the corpus', () => {
           "prompt": "Zoe can paint. Leo is sad. How is Leo?",
         },
         {
-          "completion": " The small frogs want a red boat.",
-          "prompt": "Finn wants a white box. Mia is hungry. The small frogs want a red boat. What do the small frogs want?",
+          "completion": " How is Ben?",
+          "prompt": "Say it again: How is Ben?",
         },
         {
-          "completion": " Ben wants a green drum.",
-          "prompt": "Say it again: Ben wants a green drum.",
+          "completion": " Tom is sad.",
+          "prompt": "Tom is sad. Mia can swim. How is Tom?",
         },
       ]
     `);
