@@ -8,7 +8,7 @@ import type { Build } from '../gpu/program.ts';
 import { type Machine, readback, replay } from '../gpu/run.ts';
 import { resident, type Tensor, write } from '../gpu/tensor.ts';
 import { type Decoder, hiddenStates } from '../models/decoder.ts';
-import { newCache, cacheWrite } from '../ops/cache.ts';
+import { cacheWrite, newCache } from '../ops/cache.ts';
 import { gatherRows } from '../ops/gather.ts';
 import { whole } from '../ops/gemm.ts';
 import { productInto } from '../ops/linear.ts';
@@ -39,7 +39,10 @@ export interface Sampling {
 export function planDecoding(d: Decoder, capacity: number, limits: { maxBinding: number }): Decoding {
   const stream = newStream(CHUNK, 1);
   const width = d.config.n_kv_heads * d.config.head_dim;
-  const caches = d.layers.map((_, i) => ({ k: newCache(`cache ${i} k`, capacity, width), v: newCache(`cache ${i} v`, capacity, width) }));
+  const caches = d.layers.map((_, i) => ({
+    k: newCache(`cache ${i} k`, capacity, width),
+    v: newCache(`cache ${i} v`, capacity, width),
+  }));
   const logits = resident('next logits', [1, d.config.vocab_size], 'logits');
   const build = nextLogits(d, stream, caches, logits);
   const part = (name: string, N: number) => ({ name, build, dims: { N, M: 1, first: 1 }, readback: logits });
@@ -59,14 +62,24 @@ function nextLogits(d: Decoder, s: Stream, caches: { k: Tensor; v: Tensor }[], l
 }
 
 /** Goes on from a prompt; answers the new ids, the end-of-sequence id included where it came. `each` hears of every token. */
-export async function generate(gpu: Gpu, m: Machine, d: Decoding, prompt: ArrayLike<number>, o: Sampling, each: (id: number) => void = () => {}): Promise<number[]> {
+export async function generate(
+  gpu: Gpu,
+  m: Machine,
+  d: Decoding,
+  prompt: ArrayLike<number>,
+  o: Sampling,
+  each: (id: number) => void = () => {},
+): Promise<number[]> {
   const room = Math.min(o.max_new_tokens, d.capacity - prompt.length);
   if (room < 1 || prompt.length < 1)
-    throw new Error(`expected a prompt of 1 to ${d.capacity - 1} tokens, got ${prompt.length}: shorten it, or raise --max-length.`);
+    throw new Error(
+      `expected a prompt of 1 to ${d.capacity - 1} tokens, got ${prompt.length}: shorten it, or raise --max-length.`,
+    );
   const next = random(o.seed, 0);
   const draw = () => next() / 2 ** 32;
   let logits: Float32Array | undefined;
-  for (let at = 0; at < prompt.length; at += CHUNK) logits = await advance(gpu, m, d, Array.from(prompt).slice(at, at + CHUNK), at);
+  for (let at = 0; at < prompt.length; at += CHUNK)
+    logits = await advance(gpu, m, d, Array.from(prompt).slice(at, at + CHUNK), at);
   const ids: number[] = [];
   while (ids.length < room) {
     const id = pick(logits!, o, draw);
@@ -82,7 +95,12 @@ export async function generate(gpu: Gpu, m: Machine, d: Decoding, prompt: ArrayL
 async function advance(gpu: Gpu, m: Machine, d: Decoding, ids: number[], at: number): Promise<Float32Array> {
   const N = ids.length === 1 ? 1 : ladder(ids.length, CHUNK);
   const { stream: s } = d;
-  const put = (t: Tensor, f: (i: number) => number) => write(gpu.memory, t, Uint32Array.from({ length: N }, (_, i) => f(i)));
+  const put = (t: Tensor, f: (i: number) => number) =>
+    write(
+      gpu.memory,
+      t,
+      Uint32Array.from({ length: N }, (_, i) => f(i)),
+    );
   const real = (i: number) => i < ids.length;
   put(s.ids, (i) => (real(i) ? ids[i] : 0));
   put(s.positions, (i) => (real(i) ? at + i : d.capacity)); // padding goes to the cache's spare row
@@ -98,7 +116,8 @@ async function advance(gpu: Gpu, m: Machine, d: Decoding, ids: number[], at: num
 function pick(logits: Float32Array, o: Sampling, draw: () => number): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
-  if (!Number.isFinite(logits[best])) throw new Error(`expected finite logits, got ${logits[best]}: the model or the adapter is broken.`);
+  if (!Number.isFinite(logits[best]))
+    throw new Error(`expected finite logits, got ${logits[best]}: the model or the adapter is broken.`);
   if (o.temperature === 0) return best;
   return sample(logits, logits[best], o, draw);
 }

@@ -58,7 +58,13 @@ export function sizesOf(rows: Row[], batch: number): Sizes {
 }
 
 /** Scores rows in order, `batch` at a time; answers one score a row, summed on the host in f64. */
-export async function scoreRows(gpu: Gpu, l: Likelihood, rows: Row[], batch: number, each: (score: RowScore, i: number) => void = () => {}): Promise<RowScore[]> {
+export async function scoreRows(
+  gpu: Gpu,
+  l: Likelihood,
+  rows: Row[],
+  batch: number,
+  each: (score: RowScore, i: number) => void = () => {},
+): Promise<RowScore[]> {
   const scores: RowScore[] = [];
   for (let i = 0; i < rows.length; i += batch) {
     const b = pack(rows.slice(i, i + batch));

@@ -55,7 +55,9 @@ function isNode(): boolean {
 export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
   const gpu = await getGPU();
   const adapter = await findAdapter(gpu, options.device ?? 'auto');
-  const features = [...adapter.features].filter((f) => ['shader-f16', 'subgroups', 'timestamp-query'].includes(f)) as GPUFeatureName[];
+  const features = [...adapter.features].filter((f) =>
+    ['shader-f16', 'subgroups', 'timestamp-query'].includes(f),
+  ) as GPUFeatureName[];
   const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: wanted(adapter.limits) });
   const name = nameOf(adapter);
   const opened: Gpu = {
@@ -65,7 +67,11 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
     software: /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i.test(name),
     features: new Set(features),
     limits: {
-      maxBinding: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize, options.limits?.maxBinding ?? Infinity),
+      maxBinding: Math.min(
+        device.limits.maxStorageBufferBindingSize,
+        device.limits.maxBufferSize,
+        options.limits?.maxBinding ?? Infinity,
+      ),
       maxBuffer: Math.min(device.limits.maxBufferSize, options.limits?.maxBuffer ?? Infinity),
     },
     memory: newMemory(device),
@@ -82,7 +88,9 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
   });
   device.lost.then((info) => {
     if (info.reason !== 'destroyed')
-      opened.failed ??= new Error(`the GPU was lost (${info.message || info.reason}). Close other programs that use it, or resume with --resume.`);
+      opened.failed ??= new Error(
+        `the GPU was lost (${info.message || info.reason}). Close other programs that use it, or resume with --resume.`,
+      );
   });
   return opened;
 }
@@ -111,13 +119,20 @@ export async function idle(gpu: Gpu): Promise<void> {
 
 async function findAdapter(gpu: GPU, device: string): Promise<GPUAdapter> {
   const tried: string[] = [];
-  for (const options of [{ powerPreference: 'high-performance' }, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }] as GPURequestAdapterOptions[]) {
+  for (const options of [
+    { powerPreference: 'high-performance' },
+    { powerPreference: 'low-power' },
+    { forceFallbackAdapter: true },
+  ] as GPURequestAdapterOptions[]) {
     const adapter = await gpu.requestAdapter(options).catch(() => null);
     if (!adapter) continue;
     if (device === 'auto' || nameOf(adapter).toLowerCase().includes(device.toLowerCase())) return adapter;
     tried.push(nameOf(adapter));
   }
-  if (tried.length) throw new Error(`expected an adapter with "${device}" in its name, got ${[...new Set(tried)].join(', ')}. Choose one of these by --device, or leave it out.`);
+  if (tried.length)
+    throw new Error(
+      `expected an adapter with "${device}" in its name, got ${[...new Set(tried)].join(', ')}. Choose one of these by --device, or leave it out.`,
+    );
   throw new Error(
     'expected a WebGPU adapter, got none. On Debian or Ubuntu: apt-get install mesa-vulkan-drivers (npm run setup does it as root); in a browser, update the graphics driver.',
   );

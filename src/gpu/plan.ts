@@ -84,7 +84,10 @@ export function count(homes: Iterable<Home>): Bytes {
 const noBytes = Object.fromEntries([...ROLES, 'total'].map((r) => [r, 0])) as Bytes;
 
 function ring(name: string, bytes: number): Home[] {
-  return Array.from({ length: RING }, (_, i) => ({ name: `${name} staging ${i}`, bytes, role: 'staging', usage: USAGE.staging }) as Home);
+  return Array.from(
+    { length: RING },
+    (_, i) => ({ name: `${name} staging ${i}`, bytes, role: 'staging', usage: USAGE.staging }) as Home,
+  );
 }
 
 export function tensorsOf(e: Entry): Tensor[] {

@@ -87,7 +87,13 @@ export function kernel(name: string, parts: readonly string[], consts: Record<st
 }
 
 /** A new temporary; its first use must write it. */
-export function temp(p: Program, name: string, shape: readonly number[], role: Role = 'temporaries', dtype: 'f32' | 'u32' = 'f32'): Tensor {
+export function temp(
+  p: Program,
+  name: string,
+  shape: readonly number[],
+  role: Role = 'temporaries',
+  dtype: 'f32' | 'u32' = 'f32',
+): Tensor {
   const t: Tensor = { name: p.label ? `${p.label}.${name}` : name, shape, dtype, bytes: sizeOf(shape), role, home: null };
   p.temps.push(t);
   return t;
@@ -108,11 +114,23 @@ export function run(
   grid: readonly number[],
   cost: Cost = {},
 ): void {
-  const tensors = k.linked.bindings.filter((b) => b.kind !== 'uniform').map((b) => bind[b.name] ?? missing(k, b.name, Object.keys(bind)));
-  if (tensors.length !== Object.keys(bind).length) tooMany(k, Object.keys(bind), k.linked.bindings.map((b) => b.name));
+  const tensors = k.linked.bindings
+    .filter((b) => b.kind !== 'uniform')
+    .map((b) => bind[b.name] ?? missing(k, b.name, Object.keys(bind)));
+  if (tensors.length !== Object.keys(bind).length)
+    tooMany(
+      k,
+      Object.keys(bind),
+      k.linked.bindings.map((b) => b.name),
+    );
   const fields = k.linked.params.filter((f) => f.name !== 'origin');
   const values = fields.map((f) => params[f.name] ?? missing(k, f.name, Object.keys(params)));
-  if (values.length !== Object.keys(params).length) tooMany(k, Object.keys(params), fields.map((f) => f.name));
+  if (values.length !== Object.keys(params).length)
+    tooMany(
+      k,
+      Object.keys(params),
+      fields.map((f) => f.name),
+    );
   oneUse(k, tensors);
   const bytes = cost.bytes ?? tensors.reduce((sum, t) => sum + t.bytes, 0);
   p.entries.push({
@@ -230,7 +248,9 @@ function missing(k: Kernel, name: string, got: string[]): never {
 }
 
 function tooMany(k: Kernel, got: string[], expected: string[]): never {
-  throw new Error(`kernel ${k.name}: ${got.filter((n) => !expected.includes(n)).join(', ')} is not in its WGSL (${expected.join(', ')})`);
+  throw new Error(
+    `kernel ${k.name}: ${got.filter((n) => !expected.includes(n)).join(', ')} is not in its WGSL (${expected.join(', ')})`,
+  );
 }
 
 /** WebGPU refuses a buffer that one dispatch both reads and writes, or writes by two bindings. */
@@ -240,7 +260,9 @@ function oneUse(k: Kernel, tensors: Tensor[]): void {
     for (let j = 0; j < i; j++) {
       const same = tensors[i] === tensors[j] || (tensors[i].home && tensors[i].home === tensors[j].home);
       if (same && (kinds[i].kind === 'read_write' || kinds[j].kind === 'read_write'))
-        throw new Error(`kernel ${k.name}: ${tensors[i].name} is bound twice, once for writing (${kinds[i].name}, ${kinds[j].name})`);
+        throw new Error(
+          `kernel ${k.name}: ${tensors[i].name} is bound twice, once for writing (${kinds[i].name}, ${kinds[j].name})`,
+        );
     }
 }
 
@@ -252,9 +274,14 @@ function mustAgree(p: Program, largest: Program): void {
       const l = largest.entries[i];
       return e.op === l.op && (e.op !== 'run' || l.op !== 'run' || (e.kernel === l.kernel && e.bind.length === l.bind.length));
     });
-  if (!same) throw new Error(`program ${p.name}: the trace for ${JSON.stringify(p.dims)} differs from the largest one in more than numbers`);
+  if (!same)
+    throw new Error(
+      `program ${p.name}: the trace for ${JSON.stringify(p.dims)} differs from the largest one in more than numbers`,
+    );
   p.temps.forEach((t, i) => {
     if (t.bytes > largest.temps[i].bytes)
-      throw new Error(`program ${p.name}: ${t.name} is larger for ${JSON.stringify(p.dims)} than for ${JSON.stringify(largest.dims)}`);
+      throw new Error(
+        `program ${p.name}: ${t.name} is larger for ${JSON.stringify(p.dims)} than for ${JSON.stringify(largest.dims)}`,
+      );
   });
 }

@@ -48,7 +48,9 @@ const MOST_GROUPS = 65535;
 /** Allocates everything of a plan, compiles every pipeline, makes every bind group. */
 export async function prepare(gpu: Gpu, plan: Plan): Promise<Machine> {
   for (const home of homesOf(plan)) allocate(gpu.memory, home);
-  const kernels = new Set([...plan.programs.values()].flatMap((p) => p.largest.entries.flatMap((e) => (e.op === 'run' ? [e.kernel] : []))));
+  const kernels = new Set(
+    [...plan.programs.values()].flatMap((p) => p.largest.entries.flatMap((e) => (e.op === 'run' ? [e.kernel] : []))),
+  );
   await Promise.all([...kernels].map((k) => pipelineOf(gpu, k)));
   const parts = new Map<string, Live>();
   for (const [name, planned] of plan.programs) parts.set(name, await live(gpu, plan, planned));
@@ -83,7 +85,10 @@ export function readback(m: Machine, name: string): Promise<Float32Array<ArrayBu
   const from = part.planned.part.readback?.home?.buffer;
   if (!from) throw new Error(`expected program ${name} to name what it reads back`);
   const home = part.planned.staging.find((h) => !part.arriving.has(h));
-  if (!home) throw new Error(`expected at most ${part.planned.staging.length} results of ${name} on their way, got one more: await the oldest first`);
+  if (!home)
+    throw new Error(
+      `expected at most ${part.planned.staging.length} results of ${name} on their way, got one more: await the oldest first`,
+    );
   part.arriving.add(home);
   const encoder = m.gpu.device.createCommandEncoder();
   encoder.copyBufferToBuffer(from, 0, home.buffer!, 0, home.bytes);
@@ -108,7 +113,11 @@ export function dispose(m: Machine, residents: (h: Home) => boolean = () => fals
 }
 
 /** Milliseconds of each dispatch of one run, each fenced from the next. For benches and profiles. */
-export async function profile(m: Machine, name: string, dims: Dims): Promise<{ label: string; kernel: string; ms: number; flops: number; bytes: number }[]> {
+export async function profile(
+  m: Machine,
+  name: string,
+  dims: Dims,
+): Promise<{ label: string; kernel: string; ms: number; flops: number; bytes: number }[]> {
   const part = partOf(m, name);
   const table = tableOf(m, part, dims);
   m.gpu.device.queue.writeBuffer(part.planned.params.buffer!, 0, table.params);
@@ -121,8 +130,16 @@ export async function profile(m: Machine, name: string, dims: Dims): Promise<{ l
     submit(m, part, table, i, i + 1, 0);
     await m.gpu.device.queue.onSubmittedWorkDone();
     const ms = performance.now() - t;
-    if (entry.op === 'run') out.push({ label: entry.label, kernel: entry.kernel.name, ms, flops: entry.flops, bytes: entry.bytes });
-    else out.push({ label: entry.op, kernel: entry.op, ms, flops: 0, bytes: entry.op === 'copy' ? 2 * entry.bytes : entry.to.bytes });
+    if (entry.op === 'run')
+      out.push({ label: entry.label, kernel: entry.kernel.name, ms, flops: entry.flops, bytes: entry.bytes });
+    else
+      out.push({
+        label: entry.op,
+        kernel: entry.op,
+        ms,
+        flops: 0,
+        bytes: entry.op === 'copy' ? 2 * entry.bytes : entry.to.bytes,
+      });
   }
   return out;
 }
@@ -215,7 +232,10 @@ async function live(gpu: Gpu, plan: Plan, planned: PlannedProgram): Promise<Live
     }
     const storage = e.kernel.linked.bindings.filter((b) => b.kind !== 'uniform');
     const uniform = e.kernel.linked.bindings.find((b) => b.kind === 'uniform')!;
-    const entries: GPUBindGroupEntry[] = storage.map((b, i) => ({ binding: b.binding, resource: { buffer: bufferOf(e.bind[i]) } }));
+    const entries: GPUBindGroupEntry[] = storage.map((b, i) => ({
+      binding: b.binding,
+      resource: { buffer: bufferOf(e.bind[i]) },
+    }));
     entries.push({ binding: uniform.binding, resource: { buffer: planned.params.buffer!, size: e.kernel.linked.paramsSize } });
     groups.push(gpu.device.createBindGroup({ label: e.label, layout: layoutOf(gpu, e.kernel), entries }));
     pipelines.push(await pipelineOf(gpu, e.kernel));
@@ -256,7 +276,11 @@ async function compile(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label: kernel.name, code: kernel.linked.code });
   const layout = device.createPipelineLayout({ bindGroupLayouts: [layoutOf(gpu, kernel)] });
-  const asked = device.createComputePipelineAsync({ label: kernel.name, layout, compute: { module, entryPoint: kernel.linked.entry } });
+  const asked = device.createComputePipelineAsync({
+    label: kernel.name,
+    layout,
+    compute: { module, entryPoint: kernel.linked.entry },
+  });
   const scope = device.popErrorScope();
   try {
     const pipeline = await asked;

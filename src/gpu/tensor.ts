@@ -120,7 +120,11 @@ export async function read(memory: Memory, t: Tensor): Promise<Float32Array<Arra
 }
 
 export async function readU32(memory: Memory, t: Tensor): Promise<Uint32Array<ArrayBuffer>> {
-  return new Uint32Array((await read(memory, t)).buffer, 0, t.shape.reduce((a, b) => a * b, 1));
+  return new Uint32Array(
+    (await read(memory, t)).buffer,
+    0,
+    t.shape.reduce((a, b) => a * b, 1),
+  );
 }
 
 async function readBytes(memory: Memory, from: GPUBuffer, bytes: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -11,7 +11,8 @@ export function trainAll(parameters: (Weight | Vector)[]): Trained[] {
 }
 
 function trainMatrix(w: Weight): Trained[] {
-  if (w.format !== 'f32') throw new Error(`expected ${w.name} as f32 masters for full fine-tuning, got ${w.format}: load it with --base f32`);
+  if (w.format !== 'f32')
+    throw new Error(`expected ${w.name} as f32 masters for full fine-tuning, got ${w.format}: load it with --base f32`);
   const trained = w.windows.map((v) => ({
     ...moments(v.q.name, v.q.shape),
     value: v.q,

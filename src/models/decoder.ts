@@ -64,7 +64,9 @@ export function newDecoder(c: DecoderConfig, positions: number, format: (name: s
   const layers = Array.from({ length: c.n_layers }, (_, l): Layer => {
     const at = `model.layers.${l}`;
     const made = MODULES.map((m) => [m, matrix(weightName(l, m), ...matrixShape(c, m))] as const);
-    const bias = MODULES.map((m) => [m, hasBias(c, m) ? newVector(`${at}.${parentOf(m)}.${m}.bias`, matrixShape(c, m)[0]) : null] as const);
+    const bias = MODULES.map(
+      (m) => [m, hasBias(c, m) ? newVector(`${at}.${parentOf(m)}.${m}.bias`, matrixShape(c, m)[0]) : null] as const,
+    );
     return {
       input_norm: newVector(`${at}.input_layernorm.weight`, c.hidden_size),
       post_norm: newVector(`${at}.post_attention_layernorm.weight`, c.hidden_size),
@@ -126,7 +128,13 @@ export function homesOfModel(d: Decoder): Set<Home> {
 export type KeysAndValues = (layer: number, k: Tensor, v: Tensor) => { k: Tensor; v: Tensor };
 
 /** Hidden states [N, D] before the final norm, of the N packed tokens of the stream. */
-export function hiddenStates(p: Program, d: Decoder, s: Stream, recompute = false, cache: KeysAndValues = (_, k, v) => ({ k, v })): Tensor {
+export function hiddenStates(
+  p: Program,
+  d: Decoder,
+  s: Stream,
+  recompute = false,
+  cache: KeysAndValues = (_, k, v) => ({ k, v }),
+): Tensor {
   let h = embed(p, s, d.embed);
   d.layers.forEach((l, i) => {
     h = segment(p, `layer ${i}`, h, (x) => decoderLayer(p, d, l, i, s, x, cache), recompute);
@@ -146,7 +154,15 @@ function decoderLayer(p: Program, d: Decoder, l: Layer, index: number, s: Stream
   rope(p, q, { ...turn, heads: n_heads });
   rope(p, k, { ...turn, heads: n_kv_heads });
   const keys = cache(index, k, v);
-  const o = attention(p, q, keys.k, keys.v, { lo: s.lo, last: s.last, hi: s.hi, n_heads, n_kv_heads, head_dim, scale: 1 / Math.sqrt(head_dim) });
+  const o = attention(p, q, keys.k, keys.v, {
+    lo: s.lo,
+    last: s.last,
+    hi: s.hi,
+    n_heads,
+    n_kv_heads,
+    head_dim,
+    scale: 1 / Math.sqrt(head_dim),
+  });
   const [mid] = linear(p, o, [w.o_proj], { add: h, bias: [b.o_proj] });
 
   const y = rmsnorm(p, mid, l.post_norm, eps);

@@ -25,13 +25,33 @@ const NO_TARGET = 0xffffffff;
 export function feed(memory: Memory, s: Stream, b: PackedRows, N: number, M: number, sorted: boolean): void {
   if (b.n > N || b.m > M) throw new Error(`expected at most ${N} tokens and ${M} targets, got ${b.n} and ${b.m}`);
   const self = (have: Uint32Array) => padded(have, N, (i) => i);
-  put(memory, s.ids, padded(b.ids, N, () => 0));
-  put(memory, s.positions, padded(b.positions, N, () => 0));
+  put(
+    memory,
+    s.ids,
+    padded(b.ids, N, () => 0),
+  );
+  put(
+    memory,
+    s.positions,
+    padded(b.positions, N, () => 0),
+  );
   put(memory, s.lo, self(b.lo));
-  put(memory, s.last, Uint32Array.from({ length: N }, (_, i) => i));
+  put(
+    memory,
+    s.last,
+    Uint32Array.from({ length: N }, (_, i) => i),
+  );
   put(memory, s.hi, self(b.hi));
-  put(memory, s.targetAt, padded(b.targetIndex, M, () => NO_TARGET));
-  put(memory, s.targetId, padded(b.targetId, M, () => 0));
+  put(
+    memory,
+    s.targetAt,
+    padded(b.targetIndex, M, () => NO_TARGET),
+  );
+  put(
+    memory,
+    s.targetId,
+    padded(b.targetId, M, () => 0),
+  );
   if (!sorted) return;
   const { order, groups } = byId(b.ids, N);
   put(memory, s.order, order);

@@ -1,11 +1,11 @@
 // Chosen b x b blocks of a matrix as differences D beside the stored weight: y += D x, dx += D' dy, and dD for just these blocks.
 // One mechanism for every stored format: base bytes are never written, updates never rounded.
 
-import { kernel, type Program, run } from '../gpu/program.ts';
-import { resident, type Tensor } from '../gpu/tensor.ts';
 import forwardCode from '../../shaders/blocks_forward.wgsl?raw' with { type: 'text' };
 import inputCode from '../../shaders/blocks_input.wgsl?raw' with { type: 'text' };
 import weightCode from '../../shaders/blocks_weight.wgsl?raw' with { type: 'text' };
+import { kernel, type Program, run } from '../gpu/program.ts';
+import { resident, type Tensor } from '../gpu/tensor.ts';
 import type { Hooked } from './weight.ts';
 
 /** n chosen blocks of one matrix [rows, cols]; D and its gradient are [n, b, b], in the order of `index` (by row, then column). */
@@ -31,7 +31,14 @@ interface Places {
 }
 
 /** Blocks of a matrix, not yet allocated. index: block row and column of each, in any order, without repeats. */
-export function newBlockSet(name: string, rows: number, cols: number, b: number, index: readonly (readonly [number, number])[], train: boolean): BlockSet {
+export function newBlockSet(
+  name: string,
+  rows: number,
+  cols: number,
+  b: number,
+  index: readonly (readonly [number, number])[],
+  train: boolean,
+): BlockSet {
   const sorted = [...index].sort((a, c) => a[0] - c[0] || a[1] - c[1]);
   const flat = Uint32Array.from(sorted.flat());
   const n = sorted.length;
@@ -87,7 +94,14 @@ export function blocksWeight(p: Program, s: BlockSet, dy: Tensor, x: Tensor, acc
   const N = x.shape[0];
   const edge = Math.ceil(s.b / TILE);
   const params = { N, cols: s.cols, rows: s.rows, b: s.b, where_at: s.places.where, accumulate };
-  run(p, kernel('blocks_weight', [weightCode]), { dy, x, lists: s.lists, dd: s.grad }, params, [edge, edge, s.index.length / 2], costOf(s, N));
+  run(
+    p,
+    kernel('blocks_weight', [weightCode]),
+    { dy, x, lists: s.lists, dd: s.grad },
+    params,
+    [edge, edge, s.index.length / 2],
+    costOf(s, N),
+  );
 }
 
 const costOf = (s: BlockSet, N: number) => {
@@ -100,11 +114,25 @@ function placesOf(sorted: [number, number][] | (readonly [number, number])[]): P
   const n = sorted.length;
   const words = new Uint32Array(wordsFor(n));
   sorted.forEach(([, c], i) => (words[i] = c));
-  const rowGroups = { at: n, n: groups(words, n, sorted.map((rc) => rc[0])) };
+  const rowGroups = {
+    at: n,
+    n: groups(
+      words,
+      n,
+      sorted.map((rc) => rc[0]),
+    ),
+  };
   const colEntries = 4 * n;
   const byColumn = sorted.map(([r, c], block) => ({ r, c, block })).sort((a, b) => a.c - b.c || a.r - b.r);
   byColumn.forEach(({ r, block }, i) => words.set([block, r], colEntries + 2 * i));
-  const colGroups = { at: 6 * n, n: groups(words, 6 * n, byColumn.map((e) => e.c)) };
+  const colGroups = {
+    at: 6 * n,
+    n: groups(
+      words,
+      6 * n,
+      byColumn.map((e) => e.c),
+    ),
+  };
   const where = 9 * n;
   sorted.forEach((rc, i) => words.set(rc, where + 2 * i));
   return { words, rowGroups, colEntries, colGroups, where };

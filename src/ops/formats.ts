@@ -33,13 +33,17 @@ export const isStored = (format: string): format is Format => format in STORED;
 /** Bytes of `rows` whole rows on the device: values, and scales where the format has them apart. */
 export function storedBytes(format: Format, rows: number, cols: number): { q: number; s?: number } {
   const { block, bytes, scales } = STORED[format];
-  if (cols % block) throw new Error(`expected rows of whole blocks of ${block} values for ${format}, got ${cols} columns: use --base f16`);
+  if (cols % block)
+    throw new Error(`expected rows of whole blocks of ${block} values for ${format}, got ${cols} columns: use --base f16`);
   const blocks = (rows * cols) / block;
   return scales ? { q: blocks * (bytes - scales), s: blocks * scales } : { q: blocks * bytes };
 }
 
 /** The bytes of whole blocks as the device wants them: values and scales apart. Plain formats come back as they are. */
-export function splitQuants(format: Format, bytes: Uint8Array<ArrayBuffer>): { q: Uint8Array<ArrayBuffer>; s?: Uint8Array<ArrayBuffer> } {
+export function splitQuants(
+  format: Format,
+  bytes: Uint8Array<ArrayBuffer>,
+): { q: Uint8Array<ArrayBuffer>; s?: Uint8Array<ArrayBuffer> } {
   const { bytes: block, scales } = STORED[format];
   if (!scales) return { q: bytes };
   const n = bytes.length / block;

@@ -19,8 +19,20 @@ export const whole = (t: Tensor): Mat => ({ t, at: 0, ld: t.shape[t.shape.length
  * c (+)= a b. nt: c[m,n] = sum a[m,k] b[n,k]; nn: sum a[m,k] b[k,n]; tn: sum a[k,m] b[k,n].
  * accumulate 0 writes, 1 adds.
  */
-export function gemm(p: Program, layout: Layout, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number, accumulate: 0 | 1): void {
-  const variant = decide(p, () => choose(layout, { M: m, N: n, K: k, lda: a.ld, ldb: b.ld, ldc: c.ld, a_at: a.at, b_at: b.at, c_at: c.at }));
+export function gemm(
+  p: Program,
+  layout: Layout,
+  a: Mat,
+  b: Mat,
+  c: Mat,
+  m: number,
+  n: number,
+  k: number,
+  accumulate: 0 | 1,
+): void {
+  const variant = decide(p, () =>
+    choose(layout, { M: m, N: n, K: k, lda: a.ld, ldb: b.ld, ldc: c.ld, a_at: a.at, b_at: b.at, c_at: c.at }),
+  );
   const params = { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld, accumulate };
   const grid = m * n === 0 ? [0, 1, 1] : gridOf(variant, m, n);
   run(p, kernel(variant.name, variant.parts, variant.consts), { a: a.t, b: b.t, c: c.t }, params, grid, {

@@ -44,7 +44,16 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
     const all = { t: logits, at: 0, ld: V };
     const xs = { t: x, at: at * D, ld: D };
     productInto(p, xs, m, head, all, 0);
-    crossEntropy(p, logits, { m, at, V, targetAt: stream.targetAt, targetId: stream.targetId, scalars: stream.scalars, logprob, train: o.train });
+    crossEntropy(p, logits, {
+      m,
+      at,
+      V,
+      targetAt: stream.targetAt,
+      targetId: stream.targetId,
+      scalars: stream.scalars,
+      logprob,
+      train: o.train,
+    });
     if (!o.train) continue;
     denseGradient(p, all, xs, m, head, p.dims.first && c === 0 ? 0 : 1);
     if (dx) productTransposedInto(p, all, m, head, { t: dx, at: at * D, ld: D }, 0);

@@ -14,7 +14,8 @@ const bindings = (v: Window): Record<string, Tensor> => (v.s ? { wq: v.q, ws: v.
 export function unpack(p: Program, w: Weight, v: Window, r0: number, r1: number, panel: Tensor): void {
   const count = (r1 - r0) * w.cols;
   const from = (r0 - v.r0) * w.cols;
-  if (from % 4) throw new Error(`expected a panel of ${w.name} to start at a multiple of 4 elements, got row ${r0} of ${w.cols} columns`);
+  if (from % 4)
+    throw new Error(`expected a panel of ${w.name} to start at a multiple of 4 elements, got row ${r0} of ${w.cols} columns`);
   const k = kernel(`unpack_${w.format}`, [STORED[w.format].part, unpackCode]);
   const bytes = 4 * count + (v.q.bytes * (r1 - r0)) / (v.r1 - v.r0);
   run(p, k, { ...bindings(v), panel }, { from, count }, [Math.ceil(count / 256)], { bytes });
@@ -25,5 +26,8 @@ export function gemv(p: Program, w: Weight, v: Window, x: Mat, n: number, y: Mat
   const rows = v.r1 - v.r0;
   const k = kernel(`gemv_${w.format}`, [STORED[w.format].part, gemvCode], { VEC: w.cols % 4 === 0 });
   const params = { rows, K: w.cols, x_at: x.at, ldx: x.ld, y_at: y.at + v.r0, ldy: y.ld, accumulate };
-  run(p, k, { ...bindings(v), x: x.t, y: y.t }, params, [Math.ceil(rows / 8), n], { flops: 2 * n * rows * w.cols, bytes: v.q.bytes });
+  run(p, k, { ...bindings(v), x: x.t, y: y.t }, params, [Math.ceil(rows / 8), n], {
+    flops: 2 * n * rows * w.cols,
+    bytes: v.q.bytes,
+  });
 }

@@ -51,11 +51,20 @@ export interface Hooked {
 }
 
 /** Resident tensors for a matrix, in as few windows of whole rows as the limits allow. */
-export function newWeight(name: string, rows: number, cols: number, format: Format, maxBinding: number, role: Role = 'weights'): Weight {
+export function newWeight(
+  name: string,
+  rows: number,
+  cols: number,
+  format: Format,
+  maxBinding: number,
+  role: Role = 'weights',
+): Weight {
   const perRow = storedBytes(format, 1, cols);
   const most = Math.floor(maxBinding / Math.max(perRow.q, perRow.s ?? 0));
   if (most < 1)
-    throw new Error(`expected a row of ${name} to fit a binding of ${maxBinding} bytes, got ${perRow.q} bytes: this adapter is too small for it`);
+    throw new Error(
+      `expected a row of ${name} to fit a binding of ${maxBinding} bytes, got ${perRow.q} bytes: this adapter is too small for it`,
+    );
   const windows: Window[] = [];
   for (let r0 = 0; r0 < rows; r0 += most) {
     const r1 = Math.min(rows, r0 + most);

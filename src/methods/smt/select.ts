@@ -54,11 +54,16 @@ export function blockCount(budget: Budget, b: number, targets: Target[], modelPa
   const all = targets.reduce((n, t) => n + (t.rows / b) * (t.cols / b), 0);
   const inTargets = all * b * b;
   const of = budget.kind === 'model' ? modelParameters : inTargets;
-  const count = budget.kind === 'blocks' ? budget.count : Math.floor(budget.share * of * (1 + 1e-12) / (b * b));
+  const count = budget.kind === 'blocks' ? budget.count : Math.floor((budget.share * of * (1 + 1e-12)) / (b * b));
   const least = `One block of ${b} x ${b} is ${percent((b * b) / modelParameters)} of the model, ${percent((b * b) / inTargets)} of the targets`;
-  if (count < 1) throw new Error(`expected a budget of at least one block, got ${describe(budget)}. ${least}: raise --budget or lower --block.`);
+  if (count < 1)
+    throw new Error(
+      `expected a budget of at least one block, got ${describe(budget)}. ${least}: raise --budget or lower --block.`,
+    );
   if (count > all)
-    throw new Error(`expected a budget of at most all ${all} blocks of the targets, got ${describe(budget)} = ${count} blocks. Lower --budget or name more --targets.`);
+    throw new Error(
+      `expected a budget of at most all ${all} blocks of the targets, got ${describe(budget)} = ${count} blocks. Lower --budget or name more --targets.`,
+    );
   return count;
 }
 
@@ -82,11 +87,14 @@ function rank(targets: Target[], maps: ScoreMaps, b: number): { choice: Choice; 
   for (const target of targets) {
     const map = maps.get(target.name);
     const cols = target.cols / b;
-    if (map?.length !== (target.rows / b) * cols) throw new Error(`expected a score for every block of ${target.name}, got ${map?.length ?? 'none'}`);
+    if (map?.length !== (target.rows / b) * cols)
+      throw new Error(`expected a score for every block of ${target.name}, got ${map?.length ?? 'none'}`);
     map.forEach((score, i) => {
       const at = { layer: target.layer, module: target.module, row: Math.floor(i / cols), col: i % cols };
       if (!Number.isFinite(score))
-        throw new Error(`expected finite scores, got ${score} for block (${at.row}, ${at.col}) of ${target.name}: the gradients overflow; check the data and the base model.`);
+        throw new Error(
+          `expected finite scores, got ${score} for block (${at.row}, ${at.col}) of ${target.name}: the gradients overflow; check the data and the base model.`,
+        );
       all.push({ choice: { ...at, score }, target });
     });
   }
