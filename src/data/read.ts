@@ -67,7 +67,11 @@ function json(text: string, name: string): { records: Read[] } {
 }
 
 function table(text: string, name: string): { records: Read[] } {
-  const { data, errors, meta } = Papa.parse<DataRecord>(text, { header: true, skipEmptyLines: 'greedy' });
+  const { data, errors, meta } = Papa.parse<DataRecord>(text, {
+    header: true,
+    skipEmptyLines: 'greedy',
+    delimiter: name.toLowerCase().includes('.tsv') ? '\t' : '',
+  });
   if (!meta.fields?.length || data.length === 0)
     throw new Error(`expected ${name} to have a line of column names and rows below it, got ${data.length} rows; add them`);
   const faults = new Map(errors.filter(({ row }) => row !== undefined).map(({ row, message }) => [row, message]));

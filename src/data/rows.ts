@@ -76,8 +76,10 @@ function promptIds(fields: Fields, record: DataRecord, options: RowOptions): Arr
     return Array.from(ids).slice(0, first === -1 ? ids.length : first);
   }
   const tokenizer = need(options.tokenizer);
-  if (fields.kind === 'text' && options.template !== 'chat')
-    return tokenizer.encode(fieldReader(record)('text', fields.text), { special: true });
+  if (fields.kind === 'text' && options.template !== 'chat') {
+    const ids = tokenizer.encode(fieldReader(record)('text', fields.text), { special: true });
+    return ids.at(-1) === tokenizer.eos ? ids.slice(0, -1) : ids;
+  }
   if (fields.kind === 'messages' || options.template === 'chat')
     return tokenizer.encode(openTurn(messagesOf(fields, record, false), chatOf(options)), { special: false });
   return tokenizer.encode(promptText(fields, record, options), { special: true });

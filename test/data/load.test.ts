@@ -3,7 +3,7 @@ import { parseColumns } from '../../src/data/columns.ts';
 import { type LoadOptions, loadData, loadPrompts, targetsOf } from '../../src/data/load.ts';
 import { readRecords } from '../../src/data/read.ts';
 import { memorySource } from '../../src/io/bytes.ts';
-import { byteTokenizer } from './bytes-tokenizer.ts';
+import { bytes, byteTokenizer } from './bytes-tokenizer.ts';
 import { sharedJson, sharedSource, textSource, there } from './shared.ts';
 
 const options = (more: Partial<LoadOptions> = {}): LoadOptions => ({
@@ -78,6 +78,14 @@ describe('forms of a file', () => {
       [97, 98, 257],
       [97, 98, 257],
     ]);
+  });
+  test('a table of one column, and cells with commas and line breaks', async () => {
+    const { rows } = await load('d.csv', 'text\nhello\nworld\n');
+    expect(rows.map(({ ids }) => ids.length)).toEqual([6, 6]);
+    const quoted = await load('d.csv', 'prompt,completion\n"a, ""b""\nc",d\n');
+    expect([...quoted.rows[0].ids]).toEqual([...bytes('a, "b"\ncd'), 257]);
+    const tabs = await load('d.tsv', 'prompt\tcompletion\na,b,c\td\n');
+    expect([...tabs.rows[0].ids]).toEqual([...bytes('a,b,cd'), 257]);
   });
   test('Parquet', async () => {
     const { rows, shown } = await loadData(

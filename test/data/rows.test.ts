@@ -175,4 +175,9 @@ describe('text, and prompts to go on from', () => {
   ])('%o asks with %o', (record, ids) => {
     expect(promptIds(record)).toEqual(ids);
   });
+  test('a tokenizer that ends texts with eos does not end what is to go on', () => {
+    const tokenizer = byteTokenizer({ tokenizer_class: 'LlamaTokenizer', add_bos_token: true, add_eos_token: true });
+    expect(promptIds({ text: 'ab' }, { tokenizer })).toEqual([BOS, 97, 98]);
+    expect(rowOf({ text: 'ab' }, { tokenizer }).ids).toEqual([BOS, 97, 98, EOS]);
+  });
 });
