@@ -282,15 +282,10 @@ async function compile(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
     compute: { module, entryPoint: kernel.linked.entry },
   });
   const scope = device.popErrorScope();
-  try {
-    const pipeline = await asked;
-    const error = await scope;
-    if (error) throw error;
-    return pipeline;
-  } catch (e) {
-    await scope.catch(() => null);
-    throw new Error(`kernel ${kernel.name} does not compile on ${gpu.name}: ${(e as Error).message}`);
-  }
+  const pipeline = await asked.catch((e: Error) => e);
+  const error = (await scope) ?? (pipeline instanceof Error ? pipeline : null); // the scope has the module's own words
+  if (error) throw new Error(`kernel ${kernel.name} does not compile on ${gpu.name}: ${error.message}`);
+  return pipeline as GPUComputePipeline;
 }
 
 function submit(m: Machine, part: Live, table: Table, from: number, to: number, cost: number): void {
