@@ -116,10 +116,12 @@ export function webFolder(base: string, options: PlaceOptions = {}): Folder {
   return { name: base, file: (name) => openUrl(new URL(name, root).href, options), list: async () => undefined };
 }
 
-/** A web address read by ranges; whole, with a note, where the server ignores them; undefined on 404. */
+/** A web address read by ranges; whole, with a note, where the server ignores them; undefined on 404 or for a web page. */
 export async function openUrl(url: string, options: PlaceOptions = {}): Promise<Source | undefined> {
   const first = await fetchRange(url, 0, HEAD_BYTES);
   if (first.status === 404) return undefined;
+  // A server of single-page apps answers every address with its page: no model, data or tokenizer file is HTML.
+  if (first.ok && first.headers.get('content-type')?.startsWith('text/html')) return undefined;
   if (first.status === 416) return memorySource(new Uint8Array(0), url);
   if (first.status === 200) {
     const bytes = new Uint8Array(await first.arrayBuffer());

@@ -10,6 +10,8 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
   const model_type: ModelType = ['llama', 'qwen2', 'qwen3'].includes(arch)
     ? arch
     : refuse('general.architecture', arch, 'llama, qwen2 or qwen3');
+  if ((raw['split.count'] ?? 1) > 1)
+    refuse('split.count', raw['split.count'], '1 (join the parts with llama-gguf-split --merge)');
   const keys = withoutPrefix(raw, `${arch}.`);
   refuseUnsupported(keys, arch);
   const hidden_size = size(keys, 'embedding_length');

@@ -25,15 +25,13 @@ const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) =
     // As bits: a NaN may change its payload on its way through a number.
     const table = new Uint32Array(f16Table().buffer);
     const bits = new Uint32Array(out.buffer);
-    new Uint16Array(b.buffer, b.byteOffset, out.length).forEach((h, i) => {
-      bits[i] = table[h];
-    });
+    const halves = new Uint16Array(b.buffer, b.byteOffset, out.length);
+    for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i]];
   },
   bf16: (b, out) => {
     const bits = new Uint32Array(out.buffer);
-    new Uint16Array(b.buffer, b.byteOffset, out.length).forEach((h, i) => {
-      bits[i] = h << 16;
-    });
+    const halves = new Uint16Array(b.buffer, b.byteOffset, out.length);
+    for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
   },
   q8_0: blocks(34, 32, (b, at, out, o) => {
     const d = half(b, at);

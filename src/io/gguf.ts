@@ -22,7 +22,7 @@ export interface Gguf {
 }
 
 export interface GgufOptions {
-  /** Check the header alone, for a file that carries no data. */
+  /** Take a file that ends with its header, as vocabularies are published, for sound. */
   headerOnly?: boolean;
 }
 
@@ -90,7 +90,8 @@ function parseHeader(bytes: Uint8Array<ArrayBuffer>, source: Source, options: Gg
     tensors.set(tensor.name, tensor);
   }
   const start = roundUp(cursor.at, alignment);
-  if (!options.headerOnly && tensorCount > 0 && start + end > source.size)
+  const bare = options.headerOnly && source.size <= start;
+  if (!bare && tensorCount > 0 && start + end > source.size)
     fail(`${start + end} bytes of header and tensors`, `a file of ${source.size}`);
   for (const tensor of tensors.values()) tensor.offset += start;
   return { version, metadata, tensors, source };

@@ -13,26 +13,43 @@ export function encode(format: WritableFormat, values: Float32Array): Uint8Array
 /** The f16 bit pattern nearest to an f32, ties to even; beyond the range infinity. */
 export function toF16(value: number): number {
   FLOAT[0] = value;
-  const bits = WORD[0];
+  return f16OfBits(WORD[0]);
+}
+
+function f16OfBits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >> 13) & 0x3ff);
   // 65520 is where rounding leaves the range; below 2^-14 the step is 2^-24 whatever the exponent.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  if (magnitude < 0x38800000) return sign | roundEven(Math.abs(value) * 2 ** 24);
+  if (magnitude < 0x38800000) return sign | subnormal(magnitude);
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13);
+}
+
+// The fraction with its leading one, shifted to steps of 2^-24; what falls out decides the rounding.
+function subnormal(magnitude: number): number {
+  const shift = 126 - (magnitude >> 23);
+  if (shift > 24) return 0;
+  const fraction = (magnitude & 0x7fffff) | 0x800000;
+  const [low, rest, half] = [fraction >> shift, fraction & ((1 << shift) - 1), 1 << (shift - 1)];
+  return low + (rest > half || (rest === half && low & 1) ? 1 : 0);
 }
 
 const ENCODERS: Record<WritableFormat, (values: Float32Array, out: Uint8Array<ArrayBuffer>) => void> = {
   f32: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
-  f16: (values, out) => new Uint16Array(out.buffer).set(Uint16Array.from(values, finiteF16)),
+  f16: (values, out) => {
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    const to = new Uint16Array(out.buffer);
+    for (let i = 0; i < bits.length; i++) to[i] = finiteF16(bits[i]);
+  },
   bf16: (values, out) => {
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     const to = new Uint16Array(out.buffer);
-    bits.forEach((b, i) => {
+    for (let i = 0; i < bits.length; i++) {
+      const b = bits[i];
       const nan = (b & 0x7fffffff) > 0x7f800000;
       to[i] = nan ? (b >>> 16) | 64 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16;
-    });
+    }
   },
   q8_0: (values, out) =>
     eachBlock('q8_0', values, out, (x, at) => {
@@ -68,23 +85,20 @@ function eachBlock(
 }
 
 function setHalf(out: Uint8Array, at: number, value: number): void {
-  const bits = finiteF16(value);
+  FLOAT[0] = value;
+  const bits = finiteF16(WORD[0]);
   out[at] = bits;
   out[at + 1] = bits >> 8;
 }
 
 // A weight that f16 cannot hold would silently become infinite.
-function finiteF16(value: number): number {
-  const bits = toF16(value);
-  if ((bits & 0x7fff) === 0x7c00 && Number.isFinite(value))
-    throw new Error(`expected values below 65520 to store in f16, got ${value}; choose f32 or bf16`);
-  return bits;
-}
-
-function roundEven(x: number): number {
-  const low = Math.floor(x);
-  const rest = x - low;
-  return rest > 0.5 || (rest === 0.5 && low % 2 === 1) ? low + 1 : low;
+function finiteF16(bits: number): number {
+  const half = f16OfBits(bits);
+  if ((half & 0x7fff) === 0x7c00 && (bits & 0x7fffffff) < 0x7f800000) {
+    WORD[0] = bits;
+    throw new Error(`expected values below 65520 to store in f16, got ${FLOAT[0]}; choose f32 or bf16`);
+  }
+  return half;
 }
 
 function roundAway(x: number): number {

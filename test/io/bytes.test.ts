@@ -30,6 +30,7 @@ beforeAll(async () => {
     const [from, to] = range ? [Number(range[1]), Math.min(Number(range[2]), BYTES.length - 1)] : [0, BYTES.length - 1];
     if (url === '/flaky.bin' && broken++ % 2 === 0) response.writeHead(503).end();
     else if (url === '/whole.bin') response.writeHead(200).end(BYTES);
+    else if (url === '/app/config.json') response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<html>');
     else if (url === '/empty.bin') response.writeHead(416, { 'content-range': 'bytes */0' }).end();
     else if (url === '/secret.bin') response.writeHead(403).end();
     else if (url === '/silent.bin' && request.method !== 'HEAD') response.writeHead(206).end(BYTES.subarray(from, to + 1));
@@ -80,6 +81,7 @@ describe('a Source', () => {
 
   test('errors of the web name address and status', async () => {
     expect(await openUrl(`${base}/none.bin`)).toBeUndefined();
+    expect(await openUrl(`${base}/app/config.json`)).toBeUndefined();
     expect((await openUrl(`${base}/empty.bin`))?.size).toBe(0);
     await expect(openUrl(`${base}/secret.bin`)).rejects.toThrow(`expected ${base}/secret.bin, got HTTP 403`);
     await expect((await openUrl(`${base}/short.bin`))!.read(150_000, 5)).rejects.toThrow('expected 5 bytes at 150000');

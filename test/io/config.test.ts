@@ -214,6 +214,7 @@ describe('configFromGguf', () => {
     ['llama.attention.value_length', 16],
     ['llama.rope.scaling.type', 'yarn'],
     ['llama.expert_count', 8],
+    ['split.count', 3],
     ['llama.logit_scale', 0.5],
     ['llama.attention.sliding_window', 256],
     ['llama.attention.head_count_kv', 3],
