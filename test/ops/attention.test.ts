@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { backward, giveGrad, gradOf, type Program, trace } from '../../src/gpu/program.ts';
 import { resident, type Tensor } from '../../src/gpu/tensor.ts';
 import { attention } from '../../src/ops/attention.ts';
+import { type Form, layoutOf } from '../../src/ops/attention-forms.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import * as oracle from '../oracle/attention.ts';
@@ -26,7 +27,7 @@ function valuesOf(N: number, { n_heads, n_kv_heads, head_dim }: Heads, size = 1)
 }
 
 /** Forward and backward on the GPU; absent gradients come back empty. */
-async function attentionOnGpu(rows: number[], h: Heads, a: ReturnType<typeof valuesOf>, needs = 'qkv') {
+async function attentionOnGpu(rows: number[], h: Heads, a: ReturnType<typeof valuesOf>, form: Form, needs = 'qkv') {
   const s = streamOf(rows);
   const N = s.lo.length;
   const [wide, narrow] = [h.n_heads * h.head_dim, h.n_kv_heads * h.head_dim];
@@ -38,7 +39,7 @@ async function attentionOnGpu(rows: number[], h: Heads, a: ReturnType<typeof val
   const absent = await input('absent', [0], []);
   return runProgram((p) => {
     for (const [name, t] of Object.entries({ q, k, v })) if (needs.includes(name)) p.needs.add(t);
-    const o = attention(p, q, k, v, { lo, last, hi, ...h, scale: h.head_dim ** -0.5 });
+    const o = attention(p, q, k, v, { lo, last, hi, ...h, scale: h.head_dim ** -0.5, form });
     giveGrad(p, o, dy);
     backward(p);
     const grad = (t: Tensor) => gradOf(p, t) ?? absent;
@@ -48,8 +49,10 @@ async function attentionOnGpu(rows: number[], h: Heads, a: ReturnType<typeof val
 
 const abs = (a: ArrayLike<number>) => Float32Array.from(a, Math.abs);
 
-describe('attention in training', () => {
-  // Tiles are min(8, 256 / head_dim) queries or keys: both sides of a tile's edge, one row and several.
+const FORMS: Form[] = ['registers', 'tiles'];
+
+describe.each(FORMS)('attention in training, %s', (form) => {
+  // Registers own up to 8 queries or keys, tiles hold 8, 16 or 32: both sides of an edge, one row and several.
   test.each<[number[], Heads]>([
     [[1], heads(1, 1, 2)],
     [[2], heads(2, 1, 4)],
@@ -69,7 +72,7 @@ describe('attention in training', () => {
   ])('rows of %j, %o', async (rows, h) => {
     const { lo } = streamOf(rows);
     const a = valuesOf(lo.length, h);
-    const got = await attentionOnGpu(rows, h, a);
+    const got = await attentionOnGpu(rows, h, a, form);
     const want = oracle.attention(a.q, a.k, a.v, lo, h);
     const all = oracle.attention(a.q, a.k, abs(a.v), lo, h).y;
     expect(got.o).toBeWithin(want.y, f32Bound(all, { serial: Math.max(16, ...rows) + h.head_dim }));
@@ -86,7 +89,7 @@ describe('attention in training', () => {
     const rows = [3, 2];
     const { lo } = streamOf(rows);
     const a = valuesOf(5, h);
-    const got = await attentionOnGpu(rows, h, a);
+    const got = await attentionOnGpu(rows, h, a, form);
     const loss = (x: Partial<typeof a>) => {
       const { q, k, v } = { ...a, ...x } as typeof a;
       return dot(oracle.attention(q, k, v, lo, h).y, a.dy);
@@ -115,7 +118,7 @@ describe('attention in training', () => {
     a.q.fill(10);
     for (let i = 0; i < a.k.length; i++) a.k[i] = sign * (Math.floor(i / 4) - 20) + a.v[i] / 100;
     const { lo } = streamOf([N]);
-    const got = await attentionOnGpu([N], h, a);
+    const got = await attentionOnGpu([N], h, a, form);
     expect(got.o).toBeCloseL2(oracle.attention(a.q, a.k, a.v, lo, h).y, 1e-4); // a score of 400 is good to 2e-5 only
     const { dq, dv } = oracle.attentionBackward(a.dy, a.q, a.k, a.v, lo, h);
     expect(got.dv).toBeCloseL2(dv, 1e-4);
@@ -128,7 +131,7 @@ describe('attention in training', () => {
     const b = valuesOf(24, h);
     b.k.fill(1e3, 8 * 8, 16 * 8); // the row in the middle
     b.v.fill(-1e3, 8 * 8, 16 * 8);
-    const [x, y] = [await attentionOnGpu([8, 8, 8], h, a), await attentionOnGpu([8, 8, 8], h, b)];
+    const [x, y] = [await attentionOnGpu([8, 8, 8], h, a, form), await attentionOnGpu([8, 8, 8], h, b, form)];
     for (const part of ['o', 'dq', 'dk', 'dv'] as const) {
       const w = x[part].length / 3;
       expect(y[part].subarray(0, w)).toEqual(x[part].subarray(0, w));
@@ -144,7 +147,7 @@ describe('attention in training', () => {
   ])('where "%s" needs a gradient, the others cost none', async (needs, there) => {
     const h = heads(2, 1, 4);
     const a = valuesOf(6, h);
-    const got = await attentionOnGpu([6], h, a, needs);
+    const got = await attentionOnGpu([6], h, a, form, needs);
     expect([got.dq, got.dk, got.dv].map((g) => Number(g.length > 0))).toEqual(there);
     const want = oracle.attentionBackward(a.dy, a.q, a.k, a.v, streamOf([6]).lo, h);
     if (there[0]) expect(got.dq).toBeCloseL2(want.dq, 2e-6);
@@ -154,12 +157,12 @@ describe('attention in training', () => {
   test('the same bits every time', async () => {
     const h = heads(8, 4, 32);
     const a = valuesOf(50, h);
-    const [x, y] = [await attentionOnGpu([20, 30], h, a), await attentionOnGpu([20, 30], h, a)];
+    const [x, y] = [await attentionOnGpu([20, 30], h, a, form), await attentionOnGpu([20, 30], h, a, form)];
     expect(y).toEqual(x);
   });
 });
 
-describe('attention over a cache', () => {
+describe.each(FORMS)('attention over a cache, %s', (form) => {
   // Queries at positions p0 ..: each sees the keys up to its own; what lies beyond is NaN.
   test.each([
     [1, 0, 5],
@@ -187,7 +190,7 @@ describe('attention over a cache', () => {
       ),
       hi: await input('hi', [count], new Uint32Array(count), 'u32'),
     };
-    const { o } = await runProgram((p) => ({ o: attention(p, t.q, t.k, t.v, { ...t, ...h, scale: 0.25 }) }));
+    const { o } = await runProgram((p) => ({ o: attention(p, t.q, t.k, t.v, { ...t, ...h, scale: 0.25, form }) }));
     const lo = new Uint32Array(p0 + count);
     const want = oracle.attention(all.q, all.k, all.v, lo, h).y.subarray(from);
     expect(o).toBeCloseL2(want, 1e-6);
@@ -206,6 +209,13 @@ describe('the trace', () => {
   test.each([1, 3, 63])('for %i tokens it has the kernels of the largest one', (N) => {
     const largest = trace('largest', build(heads(2, 1, 8)), { N: 64 }, { maxBinding: 2 ** 27 });
     expect(() => trace('shorter', build(heads(2, 1, 8)), { N }, { maxBinding: 2 ** 27 }, largest)).not.toThrow();
+  });
+
+  test.each([
+    [128, 'attention_tiled'],
+    [256, 'attention HD'],
+  ])('heads of %i take tiles where they fit', (head_dim, name) => {
+    expect(layoutOf('tiles', 'forward', head_dim, 64).kernel.name).toContain(name);
   });
 
   test.each<[Heads, RegExp]>([

@@ -1,0 +1,145 @@
+// Attention backward, keys and values, in tiles that a workgroup shares: what attention_dkv.wgsl computes.
+// Workgroup memory holds the keys and values, and one tile at a time: queries for the scores, do, queries again. Parts: lanes.
+const HD = 64u; // head_dim
+const TQ = 2u; // scores of an invocation: TQ queries x TK keys
+const TK = 2u;
+const BQ = TQ * 8u;
+const BK = TK * 8u;
+const C = HD / LANES;
+const PITCH = C + 1u;
+const OUTPUTS = BK / 4u * C; // of 4 keys x one element
+const OWN = (OUTPUTS + 63u) / 64u;
+
+struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> q: array<E>;
+@group(0) @binding(2) var<storage, read> k: array<E>;
+@group(0) @binding(3) var<storage, read> v: array<E>;
+@group(0) @binding(4) var<storage, read> hi: array<u32>; // last token of each token's row
+@group(0) @binding(5) var<storage, read> d_o: array<E>;
+@group(0) @binding(6) var<storage, read> stats: array<vec2f>; // [n, n_heads]: log-sum-exp, delta
+@group(0) @binding(7) var<storage, read_write> d_k: array<E>;
+@group(0) @binding(8) var<storage, read_write> d_v: array<E>;
+
+var<workgroup> keys: array<E, BK * PITCH>;
+var<workgroup> values: array<E, BK * PITCH>;
+var<workgroup> tile: array<E, BQ * PITCH>;
+var<workgroup> probabilities: array<f32, BK * BQ>;
+var<workgroup> d_scores: array<f32, BK * BQ>;
+var<workgroup> end: u32; // last query that sees any of the keys
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let id = group.x + P.origin.x;
+  let j0 = id / P.n_kv_heads * BK;
+  let kv = id % P.n_kv_heads;
+  let heads = P.n_heads / P.n_kv_heads;
+
+  for (var e = lane; e < BK * C; e += 64u) {
+    let at = (min(j0 + e / C, P.n - 1u) * P.n_kv_heads + kv) * C + e % C;
+    keys[e / C * PITCH + e % C] = k[at] * P.scale;
+    values[e / C * PITCH + e % C] = v[at];
+  }
+  if (lane == 0u) { end = hi[min(j0 + BK, P.n) - 1u]; }
+  let to = workgroupUniformLoad(&end);
+  let row = lane / 8u * TQ;
+  let column = lane % 8u;
+
+  var dk: array<E, OWN * 4u>;
+  var dv: array<E, OWN * 4u>;
+  for (var h = kv * heads; h < (kv + 1u) * heads; h++) {
+    for (var t0 = j0; t0 <= to; t0 += BQ) {
+      for (var e = lane; e < BQ * C; e += 64u) {
+        tile[e / C * PITCH + e % C] = q[(min(t0 + e / C, to) * P.n_heads + h) * C + e % C];
+      }
+      workgroupBarrier();
+      var s = array<E, TQ * TK>();
+      for (var c = 0u; c < C; c++) {
+        // @unroll
+        for (var i = 0u; i < TQ; i++) {
+          let x = tile[(row + i) * PITCH + c];
+          // @unroll
+          for (var j = 0u; j < TK; j++) { s[i * TK + j] = fma(x, keys[(column + j * 8u) * PITCH + c], s[i * TK + j]); }
+        }
+      }
+      workgroupBarrier();
+
+      for (var e = lane; e < BQ * C; e += 64u) {
+        tile[e / C * PITCH + e % C] = d_o[(min(t0 + e / C, to) * P.n_heads + h) * C + e % C];
+      }
+      workgroupBarrier();
+      var dp = array<E, TQ * TK>();
+      for (var c = 0u; c < C; c++) {
+        // @unroll
+        for (var i = 0u; i < TQ; i++) {
+          let dy = tile[(row + i) * PITCH + c];
+          // @unroll
+          for (var j = 0u; j < TK; j++) { dp[i * TK + j] = fma(dy, values[(column + j * 8u) * PITCH + c], dp[i * TK + j]); }
+        }
+      }
+      // @unroll
+      for (var i = 0u; i < TQ; i++) {
+        let t = t0 + row + i;
+        let row_stats = stats[min(t, to) * P.n_heads + h];
+        // @unroll
+        for (var j = 0u; j < TK; j++) {
+          let key = j0 + column + j * 8u;
+          let seen = key <= t && t <= hi[min(key, P.n - 1u)];
+          let p = select(0f, exp(total(s[i * TK + j]) - row_stats.x), seen);
+          let at = (column + j * 8u) * BQ + row + i;
+          probabilities[at] = p;
+          d_scores[at] = p * (total(dp[i * TK + j]) - row_stats.y);
+        }
+      }
+      workgroupBarrier();
+
+      // @unroll
+      for (var w = 0u; w < OWN; w++) {
+        let output = lane + w * 64u;
+        if (output < OUTPUTS) {
+          for (var i = 0u; i < BQ; i++) {
+            let dy = tile[i * PITCH + output % C];
+            // @unroll
+            for (var a = 0u; a < 4u; a++) {
+              dv[w * 4u + a] = fma(E(probabilities[(output / C * 4u + a) * BQ + i]), dy, dv[w * 4u + a]);
+            }
+          }
+        }
+      }
+      workgroupBarrier();
+
+      for (var e = lane; e < BQ * C; e += 64u) {
+        tile[e / C * PITCH + e % C] = q[(min(t0 + e / C, to) * P.n_heads + h) * C + e % C];
+      }
+      workgroupBarrier();
+      // @unroll
+      for (var w = 0u; w < OWN; w++) {
+        let output = lane + w * 64u;
+        if (output < OUTPUTS) {
+          for (var i = 0u; i < BQ; i++) {
+            let x = tile[i * PITCH + output % C];
+            // @unroll
+            for (var a = 0u; a < 4u; a++) {
+              dk[w * 4u + a] = fma(E(d_scores[(output / C * 4u + a) * BQ + i]), x, dk[w * 4u + a]);
+            }
+          }
+        }
+      }
+      workgroupBarrier(); // before the next queries take the place of these
+    }
+  }
+
+  // @unroll
+  for (var w = 0u; w < OWN; w++) {
+    let output = lane + w * 64u;
+    // @unroll
+    for (var a = 0u; a < 4u; a++) {
+      let j = j0 + output / C * 4u + a;
+      if (output < OUTPUTS && j < P.n) {
+        let at = (j * P.n_kv_heads + kv) * C + output % C;
+        d_k[at] = dk[w * 4u + a] * P.scale;
+        d_v[at] = dv[w * 4u + a];
+      }
+    }
+  }
+}
