@@ -9,21 +9,7 @@
 //   Make it a question: The old dog likes cake. ->  Does the old dog like cake?
 import { facts } from './facts.ts';
 import { chance, pick, type Random, random } from './random.ts';
-import {
-  ask,
-  type Cast,
-  clause,
-  deny,
-  everyone,
-  inquire,
-  locals,
-  newcomers,
-  predicate,
-  type Statement,
-  shorten,
-  statement,
-  tell,
-} from './world.ts';
+import { ask, type Cast, deny, everyone, inquire, locals, newcomers, type Statement, shorten, statement, tell } from './world.ts';
 
 /** A completion opens with its space, so that prompt + completion reads as one text. */
 export type Row = { prompt: string; completion: string };
@@ -74,10 +60,7 @@ function oldRow(rng: Random): Row {
 function story(rng: Random): Row {
   const statements = differing(rng, chance(rng, 50) ? 2 : 3);
   const about = pick(rng, statements);
-  const text = statements.map(tell).join(' ');
-  if (chance(rng, 80)) return row(`${text} ${inquire(about)}`, tell(about));
-  if (chance(rng, 50)) return row(`${text} ${ask(about)}`, `Yes, ${clause(about)}.`);
-  return row(`${text} ${ask({ ...about, predicate: otherwise(rng, about) })}`, `No, ${clause(about)}.`);
+  return row(`${statements.map(tell).join(' ')} ${inquire(about)}`, tell(about));
 }
 
 function command(rng: Random): Row {
@@ -112,14 +95,6 @@ function differing(rng: Random, n: number): Statement[] {
     story.set(s.subject.text, s);
   }
   return [...story.values()];
-}
-
-// The same kind of predicate with another rest: what a question asks whose answer is no.
-function otherwise(rng: Random, { predicate: told }: Statement) {
-  for (;;) {
-    const asked = predicate(rng, everyone, told.kind);
-    if (asked.verb !== told.verb || asked.rest !== told.rest) return asked;
-  }
 }
 
 function drawn(n: number, forbidden: Set<string>, draw: () => Row): Row[] {

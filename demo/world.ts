@@ -76,8 +76,8 @@ function subject(rng: Random, cast: Cast): Subject {
   return { text: chance(rng, 50) ? `the ${noun}` : `the ${pick(rng, adjectives)} ${noun}`, plural };
 }
 
-/** Something of that kind to say. */
-export function predicate(rng: Random, cast: Cast, kind: Kind): Predicate {
+// Something of that kind to say.
+function predicate(rng: Random, cast: Cast, kind: Kind): Predicate {
   const thing = () => `a ${pick(rng, colours)} ${pick(rng, things)}`;
   if (kind === 'place') return { kind, verb: 'be', rest: pick(rng, places) };
   if (kind === 'mood') return { kind, verb: 'be', rest: pick(rng, moods) };
@@ -90,13 +90,8 @@ export function predicate(rng: Random, cast: Cast, kind: Kind): Predicate {
 }
 
 /** "The dog likes cake." */
-export function tell(s: Statement): string {
-  return capital(`${clause(s)}.`);
-}
-
-/** "the dog likes cake": as it stands after a comma. */
-export function clause({ subject, predicate: { verb, rest } }: Statement): string {
-  return `${subject.text} ${finite(verb, subject.plural)} ${rest}`;
+export function tell({ subject, predicate: { verb, rest } }: Statement): string {
+  return capital(`${subject.text} ${finite(verb, subject.plural)} ${rest}.`);
 }
 
 /** "Does the dog like cake?" */

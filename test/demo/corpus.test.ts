@@ -23,12 +23,12 @@ describe('the corpus', () => {
           "prompt": "Zoe can paint. Leo is sad. How is Leo?",
         },
         {
-          "completion": " How is Ben?",
-          "prompt": "Say it again: How is Ben?",
+          "completion": " Ben and Finn make a cake.",
+          "prompt": "Ben and Finn make a cake. Tom sees the owl. The old cows like apples. What do Ben and Finn do?",
         },
         {
-          "completion": " Tom is sad.",
-          "prompt": "Tom is sad. Mia can swim. How is Tom?",
+          "completion": " Zoe is sad.",
+          "prompt": "Say it again: Zoe is sad.",
         },
       ]
     `);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ask, clause, deny, inquire, type Statement, shorten, tell } from '../../demo/world.ts';
+import { ask, deny, inquire, type Statement, shorten, tell } from '../../demo/world.ts';
 
 const dogs: Statement = {
   subject: { text: 'the old dogs', plural: true },
@@ -15,11 +15,6 @@ const both: Statement = {
 describe('a statement can be', () => {
   test.each([
     ['told', tell, ['The old dogs like cake.', 'Tom has a red ball.', 'The hen can swim.', 'Mia and Ben are at the lake.']],
-    [
-      'told after a comma',
-      clause,
-      ['the old dogs like cake', 'Tom has a red ball', 'the hen can swim', 'Mia and Ben are at the lake'],
-    ],
     [
       'asked',
       ask,
