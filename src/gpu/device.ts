@@ -1,7 +1,7 @@
 // The GPU: Deno's and the browser's navigator.gpu, in Node Dawn from the npm package "webgpu".
 // Opens an adapter by name, asks for the limits it offers, and keeps what goes wrong where the next call sees it.
 
-import type { Kernel } from './program.ts';
+import type { Kernel, Limits } from './program.ts';
 import { type Memory, newMemory } from './tensor.ts';
 
 export interface Gpu {
@@ -12,7 +12,9 @@ export interface Gpu {
   /** A software adapter: runs on the CPU. */
   software: boolean;
   features: Set<string>;
-  limits: { maxBinding: number; maxBuffer: number };
+  /** What a module with subgroup operations begins with: naga (Deno) has them without the directive, and refuses it. */
+  enableSubgroups: '' | 'enable subgroups;\n';
+  limits: Limits & { maxBuffer: number };
   memory: Memory;
   pipelines: Map<Kernel, Promise<GPUComputePipeline>>;
   layouts: Map<Kernel, GPUBindGroupLayout>;
@@ -58,14 +60,16 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
   const features = [...adapter.features].filter((f) =>
     ['shader-f16', 'subgroups', 'timestamp-query'].includes(f),
   ) as GPUFeatureName[];
-  const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: wanted(adapter.limits) });
   const name = nameOf(adapter);
+  const software = /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i.test(name);
+  const device = await requestDevice(adapter, features, software);
   const opened: Gpu = {
     device,
     adapter,
     name,
-    software: /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i.test(name),
-    features: new Set(features),
+    software,
+    features: new Set(device.features),
+    enableSubgroups: 'Deno' in globalThis ? '' : 'enable subgroups;\n',
     limits: {
       maxBinding: Math.min(
         device.limits.maxStorageBufferBindingSize,
@@ -73,6 +77,8 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
         options.limits?.maxBinding ?? Infinity,
       ),
       maxBuffer: Math.min(device.limits.maxBufferSize, options.limits?.maxBuffer ?? Infinity),
+      software,
+      subgroups: device.features.has('subgroups') && (adapter.info.subgroupMinSize ?? 0) >= 8,
     },
     memory: newMemory(device),
     pipelines: new Map(),
@@ -93,6 +99,15 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
       );
   });
   return opened;
+}
+
+/** Deno has subgroups but does not list them: on a software adapter, where they count, they are asked for all the same. */
+async function requestDevice(adapter: GPUAdapter, features: GPUFeatureName[], software: boolean): Promise<GPUDevice> {
+  const requiredLimits = wanted(adapter.limits);
+  const unlisted = software && 'Deno' in globalThis && !features.includes('subgroups');
+  const more =
+    unlisted && (await adapter.requestDevice({ requiredFeatures: [...features, 'subgroups'], requiredLimits }).catch(() => null));
+  return more || adapter.requestDevice({ requiredFeatures: features, requiredLimits });
 }
 
 /** Throws what the GPU reported meanwhile, if anything. */

@@ -23,10 +23,19 @@ export type Entry =
 /** Sizes that may change from step to step (N packed tokens, M targets, ...). */
 export type Dims = Record<string, number>;
 
+/** What of the device a trace may depend on. */
+export interface Limits {
+  maxBinding: number;
+  /** A software adapter. */
+  software?: boolean;
+  /** Subgroups of at least eight invocations. */
+  subgroups?: boolean;
+}
+
 export interface Program {
   name: string;
   dims: Dims;
-  limits: { maxBinding: number };
+  limits: Limits;
   entries: Entry[];
   /** Virtual tensors in order of creation; slots are assigned by this order. */
   temps: Tensor[];
@@ -46,7 +55,7 @@ export interface Program {
 export type Build = (p: Program) => void;
 
 /** Traces `build` for `dims`; `largest` is the trace whose choices must be repeated. */
-export function trace(name: string, build: Build, dims: Dims, limits: { maxBinding: number }, largest?: Program): Program {
+export function trace(name: string, build: Build, dims: Dims, limits: Limits, largest?: Program): Program {
   const p: Program = {
     name,
     dims,

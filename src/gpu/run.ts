@@ -274,7 +274,8 @@ export function pipelineOf(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline
 async function compile(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
   const { device } = gpu;
   device.pushErrorScope('validation');
-  const module = device.createShaderModule({ label: kernel.name, code: kernel.linked.code });
+  const enable = /\bsubgroup\w+\s*\(/.test(kernel.linked.code) ? gpu.enableSubgroups : '';
+  const module = device.createShaderModule({ label: kernel.name, code: enable + kernel.linked.code });
   const layout = device.createPipelineLayout({ bindGroupLayouts: [layoutOf(gpu, kernel)] });
   const asked = device.createComputePipelineAsync({
     label: kernel.name,

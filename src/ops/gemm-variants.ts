@@ -1,7 +1,18 @@
-// The variants of the f32 product, as data. PROVISIONAL: only the plain one.
+// The variants of the f32 product as data, and which of them a shape and a device can take. How they run is in gemm.ts.
+// Software adapters pay for every load, so they multiply from packed panels; others share tiles in workgroup memory.
+
+import pack from '../../shaders/gemm_pack.wgsl?raw' with { type: 'text' };
+import packAny from '../../shaders/gemm_pack_any.wgsl?raw' with { type: 'text' };
+import packVec4 from '../../shaders/gemm_pack_vec4.wgsl?raw' with { type: 'text' };
+import packed from '../../shaders/gemm_packed.wgsl?raw' with { type: 'text' };
+import packedPlain from '../../shaders/gemm_packed_plain.wgsl?raw' with { type: 'text' };
 import plain from '../../shaders/gemm_plain.wgsl?raw' with { type: 'text' };
+import store from '../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
+import tile from '../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
 
 export type Layout = 'nt' | 'nn' | 'tn';
+
+/** Sizes of C = A B and where the operands lie: element offsets and distances between rows. */
 export interface Shape {
   M: number;
   N: number;
@@ -13,6 +24,14 @@ export interface Shape {
   c_at: number;
   ldc: number;
 }
+
+/** What a device is, as far as the choice goes. */
+export interface Device {
+  software?: boolean;
+  /** Subgroups of at least eight invocations. */
+  subgroups?: boolean;
+}
+
 export interface Variant {
   name: string;
   layout: Layout;
@@ -20,21 +39,92 @@ export interface Variant {
   consts: Record<string, number | boolean>;
   /** Rows and columns of C per workgroup. */
   tile: [number, number];
+  /** Both operands are packed into panels first (packOf), two more dispatches and two temporaries. */
+  packs: boolean;
+  /** What must be multiples of 4: nothing; offset, row distance and N of C; the same and the contiguous dimensions of A, B and C. */
+  vec4: 'none' | 'c' | 'all';
+  needs?: 'subgroups';
 }
 
-const of = (layout: Layout): Variant => ({
-  name: `gemm_plain_${layout}`,
-  layout,
-  parts: [plain],
-  consts: { AT: layout === 'tn', BT: layout === 'nt' },
-  tile: [32, 32],
-});
-export const VARIANTS: Variant[] = [of('nt'), of('nn'), of('tn')];
+const LAYOUTS: Layout[] = ['nt', 'nn', 'tn'];
+const turns = (layout: Layout) => ({ AT: layout === 'tn', BT: layout === 'nt' });
 
-export function choose(layout: Layout, _shape: Shape): Variant {
-  return VARIANTS.find((v) => v.layout === layout)!;
+/** All variants, a device's favourites first. */
+export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
+  {
+    name: `gemm_packed_${layout}`,
+    layout,
+    parts: [store, packed],
+    consts: {},
+    tile: [64, 64],
+    packs: true,
+    vec4: 'c',
+    needs: 'subgroups',
+  },
+  {
+    name: `gemm_packed_plain_${layout}`,
+    layout,
+    parts: [store, packedPlain],
+    consts: {},
+    tile: [16, 256],
+    packs: true,
+    vec4: 'c',
+  },
+  {
+    name: `gemm_tile8_${layout}`,
+    layout,
+    parts: [store, tile],
+    consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
+    tile: [64, 64],
+    packs: false,
+    vec4: 'all',
+  },
+  {
+    name: `gemm_tile4_${layout}`,
+    layout,
+    parts: [store, tile],
+    consts: { ...turns(layout), ROWS: 4, COLS4: 1 },
+    tile: [64, 64],
+    packs: false,
+    vec4: 'all',
+  },
+  {
+    name: `gemm_plain_${layout}`,
+    layout,
+    parts: [plain],
+    consts: turns(layout),
+    tile: [32, 32],
+    packs: false,
+    vec4: 'none',
+  },
+]);
+
+/** Whether a variant can take a shape on a device. */
+export function eligible(v: Variant, shape: Shape, device: Device): boolean {
+  if (v.needs === 'subgroups' && !device.subgroups) return false;
+  const fours = (...sizes: number[]) => sizes.every((s) => s % 4 === 0);
+  const { M, N, K } = shape;
+  if (v.vec4 === 'none') return true;
+  if (!fours(N, shape.c_at, shape.ldc)) return false;
+  if (v.vec4 === 'c') return true;
+  return fours(shape.a_at, shape.lda, shape.b_at, shape.ldb, v.layout === 'tn' ? M : K, v.layout === 'nt' ? K : N);
 }
 
+/** The variant for a shape where nothing was measured. */
+export function choose(layout: Layout, shape: Shape, device: Device = {}): Variant {
+  const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
+  return able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1];
+}
+
+/** Workgroups of a product. */
 export function gridOf(v: Variant, M: number, N: number): [number, number, number] {
   return [Math.ceil(N / v.tile[1]), Math.ceil(M / v.tile[0]), 1];
 }
+
+/** The kernel that packs an operand: alongK where it lies [rows, K]; vec4 where offset, ld and contiguous size are multiples of 4. */
+export function packOf(alongK: boolean, vec4: boolean): { name: string; parts: string[]; consts: Record<string, boolean> } {
+  return { name: vec4 ? 'gemm_pack' : 'gemm_pack_any', parts: [pack, vec4 ? packVec4 : packAny], consts: { ALONG_K: alongK } };
+}
+
+/** Elements of an operand in panels. */
+export const packedSize = (rows: number, K: number) => 64 * Math.ceil(rows / 64) * 4 * Math.ceil(K / 4);
