@@ -172,10 +172,15 @@ function checkVocabulary(model: ModelFiles): void {
 }
 
 function vocabularyOf(json: Record<string, any>): { vocab: [string, number][]; added: [string, number][] } {
-  const vocab = json.model?.vocab ?? {};
-  const added = (json.added_tokens ?? []).map((t: { content: string; id: number }): [string, number] => [t.content, t.id]);
+  const { vocab } = json.model ?? {};
+  const added = json.added_tokens ?? [];
+  if (typeof vocab !== 'object' || vocab === null || !Array.isArray(added))
+    throw new Error('expected model.vocab and added_tokens in tokenizer.json, got none; save it with transformers');
   // Unigram models keep a list of pairs of piece and score instead of a map.
-  return { vocab: Array.isArray(vocab) ? vocab.map(([piece], id) => [piece, id]) : Object.entries(vocab), added };
+  const pairs: [string, number][] = Array.isArray(vocab)
+    ? vocab.map((piece, id) => [String(piece?.[0]), id])
+    : Object.entries(vocab);
+  return { vocab: pairs, added: added.map((token) => [token?.content, token?.id]) };
 }
 
 async function contents(folder: Folder): Promise<string> {

@@ -45,6 +45,10 @@ describe('parseJson', () => {
     expect(() => parseJson(text)).toThrow(message);
   });
 
+  test.each(['a', '\\n', 'a\\"'])('a string of %o without an end is refused at once', (part) => {
+    expect(() => parseJson(`"${part.repeat(200_000)}`)).toThrow('a string');
+  });
+
   test('a long string neither overflows nor crawls', () => {
     const text = JSON.stringify('\\"x'.repeat(500_000));
     expect(parseJson(text)).toBe(JSON.parse(text));

@@ -171,7 +171,16 @@ describe('openModel', () => {
       { 'tokenizer.json': json({ model: { vocab: { z: 24 } } }) },
       'below the 24 rows of the embedding, got "z" = 24',
     ],
-    ['an added token beyond', { 'tokenizer.json': json({ added_tokens: [{ id: 30, content: '<p>' }] }) }, '"<p>" = 30'],
+    [
+      'an added token beyond',
+      { 'tokenizer.json': json({ ...TOKENIZER, added_tokens: [{ id: 30, content: '<p>' }] }) },
+      '"<p>" = 30',
+    ],
+    [
+      'a tokenizer without a vocabulary',
+      { 'tokenizer.json': json({ model: 'x', added_tokens: {} }) },
+      'expected model.vocab and added_tokens',
+    ],
   ])('%s is refused', async (_, changes, message) => {
     await expect(openModel(folder(changes))).rejects.toThrow(message);
   });

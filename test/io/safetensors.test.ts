@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { blobFolder, memorySource } from '../../src/io/bytes.ts';
 import { readSafetensors, readShards, type TensorToWrite, writeSafetensors } from '../../src/io/safetensors.ts';
-import { describeShared, fromBase64, joined, sharedJson } from './shared.ts';
+import { describeShared, FIXTURES, fromBase64, joined, sharedJson } from './shared.ts';
 
 const cases = sharedJson('data/vectors/safetensors/cases.json') ?? { reader: [], writer: [] };
 const ARRAYS: Record<string, (values: number[]) => ArrayBufferView> = {
@@ -83,6 +84,23 @@ describe('readSafetensors', () => {
     new DataView(start.buffer).setBigUint64(0, 100_000_001n, true);
     source.read = async (offset, length) => (length > 8 ? expect.unreachable(`read ${length} at ${offset}`) : start);
     await expect(readSafetensors(source)).rejects.toThrow('at most 100000000 bytes');
+  });
+});
+
+describe('damage', () => {
+  test('any changed byte of a header reads or is refused in words', async () => {
+    const sound = new Uint8Array(readFileSync(`${FIXTURES}/tiny-qwen2-f16.safetensors`));
+    const end = 8 + new DataView(sound.buffer).getUint32(0, true);
+    let refused = 0;
+    for (let at = 0; at < end; at++) {
+      const bytes = sound.slice();
+      bytes[at] ^= [0x80, 0xff, 1][at % 3];
+      await readSafetensors(memorySource(bytes)).catch((e: Error) => {
+        refused++;
+        if (!/expected .+, got .+/s.test(e.message)) throw e;
+      });
+    }
+    expect(refused).toBeGreaterThan(end / 2);
   });
 });
 
