@@ -10,11 +10,11 @@ import { type Folder, openPlace, readText, type Source } from '../io/bytes.ts';
 import { type ModelFiles, openModel } from '../io/model.ts';
 import { fillBlocks, type SparseMatrix } from '../methods/smt/blocks.ts';
 import type { Selection } from '../methods/smt/select.ts';
-import { MODULES, type Module } from '../models/decoder.ts';
+import { MODULES, type Module, matrixShape, parametersOf } from '../models/decoder.ts';
 import type { Settled } from '../options.ts';
 import { attach } from './attach.ts';
 import { hashOf, loadModel, type Model } from './load.ts';
-import type { Report } from './report.ts';
+import type { Line, Report } from './report.ts';
 
 /** Where things lie: texts as people write them, or folders and files that a page holds. */
 export interface Places {
@@ -90,11 +90,19 @@ export async function openOnGpu(o: Settled, files: ModelFiles, positions: number
   report({ kind: 'device', name: gpu.name, software: gpu.software });
   try {
     report({ kind: 'start', phase: 'load', total: 1 });
-    return await loadModel(gpu, files, positions, o.base);
+    const model = await loadModel(gpu, files, positions, o.base);
+    report(modelLine(model));
+    return model;
   } catch (e) {
     closeGpu(gpu);
     throw e;
   }
+}
+
+function modelLine({ files, decoder: d }: Model): Extract<Line, { kind: 'model' }> {
+  const parameters = parametersOf(d).reduce((n, w) => n + ('windows' in w ? w.rows * w.cols : w.value.shape[0]), 0);
+  const modules = Object.fromEntries(MODULES.map((m) => [m, matrixShape(d.config, m)]));
+  return { kind: 'model', name: files.name, parameters, layers: d.layers.length, modules };
 }
 
 /** Puts a saved adapter's blocks on the model. Another base of the same shapes is a warning, another shape an error. */

@@ -4,7 +4,8 @@ import type { Bytes } from '../gpu/plan.ts';
 import type { Choice } from '../methods/smt/select.ts';
 
 export type Line =
-  | { kind: 'plan'; program: string; bytes: Bytes; trainable: number; bound: boolean }
+  /** method and budget: in the cells of `plan --table` alone. */
+  | { kind: 'plan'; program: string; bytes: Bytes; trainable: number; bound: boolean; method?: string; budget?: string | null }
   | { kind: 'memory'; program: string; planned: number; allocated: number }
   | { kind: 'warmup'; step: number; loss: number; tokens: number; ms: number }
   | { kind: 'selection'; block: number; blocks: Choice[]; share_model: number; share_targets: number; trainable: number }
@@ -23,10 +24,12 @@ export type Line =
   | { kind: 'example'; index: number; logprob: number; tokens: number }
   | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
   | { kind: 'done'; out: string | null; steps: number; seconds: number; tokens_per_second: number }
-  | { kind: 'file'; path: string; ok: boolean; error?: string }
+  | { kind: 'file'; path: string; ok: boolean; error: string | null }
   /** For people only: progress and remarks that are no part of the contract. */
   | { kind: 'note' | 'warning'; text: string }
   | { kind: 'device'; name: string; software: boolean }
+  /** The model on the device: parameters, layers, and the shape [out, in] of each module of a layer. */
+  | { kind: 'model'; name: string; parameters: number; layers: number; modules: Record<string, readonly [number, number]> }
   | { kind: 'start'; phase: 'load' | 'compile' | 'warmup' | 'train' | 'eval' | 'save'; total: number };
 
 export type Report = (line: Line) => void;
