@@ -16,7 +16,7 @@ export interface Machine {
   timing: boolean;
 }
 
-interface Live {
+export interface Live {
   planned: PlannedProgram;
   groups: (GPUBindGroup | null)[];
   pipelines: (GPUComputePipeline | null)[];
@@ -28,7 +28,7 @@ interface Live {
 }
 
 /** A program at one size: what to write into the uniform buffer, and what to encode. */
-interface Table {
+export interface Table {
   program: Program;
   params: Uint8Array<ArrayBuffer>;
   steps: Step[];
@@ -68,15 +68,19 @@ export function replay(m: Machine, name: string, dims: Dims): void {
     queue.writeBuffer(part.planned.params.buffer!, 0, table.params);
     part.written = table;
   }
+  const since = performance.now();
   const budget = m.rate * SUBMIT_MS;
+  let all = 0;
   let from = 0;
   while (from < table.steps.length) {
     let to = from;
     let cost = 0;
     while (to < table.steps.length && (to === from || cost + table.steps[to].cost <= budget)) cost += table.steps[to++].cost;
-    submit(m, part, table, from, to, cost);
+    submit(m, part, table, from, to);
+    all += cost;
     from = to;
   }
+  measure(m, all, since);
 }
 
 /** Copies the program's results into the ring now; resolves when they have arrived, without holding the GPU up. */
@@ -112,47 +116,17 @@ export function dispose(m: Machine, residents: (h: Home) => boolean = () => fals
   m.parts.clear();
 }
 
-/** Milliseconds of each dispatch of one run, each fenced from the next. For benches and profiles. */
-export async function profile(
-  m: Machine,
-  name: string,
-  dims: Dims,
-): Promise<{ label: string; kernel: string; ms: number; flops: number; bytes: number }[]> {
-  const part = partOf(m, name);
-  const table = tableOf(m, part, dims);
-  m.gpu.device.queue.writeBuffer(part.planned.params.buffer!, 0, table.params);
-  part.written = table;
-  const out = [];
-  for (let i = 0; i < table.steps.length; i++) {
-    const entry = table.program.entries[table.steps[i].entry];
-    await m.gpu.device.queue.onSubmittedWorkDone();
-    const t = performance.now();
-    submit(m, part, table, i, i + 1, 0);
-    await m.gpu.device.queue.onSubmittedWorkDone();
-    const ms = performance.now() - t;
-    if (entry.op === 'run')
-      out.push({ label: entry.label, kernel: entry.kernel.name, ms, flops: entry.flops, bytes: entry.bytes });
-    else
-      out.push({
-        label: entry.op,
-        kernel: entry.op,
-        ms,
-        flops: 0,
-        bytes: entry.op === 'copy' ? 2 * entry.bytes : entry.to.bytes,
-      });
-  }
-  return out;
-}
-
 // --- tables -----------------------------------------------------------------------------------------------------------
 
-function partOf(m: Machine, name: string): Live {
+/** The part of a machine that runs a program. */
+export function partOf(m: Machine, name: string): Live {
   const part = m.parts.get(name);
   if (!part) throw new Error(`expected one of the programs ${[...m.parts.keys()].join(', ')}, got ${name}`);
   return part;
 }
 
-function tableOf(m: Machine, part: Live, dims: Dims): Table {
+/** The table of a program at one size, made where it is not there yet. */
+export function tableOf(m: Machine, part: Live, dims: Dims): Table {
   const key = JSON.stringify(dims);
   const have = part.tables.get(key);
   // what was cut for another speed is cut again
@@ -289,16 +263,29 @@ async function compile(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
   return pipeline as GPUComputePipeline;
 }
 
-function submit(m: Machine, part: Live, table: Table, from: number, to: number, cost: number): void {
-  const { device } = m.gpu;
+function submit(m: Machine, part: Live, table: Table, from: number, to: number): void {
+  const encoder = m.gpu.device.createCommandEncoder();
+  encode(m, part, table, encoder, from, to);
+  m.gpu.device.queue.submit([encoder.finish()]);
+}
+
+/** Encodes steps from <= i < to of a table; dispatches in a row share a pass. */
+export function encode(
+  m: Machine,
+  part: Live,
+  table: Table,
+  encoder: GPUCommandEncoder,
+  from: number,
+  to: number,
+  of?: GPUComputePassDescriptor,
+): void {
   const { planned } = part;
   const { temps } = table.program;
-  const encoder = device.createCommandEncoder();
   let pass: GPUComputePassEncoder | null = null;
   for (let i = from; i < to; i++) {
     const step = table.steps[i];
     if (step.op === 'run') {
-      pass ??= encoder.beginComputePass();
+      pass ??= encoder.beginComputePass(of);
       pass.setPipeline(part.pipelines[step.entry]!);
       pass.setBindGroup(0, part.groups[step.entry], [step.offset]);
       pass.dispatchWorkgroups(step.grid[0], step.grid[1], step.grid[2]);
@@ -312,19 +299,19 @@ function submit(m: Machine, part: Live, table: Table, from: number, to: number, 
     else if (e.op === 'clear') encoder.clearBuffer(bufferOf(e.to), 0, e.to.bytes);
   }
   pass?.end();
-  device.queue.submit([encoder.finish()]);
-  if (cost > 0) measure(m, cost);
 }
 
-/** Learns how fast this device is from one submit at a time. */
-function measure(m: Machine, cost: number): void {
+/**
+ * Learns how fast this device is from one whole replay at a time. Some devices work inside `submit`, others after it, and
+ * a fence may be late by ten milliseconds: what is short in time and in cost teaches nothing.
+ */
+function measure(m: Machine, cost: number, since: number): void {
   if (m.timing) return;
   m.timing = true;
-  const t = performance.now();
   m.gpu.device.queue.onSubmittedWorkDone().then(
     () => {
-      const ms = performance.now() - t;
-      if (ms > 1) m.rate = 0.75 * m.rate + 0.25 * (cost / ms);
+      const ms = performance.now() - since;
+      if (Math.max(ms, cost / m.rate) > SUBMIT_MS / 4) m.rate = 0.75 * m.rate + 0.25 * (cost / ms);
       m.timing = false;
     },
     () => {},
