@@ -118,6 +118,15 @@ describe('writeSafetensors', () => {
     expect(bytes.length % 8).toBe(3);
   });
 
+  test('dtypes come in the order of the reference writer', async () => {
+    const order = 'U64 I64 F64 C64 F32 U32 I32 BF16 F16 U16 I16 F8_E5M2FNUZ F8_E4M3FNUZ F8_E8M0 F8_E4M3 F8_E5M2 I8 U8 BOOL'.split(
+      ' ',
+    );
+    const one = (dtype: string): TensorToWrite => ({ name: dtype, dtype, shape: [0], bytes: () => new Uint8Array() });
+    const text = new TextDecoder().decode(await joined(writeSafetensors([...order].sort().map(one))));
+    expect([...text.matchAll(/"dtype":"(\w+)"/g)].map((found) => found[1])).toEqual(order);
+  });
+
   test('chunks that do not add up to the shape are an error', async () => {
     const chunks = async function* () {
       yield new Uint8Array(3);

@@ -1,0 +1,79 @@
+// An adapter added into its base on the CPU: every weight as a stream of rows, decoded, changed where the adapter says so, and
+// rounded once to the new dtype. What trains on a device is not known here; the result goes to export-hf.ts.
+import { type Adapter, checkAdapter, type SmtMatrix } from './adapter.ts';
+import type { PeftAdapter, PeftMatrix } from './adapter-peft.ts';
+import { decode } from './dequant.ts';
+import type { HfExport } from './export-hf.ts';
+import { encode } from './quant.ts';
+import { rowCount, type TensorInfo } from './tensors.ts';
+
+/** The model's weights as `dtype`, the adapter's added. Throws where the adapter is another model's. */
+export function mergedTensors(
+  tensors: Map<string, TensorInfo>,
+  adapter: Adapter | undefined,
+  dtype: HfExport['dtype'],
+): HfExport['tensors'] {
+  if (adapter) checkAdapter(adapter, new Map([...tensors].map(([name, { shape }]) => [name, shape])));
+  const changes = adapter ? rowChanges(adapter) : new Map<string, RowChange>();
+  return [...tensors.values()].map((tensor) => ({
+    name: tensor.name,
+    shape: tensor.shape,
+    bytes: () => mergedRows(tensor, changes.get(tensor.name), dtype),
+  }));
+}
+
+// Changes row r of a weight in place: values [in], f32.
+type RowChange = (values: Float32Array, r: number) => void;
+
+const PIECE = 1 << 20;
+
+async function* mergedRows(
+  tensor: TensorInfo,
+  change: RowChange | undefined,
+  dtype: HfExport['dtype'],
+): AsyncGenerator<Uint8Array> {
+  const n_rows = rowCount(tensor.shape);
+  const width = tensor.shape.at(-1) ?? 1;
+  const step = Math.max(1, Math.floor(PIECE / width));
+  for (let r0 = 0; r0 < n_rows; r0 += step) {
+    const r1 = Math.min(n_rows, r0 + step);
+    const values = await readRows(tensor, r0, r1);
+    for (let r = r0; change && r < r1; r++) change(values.subarray((r - r0) * width, (r - r0 + 1) * width), r);
+    yield encode(dtype, values);
+  }
+}
+
+async function readRows(tensor: TensorInfo, r0: number, r1: number): Promise<Float32Array<ArrayBuffer>> {
+  const width = tensor.shape.at(-1) ?? 1;
+  return decode(tensor.format, await tensor.rows(r0, r1), (r1 - r0) * width);
+}
+
+function rowChanges(adapter: Adapter): Map<string, RowChange> {
+  if (adapter.method === 'smt') return new Map(adapter.matrices.map((matrix) => [matrix.name, addBlocks(matrix, adapter.block)]));
+  return new Map(adapter.matrices.map((matrix) => [matrix.name, addLowRank(matrix, adapter)]));
+}
+
+function addBlocks({ index, blocks }: SmtMatrix, b: number): RowChange {
+  const inRow = new Map<number, number[]>();
+  for (let k = 0; k < index.length / 2; k++) inRow.set(index[2 * k], [...(inRow.get(index[2 * k]) ?? []), k]);
+  return (values, r) => {
+    for (const k of inRow.get(Math.floor(r / b)) ?? []) {
+      const [from, to] = [k * b * b + (r % b) * b, index[2 * k + 1] * b];
+      for (let j = 0; j < b; j++) values[to + j] += blocks[from + j];
+    }
+  };
+}
+
+// W + scale B A, summed in f64; DoRA gives each row the length that it learned.
+function addLowRank({ A, B, magnitude }: PeftMatrix, { rank, alpha, use_rslora }: PeftAdapter): RowChange {
+  const scale = alpha / (use_rslora ? Math.sqrt(rank) : rank);
+  return (values, r) => {
+    const row = Float64Array.from(values);
+    for (let k = 0; k < rank; k++) {
+      const factor = scale * B[r * rank + k];
+      for (let i = 0; i < row.length; i++) row[i] += factor * A[k * row.length + i];
+    }
+    const length = magnitude ? magnitude[r] / Math.sqrt(row.reduce((sum, x) => sum + x * x, 0)) : 1;
+    for (let i = 0; i < row.length; i++) values[i] = length * row[i];
+  };
+}
