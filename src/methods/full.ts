@@ -30,6 +30,18 @@ function trainVector(v: Vector): Trained {
   return { ...moments(v.name, v.value.shape), value: v.value, grad: v.grad, decay: false };
 }
 
+/** Takes the gradients off again: what was trained is now the frozen base. */
+export function freezeAll(parameters: (Weight | Vector)[]): void {
+  for (const w of parameters)
+    if ('windows' in w) {
+      w.trains = null;
+      for (const v of w.windows) v.q.home!.role = 'weights';
+    } else {
+      w.grad = null;
+      w.value.home!.role = 'weights';
+    }
+}
+
 /** Name and zeroed AdamW moments for a trained tensor. */
 export function moments(name: string, shape: readonly number[]): Pick<Trained, 'name' | 'm' | 'v'> {
   return { name, m: resident(`${name}.m`, shape, 'moments'), v: resident(`${name}.v`, shape, 'moments') };

@@ -58,12 +58,18 @@ export function feed(memory: Memory, s: Stream, b: PackedRows, N: number, M: num
   put(memory, s.groups, groups);
 }
 
-/** Writes the scalars of a step: 1 / targets of the whole step, and the learning rate. */
-export function feedScalars(memory: Memory, s: Stream, targets: number, lr: number): void {
+/** Writes the scalars of a step: 1 / targets of the whole step, the learning rate, and the tokens of the micro-batch. */
+export function feedScalars(memory: Memory, s: Stream, targets: number, lr: number, tokens = 0): void {
   const scalars = new Float32Array(SCALARS.count);
   scalars[SCALARS.invTargets] = 1 / targets;
   scalars[SCALARS.lr] = lr;
+  scalars[SCALARS.tokens] = tokens;
   write(memory, s.scalars, scalars);
+}
+
+/** Numbers the micro-batch that is fed, counted over the whole run: f32, exact up to 2^24. */
+export function feedPass(memory: Memory, s: Stream, pass: number): void {
+  write(memory, s.scalars, Float32Array.of(pass), SCALARS.pass);
 }
 
 function put(memory: Memory, t: Tensor, data: Uint32Array<ArrayBuffer>): void {

@@ -26,8 +26,9 @@ export interface Stream {
   scalars: Tensor;
 }
 
-/** Places in `Stream.scalars` (f32). invTargets = 1 / targets of the whole step, lr the learning rate. */
-export const SCALARS = { invTargets: 0, lr: 1, count: 8 } as const;
+/** Places in `Stream.scalars` (f32). invTargets = 1 / targets of the whole step, lr the learning rate, tokens those of the micro-batch,
+ * pass the number of the micro-batch in the run, from which dropout makes its masks. */
+export const SCALARS = { invTargets: 0, lr: 1, tokens: 2, pass: 3, count: 8 } as const;
 
 export function newStream(N: number, M: number): Stream {
   const u32 = (name: string, n: number) => resident(name, [n], 'other', 'u32');

@@ -31,7 +31,7 @@ export interface Vector {
 }
 
 /** What trains of a matrix. Every kind is linked into `linear` by its own forward and backward. */
-export type Trains = Dense | Hooked;
+export type Trains = Dense | Hooked | Product;
 
 /** All of it, in place: f32 masters in the windows, one gradient a window. */
 export interface Dense {
@@ -50,6 +50,14 @@ export interface Hooked {
   backwardWeight(p: Program, dy: Tensor, x: Tensor): void;
 }
 
+/** Something in place of the stored product, where what trains does more than add to it: y (+)= f(x), and all its gradients. */
+export interface Product {
+  kind: 'product';
+  forward(p: Program, x: Tensor, y: Tensor, accumulate: 0 | 1): void;
+  /** Gradients of the trained part from dy and the input x, and dx (+)= its own where that is asked for. */
+  backward(p: Program, dy: Tensor, x: Tensor, dx: { into: Tensor; accumulate: 0 | 1 } | null): void;
+}
+
 /** Resident tensors for a matrix, in as few windows of whole rows as the limits allow. */
 export function newWeight(
   name: string,
@@ -60,7 +68,7 @@ export function newWeight(
   role: Role = 'weights',
 ): Weight {
   const perRow = storedBytes(format, 1, cols);
-  const most = Math.floor(maxBinding / Math.max(perRow.q, perRow.s ?? 0));
+  const most = evenly(Math.floor(maxBinding / Math.max(perRow.q, perRow.s ?? 0)));
   if (most < 1)
     throw new Error(
       `expected a row of ${name} to fit a binding of ${maxBinding} bytes, got ${perRow.q} bytes: this adapter is too small for it`,
@@ -78,6 +86,11 @@ export function newWeight(
     });
   }
   return { name, rows, cols, format, windows, trains: null };
+}
+
+/** At most n rows, such that blocks of up to 256 rows lie in one window where they can. */
+function evenly(n: number): number {
+  return n >= 256 ? n - (n % 256) : n < 1 ? n : 2 ** Math.floor(Math.log2(n));
 }
 
 export function newVector(name: string, n: number): Vector {

@@ -1,7 +1,7 @@
 // A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
 
 import type { Gpu } from '../gpu/device.ts';
-import { allocate, type Memory, write } from '../gpu/tensor.ts';
+import { allocate, type Memory, read, write } from '../gpu/tensor.ts';
 import { decode } from '../io/dequant.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { encode } from '../io/quant.ts';
@@ -17,6 +17,8 @@ export interface Model {
   gpu: Gpu;
   files: ModelFiles;
   decoder: Decoder;
+  /** The weights on the device are no longer the files': they have been trained. */
+  moved: boolean;
 }
 
 /** Opens nothing, closes nothing: puts the model of open files on the device. positions: the longest row it will see. */
@@ -29,7 +31,7 @@ export async function loadModel(
 ): Promise<Model> {
   const decoder = describe(files, positions, base, gpu.limits.maxBinding);
   await upload(gpu.memory, files, decoder, progress);
-  return { gpu, files, decoder };
+  return { gpu, files, decoder, moved: false };
 }
 
 /** How frozen weights are stored on the device: as in the file, or converted at load. */
@@ -135,14 +137,8 @@ export async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
 export async function baseBlocks(model: Model, { weight, set }: SparseMatrix): Promise<Float32Array<ArrayBuffer>> {
   const { b, index } = set;
   const out = new Float32Array((index.length / 2) * b * b);
-  const info = model.files.tensors.get(weight.name)!;
   for (const row of new Set(index.filter((_, i) => i % 2 === 0))) {
-    const band = new Float32Array(b * weight.cols);
-    let at = 0;
-    for await (const part of values(info, weight, row * b, (row + 1) * b)) {
-      band.set(part, at);
-      at += part.length;
-    }
+    const band = await rowsOf(model, weight, row * b, (row + 1) * b);
     for (let n = 0; n < index.length / 2; n++) {
       if (index[2 * n] !== row) continue;
       const col = index[2 * n + 1] * b;
@@ -150,4 +146,19 @@ export async function baseBlocks(model: Model, { weight, set }: SparseMatrix): P
     }
   }
   return out;
+}
+
+/** Rows r0 <= r < r1 of a weight in f32: from the files, or from the device where it has moved on. */
+async function rowsOf({ gpu, files, moved }: Model, w: Weight, r0: number, r1: number): Promise<Float32Array> {
+  if (moved) {
+    const v = w.windows.find((x) => x.r0 <= r0 && r1 <= x.r1)!;
+    return (await read(gpu.memory, v.q)).subarray((r0 - v.r0) * w.cols, (r1 - v.r0) * w.cols);
+  }
+  const rows = new Float32Array((r1 - r0) * w.cols);
+  let at = 0;
+  for await (const part of values(files.tensors.get(w.name)!, w, r0, r1)) {
+    rows.set(part, at);
+    at += part.length;
+  }
+  return rows;
 }

@@ -9,7 +9,9 @@ import type { ModelFiles } from '../io/model.ts';
 import { encode } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
 import { checkWritable, type FileToWrite, writeFolder } from '../io/write.ts';
+import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import { parametersOf } from '../models/decoder.ts';
+import type { BlockSet } from '../ops/blocks.ts';
 import type { Vector, Weight } from '../ops/weight.ts';
 import { builtIn } from './built-in.ts';
 import type { Model } from './load.ts';
@@ -18,19 +20,34 @@ import type { Task } from './task.ts';
 
 type Dtype = 'f32' | 'f16' | 'bf16';
 
-/** A trained model's files, its parameters read from the device one by one. */
-export function modelFiles(model: Model, dtype: string): FileToWrite[] {
+/** A trained model's files, its parameters read from the device one by one, with the trained blocks added where it has some. */
+export function modelFiles(model: Model, dtype: string, matrices: SparseMatrix[] = []): FileToWrite[] {
+  const sets = new Map(matrices.map((m) => [m.weight.name, m.set]));
   const { config, generation, tokenizer } = model.files;
   const tensors = parametersOf(model.decoder).map((w) => ({
     name: w.name,
     shape: 'windows' in w ? [w.rows, w.cols] : [...w.value.shape],
-    bytes: () => fromDevice(model, w, plainDtype(dtype)),
+    bytes: () => fromDevice(model, w, sets.get(w.name), plainDtype(dtype)),
   }));
   return hfFiles({ config, generation, tokenizer, dtype: plainDtype(dtype), tensors });
 }
 
-async function* fromDevice({ gpu }: Model, w: Weight | Vector, dtype: Dtype): AsyncGenerator<Uint8Array> {
-  for (const t of 'windows' in w ? w.windows.map((v) => v.q) : [w.value]) yield encode(dtype, await read(gpu.memory, t));
+async function* fromDevice(
+  { gpu }: Model,
+  w: Weight | Vector,
+  set: BlockSet | undefined,
+  dtype: Dtype,
+): AsyncGenerator<Uint8Array> {
+  if (!('windows' in w)) {
+    yield encode(dtype, await read(gpu.memory, w.value));
+    return;
+  }
+  const delta = set && { index: set.index, blocks: await read(gpu.memory, set.delta) };
+  for (const { r0, r1, q } of w.windows) {
+    const values = await read(gpu.memory, q);
+    if (delta) addBlocks(values, delta, set.b, r0, r1, w.cols);
+    yield encode(dtype, values);
+  }
 }
 
 /** Base and adapter to one model on disk. */
@@ -81,7 +98,7 @@ async function* merged(
 
 function addBlocks(
   values: Float32Array,
-  { index, blocks }: SmtAdapter['matrices'][0],
+  { index, blocks }: { index: ArrayLike<number>; blocks: Float32Array },
   b: number,
   r0: number,
   r1: number,

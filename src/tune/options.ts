@@ -1,7 +1,9 @@
 // What a run is told, as plain values. The command line and the page make it from the options table.
 
-import type { Budget, Selection, Spread } from '../methods/smt/select.ts';
+import type { Budgets } from '../budget.ts';
+import type { Selection, Spread } from '../methods/smt/select.ts';
 import type { Module } from '../models/decoder.ts';
+import type { Score } from '../ops/score.ts';
 import type { Schedule } from '../schedule.ts';
 
 export interface TuneOptions {
@@ -25,12 +27,20 @@ export interface TuneOptions {
   clip: number;
   targets: readonly Module[];
   block: number | 'auto';
-  budget: Budget;
+  budgets: Budgets;
+  /** What blocks are chosen by, and for gradients which figure of them. */
+  select: 'gradient' | 'activation' | 'magnitude' | 'random';
+  score: Score;
   spread: Spread;
-  /** Micro-batches of the frozen warm-up. */
+  /** frozen: weights stay while scores gather; full: full fine-tuning steps, kept. */
+  warmup: 'frozen' | 'full';
+  /** Micro-batches of the frozen warm-up, steps of the full one. */
   warmupSteps: number;
   /** Blocks chosen before: no warm-up. */
   selection?: Selection;
+  /** Steps between evaluations on held-out rows, and evaluations without a better one before the run stops. */
+  evalEvery?: number;
+  patience?: number;
   /** Trace layers again in the backward instead of keeping what they made. */
   recompute: boolean;
 }

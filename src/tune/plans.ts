@@ -3,6 +3,7 @@
 import { likelihood } from '../eval/likelihood.ts';
 import type { Plan } from '../gpu/plan.ts';
 import { plan } from '../gpu/plan.ts';
+import type { Build } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import type { Decoder } from '../models/decoder.ts';
 import type { Trained } from '../ops/adamw.ts';
@@ -32,7 +33,10 @@ export interface Phase {
   sizes: Sizes;
 }
 
-/** Training: the micro-batch, the update, and evaluation where `evaluate` gives its largest batch. All share slots. */
+/**
+ * Training: the micro-batch, the update, and evaluation where `evaluate` gives its largest batch. All share slots.
+ * `before` runs between the last micro-batch and the update.
+ */
 export function planTraining(
   d: Decoder,
   trained: Trained[],
@@ -40,14 +44,19 @@ export function planTraining(
   o: OptimizerOptions & { recompute: boolean },
   limits: { maxBinding: number },
   evaluate?: Sizes,
+  before?: Build,
 ): Phase {
   const largest = { N: Math.max(sizes.N, evaluate?.N ?? 0), M: Math.max(sizes.M, evaluate?.M ?? 0) };
   const stream = newStream(largest.N, largest.M);
   const [results, state] = [newResults(), newOptimizerState()];
   const logprob = evaluate ? resident('logprob', [evaluate.M], 'other') : null;
   const parts = [
-    { name: 'train', build: micro(d, stream, { results, recompute: o.recompute }), dims: { ...sizes, first: 1 } },
-    { name: 'update', build: update(trained, state, results, stream, o), dims: {}, readback: results },
+    {
+      name: 'train',
+      build: micro(d, stream, { results, recompute: o.recompute, gradients: true }),
+      dims: { ...sizes, first: 1 },
+    },
+    { name: 'update', build: update(trained, state, results, stream, o, before), dims: {}, readback: results },
   ];
   const evalLoss = newResults();
   const also = trained.flatMap((t) => (t.base ? [t.base.home!] : []));
@@ -59,16 +68,4 @@ export function planTraining(
         ]
       : parts;
   return { plan: plan(all, limits, also), stream, results, state, logprob, sizes };
-}
-
-/** Forward, loss and backward without an update: the frozen warm-up, whose hooks score. */
-export function planWarmup(d: Decoder, sizes: Sizes, limits: { maxBinding: number }, recompute: boolean, also: Tensor[]): Phase {
-  const stream = newStream(sizes.N, sizes.M);
-  const [results, state] = [newResults(), newOptimizerState()];
-  const made = plan(
-    [{ name: 'warmup', build: micro(d, stream, { results, recompute }), dims: { ...sizes, first: 1 }, readback: results }],
-    limits,
-    also.map((t) => t.home!),
-  );
-  return { plan: made, stream, results, state, logprob: null, sizes };
 }

@@ -14,20 +14,31 @@ export interface MicroOptions {
   /** The step's results: the summed loss goes to its first place. */
   results: Tensor;
   recompute: boolean;
+  /** Forward and backward, or forward alone. */
+  gradients: boolean;
 }
 
 /** Forward, loss and backward of one micro-batch: gradients written when dims.first is 1, added to when 0. */
 export function micro(d: Decoder, s: Stream, o: MicroOptions): Build {
   return (p) => {
+    if (o.gradients) p.random = s.scalars;
     const h = hiddenStates(p, d, s, o.recompute);
-    headLoss(p, h, d.norm, d.head, s, { eps: d.config.rms_norm_eps, train: true, loss: o.results });
-    backward(p);
+    headLoss(p, h, d.norm, d.head, s, { eps: d.config.rms_norm_eps, train: o.gradients, loss: o.results });
+    if (o.gradients) backward(p);
   };
 }
 
-/** The global norm over all gradients, clipping, and AdamW. */
-export function update(trained: Trained[], state: Tensor, results: Tensor, s: Stream, o: ClipOptions & AdamWOptions): Build {
+/** The global norm over all gradients, clipping, and AdamW; `before` sees the gradients first. */
+export function update(
+  trained: Trained[],
+  state: Tensor,
+  results: Tensor,
+  s: Stream,
+  o: ClipOptions & AdamWOptions,
+  before?: Build,
+): Build {
   return (p) => {
+    before?.(p);
     gradNorm(
       p,
       trained.map((t) => t.grad),

@@ -4,13 +4,17 @@ import { parseBudget } from '../budget.ts';
 import type { Dataset } from '../data/load.ts';
 import { closeGpu } from '../gpu/device.ts';
 import { openPlace, readJson } from '../io/bytes.ts';
+import { writeSafetensors } from '../io/safetensors.ts';
 import { checkWritable, writeFile, writeFolder } from '../io/write.ts';
-import type { Budget, Selection } from '../methods/smt/select.ts';
+import type { Selection } from '../methods/smt/select.ts';
 import type { Module } from '../models/decoder.ts';
 import type { Settled } from '../options.ts';
-import { select, tune } from '../tune.ts';
+import { tune } from '../tune.ts';
 import { targetsOf } from './attach.ts';
 import { builtIn } from './built-in.ts';
+import { choose, selectionLine } from './choose.ts';
+import { layOut } from './layout.ts';
+import type { Model } from './load.ts';
 import { modelFiles } from './merge.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';
 import type { TuneOptions } from './options.ts';
@@ -24,7 +28,8 @@ export async function trainVerb({ o, report, signal }: Task): Promise<void> {
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   const { files } = opened;
   const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
-  const base = o.method === 'full' ? 'f32' : o.base;
+  const whole = o.method === 'full' || o.warmup === 'full'; // everything trains, so the result is a model
+  const base = whole ? 'f32' : o.base;
   const model = await openOnGpu({ ...o, base }, files, longest(data), report);
   try {
     const settings = { ...tuneOptions(o), selection };
@@ -40,8 +45,9 @@ export async function trainVerb({ o, report, signal }: Task): Promise<void> {
         seed: o.seed,
         version,
       };
-      const made =
-        o.method === 'full' ? modelFiles(model, o.dtype ?? 'f32') : await smtFiles(model, tuned.matrices, targets, from);
+      const made = whole
+        ? modelFiles(model, o.dtype ?? 'f32', tuned.matrices)
+        : await smtFiles(model, tuned.matrices, targets, from);
       await writeFolder(o.out, made, { force: o.force });
     }
     report({
@@ -62,9 +68,12 @@ export async function selectVerb({ o, report, signal }: Task): Promise<void> {
   const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
   const model = await openOnGpu(o, opened.files, longest(data), report);
   try {
-    const chosen = await select(model, data.rows, tuneOptions(o), report, signal);
-    report(chosen);
-    if (o.out) await writeFile(o.out, `${JSON.stringify(chosen)}\n`, { force: o.force });
+    const settings = tuneOptions(o);
+    const chosen = await choose(model, data.rows, settings, layOut(data.rows, settings), report, signal);
+    const line = selectionLine(model, settings, chosen);
+    report(line);
+    if (o.out) await writeFile(o.out, `${JSON.stringify(line)}\n`, { force: o.force });
+    if (o.scores) await writeFile(o.scores, scoreFile(model, chosen.maps, chosen.block), { force: o.force });
   } finally {
     closeGpu(model.gpu);
     await opened.files.close();
@@ -77,8 +86,6 @@ const longest = (data: Dataset) => data.rows.reduce((n, r) => Math.max(n, r.ids.
 export function tuneOptions(o: Settled): TuneOptions {
   if (o.method !== 'smt' && o.method !== 'full')
     throw new Error(`expected --method smt or full, got ${o.method}: this version does not have it yet.`);
-  if (o.select !== 'gradient' || o.score !== 'absmean' || o.warmup !== 'frozen')
-    throw new Error('expected --select gradient --score absmean --warmup frozen: this version has no other yet.');
   return {
     method: o.method,
     steps: o.steps,
@@ -96,22 +103,34 @@ export function tuneOptions(o: Settled): TuneOptions {
     clip: o.clip,
     targets: o.targets.map((t) => `${t}_proj` as Module),
     block: o.block,
-    budget: budgetOf(o.budget),
+    budgets: parseBudget(o.budget),
+    select: o.select,
+    score: o.score,
+    warmup: o.warmup,
     spread: o.spread,
     warmupSteps: o.warmupSteps,
+    evalEvery: o.evalEvery,
+    patience: o.patience,
     recompute: false,
   };
 }
 
-function budgetOf(text: string): Budget {
-  const parsed = parseBudget(text);
-  if (!('all' in parsed))
-    throw new Error(`expected one budget for all targets, got ${text}: this version has no budgets by group yet.`);
-  return parsed.all;
+/** Score maps as safetensors, under their weights' names. */
+function scoreFile(model: Model, maps: Map<string, Float32Array>, b: number) {
+  const tensors = [...maps].map(([name, map]) => {
+    const [rows, cols] = model.files.tensors.get(name)!.shape;
+    return {
+      name,
+      dtype: 'F32',
+      shape: [rows / b, cols / b],
+      bytes: () => new Uint8Array(map.buffer, map.byteOffset, map.byteLength),
+    };
+  });
+  return writeSafetensors(tensors);
 }
 
 /** What `select --out` wrote. */
-async function readSelection(where: string): Promise<Selection> {
+export async function readSelection(where: string): Promise<Selection> {
   const place = await openPlace(where);
   if (!('source' in place))
     throw new Error(`expected a selection file at ${where}, got a folder; name the file that select --out wrote`);

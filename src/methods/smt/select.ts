@@ -67,6 +67,13 @@ export function blockCount(budget: Budget, b: number, targets: Target[], modelPa
   return count;
 }
 
+/** Best first: score descending, then layer, module, row, column. */
+export function byRank(targets: Target[]): (x: Choice, y: Choice) => number {
+  const order = new Map(targets.map((t) => [t.module, t.order]));
+  return (x, y) =>
+    y.score - x.score || x.layer - y.layer || order.get(x.module)! - order.get(y.module)! || x.row - y.row || x.col - y.col;
+}
+
 /** The best blocks: score descending, then layer, module, row, column. A score that is not finite is an error. */
 export function chooseBlocks(targets: Target[], maps: ScoreMaps, b: number, count: number, spread: Spread): Choice[] {
   const ranked = rank(targets, maps, b);
@@ -98,14 +105,8 @@ function rank(targets: Target[], maps: ScoreMaps, b: number): { choice: Choice; 
       all.push({ choice: { ...at, score }, target });
     });
   }
-  return all.sort(
-    (x, y) =>
-      y.choice.score - x.choice.score ||
-      x.target.layer - y.target.layer ||
-      x.target.order - y.target.order ||
-      x.choice.row - y.choice.row ||
-      x.choice.col - y.choice.col,
-  );
+  const better = byRank(targets);
+  return all.sort((x, y) => better(x.choice, y.choice));
 }
 
 /** n shared out in proportion to each matrix's blocks, largest remainder, ties by layer and module. */

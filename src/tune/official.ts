@@ -1,0 +1,72 @@
+// The official warm-up: full fine-tuning steps that are kept, scored by their gradients before clipping. The result is a full model.
+
+import type { Program } from '../gpu/program.ts';
+import { dispose, prepare } from '../gpu/run.ts';
+import { type Tensor, write } from '../gpu/tensor.ts';
+import { freezeAll, trainAll } from '../methods/full.ts';
+import type { ScoreMaps, Target } from '../methods/smt/select.ts';
+import { homesOfModel, parametersOf } from '../models/decoder.ts';
+import { addInto } from '../ops/fill.ts';
+import { type Scorer, scoreDense } from '../ops/score.ts';
+import type { Layout } from './layout.ts';
+import type { Model } from './load.ts';
+import type { TuneOptions } from './options.ts';
+import type { TuneData } from './phase.ts';
+import { planTraining } from './plans.ts';
+import type { Report } from './report.ts';
+import { mapsOf, scorersOf } from './scores.ts';
+import { train } from './train.ts';
+
+/** N full fine-tuning steps at the peak learning rate, and the targets' scores. Afterwards the model's weights have moved. */
+export async function fullWarmup(
+  model: Model,
+  { rows }: TuneData,
+  o: TuneOptions,
+  layout: Layout,
+  targets: Target[],
+  b: number,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<ScoreMaps> {
+  const { gpu, decoder } = model;
+  const parameters = parametersOf(decoder);
+  const trained = trainAll(parameters);
+  const scorers = scorersOf(model, targets, b, o);
+  const phase = planTraining(decoder, trained, layout.sizes, o, gpu.limits, undefined, (p) => {
+    for (const s of scorers) scoreGradients(p, s);
+  });
+  const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((x, y) => x * y, 1), 0);
+  report({ kind: 'plan', program: 'warmup', bytes: phase.plan.bytes, trainable, bound: false });
+  const machine = await prepare(gpu, phase.plan);
+  const zeroed: Tensor[] = [...trained.flatMap((t) => [t.m, t.v]), ...scorers.flatMap((s) => [s.map, ...s.sums.map((x) => x.t)])];
+  for (const t of zeroed) write(gpu.memory, t, new Uint8Array(t.bytes));
+  const steps = Math.min(o.warmupSteps, layout.order.steps_per_epoch);
+  report({ kind: 'start', phase: 'warmup', total: steps });
+  const loop = { gpu, machine, phase, rows, order: layout.order, steps, lrAt: () => o.lr, sorted: true, signal };
+  await train(loop, (line) => {
+    if (line.kind !== 'step') return;
+    report({ kind: 'warmup', step: line.step, loss: line.loss, tokens: line.tokens, ms: line.ms });
+    if (line.step === 1)
+      report({ kind: 'memory', program: 'warmup', planned: phase.plan.bytes.total, allocated: gpu.memory.bytes });
+  });
+  const maps = await mapsOf(model, scorers);
+  freezeAll(parameters);
+  const keep = homesOfModel(decoder);
+  dispose(machine, (h) => !keep.has(h));
+  model.moved = true;
+  return maps;
+}
+
+/** Adds a step's dense gradient to the score of its weight. */
+function scoreGradients(p: Program, s: Scorer): void {
+  const { trains, windows } = s.weight;
+  if (trains?.kind !== 'dense') return;
+  windows.forEach((v, i) => {
+    if (v.r0 % s.b)
+      throw new Error(
+        `expected windows of whole block rows for ${s.weight.name}, got one at row ${v.r0} with blocks of ${s.b}: use another --block`,
+      );
+    if (s.score === 'absmean-of-sum') addInto(p, trains.grads[i], s.sums[i].t);
+    else scoreDense(p, s, v.r0, trains.grads[i]);
+  });
+}

@@ -1,0 +1,124 @@
+// One training phase: plan, allocate, run the loop with evaluation and early stopping, free all but what was trained.
+
+import type { Row } from '../data/rows.ts';
+import { type Sizes, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
+import { dispose, type Machine, prepare } from '../gpu/run.ts';
+import { type Home, read, write } from '../gpu/tensor.ts';
+import { homesOfModel } from '../models/decoder.ts';
+import type { Trained } from '../ops/adamw.ts';
+import { lrAt, warmupSteps } from '../schedule.ts';
+import type { Layout } from './layout.ts';
+import type { Model } from './load.ts';
+import type { TuneOptions } from './options.ts';
+import { type Phase, planTraining } from './plans.ts';
+import type { Report } from './report.ts';
+import { type Ran, train } from './train.ts';
+
+export interface TuneData {
+  rows: Row[];
+  /** Held-out rows, for the loss during the run. */
+  held?: Row[];
+}
+
+/** What a method has put on the model for training. */
+export interface Attached {
+  trained: Trained[];
+  /** Writes the first values, once everything is allocated. */
+  fill(): Promise<void>;
+  /** Device bytes that outlive the phase beside the model itself. */
+  keep: Home[];
+  /** The embedding trains. */
+  sorted: boolean;
+}
+
+/** Trains what is attached; leaves it trained on the device, and frees the rest. */
+export async function trainPhase(
+  model: Model,
+  { rows, held }: TuneData,
+  o: TuneOptions,
+  run: Layout,
+  attached: Attached,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<Ran> {
+  const { gpu, decoder } = model;
+  const { trained } = attached;
+  const heldSizes = held && sizesOf(held, o.batch);
+  const phase = planTraining(decoder, trained, run.sizes, o, gpu.limits, heldSizes);
+  const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0);
+  report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable, bound: false });
+  const machine = await prepare(gpu, phase.plan);
+  for (const t of trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  await attached.fill();
+  report({ kind: 'start', phase: 'train', total: run.steps });
+  const rise = warmupSteps(o.lrWarmup, run.steps);
+  const told = new Set<string>();
+  const weigh = (program: string) => {
+    if (!told.has(program)) report({ kind: 'memory', program, planned: phase.plan.bytes.total, allocated: gpu.memory.bytes });
+    told.add(program);
+  };
+  const watch =
+    held && heldSizes ? watcher(model, machine, phase, { rows: held, sizes: heldSizes }, trained, o, run, report) : undefined;
+  const ran = await train(
+    {
+      gpu,
+      machine,
+      phase,
+      rows,
+      order: run.order,
+      steps: run.steps,
+      lrAt: (t) => lrAt(t, run.steps, o.lr, o.schedule, rise),
+      sorted: attached.sorted,
+      after: watch?.after,
+      signal,
+    },
+    (line) => {
+      report(line);
+      if (line.kind === 'step') weigh('train');
+    },
+  );
+  if (watch) {
+    await watch.end(ran.steps);
+    weigh('eval');
+  }
+  const keep = new Set([...homesOfModel(decoder), ...attached.keep]);
+  dispose(machine, (h) => !keep.has(h));
+  return ran;
+}
+
+/** Evaluates on held-out rows every so many steps (an epoch where not told), keeps the best, and stops when patience ends. */
+function watcher(
+  { gpu }: Model,
+  machine: Machine,
+  phase: Phase,
+  held: { rows: Row[]; sizes: Sizes },
+  trained: Trained[],
+  o: TuneOptions,
+  run: Layout,
+  report: Report,
+) {
+  const every = o.evalEvery ?? run.order.steps_per_epoch;
+  let best = { loss: Number.POSITIVE_INFINITY, values: [] as Float32Array<ArrayBuffer>[] };
+  let worse = 0;
+  let last = -1;
+  const evaluate = async (step: number) => {
+    last = step;
+    const found = summary(await scoreRows(gpu, { machine, stream: phase.stream, sizes: held.sizes }, held.rows, o.batch));
+    report({ kind: 'eval', step, ...found });
+    if (o.patience === undefined) return true;
+    if (found.loss < best.loss) {
+      best = { loss: found.loss, values: [] };
+      for (const t of trained) best.values.push(await read(gpu.memory, t.value));
+      worse = 0;
+      return true;
+    }
+    return ++worse < o.patience;
+  };
+  return {
+    after: async (step: number) => step % every !== 0 || (await evaluate(step)),
+    async end(step: number) {
+      if (last !== step) await evaluate(step);
+      for (const [i, values] of best.values.entries()) write(gpu.memory, trained[i].value, values);
+    },
+  };
+}
