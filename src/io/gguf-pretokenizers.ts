@@ -6,6 +6,8 @@ export interface PreTokenizer {
   patterns: string[];
   /** A piece that is a token is taken whole, without merging. */
   ignoreMerges: boolean;
+  /** Text is composed (NFC) first, as the model's own tokenizer does; llama.cpp leaves that out. */
+  nfc: boolean;
   /** Whether a beginning-of-sequence token comes first where the file does not say. */
   addBos: boolean;
 }
@@ -18,7 +20,7 @@ export function preTokenizer(name: string): PreTokenizer {
     throw new Error(`expected a tokenizer.ggml.pre among ${known}, got ${name}; use the model's Hugging Face folder instead`);
   }
   const [, patterns, flags = ''] = found;
-  return { patterns, ignoreMerges: flags.includes('whole'), addBos: flags.includes('bos') };
+  return { patterns, ignoreMerges: flags.includes('whole'), nfc: flags.includes('nfc'), addBos: flags.includes('bos') };
 }
 
 const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`;
@@ -40,7 +42,8 @@ const TABLE: [names: string, patterns: string[], flags?: string][] = [
   ['smollm starcoder refact command-r codeshell exaone minerva-7b', [String.raw`\p{N}`, GPT2]],
   ['llama-bpe llama3 llama-v3 falcon3 pixtral', [LLAMA3], 'whole bos'],
   ['dbrx smaug-bpe chatglm-bpe glm4', [LLAMA3]],
-  ['qwen2 deepseek-r1-qwen stablelm2 megrez hunyuan', [QWEN2]],
+  ['qwen2 deepseek-r1-qwen', [QWEN2], 'nfc'],
+  ['stablelm2 megrez hunyuan', [QWEN2]],
   ['tekken', [TEKKEN], 'whole bos'],
   ['deepseek-v3', [String.raw`\p{N}{1,3}`, '[一-龥぀-ゟ゠-ヿ]+', DEEPSEEK3]],
 ];

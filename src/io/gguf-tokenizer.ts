@@ -94,7 +94,7 @@ function byteLevel(data: TokenizerData): Parts {
   });
   return {
     addBos: pre.addBos,
-    normalizer: null,
+    normalizer: pre.nfc ? { type: 'NFC' } : null,
     pre_tokenizer: { type: 'Sequence', pretokenizers: [...splits, bytes] },
     decoder: { ...bytes, use_regex: true },
     model: { ...BPE, ignore_merges: pre.ignoreMerges, vocab: vocabulary(data.tokens), merges },

@@ -145,6 +145,13 @@ describe('tokenizerFromGguf', () => {
     expect(ids(tokenizer(tokenizerFromGguf(gguf({ ...digits, 'ggml.pre': 'gpt-2' }))), '1234')).toEqual([12]);
   });
 
+  test('qwen2 composes text first, as its own tokenizer does', () => {
+    const bytes = { 'ggml.model': 'gpt2', 'ggml.tokens': ['A', 'Ì', 'Ī', 'Ã', 'Ħ'], 'ggml.merges': [] };
+    const decomposed = 'A\u0308';
+    expect(ids(tokenizer(tokenizerFromGguf(gguf({ ...bytes, 'ggml.pre': 'qwen2' }))), decomposed)).toEqual([3, 4]);
+    expect(ids(tokenizer(tokenizerFromGguf(gguf({ ...bytes, 'ggml.pre': 'gpt-2' }))), decomposed)).toEqual([0, 1, 2]);
+  });
+
   test('without a space prefix no space is put before', () => {
     const spm = {
       'ggml.model': 'llama',
