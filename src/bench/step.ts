@@ -1,0 +1,111 @@
+// The steps that are measured: forward alone, SMT and full fine-tuning of one small model, set up exactly as a run sets them up.
+
+import { likelihood } from '../eval/likelihood.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { plan } from '../gpu/plan.ts';
+import type { Entry } from '../gpu/program.ts';
+import { dispose, type Machine, prepare, replay } from '../gpu/run.ts';
+import { allocate, resident, write } from '../gpu/tensor.ts';
+import { trainAll } from '../methods/full.ts';
+import { fillBlocks, trainedBlocks } from '../methods/smt/blocks.ts';
+import { blockCount } from '../methods/smt/select.ts';
+import { type Decoder, type DecoderConfig, newDecoder, parametersOf } from '../models/decoder.ts';
+import { feed, feedScalars } from '../models/inputs.ts';
+import type { Trained } from '../ops/adamw.ts';
+import { newResults } from '../ops/gradnorm.ts';
+import { newStream } from '../ops/stream.ts';
+import { attach, boundSelection, matrixParameters, targetsOf } from '../tune/attach.ts';
+import { planTraining } from '../tune/plans.ts';
+import { fillDecoder, randomValues, someRows } from './model.ts';
+
+export type StepKind = 'forward' | 'smt' | 'full';
+
+/** A step ready to run: `run` submits one and does not wait. */
+export interface Step {
+  kind: StepKind;
+  machine: Machine;
+  /** Programs of one step in their order, each with its sizes. */
+  programs: { name: string; dims: Record<string, number> }[];
+  entries: Entry[];
+  trainable: number;
+  /** Packed tokens, and (query, key) pairs that attention has to visit. */
+  tokens: number;
+  pairs: number;
+  run(): void;
+  free(): void;
+}
+
+/** AdamW as a run has it, with a learning rate so small that a measured model stays what it is. */
+const OPTIMIZER = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip: 1, recompute: false };
+
+/** Prepares a step of `rows` rows of T tokens. */
+export async function prepareStep(gpu: Gpu, config: DecoderConfig, kind: StepKind, rows: number, T: number): Promise<Step> {
+  const d = newDecoder(config, T, () => 'f32', gpu.limits.maxBinding);
+  fillDecoder(gpu.memory, d, randomValues(1));
+  const batch = someRows(rows, T, config.vocab_size);
+  const sizes = { N: batch.n, M: batch.m };
+  const { machine, stream, programs, trainable } = await (kind === 'forward'
+    ? forward(gpu, d, sizes)
+    : training(gpu, d, kind, sizes));
+  feed(gpu.memory, stream, batch, sizes.N, sizes.M, kind === 'full');
+  feedScalars(gpu.memory, stream, batch.m, 1e-6);
+  return {
+    kind,
+    machine,
+    programs,
+    entries: programs.flatMap(({ name }) => machine.plan.programs.get(name)!.largest.entries),
+    trainable,
+    tokens: batch.n,
+    pairs: (rows * T * (T + 1)) / 2,
+    run: () => programs.forEach(({ name, dims }) => replay(machine, name, dims)),
+    free: () => dispose(machine, () => true),
+  };
+}
+
+interface Sizes {
+  N: number;
+  M: number;
+}
+
+async function forward(gpu: Gpu, d: Decoder, sizes: Sizes) {
+  const stream = newStream(sizes.N, sizes.M);
+  const build = likelihood(d, stream, newResults(), resident('logprob', [sizes.M], 'other'));
+  const dims = { ...sizes, first: 1 };
+  const made = plan([{ name: 'forward', build, dims }], gpu.limits);
+  return { machine: await prepare(gpu, made), stream, programs: [{ name: 'forward', dims }], trainable: 0 };
+}
+
+async function training(gpu: Gpu, d: Decoder, kind: 'smt' | 'full', sizes: Sizes) {
+  const matrices = kind === 'smt' ? sparse(d) : [];
+  const trained = kind === 'smt' ? trainedBlocks(matrices, false) : trainAll(parametersOf(d));
+  const phase = planTraining(d, trained, sizes, OPTIMIZER, gpu.limits);
+  const machine = await prepare(gpu, phase.plan);
+  for (const t of trained) zero(gpu, t);
+  for (const m of matrices) fillBlocks(gpu.memory, m);
+  const programs = [
+    { name: 'train', dims: { ...sizes, first: 1 } },
+    { name: 'update', dims: {} },
+  ];
+  return {
+    machine,
+    stream: phase.stream,
+    programs,
+    trainable: trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0),
+  };
+}
+
+/** 0.84 % of the model in blocks of 32, dealt out to q, k, v of every layer in turn: no matrix and no layer is spared. */
+function sparse(d: Decoder) {
+  const targets = targetsOf(d, ['q_proj', 'k_proj', 'v_proj']);
+  const count = blockCount({ kind: 'model', share: 0.0084 }, BLOCK, targets, matrixParameters(d));
+  return attach({ decoder: d }, boundSelection(targets, BLOCK, count), true);
+}
+
+const BLOCK = 32;
+
+function zero(gpu: Gpu, t: Trained): void {
+  for (const x of [t.m, t.v]) {
+    allocate(gpu.memory, x.home!);
+    write(gpu.memory, x, new Uint8Array(x.bytes));
+  }
+}

@@ -1,0 +1,188 @@
+// Whole models and runs for tests, from values in memory: what a run does with files, without files. No test in here.
+import { fillDecoder, randomValues } from '../../src/bench/model.ts';
+import { batches } from '../../src/data/batches.ts';
+import { pack } from '../../src/data/pack.ts';
+import type { Row } from '../../src/data/rows.ts';
+import { type Gpu, idle } from '../../src/gpu/device.ts';
+import { plan } from '../../src/gpu/plan.ts';
+import { dispose, type Machine, prepare, replay } from '../../src/gpu/run.ts';
+import { read, type Tensor, write } from '../../src/gpu/tensor.ts';
+import { trainAll } from '../../src/methods/full.ts';
+import { attachBlocks, fillBlocks, trainedBlocks } from '../../src/methods/smt/blocks.ts';
+import { type Decoder, type DecoderConfig, newDecoder, parametersOf } from '../../src/models/decoder.ts';
+import { feed, feedScalars } from '../../src/models/inputs.ts';
+import { newResults } from '../../src/ops/gradnorm.ts';
+import { newScorer, type Score, scoreHook } from '../../src/ops/score.ts';
+import { newStream } from '../../src/ops/stream.ts';
+import type { Vector, Weight } from '../../src/ops/weight.ts';
+import { type Phase, planTraining } from '../../src/tune/plans.ts';
+import { micro } from '../../src/tune/programs.ts';
+import { train } from '../../src/tune/train.ts';
+
+/** A decoder with everything small and nothing square. */
+export const TINY: DecoderConfig = {
+  hidden_size: 32,
+  intermediate_size: 48,
+  n_layers: 2,
+  n_heads: 4,
+  n_kv_heads: 2,
+  head_dim: 8,
+  vocab_size: 61,
+  rms_norm_eps: 1e-5,
+  rope: { theta: 10000, scaling: null },
+  attention_bias: false,
+  o_bias: false,
+  mlp_bias: false,
+  qk_norm: false,
+  tie_word_embeddings: true,
+};
+
+/** A decoder of random f32 weights on the device, the same for the same seed. */
+export function tinyDecoder(gpu: Gpu, config = TINY, seed = 1): Decoder {
+  return decoderOf(gpu, config, randomValues(seed, 0.2));
+}
+
+/** A decoder whose parameters hold what `values` gives. */
+export function decoderOf(gpu: Gpu, config: DecoderConfig, values: (w: Weight | Vector) => Float32Array<ArrayBuffer>): Decoder {
+  const d = newDecoder(config, 64, () => 'f32', gpu.limits.maxBinding);
+  fillDecoder(gpu.memory, d, values);
+  return d;
+}
+
+/** Rows of these lengths, their first third a prompt. */
+export function rowsOf(lengths: number[], vocabulary = TINY.vocab_size): Row[] {
+  return lengths.map((T, r) => {
+    const ids = Int32Array.from({ length: T }, (_, j) => (3 + 7 * r + (1 + (r % 4)) * j) % vocabulary);
+    const promptLength = Math.max(1, Math.floor(T / 3));
+    return { ids, labels: ids.map((id, j) => (j < promptLength ? -100 : id)), promptLength };
+  });
+}
+
+export interface RunOptions {
+  rows: Row[];
+  batch: number;
+  lr: number;
+  betas: readonly [number, number];
+  eps: number;
+  weight_decay: number;
+  clip: number;
+  /** Blocks that train; without, everything. */
+  block?: number;
+  blocks?: [name: string, row: number, col: number][];
+  recompute?: boolean;
+}
+
+export interface Run {
+  machine: Machine;
+  phase: Phase;
+  /** Runs so many steps more and gives loss and gradient norm of each. */
+  go(steps: number): Promise<{ loss: number[]; grad_norm: number[] }>;
+  free(): void;
+}
+
+/** A training run as the product lays it out, from in-memory rows in file order. It starts where the weights are. */
+export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run> {
+  const { block, blocks } = o;
+  const matrices = block && blocks ? attachBlocks(chosen(d, blocks), block, true) : [];
+  const trained = blocks ? trainedBlocks(matrices, o.weight_decay > 0) : trainAll(parametersOf(d));
+  if (o.weight_decay > 0 && blocks) throw new Error('expected no decay on blocks: these runs have no base values to decay');
+  const order = batches({ n_rows: o.rows.length, batch: o.batch, accumulate: 1, shuffle: false, seed: 0 });
+  const all = Array.from({ length: order.steps_per_epoch }, (_, t) => pack(order.step(t)[0].map((i) => o.rows[i])));
+  const sizes = { N: Math.max(...all.map((b) => b.n)), M: Math.max(...all.map((b) => b.m)) };
+  const optimizer = { betas: o.betas, eps: o.eps, weightDecay: o.weight_decay, clip: o.clip, recompute: o.recompute ?? false };
+  const phase = planTraining(d, trained, sizes, optimizer, gpu.limits);
+  const machine = await prepare(gpu, phase.plan);
+  for (const t of trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  for (const m of matrices) fillBlocks(gpu.memory, m);
+  write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
+  let done = 0;
+  return {
+    machine,
+    phase,
+    async go(steps) {
+      const curve = { loss: [] as number[], grad_norm: [] as number[] };
+      const from = done;
+      const late = { ...order, step: (t: number) => order.step(from + t) };
+      const loop = { gpu, machine, phase, rows: o.rows, order: late, steps, lrAt: () => o.lr, sorted: !blocks };
+      await train(loop, (line) => {
+        if (line.kind !== 'step') return;
+        curve.loss.push(line.loss);
+        curve.grad_norm.push(line.grad_norm);
+      });
+      done += steps;
+      return curve;
+    },
+    free: () => dispose(machine, () => true),
+  };
+}
+
+/** Loss and gradients of one batch, by name. */
+export async function lossAndGradients(gpu: Gpu, d: Decoder, rows: Row[], recompute = false) {
+  const parameters = parametersOf(d);
+  trainAll(parameters);
+  const { loss, tokens, free } = await oneStep(gpu, d, rows, true, recompute);
+  const grads = new Map<string, Float32Array>();
+  for (const w of parameters) grads.set(w.name, await gradientOf(gpu, w));
+  free();
+  return { loss, tokens, grads };
+}
+
+/** Score maps of matrices over frozen steps of `batch` rows. */
+export async function scores(gpu: Gpu, d: Decoder, names: string[], score: Score, b: number, rows: Row[], batch: number) {
+  const scorers = weights(d, names).map((w) => newScorer(w, b, score, gpu.limits.maxBinding));
+  for (const s of scorers) {
+    s.weight.trains = scoreHook(s);
+    for (const t of [s.map, ...s.sums.map((x) => x.t)]) write(gpu.memory, t, new Uint8Array(t.bytes));
+  }
+  for (let i = 0; i < rows.length; i += batch) (await oneStep(gpu, d, rows.slice(i, i + batch), false, false)).drop();
+  const maps = new Map<string, Float32Array>();
+  for (const s of scorers) {
+    s.weight.trains = null;
+    maps.set(s.weight.name, await read(gpu.memory, s.map));
+  }
+  return maps;
+}
+
+/** Matrices by their names. */
+export function weights(d: Decoder, names: string[]): Weight[] {
+  const all = new Map(parametersOf(d).map((w) => [w.name, w]));
+  return names.map((n) => all.get(n) as Weight);
+}
+
+/** What a weight holds now. */
+export async function valuesOf(gpu: Gpu, w: Weight | Vector): Promise<Float32Array> {
+  return join(gpu, 'windows' in w ? w.windows.map((v) => v.q) : [w.value]);
+}
+
+function gradientOf(gpu: Gpu, w: Weight | Vector): Promise<Float32Array> {
+  const grads = 'windows' in w ? (w.trains as { grads: Tensor[] }).grads : [w.grad!];
+  return join(gpu, grads);
+}
+
+async function join(gpu: Gpu, parts: Tensor[]): Promise<Float32Array> {
+  const read_ = [];
+  for (const t of parts) read_.push(...(await read(gpu.memory, t)));
+  return Float32Array.from(read_);
+}
+
+async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recompute: boolean) {
+  const b = pack(rows);
+  const stream = newStream(b.n, b.m);
+  const results = newResults();
+  const dims = { N: b.n, M: b.m, first: 1 };
+  const build = micro(d, stream, { results, recompute, gradients: true });
+  const machine = await prepare(gpu, plan([{ name: 'step', build, dims }], gpu.limits));
+  feed(gpu.memory, stream, b, b.n, b.m, sorted);
+  feedScalars(gpu.memory, stream, b.m, 0, b.n);
+  replay(machine, 'step', dims);
+  await idle(gpu);
+  const loss = (await read(gpu.memory, results))[0] / b.m;
+  return { loss, tokens: b.m, machine, free: () => dispose(machine, () => true), drop: () => dispose(machine) };
+}
+
+function chosen(d: Decoder, blocks: [string, number, number][]) {
+  const byName = new Map<string, [number, number][]>();
+  for (const [name, row, col] of blocks) byName.set(name, [...(byName.get(name) ?? []), [row, col]]);
+  const names = [...byName.keys()];
+  return weights(d, names).map((weight, i) => ({ weight, index: byName.get(names[i])! }));
+}
