@@ -28,8 +28,8 @@ export interface Limits {
   maxBinding: number;
   /** A software adapter. */
   software?: boolean;
-  /** Subgroups of at least eight invocations. */
-  subgroups?: boolean;
+  /** Invocations of its smallest subgroup; 0 without the feature. */
+  subgroups?: number;
 }
 
 export interface Program {
@@ -49,6 +49,8 @@ export interface Program {
   /** Recipes for tensors that the backward makes again instead of keeping. */
   recipes: Map<Tensor, () => Tensor>;
   label: string;
+  /** The step's scalars, where something in it may be random (a training step): they number the pass. Null elsewhere. */
+  random: Tensor | null;
 }
 
 /** A function that traces itself into a program. */
@@ -69,6 +71,7 @@ export function trace(name: string, build: Build, dims: Dims, limits: Limits, la
     needs: new Set(),
     recipes: new Map(),
     label: '',
+    random: null,
   };
   repeating.set(p, largest !== undefined);
   build(p);

@@ -33,8 +33,12 @@ export function linear(p: Program, x: Tensor, weights: Weight[], options: Linear
       const dy = gradOf(p, outs[i]);
       if (!dy) return;
       const bias = options.bias?.[i];
-      if (w.trains) weightBackward(p, dy, again(p, x), w);
-      if (p.needs.has(x)) inputBackward(p, dy, x, w);
+      if (w.trains?.kind === 'product') {
+        w.trains.backward(p, dy, again(p, x), p.needs.has(x) ? intoGrad(p, x) : null);
+      } else {
+        if (w.trains) weightBackward(p, dy, again(p, x), w);
+        if (p.needs.has(x)) inputBackward(p, dy, x, w);
+      }
       fillBackward(p, dy, bias ?? null, options.add && p.needs.has(options.add) ? options.add : undefined);
     });
   });
@@ -45,6 +49,10 @@ function forward(p: Program, x: Tensor, w: Weight, bias: Vector | null, add?: Te
   const y = temp(p, short(w), [x.shape[0], w.rows], 'activations');
   const filled = Boolean(bias || add);
   if (filled) fill(p, y, bias, add);
+  if (w.trains?.kind === 'product') {
+    w.trains.forward(p, x, y, filled ? 1 : 0);
+    return y;
+  }
   productInto(p, whole(x), x.shape[0], w, whole(y), filled ? 1 : 0);
   if (w.trains?.kind === 'hook') w.trains.forward?.(p, x, y);
   return y;

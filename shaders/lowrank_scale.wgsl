@@ -1,0 +1,16 @@
+// x *= scale: the factor alpha / rank, on the few numbers a token that lie between the two low-rank factors.
+struct Params {
+  origin: vec3u,
+  count: u32, // of vec4f
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + P.origin.x) * 64u + lane;
+  if (i < P.count) {
+    x[i] *= P.scale;
+  }
+}
