@@ -78,7 +78,7 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
       ),
       maxBuffer: Math.min(device.limits.maxBufferSize, options.limits?.maxBuffer ?? Infinity),
       software,
-      subgroups: device.features.has('subgroups') && (adapter.info.subgroupMinSize ?? 0) >= 8,
+      subgroups: device.features.has('subgroups') ? adapter.info.subgroupMinSize : 0,
     },
     memory: newMemory(device),
     pipelines: new Map(),

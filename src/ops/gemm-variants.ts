@@ -28,12 +28,14 @@ export interface Shape {
 /** What a device is, as far as the choice goes. */
 export interface Device {
   software?: boolean;
-  /** Subgroups of at least eight invocations. */
-  subgroups?: boolean;
+  /** Invocations of its smallest subgroup; 0 without the feature. */
+  subgroups?: number;
 }
 
 export interface Variant {
   name: string;
+  /** The kernel's name: layouts that differ only in packing share one pipeline. */
+  kernel: string;
   layout: Layout;
   parts: string[];
   consts: Record<string, number | boolean>;
@@ -43,7 +45,8 @@ export interface Variant {
   packs: boolean;
   /** What must be multiples of 4: nothing; offset, row distance and N of C; the same and the contiguous dimensions of A, B and C. */
   vec4: 'none' | 'c' | 'all';
-  needs?: 'subgroups';
+  /** The subgroup size that it needs at least. */
+  lanes?: number;
 }
 
 const LAYOUTS: Layout[] = ['nt', 'nn', 'tn'];
@@ -52,26 +55,40 @@ const turns = (layout: Layout) => ({ AT: layout === 'tn', BT: layout === 'nt' })
 /** All variants, a device's favourites first. */
 export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
   {
-    name: `gemm_packed_${layout}`,
+    name: `gemm_packed8_${layout}`,
+    kernel: 'gemm_packed8',
     layout,
     parts: [store, packed],
-    consts: {},
+    consts: { LANES: 8, ROWS: 64, COLS4: 2 },
     tile: [64, 64],
     packs: true,
     vec4: 'c',
-    needs: 'subgroups',
+    lanes: 8,
+  },
+  {
+    name: `gemm_packed4_${layout}`,
+    kernel: 'gemm_packed4',
+    layout,
+    parts: [store, packed],
+    consts: { LANES: 4, ROWS: 32, COLS4: 1 },
+    tile: [32, 16],
+    packs: true,
+    vec4: 'c',
+    lanes: 4,
   },
   {
     name: `gemm_packed_plain_${layout}`,
+    kernel: 'gemm_packed_plain',
     layout,
     parts: [store, packedPlain],
     consts: {},
-    tile: [16, 256],
+    tile: [16, 128],
     packs: true,
     vec4: 'c',
   },
   {
     name: `gemm_tile8_${layout}`,
+    kernel: 'gemm_tile8',
     layout,
     parts: [store, tile],
     consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
@@ -81,6 +98,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
   },
   {
     name: `gemm_tile4_${layout}`,
+    kernel: 'gemm_tile4',
     layout,
     parts: [store, tile],
     consts: { ...turns(layout), ROWS: 4, COLS4: 1 },
@@ -90,6 +108,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
   },
   {
     name: `gemm_plain_${layout}`,
+    kernel: 'gemm_plain',
     layout,
     parts: [plain],
     consts: turns(layout),
@@ -101,7 +120,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
 
 /** Whether a variant can take a shape on a device. */
 export function eligible(v: Variant, shape: Shape, device: Device): boolean {
-  if (v.needs === 'subgroups' && !device.subgroups) return false;
+  if ((v.lanes ?? 0) > (device.subgroups ?? 0)) return false;
   const fours = (...sizes: number[]) => sizes.every((s) => s % 4 === 0);
   const { M, N, K } = shape;
   if (v.vec4 === 'none') return true;

@@ -54,7 +54,7 @@ export function multiply(
 function product(p: Program, v: Variant, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number, accumulate: 0 | 1): void {
   const params = { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld, accumulate };
   const grid = m * n === 0 ? [0, 1, 1] : gridOf(v, m, n);
-  run(p, kernel(v.name, v.parts, v.consts), { a: a.t, b: b.t, c: c.t }, params, grid, {
+  run(p, kernel(v.kernel, v.parts, v.consts), { a: a.t, b: b.t, c: c.t }, params, grid, {
     flops: 2 * m * n * k,
     bytes: 4 * (m * k + k * n + m * n),
   });
