@@ -37,7 +37,7 @@ export function taskRows(seed: number, n: number): Row[] {
   return Array.from({ length: n }, (_, i) => (i % 3 === 2 ? rehearsal : lessons).shift()!);
 }
 
-/** 64 rows of the new skill, none of them trained on; every second one is about newcomers, whom the task never met. */
+/** 64 rows of the new skill, none of them trained on; every second one is about newcomers, who are in no lesson. */
 export function heldOut(): Row[] {
   const rng = random(heldOutSeed);
   const about = (cast: Cast) => different(32, [], () => taskRow(statement(rng, cast)));

@@ -4,12 +4,12 @@ import { chance, pair, pick, type Random } from './random.ts';
 
 /** Who a sentence is about: "Tom", "Mia and Ben", "the small dogs". */
 export type Subject = { text: string; plural: boolean };
-/** What is said: verb "like", rest "red apples". `kind` decides which questions fit. */
+/** What is said: verb "like", rest "apples". `kind` decides which question fits. */
 export type Predicate = { kind: Kind; verb: string; rest: string };
 export type Statement = { subject: Subject; predicate: Predicate };
 export type Kind = 'place' | 'mood' | 'can' | 'like' | 'want' | 'have' | 'see' | 'act';
 
-/** People and animals of the pretraining text that no training row of the task mentions: held-out prompts do. */
+/** Known from the pretraining text, but in no lesson of the new skill: every second held-out prompt is about them. */
 export const newcomers = { names: ['Ruby', 'Finn'], animals: ['fox', 'owl'] };
 export const locals = {
   names: ['Tom', 'Mia', 'Ben', 'Anna', 'Leo', 'Zoe', 'Sam', 'Lily', 'Max', 'Ella'],
