@@ -21,7 +21,7 @@ async function main(argv: string[]): Promise<number> {
     if (stop.signal.aborted) process.exit(130); // asked twice
     stop.abort();
   });
-  const { report, close } = printer({ json: options.json ?? false, quiet: options.quiet ?? false });
+  const { report, close } = printer({ verb, options });
   try {
     await VERBS_RUN[verb]({ o: withDefaults(options), files, report, signal: stop.signal });
     close();

@@ -1,28 +1,28 @@
-// The report's lines on a terminal: as JSON on standard output, or as text on standard error.
+// The report's lines on their way out: as JSON on standard output, or for people; both never mix on standard output.
 
 import process from 'node:process';
 import type { Line, Report } from '../tune/report.ts';
+import { type Command, forPeople } from './people.ts';
+import { progress } from './progress.ts';
+import { standardError } from './terminal.ts';
 
 /** Lines that are for people alone and no part of the --json contract. */
-const FOR_PEOPLE = new Set(['note', 'warning', 'device', 'start']);
+const FOR_PEOPLE: Line['kind'][] = ['note', 'warning', 'device', 'model', 'start', 'progress'];
 
-export function printer({ json, quiet }: { json: boolean; quiet: boolean }): { report: Report; close: () => void } {
-  const people = quiet ? () => {} : forPeople();
+/** What --quiet leaves: what was asked for, and what should not go unseen. */
+const LOUD: Line['kind'][] = ['warning', 'generation', 'example', 'file', 'skills'];
+
+export function printer(command: Command): { report: Report; close: () => void } {
+  const { json, quiet } = command.options;
+  const t = standardError();
+  const people = forPeople(t, command, progress(quiet || json ? { ...t, live: false } : t), (text) =>
+    process.stdout.write(`${text}\n`),
+  );
+  const loud = (line: Line) =>
+    LOUD.includes(line.kind) || (line.kind === 'eval' && command.verb === 'eval') || line.kind === 'plan';
   const report: Report = (line) => {
-    if (json && !FOR_PEOPLE.has(line.kind)) process.stdout.write(`${JSON.stringify(line)}\n`);
-    if (!json || line.kind === 'warning') people(line);
+    if (json && !FOR_PEOPLE.includes(line.kind)) process.stdout.write(`${JSON.stringify(line)}\n`);
+    if (json ? line.kind === 'warning' : !quiet || loud(line)) people.line(line);
   };
-  return { report, close: () => {} };
-}
-
-function forPeople(): (line: Line) => void {
-  const say = (text: string) => process.stderr.write(`${text}\n`);
-  return (line) => {
-    if (line.kind === 'step')
-      say(`step ${line.step}  loss ${line.loss.toFixed(4)}  ${((line.input_tokens / line.ms) * 1000).toFixed(0)} tokens/s`);
-    else if (line.kind === 'warmup') say(`warm-up ${line.step}  loss ${line.loss.toFixed(4)}`);
-    else if (line.kind === 'note' || line.kind === 'warning') say(line.text);
-    else if (line.kind === 'generation') process.stdout.write(`${line.text}\n`);
-    else if (line.kind !== 'start') say(JSON.stringify(line));
-  };
+  return { report, close: people.close };
 }

@@ -2,6 +2,7 @@
 
 import type { Verb } from '../options.ts';
 import { evaluateVerb, generateVerb } from '../tune/answer.ts';
+import { planVerb } from '../tune/memory-plan.ts';
 import { mergeVerb } from '../tune/merge.ts';
 import type { Task } from '../tune/task.ts';
 import { selectVerb, trainVerb } from '../tune/verbs.ts';
@@ -17,7 +18,7 @@ export const VERBS_RUN: Record<Verb, (task: Task) => Promise<void>> = {
   generate: generateVerb,
   merge: mergeVerb,
   export: notYet('export'),
-  plan: notYet('plan'),
+  plan: planVerb,
   inspect: notYet('inspect'),
   doctor: notYet('doctor'),
   bench: notYet('bench'),

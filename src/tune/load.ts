@@ -1,6 +1,7 @@
 // A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
 
 import type { Gpu } from '../gpu/device.ts';
+import type { Limits } from '../gpu/program.ts';
 import { allocate, type Memory, read, write } from '../gpu/tensor.ts';
 import { decode } from '../io/dequant.ts';
 import type { ModelFiles } from '../io/model.ts';
@@ -19,6 +20,12 @@ export interface Model {
   decoder: Decoder;
   /** The weights on the device are no longer the files': they have been trained. */
   moved: boolean;
+}
+
+/** What of a model a plan needs: its weights described, and the limits of a device that need not be there. */
+export interface Planned {
+  gpu: { limits: Limits };
+  decoder: Decoder;
 }
 
 /** Opens nothing, closes nothing: puts the model of open files on the device. positions: the longest row it will see. */

@@ -9,10 +9,10 @@ import { homesOfModel, parametersOf } from '../models/decoder.ts';
 import { addInto } from '../ops/fill.ts';
 import { type Scorer, scoreDense } from '../ops/score.ts';
 import type { Layout } from './layout.ts';
-import type { Model } from './load.ts';
+import type { Model, Planned } from './load.ts';
 import type { TuneOptions } from './options.ts';
 import type { TuneData } from './phase.ts';
-import { planTraining } from './plans.ts';
+import { planTraining, type Sizes } from './plans.ts';
 import type { Report } from './report.ts';
 import { mapsOf, scorersOf } from './scores.ts';
 import { train } from './train.ts';
@@ -29,12 +29,7 @@ export async function fullWarmup(
   signal?: AbortSignal,
 ): Promise<ScoreMaps> {
   const { gpu, decoder } = model;
-  const parameters = parametersOf(decoder);
-  const trained = trainAll(parameters);
-  const scorers = scorersOf(model, targets, b, o);
-  const phase = planTraining(decoder, trained, layout.sizes, o, gpu.limits, undefined, (p) => {
-    for (const s of scorers) scoreGradients(p, s);
-  });
+  const { trained, scorers, phase } = planFullWarmup(model, layout.sizes, o, targets, b);
   const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((x, y) => x * y, 1), 0);
   report({ kind: 'plan', program: 'warmup', bytes: phase.plan.bytes, trainable, bound: false });
   const machine = await prepare(gpu, phase.plan);
@@ -50,11 +45,21 @@ export async function fullWarmup(
       report({ kind: 'memory', program: 'warmup', planned: phase.plan.bytes.total, allocated: gpu.memory.bytes });
   });
   const maps = await mapsOf(model, scorers);
-  freezeAll(parameters);
+  freezeAll(parametersOf(decoder));
   const keep = homesOfModel(decoder);
   dispose(machine, (h) => !keep.has(h));
   model.moved = true;
   return maps;
+}
+
+/** Everything trains, and every step's gradients are scored. No GPU is needed. */
+export function planFullWarmup(model: Planned, sizes: Sizes, o: TuneOptions, targets: Target[], b: number) {
+  const trained = trainAll(parametersOf(model.decoder));
+  const scorers = scorersOf(model, targets, b, o);
+  const phase = planTraining(model.decoder, trained, sizes, o, model.gpu.limits, undefined, (p) => {
+    for (const s of scorers) scoreGradients(p, s);
+  });
+  return { trained, scorers, phase };
 }
 
 /** Adds a step's dense gradient to the score of its weight. */

@@ -3,6 +3,13 @@
 import type { Bytes } from '../gpu/plan.ts';
 import type { Choice } from '../methods/smt/select.ts';
 
+/** One prompt, answered before and after. */
+export interface Compared {
+  prompt: string;
+  before: { text: string; right: boolean };
+  after: { text: string; right: boolean };
+}
+
 export type Line =
   /** method and budget: in the cells of `plan --table` alone. */
   | { kind: 'plan'; program: string; bytes: Bytes; trainable: number; bound: boolean; method?: string; budget?: string | null }
@@ -25,11 +32,15 @@ export type Line =
   | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
   | { kind: 'done'; out: string | null; steps: number; seconds: number; tokens_per_second: number }
   | { kind: 'file'; path: string; ok: boolean; error: string | null }
+  /** Answers of the base and of the tuned model, and how many were right, by skill. Of the demo alone. */
+  | { kind: 'skills'; examples: Compared[]; scores: { skill: string; how: string; before: number; after: number; of: number }[] }
   /** For people only: progress and remarks that are no part of the contract. */
   | { kind: 'note' | 'warning'; text: string }
   | { kind: 'device'; name: string; software: boolean }
   /** The model on the device: parameters, layers, and the shape [out, in] of each module of a layer. */
   | { kind: 'model'; name: string; parameters: number; layers: number; modules: Record<string, readonly [number, number]> }
-  | { kind: 'start'; phase: 'load' | 'compile' | 'warmup' | 'train' | 'eval' | 'save'; total: number };
+  | { kind: 'start'; phase: 'load' | 'compile' | 'warmup' | 'train' | 'eval' | 'answers' | 'save'; total: number }
+  /** Rows of the phase done so far, where no line above says it. */
+  | { kind: 'progress'; done: number };
 
 export type Report = (line: Line) => void;

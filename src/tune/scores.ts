@@ -6,9 +6,9 @@ import { read, resident } from '../gpu/tensor.ts';
 import type { ScoreMaps, Target } from '../methods/smt/select.ts';
 import type { Module } from '../models/decoder.ts';
 import { finished, inputHook, newScorer, scoreDense, scoreHook } from '../ops/score.ts';
-import { newStream } from '../ops/stream.ts';
+import { newStream, type Stream } from '../ops/stream.ts';
 import type { Layout } from './layout.ts';
-import { type Model, values } from './load.ts';
+import { type Model, type Planned, values } from './load.ts';
 import type { TuneOptions } from './options.ts';
 import type { Report } from './report.ts';
 import { type Warmup, warmUp } from './warmup.ts';
@@ -40,21 +40,26 @@ export async function scoreMaps(
 type Reading = Omit<Warmup, 'gradients' | 'gathered' | 'finish'>;
 
 async function byGradient(w: Reading, o: TuneOptions, targets: Target[], b: number, report: Report): Promise<ScoreMaps> {
-  const scorers = scorersOf(w.model, targets, b, o);
-  for (const s of scorers) s.weight.trains = scoreHook(s);
-  const summed = scorers.filter((s) => s.sums.length);
-  const finish = summed.length
-    ? (p: Parameters<typeof scoreDense>[0]) => summed.forEach((s) => s.sums.forEach(({ r0, t }) => scoreDense(p, s, r0, t)))
-    : undefined;
+  const { scorers, ...gathering } = hangScorers(w.model, targets, b, o);
   try {
-    const gathered = scorers.flatMap((s) => [s.map, ...s.sums.map((x) => x.t)]);
-    return await warmUp({ ...w, gradients: true, gathered, finish }, () => mapsOf(w.model, scorers), report);
+    return await warmUp({ ...w, ...gathering }, () => mapsOf(w.model, scorers), report);
   } finally {
     for (const s of scorers) s.weight.trains = null;
   }
 }
 
-export function scorersOf(model: Model, targets: Target[], b: number, o: Pick<TuneOptions, 'score'>) {
+/** Hangs what scores gradients on the targets. */
+export function hangScorers(model: Planned, targets: Target[], b: number, o: Pick<TuneOptions, 'score'>) {
+  const scorers = scorersOf(model, targets, b, o);
+  for (const s of scorers) s.weight.trains = scoreHook(s);
+  const summed = scorers.filter((s) => s.sums.length);
+  const finish = summed.length
+    ? (p: Parameters<typeof scoreDense>[0]) => summed.forEach((s) => s.sums.forEach(({ r0, t }) => scoreDense(p, s, r0, t)))
+    : undefined;
+  return { scorers, gradients: true, gathered: scorers.flatMap((s) => [s.map, ...s.sums.map((x) => x.t)]), finish };
+}
+
+export function scorersOf(model: Planned, targets: Target[], b: number, o: Pick<TuneOptions, 'score'>) {
   return targets.map((t) => newScorer(weightOf(model, t), b, o.score, model.gpu.limits.maxBinding));
 }
 
@@ -66,11 +71,10 @@ export async function mapsOf(model: Model, scorers: ReturnType<typeof scorersOf>
 
 /** Mean over the block's columns j of mean over tokens |x_j| times mean |W| in the block's column j. */
 async function byInput(w: Reading, targets: Target[], b: number, report: Report): Promise<ScoreMaps> {
-  const inputs = new Map(targets.map((t) => [t, resident(`${t.name}.inputs`, [t.cols], 'other')]));
-  for (const [t, x] of inputs) weightOf(w.model, t).trains = inputHook(x, w.stream.scalars);
+  const { inputs, ...gathering } = hangInputs(w.model, targets, w.stream);
   try {
     const means = await warmUp(
-      { ...w, gradients: false, gathered: [...inputs.values()] },
+      { ...w, ...gathering },
       async (tokens) => {
         const read_ = new Map<Target, Float32Array>();
         for (const [t, x] of inputs)
@@ -86,6 +90,13 @@ async function byInput(w: Reading, targets: Target[], b: number, report: Report)
   } finally {
     for (const t of targets) weightOf(w.model, t).trains = null;
   }
+}
+
+/** Hangs what sums up the inputs' sizes on the targets. */
+export function hangInputs(model: Planned, targets: Target[], { scalars }: Stream) {
+  const inputs = new Map(targets.map((t) => [t, resident(`${t.name}.inputs`, [t.cols], 'other')]));
+  for (const [t, x] of inputs) weightOf(model, t).trains = inputHook(x, scalars);
+  return { inputs, gradients: false, gathered: [...inputs.values()] };
 }
 
 /** Mean over each block of |W[i, j]| times the size of input j (1 without inputs), in f64 on the host. */
@@ -121,4 +132,4 @@ function byLot(targets: Target[], b: number, seed: number): ScoreMaps {
   );
 }
 
-const weightOf = (model: Model, t: Target) => model.decoder.layers[t.layer].matrices[t.module as Module];
+const weightOf = (model: Planned, t: Target) => model.decoder.layers[t.layer].matrices[t.module as Module];

@@ -1,0 +1,96 @@
+// Memory as people see it: one bar of what a run needs by category, and the tables of `blocktune plan`.
+
+import type { Line } from '../tune/report.ts';
+import { type Ink, padded, paint, type Terminal, widthOf } from './terminal.ts';
+import { bytes, count } from './words.ts';
+
+export type Plan = Extract<Line, { kind: 'plan' }>;
+type Category = keyof Plan['bytes'];
+
+const INK: Partial<Record<Category, Ink>> = {
+  weights: 'blue',
+  trained: 'green',
+  gradients: 'yellow',
+  moments: 'magenta',
+  activations: 'cyan',
+  temporaries: 'red',
+};
+const SHADES = { unicode: '█▓▒░', ascii: '#=+-' };
+
+const categories = (b: Plan['bytes']) => (Object.keys(b) as Category[]).filter((c) => c !== 'total' && b[c] > 0);
+
+/** The bar of all categories, largest first, and below it what each is: two lines. */
+export function memoryBar(t: Terminal, b: Plan['bytes'], width: number): string[] {
+  const order = categories(b).sort((x, y) => b[y] - b[x]);
+  const shades = t.unicode ? SHADES.unicode : SHADES.ascii;
+  const shown = order.filter((c) => b[c] / b.total > 0.5 / width);
+  const ends = shown.map((_, i) => Math.round((shown.slice(0, i + 1).reduce((n, c) => n + b[c], 0) / b.total) * width));
+  const color = (c: Category, i: number, text: string) => paint(t, INK[c] ?? (i % 2 ? 'dim' : 'bold'), text);
+  const cell = (i: number) => (t.colors ? shades[0] : shades[i % shades.length]);
+  const line = shown.map((c, i) => color(c, i, cell(i).repeat(ends[i] - (ends[i - 1] ?? 0)))).join('');
+  const legend = order.map((c, i) => `${shown.includes(c) ? `${color(c, i, cell(i))} ` : ''}${c} ${bytes(b[c])}`);
+  return [line, ...wrapped(legend, width)];
+}
+
+/** Lines of parts, as many as fit side by side. */
+function wrapped(parts: string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && widthOf(last) + 2 + widthOf(part) <= width) lines[lines.length - 1] = `${last}  ${part}`;
+    else lines.push(part);
+  }
+  return lines;
+}
+
+/** `blocktune plan`: categories by rows, programs by columns, a bar for the first. */
+export function planTable(t: Terminal, plans: Plan[]): string[] {
+  const order = [...new Set(plans.flatMap((p) => categories(p.bytes)))];
+  const most = Math.max(...order.map((c) => plans[0].bytes[c]));
+  const room = Math.max(10, t.width - 16 - 12 * plans.length);
+  const row = (c: Category) => {
+    const n = Math.round((plans[0].bytes[c] / most) * room);
+    return `${padded(c, 14)}${plans.map((p) => bytes(p.bytes[c]).padStart(12)).join('')}  ${paint(t, 'cyan', (t.unicode ? '█' : '#').repeat(n))}`;
+  };
+  const bound = plans.some((p) => p.bound);
+  return [
+    paint(t, 'bold', `${padded('', 14)}${plans.map((p) => p.program.padStart(12)).join('')}`),
+    ...order.map(row),
+    paint(t, 'bold', `${padded('total', 14)}${plans.map((p) => bytes(p.bytes.total).padStart(12)).join('')}`),
+    '',
+    `trains ${count(plans[0].trainable)} parameters; ${bound ? 'an upper bound, as the blocks are not chosen yet' : 'exact'}`,
+  ];
+}
+
+/** `blocktune plan --table`: methods by rows, budgets by columns, then what the bytes are for. */
+export function methodTable(t: Terminal, plans: Plan[]): string[] {
+  const budgets = [...new Set(plans.map((p) => p.budget ?? null))].filter((b) => b !== null);
+  const methods = [...new Set(plans.map((p) => p.method!))];
+  const full = plans.find((p) => p.method === 'full')?.bytes.total;
+  const cell = (p: Plan | undefined, text: (p: Plan) => string) => (p ? text(p) : '').padStart(10);
+  const at = (method: string, budget: string) => plans.find((p) => p.method === method && (p.budget ?? budget) === budget);
+  const rows = (text: (p: Plan) => string) =>
+    methods.map((m) => `${padded(m, 8)}${budgets.map((b) => cell(at(m, b), text)).join('')}`);
+  const head = paint(t, 'bold', `${padded('', 8)}${budgets.map((b) => b.padStart(10)).join('')}`);
+  const share = (p: Plan) => (full ? `${((100 * p.bytes.total) / full).toFixed(1)} %` : '');
+  const columns = plans.map((p) => [p.method, p.budget ?? ''].join(' ').trim());
+  const wide = Math.max(10, ...columns.map((c) => c.length + 2));
+  const order = [...new Set(plans.flatMap((p) => categories(p.bytes)))];
+  return [
+    paint(t, 'dim', 'bytes on the GPU'),
+    head,
+    ...rows((p) => bytes(p.bytes.total)),
+    '',
+    ...(full ? [paint(t, 'dim', 'share of full fine-tuning'), head, ...rows(share), ''] : []),
+    paint(t, 'dim', 'by category'),
+    paint(t, 'bold', `${padded('', 14)}${columns.map((c) => c.padStart(wide)).join('')}`),
+    ...order.map((c) => `${padded(c, 14)}${plans.map((p) => bytes(p.bytes[c]).padStart(wide)).join('')}`),
+    `${padded('trainable', 14)}${plans
+      .map((p) =>
+        count(p.trainable)
+          .replace(/ (\w)\w+$/, ' $1')
+          .padStart(wide),
+      )
+      .join('')}`,
+  ];
+}

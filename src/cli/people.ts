@@ -1,0 +1,155 @@
+// A run's lines as people read them, in the order in which they come: what was found, memory, progress, blocks, figures, the end.
+
+import type { Options, Verb } from '../options.ts';
+import type { Line } from '../tune/report.ts';
+import { answersTable } from './answers.ts';
+import { endOf } from './end.ts';
+import { memoryBar, methodTable, type Plan, planTable } from './memory.ts';
+import { chosen, picture } from './picture.ts';
+import { LABEL, type Progress } from './progress.ts';
+import { padded, paint, sparkline, type Terminal } from './terminal.ts';
+import { bytes, count, duration, rate, several } from './words.ts';
+
+/** What the printer is told of the command. */
+export interface Command {
+  verb: Verb;
+  options: Options;
+}
+
+interface Seen {
+  model: Extract<Line, { kind: 'model' }> | null;
+  plans: Plan[];
+  phase: string;
+  total: number;
+  losses: number[];
+  /** Of the phase, the first step left out: it waits for kernels to be compiled. */
+  steps: number;
+  tokens: number;
+  ms: number;
+}
+
+export interface People {
+  line(line: Line): void;
+  close(): void;
+}
+
+/** `answer` takes what was asked for (a text, a table), `progress` everything that is said on the way. */
+export function forPeople(t: Terminal, command: Command, progress: Progress, answer: (text: string) => void): People {
+  const seen: Seen = { model: null, plans: [], phase: '', total: 0, losses: [], steps: 0, tokens: 0, ms: 0 };
+  const say = (name: string, text: string) => progress.say(labelled(t, name, text));
+  const show: Show = { t, command, seen, progress, say, answer };
+  return {
+    line: (line) => (TELL[line.kind] as (s: Show, l: Line) => void)(show, line),
+    close() {
+      progress.stop();
+      if (command.verb === 'plan' && seen.plans.length)
+        for (const text of command.options.table ? methodTable(t, seen.plans) : planTable(t, seen.plans)) answer(text);
+    },
+  };
+}
+
+interface Show {
+  t: Terminal;
+  command: Command;
+  seen: Seen;
+  progress: Progress;
+  say(name: string, text: string): void;
+  answer(text: string): void;
+}
+
+/** Verbs whose remarks are their answer. */
+const REMARKS_ARE_THE_ANSWER: Verb[] = ['inspect', 'doctor', 'bench'];
+
+const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) => void } = {
+  device({ say }, { name, software }) {
+    say('device', `${name}${software ? ', which runs on the processor' : ''}`);
+  },
+  model({ seen, say }, line) {
+    seen.model = line;
+    say('model', `${line.name}: ${count(line.parameters)} parameters, ${several(line.layers, 'layer')}`);
+  },
+  note({ command, say, answer }, { text }) {
+    if (REMARKS_ARE_THE_ANSWER.includes(command.verb)) return answer(text);
+    say('', text);
+  },
+  warning({ t, progress }, { text }) {
+    progress.say(`${paint(t, 'yellow', 'warning')}  ${text}`);
+  },
+  plan(s, line) {
+    const { seen, command, t } = s;
+    const before = seen.plans.find((p) => p.program === line.program);
+    seen.plans.push(line);
+    if (command.verb === 'plan' || before || line.program === 'warmup') return;
+    s.say('memory', `${line.bound ? 'at most ' : ''}${bytes(line.bytes.total)}`);
+    for (const text of memoryBar(t, line.bytes, t.width - LABEL - 1)) s.say('', text);
+  },
+  memory({ t, progress }, { program, planned, allocated }) {
+    if (planned !== allocated)
+      progress.say(`${paint(t, 'yellow', 'warning')}  ${program}: planned ${planned} bytes, allocated ${allocated}`);
+  },
+  start({ seen, progress }, { phase, total }) {
+    Object.assign(seen, { phase, total, losses: [], steps: 0, tokens: 0, ms: 0 });
+    const name = { warmup: 'warm-up', train: 'train', eval: 'score', answers: 'answers', load: '', compile: '', save: '' }[phase];
+    if (name) progress.start(name, total, phase === 'answers' ? '' : 'compiling');
+    else progress.stop();
+  },
+  progress({ seen, progress }, { done }) {
+    progress.tick(done, `${done === seen.total ? '' : 'rows'}`);
+  },
+  warmup({ t, seen, progress }, { step, loss, tokens, ms }) {
+    advance(seen, loss, tokens, ms);
+    progress.tick(step, `loss ${loss.toFixed(3)} ${spark(t, seen)}${left(seen, step)}`);
+  },
+  selection({ t, seen, progress, say }, line) {
+    progress.stop();
+    say('blocks', chosen(line));
+    if (seen.model) for (const text of picture(t, line, seen.model)) progress.say(`${' '.repeat(LABEL)}${text}`);
+  },
+  step({ t, seen, progress, say }, { step, loss, input_tokens, ms, skipped }) {
+    advance(seen, loss, input_tokens, ms);
+    const speed = seen.ms ? `  ${rate((seen.tokens / seen.ms) * 1000)} tokens/s` : '';
+    if (skipped) say('', `step ${step}: the gradient was not finite, so the step was skipped`);
+    progress.tick(step, `loss ${loss.toFixed(3)} ${spark(t, seen)}${speed}${left(seen, step)}`);
+  },
+  eval({ command, say, answer }, { step, loss, perplexity, tokens }) {
+    const text = `loss ${loss.toFixed(4)}  perplexity ${perplexity.toPrecision(4)}  ${several(tokens, 'token')}`;
+    if (command.verb === 'eval') answer(text);
+    else say('held out', `${text}${step ? `, after step ${step}` : ''}`);
+  },
+  example({ answer }, { index, logprob, tokens }) {
+    answer(`row ${index}  logprob ${logprob.toFixed(4)}  ${several(tokens, 'token')}`);
+  },
+  generation({ answer }, { text }) {
+    answer(text);
+  },
+  file({ t, answer }, { path, ok, error }) {
+    answer(ok ? `${paint(t, 'green', 'sound')}    ${path}` : `${paint(t, 'red', 'unsound')}  ${path}: ${error}`);
+  },
+  skills({ t, progress, command }, line) {
+    progress.stop();
+    if (command.verb === 'demo') for (const text of answersTable(t, line)) progress.say(text);
+  },
+  done({ t, command, progress }, line) {
+    progress.stop();
+    for (const text of endOf(t, command, line)) progress.say(text);
+  },
+};
+
+function labelled(t: Terminal, name: string, text: string): string {
+  return paint(t, 'bold', padded(name, LABEL)) + text;
+}
+
+function advance(seen: Seen, loss: number, tokens: number, ms: number): void {
+  seen.losses.push(loss);
+  if (seen.losses.length === 1) return;
+  seen.steps++;
+  seen.tokens += tokens;
+  seen.ms += ms;
+}
+
+const spark = (t: Terminal, seen: Seen) => paint(t, 'cyan', sparkline(t, seen.losses, 16));
+
+function left(seen: Seen, step: number): string {
+  if (!seen.steps || step >= seen.total) return '';
+  return `  ${duration(((seen.ms / seen.steps) * (seen.total - step)) / 1000)} left`;
+}
