@@ -1,0 +1,61 @@
+// Task scoring by exact match: a model answers the prompts of rows greedily, and an answer is right where it equals the row's
+// own, end included. How likely rows are without answering them is likelihood.ts.
+
+import type { Row } from '../data/rows.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { dispose, prepare } from '../gpu/run.ts';
+import { release } from '../gpu/tensor.ts';
+import type { Decoder } from '../models/decoder.ts';
+import { type Decoding, generate, planDecoding } from './generate.ts';
+
+export interface Answer {
+  /** Place in the rows given. */
+  row: number;
+  /** The new tokens, the end-of-sequence token included where it came. */
+  ids: number[];
+  right: boolean;
+}
+
+export interface ExactOptions {
+  /** Ids that end a text. */
+  eos: readonly number[];
+  /** Tokens of an answer at most; left out: of the rows' longest. */
+  max_new_tokens?: number;
+  signal?: AbortSignal;
+}
+
+/** Answers the prompts of rows in order. At the signal it stops with those made. */
+export async function answerRows(
+  gpu: Gpu,
+  d: Decoder,
+  rows: readonly Row[],
+  { eos, max_new_tokens, signal }: ExactOptions,
+  each: (answer: Answer) => void = () => {},
+): Promise<Answer[]> {
+  const longest = max_new_tokens ?? rows.reduce((n, r) => Math.max(n, expected(r).length), 1);
+  const capacity = rows.reduce((n, r) => Math.max(n, r.promptLength), 1) + longest;
+  const before = new Set(gpu.memory.live.values());
+  const decoding: Decoding = planDecoding(d, capacity, gpu.limits);
+  const machine = await prepare(gpu, decoding.plan);
+  const answers: Answer[] = [];
+  for (let row = 0; row < rows.length && !signal?.aborted; row++) {
+    const prompt = rows[row].ids.subarray(0, rows[row].promptLength);
+    const sampling = { max_new_tokens: longest, temperature: 0, top_p: 1, seed: 0, eos };
+    const ids = await generate(gpu, machine, decoding, prompt, sampling);
+    const answer = { row, ids, right: same(ids, expected(rows[row])) };
+    answers.push(answer);
+    each(answer);
+  }
+  dispose(machine);
+  for (const home of [...gpu.memory.live.values()]) if (!before.has(home)) release(gpu.memory, home);
+  return answers;
+}
+
+/** What a row's prompt should be answered with. */
+export function expected({ ids, promptLength }: Row): Int32Array {
+  return ids.subarray(promptLength);
+}
+
+function same(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  return a.length === b.length && Array.from(a).every((x, i) => x === b[i]);
+}

@@ -1,0 +1,135 @@
+// The page as a person meets it: the adapter named, one button, a loss that falls, blocks on the map, answers, an adapter to keep.
+import { readFile } from 'node:fs/promises';
+import { expect, type Page, test } from '@playwright/test';
+
+/** A run short enough for a software adapter. */
+const SHORT = './?steps=24&warmup=4&eval=4';
+
+test('one press fine-tunes the built-in model', async ({ page }) => {
+  const broken = faults(page);
+  await page.goto(SHORT);
+  await expect(page.getByTestId('adapter')).toHaveText(/\w{3,}/);
+  const start = page.getByTestId('start');
+  await expect(start).toBeEnabled({ timeout: 30_000 });
+  await expect(page.getByTestId('adapter')).not.toHaveText(/looking|no GPU/);
+  await expect(page.getByTestId('blocks').locator('canvas')).toHaveAttribute('data-blocks', '0');
+  await start.click();
+
+  await expect(page.getByTestId('memory')).toContainText('Planned', { timeout: 60_000 });
+  await expect(page.getByTestId('summary')).toBeVisible({ timeout: 200_000 });
+
+  const loss = async (which: string) => Number(await page.getByTestId(which).textContent());
+  expect(await page.locator('.chart').getAttribute('data-points')).toBe('24');
+  expect(await loss('loss-last')).toBeLessThan(0.9 * (await loss('loss-first')));
+
+  await expect(page.getByTestId('memory')).toContainText('agree to the byte');
+  expect(Number(await page.getByTestId('blocks').locator('canvas').getAttribute('data-blocks'))).toBeGreaterThan(0);
+  expect(await colours(page)).toBeGreaterThan(4); // plates alone have the plate, the grid and the text
+
+  for (const answer of await page.getByTestId('tuned-answer').all()) await expect(answer).toContainText(/✓|✗/);
+  await expect(page.getByTestId('skill-new')).toContainText('of 4 after');
+
+  const { header, config } = await adapter(page);
+  const stored = Object.keys(header).filter((name) => name.endsWith('.blocks'));
+  expect(stored.length).toBeGreaterThan(0);
+  expect(header[stored[0]].shape.slice(1)).toEqual([config.block, config.block]);
+  expect(config.method).toBe('smt');
+  const blocks = stored.reduce((n, name) => n + header[name].shape[0], 0);
+  expect(String(blocks)).toBe(await page.getByTestId('blocks').locator('canvas').getAttribute('data-blocks'));
+
+  await page.getByLabel('Your own prompt').fill('Make it a question: The dog can run.');
+  await page.getByRole('button', { name: 'Ask' }).click();
+  await expect(page.locator('.replies li')).toContainText(['Tuned'], { timeout: 30_000 });
+  expect(broken()).toEqual([]);
+});
+
+test('a run can be stopped, and another one started', async ({ page }) => {
+  const broken = faults(page);
+  await page.goto('./?steps=500&warmup=2&eval=1');
+  await expect(page.getByTestId('start')).toBeEnabled({ timeout: 30_000 });
+  await page.getByTestId('start').click();
+  await expect(page.getByTestId('loss-last')).toBeVisible({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await expect(page.getByTestId('status')).toContainText('Stopped', { timeout: 30_000 });
+  await expect(page.getByTestId('start')).toBeEnabled();
+  const first = await page.getByTestId('loss-first').textContent();
+  await page.getByTestId('start').click();
+  await expect(page.getByTestId('loss-first')).toHaveCount(0);
+  await expect(page.getByTestId('loss-first')).toHaveText(first!, { timeout: 60_000 }); // from the same base, with the same seed
+  expect(broken()).toEqual([]);
+});
+
+test('keys move the map', async ({ page }) => {
+  await page.goto(SHORT);
+  const canvas = page.getByTestId('blocks').locator('canvas');
+  await expect(canvas).toBeVisible({ timeout: 30_000 });
+  const shot = () => canvas.evaluate((c: HTMLCanvasElement) => c.toDataURL());
+  const whole = await shot();
+  await canvas.focus();
+  for (const key of ['+', 'ArrowRight']) await page.keyboard.press(key);
+  await expect.poll(shot).not.toBe(whole);
+  await page.keyboard.press('0');
+  await expect.poll(shot).toBe(whole);
+});
+
+test('a wrong address is said in words', async ({ page }) => {
+  await page.goto('./?steps=many');
+  await expect(page.getByTestId('trouble')).toContainText('expected ?steps= to be a whole number');
+});
+
+test('a model that is not there is said in words, and can be tried again', async ({ page }) => {
+  await page.route('**/model/model.safetensors', (route) => route.fulfill({ status: 404 }));
+  await page.goto(SHORT);
+  await expect(page.getByTestId('trouble')).toContainText('expected model.safetensors', { timeout: 30_000 });
+  await page.unroute('**/model/model.safetensors');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(page.getByTestId('start')).toBeEnabled({ timeout: 30_000 });
+});
+
+test('a browser without WebGPU is told how to turn it on', async ({ page }) => {
+  await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
+  await page.goto(SHORT);
+  await expect(page.getByTestId('trouble')).toContainText('chrome://flags/#enable-unsafe-webgpu');
+  await expect(page.getByTestId('start')).toHaveCount(0);
+});
+
+test('the page fits a narrow screen', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.goto(SHORT);
+  await expect(page.getByTestId('start')).toBeEnabled({ timeout: 30_000 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+});
+
+/** What the page complained of; a missing optional file of the model is none. */
+function faults(page: Page): () => string[] {
+  const found: string[] = [];
+  page.on('pageerror', (e) => found.push(e.message));
+  page.on('console', (m) => m.type() === 'error' && !/404/.test(m.text()) && found.push(m.text()));
+  return () => found;
+}
+
+/** Different colours on the map. */
+function colours(page: Page): Promise<number> {
+  return page
+    .getByTestId('blocks')
+    .locator('canvas')
+    .evaluate(
+      (c: HTMLCanvasElement) =>
+        new Set(new Uint32Array(c.getContext('2d')!.getImageData(0, 0, c.width, c.height).data.buffer)).size,
+    );
+}
+
+/** The two files of the adapter, downloaded: the header of the tensors and the config. */
+async function adapter(page: Page): Promise<{ header: Record<string, { shape: number[] }>; config: any }> {
+  const fetched: Record<string, Buffer> = {};
+  for (const link of await page.getByTestId('adapter-panel').getByRole('link').all()) {
+    const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+    fetched[download.suggestedFilename()] = await readFile(await download.path());
+  }
+  const tensors = fetched['adapter_model.safetensors'];
+  const length = Number(tensors.readBigUInt64LE(0));
+  const header = JSON.parse(tensors.subarray(8, 8 + length).toString());
+  const ends = Object.values(header).map((t: any) => t.data_offsets?.[1] ?? 0);
+  expect(tensors.length).toBe(8 + length + Math.max(...ends));
+  return { header, config: JSON.parse(fetched['adapter_config.json'].toString()) };
+}

@@ -1,0 +1,177 @@
+// One run of the page as a story, in the worker: open, answer as the base does, tune, answer again, hand over the adapter.
+// The page hears of it in messages; nothing here knows the page.
+
+import { answerRows, expected } from '../src/eval/exact.ts';
+import { type Settled, withDefaults } from '../src/options.ts';
+import { targetsOf } from '../src/tune/attach.ts';
+import type { Model } from '../src/tune/load.ts';
+import { type Opened, openFiles, openOnGpu, openRows } from '../src/tune/open.ts';
+import { smtFiles } from '../src/tune/save.ts';
+import { tuneOptions } from '../src/tune/verbs.ts';
+import { version } from '../src/tune/version.ts';
+import { type Tuned, tune } from '../src/tune.ts';
+import type { AdapterFile, Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
+
+export interface Session {
+  tell: (message: Message) => void;
+  stage: Stage;
+  opened: Ready | null;
+}
+
+type Rows = Awaited<ReturnType<typeof openRows>>['rows'];
+
+/** Files and rows that are read once, and the model on the device: as it was stored, or tuned by the last run. */
+interface Ready {
+  o: Settled;
+  files: Opened;
+  rows: Rows;
+  exams: Record<Skill, Rows>;
+  positions: number;
+  model: Model | null;
+  tuned: Tuned | null;
+}
+
+/** Held-out prompts that are shown with their answers. */
+const SHOWN = 6;
+/** On a processor every token takes a while, so fewer prompts are asked. */
+const ASKED = { software: 24, gpu: 64 };
+/** Room for a person's own prompt and its answer, in tokens. */
+const ROOM = 96;
+
+export const newSession = (tell: Session['tell']): Session => ({ tell, stage: 'open', opened: null });
+
+/** Reads the files, finds the adapter, puts the model on it, and tells what is about to be tuned. */
+export async function open(s: Session, { options, places, eval: asked }: Extract<Command, { kind: 'open' }>): Promise<void> {
+  s.stage = 'open';
+  const o = withDefaults(options);
+  const files = await openFiles(o, places.model, s.tell);
+  const read = (place: string) => openRows(o, files, [place], s.tell);
+  const { rows } = await read(places.train);
+  const exams = { new: (await read(places.heldout)).rows, old: (await read(places.keep)).rows };
+  const longest = [...rows, ...exams.new, ...exams.old].reduce((n, r) => Math.max(n, r.ids.length), ROOM);
+  const ready: Ready = { o, files, rows, exams, positions: longest + 1, model: null, tuned: null };
+  const { gpu } = await modelOf(s, ready);
+  for (const skill of ['new', 'old'] as const)
+    exams[skill] = exams[skill].slice(0, asked ?? (gpu.software ? ASKED.software : ASKED.gpu));
+  s.opened = ready;
+  s.tell({ kind: 'ready', subject: subjectOf(ready) });
+}
+
+/** The whole run, on the model as it is stored: a second run starts where the first did. */
+export async function run(s: Session, signal: AbortSignal): Promise<void> {
+  const ready = s.opened;
+  if (!ready) throw new Error('expected an open model, got a run before it: reload the page.');
+  const model = await freshModel(s, ready);
+  for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'before', skill, signal);
+  s.stage = 'warmup';
+  const settings = tuneOptions(ready.o);
+  const follow: Session['tell'] = (line) => {
+    if (line.kind === 'start' && (line.phase === 'warmup' || line.phase === 'train')) s.stage = line.phase;
+    s.tell(line);
+  };
+  if (!signal.aborted) ready.tuned = await tune(model, { rows: ready.rows }, settings, follow, signal);
+  const { tuned } = ready;
+  if (signal.aborted || !tuned) return s.tell({ kind: 'stopped' });
+  for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'after', skill, signal);
+  if (signal.aborted) return s.tell({ kind: 'stopped' });
+  s.stage = 'save';
+  s.tell({ kind: 'adapter', files: await adapterOf(ready, model, tuned) });
+  s.tell({ kind: 'finished', steps: tuned.steps, seconds: tuned.seconds, input_tokens: tuned.inputTokens });
+}
+
+/** A person's own prompt, answered by the base and, where a run has ended, by the tuned model. */
+export async function ask(s: Session, prompt: string): Promise<void> {
+  const ready = s.opened;
+  if (!ready) throw new Error('expected an open model, got a prompt before it: reload the page.');
+  const model = await modelOf(s, ready);
+  const ids = Int32Array.from(ready.files.tokenizer.encode(prompt, { special: true }));
+  const room = ready.positions - 1 - ids.length;
+  if (ids.length < 1 || room < 1)
+    throw new Error(`expected a prompt of 1 to ${ready.positions - 2} tokens, got ${ids.length}: shorten it.`);
+  const row = { ids, labels: ids, promptLength: ids.length };
+  const answer = async () => {
+    const eos = ready.files.files.config.eos_token_ids;
+    const [made] = await answerRows(model.gpu, model.decoder, [row], { eos, max_new_tokens: Math.min(room, 48) });
+    return textOf(ready, made.ids);
+  };
+  const matrices = ready.tuned?.matrices ?? [];
+  const after = matrices.length ? await answer() : null;
+  const hooks = matrices.map(({ weight }) => weight.trains);
+  try {
+    for (const { weight } of matrices) weight.trains = null; // the base is the same weights without their blocks
+    s.tell({ kind: 'reply', prompt, before: await answer(), after });
+  } finally {
+    matrices.forEach(({ weight }, i) => (weight.trains = hooks[i]));
+  }
+}
+
+async function examine(s: Session, ready: Ready, model: Model, when: When, skill: Skill, signal: AbortSignal): Promise<void> {
+  const rows = ready.exams[skill];
+  if (skill === 'new') {
+    s.stage = when;
+    s.tell({ kind: 'stage', stage: when, total: ready.exams.new.length + ready.exams.old.length });
+  }
+  if (!rows.length || signal.aborted) return;
+  const eos = ready.files.files.config.eos_token_ids;
+  const answers = await answerRows(model.gpu, model.decoder, rows, { eos, signal }, ({ row, ids, right }) =>
+    s.tell({ kind: 'answer', when, skill, index: row, text: textOf(ready, ids), right }),
+  );
+  if (answers.length === rows.length)
+    s.tell({ kind: 'graded', when, skill, right: answers.filter((a) => a.right).length, of: answers.length });
+}
+
+/** The model on the device; opened again where the device was lost. */
+async function modelOf(s: Session, ready: Ready): Promise<Model> {
+  if (ready.model && !ready.model.gpu.failed) return ready.model;
+  ready.model?.gpu.device.destroy();
+  ready.tuned = null;
+  ready.model = null;
+  ready.model = await openOnGpu(ready.o, ready.files.files, ready.positions, s.tell);
+  return ready.model;
+}
+
+/** The model without what an earlier run left on it. */
+async function freshModel(s: Session, ready: Ready): Promise<Model> {
+  const used = ready.model && (ready.tuned || s.stage !== 'open');
+  if (used) {
+    ready.model!.gpu.device.destroy();
+    ready.model = null;
+  }
+  return modelOf(s, ready);
+}
+
+function subjectOf(ready: Ready): Subject {
+  const { gpu, decoder, files } = ready.model!;
+  const parameters = [...files.tensors.values()].reduce((n, t) => n + t.shape.reduce((a, b) => a * b, 1), 0);
+  const modules = Object.keys(decoder.layers[0].matrices) as (keyof (typeof decoder.layers)[0]['matrices'])[];
+  return {
+    parameters,
+    matrices: targetsOf(decoder, modules).map(({ layer, module, rows, cols }) => ({ layer, module, rows, cols })),
+    rows: ready.rows.length,
+    examples: ready.exams.new.slice(0, SHOWN).map((row) => ({
+      prompt: textOf(ready, row.ids.subarray(0, row.promptLength)),
+      expected: textOf(ready, expected(row)),
+    })),
+    device: { name: gpu.name, software: gpu.software },
+  };
+}
+
+const textOf = ({ files }: Ready, ids: ArrayLike<number>) => files.tokenizer.decode(ids, { skip_special: true }).trim();
+
+async function adapterOf({ o }: Ready, model: Model, tuned: Tuned): Promise<AdapterFile[]> {
+  const { block = 0 } = tuned.selection ?? {};
+  const targets = targetsOf(model.decoder, tuneOptions(o).targets);
+  const from = { block, targets: [...o.targets], score: o.score, budget: o.budget, seed: o.seed, version };
+  const files: AdapterFile[] = [];
+  for (const { name, chunks } of await smtFiles(model, tuned.matrices, targets, from)) {
+    const parts: BlobPart[] = [];
+    if (typeof chunks === 'string') parts.push(chunks);
+    else if (chunks instanceof Uint8Array) parts.push(chunks as BlobPart);
+    else for await (const chunk of chunks) parts.push(chunk.slice());
+    files.push({
+      name,
+      blob: new Blob(parts, { type: name.endsWith('.json') ? 'application/json' : 'application/octet-stream' }),
+    });
+  }
+  return files;
+}

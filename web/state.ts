@@ -1,0 +1,153 @@
+// What the page knows, and how each message of the worker changes it. Pure: no DOM, no clock of its own.
+
+import type { Line } from '../src/tune/report.ts';
+import type { AdapterFile, Message, Skill, Stage, Subject, When } from './protocol.ts';
+
+type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;
+export type StepLine = Of<'step'>;
+export type SelectionLine = Of<'selection'>;
+export type PlanLine = Of<'plan'>;
+
+export interface PageState {
+  phase: 'opening' | 'ready' | 'running' | 'stopping' | 'done' | 'stopped' | 'failed' | 'unsupported';
+  subject: Subject | null;
+  /** Where the run is, and how far: units of the stage (prompts, micro-batches, steps). */
+  stage: Stage;
+  done: number;
+  total: number;
+  /** Milliseconds of the latest units of the stage, the newest last. */
+  pace: number[];
+  steps: StepLine[];
+  selection: SelectionLine | null;
+  /** Memory of the training program: a bound until the blocks are known. */
+  plan: PlanLine | null;
+  allocated: number | null;
+  answers: Record<When, Shown[]>;
+  grades: Record<Skill, Record<When, Grade | null>>;
+  adapter: AdapterFile[];
+  finished: { steps: number; seconds: number; input_tokens: number; elapsed: number } | null;
+  asking: string | null;
+  replies: { prompt: string; before: string; after: string | null }[];
+  trouble: { stage: Stage; text: string } | null;
+  /** The report's lines, as `--json` prints them; the newest last. */
+  log: string[];
+  began: number;
+  /** When the last unit arrived. */
+  last: number;
+}
+
+/** The answer to a shown example, by its place among them. */
+export interface Shown {
+  text: string;
+  right: boolean;
+}
+
+export interface Grade {
+  right: number;
+  of: number;
+}
+
+const PACE = 8;
+const LOGGED = 400;
+
+export const initial: PageState = {
+  phase: 'opening',
+  subject: null,
+  stage: 'open',
+  done: 0,
+  total: 0,
+  pace: [],
+  steps: [],
+  selection: null,
+  plan: null,
+  allocated: null,
+  answers: { before: [], after: [] },
+  grades: { new: { before: null, after: null }, old: { before: null, after: null } },
+  adapter: [],
+  finished: null,
+  asking: null,
+  replies: [],
+  trouble: null,
+  log: [],
+  began: 0,
+  last: 0,
+};
+
+/** The state after a message that arrived at `now` milliseconds. */
+export function reduce(s: PageState, m: Message, now: number): PageState {
+  const next = told(s, m, now);
+  return isLine(m) ? { ...next, log: [...s.log, JSON.stringify(m)].slice(-LOGGED) } : next;
+}
+
+function told(s: PageState, m: Message, now: number): PageState {
+  switch (m.kind) {
+    case 'ready':
+      return { ...s, phase: 'ready', subject: m.subject };
+    case 'stage':
+      return enter(s, m.stage, m.total, now);
+    case 'start':
+      return m.phase === 'warmup' || m.phase === 'train' ? enter(s, m.phase, m.total, now) : s;
+    case 'answer':
+      return answered(unit(s, now), m);
+    case 'graded':
+      return { ...s, grades: { ...s.grades, [m.skill]: { ...s.grades[m.skill], [m.when]: { right: m.right, of: m.of } } } };
+    case 'warmup':
+      return unit(s, now);
+    case 'step':
+      return { ...unit(s, now), steps: [...s.steps, m] };
+    case 'selection':
+      return { ...s, selection: m };
+    case 'plan':
+      return m.program === 'train' ? { ...s, plan: m } : s;
+    case 'memory':
+      return m.program === 'train' ? { ...s, allocated: m.allocated } : s;
+    case 'adapter':
+      return { ...s, adapter: m.files };
+    case 'reply':
+      return { ...s, asking: null, replies: [{ prompt: m.prompt, before: m.before, after: m.after }, ...s.replies] };
+    case 'finished':
+      return {
+        ...s,
+        phase: 'done',
+        finished: { steps: m.steps, seconds: m.seconds, input_tokens: m.input_tokens, elapsed: (now - s.began) / 1000 },
+      };
+    case 'stopped':
+      return { ...s, phase: 'stopped' };
+    case 'failed':
+      return { ...s, phase: 'failed', asking: null, trouble: { stage: m.stage, text: m.text } };
+    default:
+      return s;
+  }
+}
+
+function enter(s: PageState, stage: Stage, total: number, now: number): PageState {
+  return { ...s, stage, total, done: 0, pace: [], last: now };
+}
+
+function unit(s: PageState, now: number): PageState {
+  return { ...s, done: s.done + 1, pace: [...s.pace, now - s.last].slice(-PACE), last: now };
+}
+
+function answered(s: PageState, m: Extract<Message, { kind: 'answer' }>): PageState {
+  if (m.skill !== 'new' || m.index >= (s.subject?.examples.length ?? 0)) return s;
+  const shown = [...s.answers[m.when]];
+  shown[m.index] = { text: m.text, right: m.right };
+  return { ...s, answers: { ...s.answers, [m.when]: shown } };
+}
+
+/** Seconds until the stage ends, by its latest units; null before the first. */
+export function secondsLeft(s: PageState): number | null {
+  if (!s.pace.length) return null;
+  const mean = s.pace.reduce((a, b) => a + b, 0) / s.pace.length;
+  return (mean * (s.total - s.done)) / 1000;
+}
+
+/** Input tokens a second over the latest steps; null before the first. */
+export function tokensPerSecond(steps: StepLine[]): number | null {
+  const latest = steps.slice(-PACE);
+  const ms = latest.reduce((n, l) => n + l.ms, 0);
+  return ms > 0 ? (1000 * latest.reduce((n, l) => n + l.input_tokens, 0)) / ms : null;
+}
+
+const NOT_LINES = new Set(['ready', 'stage', 'answer', 'graded', 'adapter', 'reply', 'finished', 'stopped', 'failed']);
+const isLine = (m: Message): m is Line => !NOT_LINES.has(m.kind);

@@ -1,0 +1,42 @@
+// The result to take away: the adapter folder's two files.
+
+import { useEffect, useMemo } from 'preact/hooks';
+import { bytes, whole } from '../format.ts';
+import type { AdapterFile } from '../protocol.ts';
+import type { SelectionLine } from '../state.ts';
+
+export function Adapter({ files, selection }: { files: AdapterFile[]; selection: SelectionLine | null }) {
+  const links = useMemo(
+    () => files.map(({ name, blob }) => ({ name, size: blob.size, href: URL.createObjectURL(blob) })),
+    [files],
+  );
+  useEffect(
+    () => () => {
+      for (const { href } of links) URL.revokeObjectURL(href);
+    },
+    [links],
+  );
+  if (!files.length || !selection) return <p class="empty">Two small files will be here when the run ends.</p>;
+  return (
+    <div class="adapter">
+      <ul>
+        {links.map(({ name, size, href }) => (
+          <li key={name}>
+            <a class="button small" href={href} download={name}>
+              Download
+            </a>
+            <span class="file">{name}</span>
+            <span class="size">{bytes(size)}</span>
+          </li>
+        ))}
+      </ul>
+      <p>
+        {whole(selection.blocks.length)} blocks of {selection.block} × {selection.block} differences, where they belong, and a
+        fingerprint of every base matrix. Put both files in one folder; then, in a checkout of blocktune:
+      </p>
+      <pre>
+        <code>npx blocktune generate --adapter FOLDER</code>
+      </pre>
+    </div>
+  );
+}

@@ -1,0 +1,11 @@
+// The engine's own lines, for those who want them: the same that `blocktune --json` prints.
+
+export function Log({ lines }: { lines: string[] }) {
+  if (!lines.length) return null;
+  return (
+    <details class="log">
+      <summary>The engine's lines</summary>
+      <pre>{lines.join('\n')}</pre>
+    </details>
+  );
+}

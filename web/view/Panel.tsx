@@ -1,0 +1,23 @@
+// A titled part of the page.
+
+import type { ComponentChildren } from 'preact';
+
+interface PanelProps {
+  name: string;
+  title: string;
+  note?: string;
+  wide?: boolean;
+  children: ComponentChildren;
+}
+
+export function Panel({ name, title, note, wide, children }: PanelProps) {
+  return (
+    <section class={`panel ${wide ? 'wide' : ''}`} aria-labelledby={`${name}-title`} data-testid={name}>
+      <header>
+        <h2 id={`${name}-title`}>{title}</h2>
+        {note && <p>{note}</p>}
+      </header>
+      {children}
+    </section>
+  );
+}

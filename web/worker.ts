@@ -1,0 +1,27 @@
+// The engine's side of the page: one command at a time, told in messages. The work is session.ts.
+
+import type { Command, Message } from './protocol.ts';
+import { ask, newSession, open, run } from './session.ts';
+
+const session = newSession((message: Message) => self.postMessage(message));
+let stop = new AbortController();
+let queue = Promise.resolve();
+
+self.onmessage = ({ data }: MessageEvent<Command>) => {
+  if (data.kind === 'stop') {
+    stop.abort();
+    return;
+  }
+  queue = queue.then(() => perform(data));
+};
+
+async function perform(command: Exclude<Command, { kind: 'stop' }>): Promise<void> {
+  stop = new AbortController();
+  try {
+    if (command.kind === 'open') await open(session, command);
+    else if (command.kind === 'run') await run(session, stop.signal);
+    else await ask(session, command.prompt);
+  } catch (e) {
+    session.tell({ kind: 'failed', stage: session.stage, text: e instanceof Error ? e.message : String(e) });
+  }
+}
