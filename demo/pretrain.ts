@@ -3,14 +3,15 @@
 // Arguments: steps, for a shorter run; output file.
 
 import process from 'node:process';
+import { detect } from '../src/data/columns.ts';
+import { toRow } from '../src/data/rows.ts';
 import { loadTokenizer } from '../src/data/tokenizer.ts';
 import { closeGpu, openGpu } from '../src/gpu/device.ts';
+import { openPlace, readJson } from '../src/io/bytes.ts';
 import { configFromHf } from '../src/io/config.ts';
 import type { ModelFiles } from '../src/io/model.ts';
-import { readJson, openPlace } from '../src/io/bytes.ts';
 import { type TensorInfo, tensorShapes } from '../src/io/tensors.ts';
 import { writeFile } from '../src/io/write.ts';
-import { toRow } from '../src/data/rows.ts';
 import { loadModel } from '../src/tune/load.ts';
 import { modelFiles } from '../src/tune/merge.ts';
 import { tune } from '../src/tune.ts';
@@ -26,9 +27,7 @@ const out = process.argv[3] ?? new URL('model.safetensors', built).pathname;
 const files = await randomModel();
 const tokenizer = loadTokenizer({ ...files.tokenizer, bos: files.config.bos_token_id, eos: files.config.eos_token_ids[0] });
 const options = { tokenizer, vocab_size: files.config.vocab_size, learn: 'response', template: 'auto' } as const;
-const rows = pretrainRows(pretrain.data.seed, pretrain.data.rows).map(({ prompt, completion }) =>
-  toRow({ kind: 'prompt', prompt: 'prompt', completion: 'completion', derived: false }, { prompt, completion }, options),
-);
+const rows = pretrainRows(pretrain.data.seed, pretrain.data.rows).map((row) => toRow(detect(row).fields, row, options));
 const gpu = await openGpu();
 const model = await loadModel(gpu, files, files.config.max_position_embeddings, 'f32');
 const start = performance.now();
@@ -62,7 +61,9 @@ await tune(
   (line) => {
     if (line.kind === 'step' && (line.step % 20 === 0 || line.step <= 3)) {
       const rate = (line.step * pretrain.batch) / ((performance.now() - start) / 1000);
-      console.error(`step ${line.step}/${steps}  loss ${line.loss.toFixed(4)}  norm ${line.grad_norm.toFixed(2)}  ${rate.toFixed(0)} rows/s`);
+      console.error(
+        `step ${line.step}/${steps}  loss ${line.loss.toFixed(4)}  norm ${line.grad_norm.toFixed(2)}  ${rate.toFixed(0)} rows/s`,
+      );
     }
   },
 );
