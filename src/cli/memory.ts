@@ -17,11 +17,15 @@ const INK: Partial<Record<Category, Ink>> = {
 };
 const SHADES = { unicode: '█▓▒░', ascii: '#=+-' };
 
-const categories = (b: Plan['bytes']) => (Object.keys(b) as Category[]).filter((c) => c !== 'total' && b[c] > 0);
+const size = (n: number) => (n ? bytes(n) : '-');
+const short = (n: number) => count(n).replace(' thousand', ' K').replace(' million', ' M').replace(' billion', ' B');
+/** The categories that any of the plans has bytes of, in the engine's order. */
+const categoriesOf = (...plans: Pick<Plan, 'bytes'>[]) =>
+  (Object.keys(plans[0].bytes) as Category[]).filter((c) => c !== 'total' && plans.some((p) => p.bytes[c] > 0));
 
 /** The bar of all categories, largest first, and below it what each is: two lines. */
 export function memoryBar(t: Terminal, b: Plan['bytes'], width: number): string[] {
-  const order = categories(b).sort((x, y) => b[y] - b[x]);
+  const order = categoriesOf({ bytes: b }).sort((x, y) => b[y] - b[x]);
   const shades = t.unicode ? SHADES.unicode : SHADES.ascii;
   const shown = order.filter((c) => b[c] / b.total > 0.5 / width);
   const ends = shown.map((_, i) => Math.round((shown.slice(0, i + 1).reduce((n, c) => n + b[c], 0) / b.total) * width));
@@ -45,12 +49,12 @@ function wrapped(parts: string[], width: number): string[] {
 
 /** `blocktune plan`: categories by rows, programs by columns, a bar for the first. */
 export function planTable(t: Terminal, plans: Plan[]): string[] {
-  const order = [...new Set(plans.flatMap((p) => categories(p.bytes)))];
+  const order = categoriesOf(...plans);
   const most = Math.max(...order.map((c) => plans[0].bytes[c]));
   const room = Math.max(10, t.width - 16 - 12 * plans.length);
   const row = (c: Category) => {
     const n = Math.round((plans[0].bytes[c] / most) * room);
-    return `${padded(c, 14)}${plans.map((p) => bytes(p.bytes[c]).padStart(12)).join('')}  ${paint(t, 'cyan', (t.unicode ? '█' : '#').repeat(n))}`;
+    return `${padded(c, 14)}${plans.map((p) => size(p.bytes[c]).padStart(12)).join('')}  ${paint(t, 'cyan', (t.unicode ? '█' : '#').repeat(n))}`;
   };
   const bound = plans.some((p) => p.bound);
   return [
@@ -75,7 +79,7 @@ export function methodTable(t: Terminal, plans: Plan[]): string[] {
   const share = (p: Plan) => (full ? `${((100 * p.bytes.total) / full).toFixed(1)} %` : '');
   const columns = plans.map((p) => [p.method, p.budget ?? ''].join(' ').trim());
   const wide = Math.max(10, ...columns.map((c) => c.length + 2));
-  const order = [...new Set(plans.flatMap((p) => categories(p.bytes)))];
+  const order = categoriesOf(...plans);
   return [
     paint(t, 'dim', 'bytes on the GPU'),
     head,
@@ -84,7 +88,7 @@ export function methodTable(t: Terminal, plans: Plan[]): string[] {
     ...(full ? [paint(t, 'dim', 'share of full fine-tuning'), head, ...rows(share), ''] : []),
     paint(t, 'dim', 'by category'),
     paint(t, 'bold', `${padded('', 14)}${columns.map((c) => c.padStart(wide)).join('')}`),
-    ...order.map((c) => `${padded(c, 14)}${plans.map((p) => bytes(p.bytes[c]).padStart(wide)).join('')}`),
+    ...order.map((c) => `${padded(c, 14)}${plans.map((p) => size(p.bytes[c]).padStart(wide)).join('')}`),
     `${padded('trainable', 14)}${plans
       .map((p) =>
         count(p.trainable)

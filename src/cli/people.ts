@@ -70,7 +70,7 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   },
   note({ command, say, answer }, { text }) {
     if (REMARKS_ARE_THE_ANSWER.includes(command.verb)) return answer(text);
-    say('', text);
+    say(command.verb === 'plan' ? 'model' : '', text);
   },
   warning({ t, progress }, { text }) {
     progress.say(`${paint(t, 'yellow', 'warning')}  ${text}`);

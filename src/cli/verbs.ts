@@ -2,6 +2,7 @@
 
 import type { Verb } from '../options.ts';
 import { evaluateVerb, generateVerb } from '../tune/answer.ts';
+import { inspectVerb } from '../tune/inspect.ts';
 import { planVerb } from '../tune/memory-plan.ts';
 import { mergeVerb } from '../tune/merge.ts';
 import type { Task } from '../tune/task.ts';
@@ -19,7 +20,7 @@ export const VERBS_RUN: Record<Verb, (task: Task) => Promise<void>> = {
   merge: mergeVerb,
   export: notYet('export'),
   plan: planVerb,
-  inspect: notYet('inspect'),
+  inspect: inspectVerb,
   doctor: notYet('doctor'),
   bench: notYet('bench'),
   demo: notYet('demo'),

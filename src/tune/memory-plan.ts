@@ -23,8 +23,9 @@ import type { TuneOptions } from './options.ts';
 import { planTraining, type Sizes } from './plans.ts';
 import type { Report } from './report.ts';
 import { hangInputs, hangScorers } from './scores.ts';
+import { readSelection } from './selection.ts';
 import type { Task } from './task.ts';
-import { readSelection, tuneOptions } from './verbs.ts';
+import { tuneOptions } from './verbs.ts';
 import { planWarmup } from './warmup.ts';
 
 /**
@@ -171,7 +172,7 @@ function bareDecoder(c: ModelConfig, positions: number, base: Base): Decoder {
 /** Without data the largest micro-batch there may be: every row as long as allowed, every token but its first a target. */
 function longestRows(o: Settled): Rows {
   const sizes = { N: o.batch * o.maxLength, M: o.batch * (o.maxLength - 1) };
-  return { sizes, positions: o.maxLength, shown: `micro-batches of ${o.batch} rows of ${o.maxLength} tokens, all learned` };
+  return { sizes, positions: o.maxLength, shown: `micro-batches of ${o.batch} x ${o.maxLength} tokens, all learned` };
 }
 
 async function rowsOfData(o: Settled, opened: Opened, report: Report): Promise<Rows> {

@@ -3,10 +3,8 @@
 import { parseBudget } from '../budget.ts';
 import type { Dataset } from '../data/load.ts';
 import { closeGpu } from '../gpu/device.ts';
-import { openPlace, readJson } from '../io/bytes.ts';
 import { writeSafetensors } from '../io/safetensors.ts';
 import { checkWritable, writeFile, writeFolder } from '../io/write.ts';
-import type { Selection } from '../methods/smt/select.ts';
 import type { Module } from '../models/decoder.ts';
 import type { Settled } from '../options.ts';
 import { tune } from '../tune.ts';
@@ -19,6 +17,7 @@ import { modelFiles } from './merge.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';
 import type { TuneOptions } from './options.ts';
 import { smtFiles } from './save.ts';
+import { readSelection } from './selection.ts';
 import type { Task } from './task.ts';
 import { version } from './version.ts';
 
@@ -127,28 +126,4 @@ function scoreFile(model: Model, maps: Map<string, Float32Array>, b: number) {
     };
   });
   return writeSafetensors(tensors);
-}
-
-/** What `select --out` wrote. */
-export async function readSelection(where: string): Promise<Selection> {
-  const place = await openPlace(where);
-  if (!('source' in place))
-    throw new Error(`expected a selection file at ${where}, got a folder; name the file that select --out wrote`);
-  try {
-    const { block, blocks } = await readJson(place.source);
-    const sound = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
-    if (!sound(block) || block < 1 || !Array.isArray(blocks) || !blocks.length)
-      throw new Error('expected a block edge and a list of blocks');
-    for (const b of blocks)
-      if (!sound(b?.layer) || !sound(b?.row) || !sound(b?.col) || typeof b?.module !== 'string')
-        throw new Error(`expected blocks with layer, module, row and col, got ${JSON.stringify(b)}`);
-    return {
-      block,
-      blocks: blocks.map((b) => ({ layer: b.layer, module: b.module, row: b.row, col: b.col, score: b.score ?? 0 })),
-    };
-  } catch (e) {
-    throw new Error(`${where}: ${(e as Error).message}; give a file that blocktune select --out wrote`);
-  } finally {
-    await place.source.close();
-  }
 }
