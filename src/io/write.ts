@@ -80,3 +80,9 @@ async function writeChunks(path: string, chunks: FileToWrite['chunks']): Promise
     await handle.close();
   }
 }
+
+/** Removes a folder of files that blocktune wrote. */
+export async function removeFolder(path: string): Promise<void> {
+  const { rm } = await nodeFs();
+  await rm(path, { recursive: true, force: true });
+}
