@@ -3,6 +3,7 @@
 
 import pack from '../../shaders/gemm_pack.wgsl?raw' with { type: 'text' };
 import packAny from '../../shaders/gemm_pack_any.wgsl?raw' with { type: 'text' };
+import packStored from '../../shaders/gemm_pack_stored.wgsl?raw' with { type: 'text' };
 import packVec4 from '../../shaders/gemm_pack_vec4.wgsl?raw' with { type: 'text' };
 import packed from '../../shaders/gemm_packed.wgsl?raw' with { type: 'text' };
 import packedPlain from '../../shaders/gemm_packed_plain.wgsl?raw' with { type: 'text' };
@@ -140,9 +141,16 @@ export function gridOf(v: Variant, M: number, N: number): [number, number, numbe
   return [Math.ceil(N / v.tile[1]), Math.ceil(M / v.tile[0]), 1];
 }
 
-/** The kernel that packs an operand: alongK where it lies [rows, K]; vec4 where offset, ld and contiguous size are multiples of 4. */
-export function packOf(alongK: boolean, vec4: boolean): { name: string; parts: string[]; consts: Record<string, boolean> } {
-  return { name: vec4 ? 'gemm_pack' : 'gemm_pack_any', parts: [pack, vec4 ? packVec4 : packAny], consts: { ALONG_K: alongK } };
+/**
+ * The kernel that packs an operand: alongK where it lies [rows, K]; vec4 where offset, ld and contiguous size are multiples of 4;
+ * stored: the format part of a weight that is not f32.
+ */
+export function packOf(alongK: boolean, vec4: boolean, stored?: string) {
+  const consts = { ALONG_K: alongK };
+  if (stored) return { name: 'gemm_pack_stored', parts: [stored, pack, packStored], consts };
+  return vec4
+    ? { name: 'gemm_pack', parts: [pack, packVec4], consts }
+    : { name: 'gemm_pack_any', parts: [pack, packAny], consts };
 }
 
 /** Elements of an operand in panels. */

@@ -3,13 +3,16 @@
 
 import { decide, kernel, type Program, run, temp } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { choose, gridOf, type Layout, packedSize, packOf, type Variant } from './gemm-variants.ts';
+import { type Format, STORED } from './formats.ts';
+import { choose, gridOf, type Layout, packedSize, packOf, type Shape, type Variant } from './gemm-variants.ts';
 
 /** A matrix inside a tensor: element offset of its first entry and distance between rows. */
 export interface Mat {
   t: Tensor;
   at: number;
   ld: number;
+  /** Where t holds a stored weight instead of f32: its format, and its scales. Only what readsStored() allows. */
+  stored?: { format: Format; s?: Tensor };
 }
 
 /** A whole tensor [rows, cols] as a matrix. */
@@ -30,9 +33,17 @@ export function gemm(
   k: number,
   accumulate: 0 | 1,
 ): void {
-  const shape = { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld };
-  const variant = decide(p, () => choose(layout, shape, p.limits));
+  const variant = decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.limits));
   multiply(p, variant, a, b, c, m, n, k, accumulate);
+}
+
+/** Whether the product can read b in its stored format, so that it need not be unpacked first. */
+export function readsStored(p: Program, layout: Layout, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): boolean {
+  return decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.limits).packs && b.at % 4 === 0 && b.ld % 4 === 0);
+}
+
+function shapeOf(a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): Shape {
+  return { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld };
 }
 
 /** The product by a given variant, which must be eligible for it. */
@@ -57,6 +68,7 @@ function product(p: Program, v: Variant, a: Mat, b: Mat, c: Mat, m: number, n: n
   run(p, kernel(v.kernel, v.parts, v.consts), { a: a.t, b: b.t, c: c.t }, params, grid, {
     flops: 2 * m * n * k,
     bytes: 4 * (m * k + k * n + m * n),
+    label: p.label ? `${p.label} ${v.name}` : v.name,
   });
 }
 
@@ -102,9 +114,10 @@ function shifted(x: Mat, alongK: boolean, row: number, k: number): Mat {
 function packed(p: Program, x: Mat, alongK: boolean, rows: number, k: number): Mat {
   const t = temp(p, 'packed', [packedSize(rows, k)]);
   const vec4 = decide(p, () => [x.at, x.ld, alongK ? k : rows].every((size) => size % 4 === 0));
-  const { name, parts, consts } = packOf(alongK, vec4);
+  const { name, parts, consts } = packOf(alongK, vec4, x.stored && STORED[x.stored.format].part);
   const grid = rows * k === 0 ? [0, 1, 1] : [Math.ceil(k / 16), Math.ceil(rows / 64), 1];
-  run(p, kernel(name, parts, consts), { src: x.t, panel: t }, { rows, K: k, src_at: x.at, ld: x.ld, dst_at: 0 }, grid, {
+  const source: Record<string, Tensor> = x.stored ? { wq: x.t, ...(x.stored.s && { ws: x.stored.s }) } : { src: x.t };
+  run(p, kernel(name, parts, consts), { ...source, panel: t }, { rows, K: k, src_at: x.at, ld: x.ld, dst_at: 0 }, grid, {
     bytes: 8 * rows * k,
   });
   return { t, at: 0, ld: 0 };

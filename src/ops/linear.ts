@@ -4,7 +4,7 @@
 import { again, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { fill, fillBackward } from './fill.ts';
-import { gemm, type Mat, whole } from './gemm.ts';
+import { gemm, type Mat, readsStored, whole } from './gemm.ts';
 import { gemv, unpack } from './unpack.ts';
 import type { Vector, Weight, Window } from './weight.ts';
 
@@ -66,10 +66,9 @@ export function productInto(p: Program, x: Mat, n: number, w: Weight, y: Mat, ac
       gemv(p, w, v, x, n, y, accumulate);
       continue;
     }
-    for (const panel of panels(p, w, v)) {
-      const c = { ...y, at: y.at + panel.r0 };
-      gemm(p, 'nt', x, { t: panel.t(), at: 0, ld: w.cols }, c, n, panel.r1 - panel.r0, w.cols, accumulate);
-    }
+    const reads = (b: Mat) => readsStored(p, 'nt', x, b, { ...y, at: y.at + v.r0 }, n, v.r1 - v.r0, w.cols);
+    for (const { r0, r1, b } of operands(p, w, v, reads))
+      gemm(p, 'nt', x, b(), { ...y, at: y.at + r0 }, n, r1 - r0, w.cols, accumulate);
   }
 }
 
@@ -82,12 +81,13 @@ function inputBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
 /** dx (+)= dy W for n rows of dy, by the stored part of W alone. */
 export function productTransposedInto(p: Program, dy: Mat, n: number, w: Weight, dx: Mat, accumulate: 0 | 1): void {
   let adds = accumulate;
-  for (const v of w.windows)
-    for (const panel of panels(p, w, v)) {
-      const a = { ...dy, at: dy.at + panel.r0 };
-      gemm(p, 'nn', a, { t: panel.t(), at: 0, ld: w.cols }, dx, n, w.cols, panel.r1 - panel.r0, adds);
+  for (const v of w.windows) {
+    const reads = (b: Mat) => readsStored(p, 'nn', { ...dy, at: dy.at + v.r0 }, b, dx, n, w.cols, v.r1 - v.r0);
+    for (const { r0, r1, b } of operands(p, w, v, reads)) {
+      gemm(p, 'nn', { ...dy, at: dy.at + r0 }, b(), dx, n, w.cols, r1 - r0, adds);
       adds = 1;
     }
+  }
 }
 
 function weightBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
@@ -102,6 +102,13 @@ export function denseGradient(p: Program, dy: Mat, x: Mat, n: number, w: Weight,
   w.windows.forEach((v, i) => {
     gemm(p, 'tn', { ...dy, at: dy.at + v.r0 }, x, { t: grads[i], at: 0, ld: w.cols }, v.r1 - v.r0, w.cols, n, accumulate);
   });
+}
+
+/** The rows of a window as an operand of the product: as they are stored where it reads that, else as panels of f32. */
+function operands(p: Program, w: Weight, v: Window, reads: (b: Mat) => boolean): { r0: number; r1: number; b(): Mat }[] {
+  const stored: Mat = { t: v.q, at: 0, ld: w.cols, stored: { format: w.format, s: v.s } };
+  if (w.format !== 'f32' && reads(stored)) return [{ r0: v.r0, r1: v.r1, b: () => stored }];
+  return panels(p, w, v).map(({ r0, r1, t }) => ({ r0, r1, b: () => ({ t: t(), at: 0, ld: w.cols }) }));
 }
 
 interface Panel {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { link } from '../../src/gpu/link.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
+import { STORED } from '../../src/ops/formats.ts';
 import { gemm, type Mat, multiply } from '../../src/ops/gemm.ts';
 import { choose, eligible, type Layout, packOf, type Shape, VARIANTS, type Variant } from '../../src/ops/gemm-variants.ts';
 import { f32Bound } from '../compare.ts';
@@ -141,6 +142,7 @@ describe('every kernel compiles without messages', () => {
   const kernels = [
     ...VARIANTS,
     ...[true, false].flatMap((alongK) => [true, false].map((vec4) => ({ ...packOf(alongK, vec4), lanes: 0 }))),
+    ...Object.values(STORED).map(({ part }) => ({ ...packOf(true, true, part), lanes: 0 })),
   ];
   test.each(kernels.filter((v) => (v.lanes ?? 0) <= (limits.subgroups ?? 0)))('$name %#', async (v) => {
     const { device, enableSubgroups } = await testGpu();

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { allocate, write } from '../../src/gpu/tensor.ts';
+import { decode } from '../../src/io/dequant.ts';
+import { formatBytes } from '../../src/io/formats.ts';
+import { toF16 } from '../../src/io/quant.ts';
+import { type Format, STORED, splitQuants, storedBytes } from '../../src/ops/formats.ts';
+import { whole } from '../../src/ops/gemm.ts';
+import { productInto, productTransposedInto } from '../../src/ops/linear.ts';
+import { newWeight, type Weight } from '../../src/ops/weight.ts';
+import { f32Bound } from '../compare.ts';
+import { input, runProgram, testGpu } from '../gpu/harness.ts';
+import { abs, matmulNN, matmulNT } from '../oracle/matmul.ts';
+
+const noise = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(seed + 1.7 * i + 0.31 * i * seed));
+
+/** A weight of noise in a stored format, in windows of at most `fit` rows, and its values as f32. */
+async function storedWeight(
+  format: Format,
+  rows: number,
+  cols: number,
+  fit: number,
+): Promise<{ w: Weight; values: Float32Array }> {
+  const count = rows * cols;
+  const bytes = new Uint8Array(noise(formatBytes(format, count), 5).map((v) => Math.floor(128 + 127 * v)));
+  const { block, bytes: size, scales } = STORED[format];
+  const view = new DataView(bytes.buffer);
+  const f = noise(count, 6);
+  for (let i = 0; i < count / block; i++) {
+    if (format === 'f32') view.setFloat32(4 * i, f[i], true);
+    else for (let at = 0; at < (scales || 2); at += 2) view.setUint16(i * size + at, toF16(f[i]) & 0xbfff, true);
+  }
+  const { memory } = await testGpu();
+  const w = newWeight('layer.w', rows, cols, format, storedBytes(format, fit, cols).q);
+  const row = formatBytes(format, cols);
+  for (const v of w.windows) {
+    const { q, s } = splitQuants(format, bytes.slice(v.r0 * row, v.r1 * row));
+    for (const t of [v.q, v.s]) if (t) allocate(memory, t.home!);
+    write(memory, v.q, q);
+    if (s) write(memory, v.s!, s);
+  }
+  return { w, values: decode(format, bytes, count) };
+}
+
+// Tokens: both sides of reading the weight in place (4), then tiles. Rows and columns: where a product can read the format, and where not.
+const shapes = [
+  [1, 64, 96, 64],
+  [4, 68, 64, 68],
+  [5, 68, 64, 68],
+  [70, 132, 96, 64],
+  [33, 50, 64, 50],
+];
+const cases = (Object.keys(STORED) as Format[]).flatMap((format) => [
+  ...shapes.map(([n, rows, cols, fit]) => ({ format, n, rows, cols, fit })),
+  ...(STORED[format].block === 1 ? [{ format, n: 9, rows: 12, cols: 7, fit: 12 }] : []),
+]);
+test.each(cases)(
+  '$format [$rows, $cols], $n tokens: y = x Wᵀ and dx = dy W, added or written',
+  async ({ format, n, rows, cols, fit }) => {
+    const { w, values } = await storedWeight(format, rows, cols, fit);
+    const [X, DY, Y0, DX0] = [noise(n * cols, 1), noise(n * rows, 2), noise(n * rows, 3), noise(n * cols, 4)];
+    const [x, dy] = [await input('x', [n, cols], X), await input('dy', [n, rows], DY)];
+    const [y, dx] = [await input('y', [n, rows], Y0), await input('dx', [n, cols], DX0)];
+    const [y1, dx1] = [await input('y1', [n, rows], Y0), await input('dx1', [n, cols], DX0)];
+    const out = await runProgram((p) => {
+      productInto(p, whole(x), n, w, whole(y), 0);
+      productInto(p, whole(x), n, w, whole(y1), 1);
+      productTransposedInto(p, whole(dy), n, w, whole(dx), 0);
+      productTransposedInto(p, whole(dy), n, w, whole(dx1), 1);
+      return { y, y1, dx, dx1 };
+    });
+    const [Y, DX] = [matmulNT(X, values, n, rows, cols), matmulNN(DY, values, n, cols, rows)];
+    const sizes = [matmulNT(abs(X), abs(values), n, rows, cols), matmulNN(abs(DY), abs(values), n, cols, rows)];
+    const plus = (a: Float64Array, b: Float32Array, sign = (v: number) => v) => a.map((v, i) => v + sign(b[i]));
+    expect(out.y).toBeWithin(Y, f32Bound(sizes[0], { serial: cols }));
+    expect(out.dx).toBeWithin(DX, f32Bound(sizes[1], { serial: rows }));
+    expect(out.y1).toBeWithin(plus(Y, Y0), f32Bound(plus(sizes[0], Y0, Math.abs), { serial: cols }));
+    expect(out.dx1).toBeWithin(plus(DX, DX0), f32Bound(plus(sizes[1], DX0, Math.abs), { serial: rows }));
+  },
+);
