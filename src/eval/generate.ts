@@ -106,7 +106,6 @@ async function advance(gpu: Gpu, m: Machine, d: Decoding, ids: number[], at: num
   put(s.positions, (i) => (real(i) ? at + i : d.capacity)); // padding goes to the cache's spare row
   put(s.lo, () => 0);
   put(s.last, (i) => (real(i) ? at + i : 0));
-  put(s.hi, (i) => i);
   write(gpu.memory, s.targetAt, Uint32Array.of(ids.length - 1));
   const program = ids.length === 1 ? 'decode' : 'prefill';
   replay(m, program, { N, M: 1, first: 1 });

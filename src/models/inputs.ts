@@ -72,8 +72,9 @@ export function feedPass(memory: Memory, s: Stream, pass: number): void {
   write(memory, s.scalars, Float32Array.of(pass), SCALARS.pass);
 }
 
+/** An input that none of the planned programs reads has no buffer, and gets none here: what is allocated is what was planned. */
 function put(memory: Memory, t: Tensor, data: Uint32Array<ArrayBuffer>): void {
-  write(memory, t, data);
+  if (t.home?.buffer) write(memory, t, data);
 }
 
 function padded(have: Uint32Array, length: number, fill: (i: number) => number): Uint32Array<ArrayBuffer> {

@@ -31,6 +31,20 @@ export type Line =
   | { kind: 'example'; index: number; logprob: number; tokens: number }
   | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
   | { kind: 'done'; out: string | null; steps: number; seconds: number; tokens_per_second: number }
+  /** One measurement. gflops and its share of the adapter's FMA peak where the work is arithmetic, gbs where it is traffic. */
+  | {
+      kind: 'bench';
+      name: string;
+      shape: string;
+      layout: string | null;
+      ms: number | null;
+      gflops: number | null;
+      peak_gflops: number | null;
+      ratio: number | null;
+      gbs?: number;
+    }
+  /** A self-test of `doctor`; error: the worst one, as a share of what is allowed. */
+  | { kind: 'check'; name: string; ok: boolean; error: number | null; detail?: string }
   | { kind: 'file'; path: string; ok: boolean; error: string | null }
   /** Answers of the base and of the tuned model, and how many were right, by skill. Of the demo alone. */
   | { kind: 'skills'; examples: Compared[]; scores: { skill: string; how: string; before: number; after: number; of: number }[] }

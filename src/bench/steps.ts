@@ -1,0 +1,92 @@
+// Whole steps of a small Llama: forward, SMT and full fine-tuning, in turn, and where their time goes.
+
+import type { Gpu } from '../gpu/device.ts';
+import { msOf, type Peak } from '../gpu/peak.ts';
+import { profile, type Timed } from '../gpu/profile.ts';
+import type { Report } from '../tune/report.ts';
+import { giga, line } from './line.ts';
+import { LLAMA_3M } from './model.ts';
+import { prepareStep, type Step, type StepKind } from './step.ts';
+
+const ROUNDS = 3;
+
+/** The full step at 1 x 256; forward, SMT and full at 2 x 128 with their ratios; the parts of each as shares of the peak. */
+export async function benchSteps(gpu: Gpu, peak: Peak, report: Report): Promise<void> {
+  await inTurn(gpu, peak, report, ['full'], 1, 256);
+  const ms = await inTurn(gpu, peak, report, ['forward', 'smt', 'full'], 2, 128);
+  report(line('smt/forward', '2x128', { ratio: ms.smt / ms.forward }));
+  report(line('full/smt', '2x128', { ratio: ms.full / ms.smt }));
+}
+
+async function inTurn(gpu: Gpu, peak: Peak, report: Report, kinds: StepKind[], rows: number, T: number) {
+  const best = {} as Record<StepKind, number>;
+  const steps: Step[] = [];
+  for (const kind of kinds) steps.push(await prepareStep(gpu, LLAMA_3M, kind, rows, T));
+  const shape = `${rows}x${T}`;
+  for (let round = 0; round < ROUNDS; round++)
+    for (const s of steps) {
+      best[s.kind] = Math.min(best[s.kind] ?? Number.POSITIVE_INFINITY, await msOf(gpu, s.run));
+      await peak.again();
+    }
+  for (const s of steps) {
+    const ms = best[s.kind];
+    report(line(`${s.kind} step`, shape, { ms, gflops: giga(usefulFlops(s), ms), peak_gflops: peak.best }));
+    for (const [part, t] of await parts(s))
+      report(
+        line(`${s.kind}: ${part}`, shape, { ms: t.ms, gflops: t.flops ? giga(t.flops, t.ms) : null, peak_gflops: peak.best }),
+      );
+    s.free();
+  }
+  return best;
+}
+
+/** FLOPs of products and attention; what is computed twice (scores in attention's backward) and everything else counts nothing. */
+export function usefulFlops(s: Step): number {
+  const { head_dim, n_heads, n_layers } = LLAMA_3M;
+  const attention = 4 * s.pairs * head_dim * n_heads * n_layers;
+  const products = s.entries.reduce((n, e) => n + (e.op === 'run' && isProduct(e.kernel.name) ? e.flops : 0), 0);
+  return products + attention * (s.kind === 'forward' ? 1 : 3);
+}
+
+const isProduct = (kernel: string) => /^(gemm|gemv|blocks)/.test(kernel);
+
+/** Time and FLOPs of each part of a step. */
+async function parts(s: Step): Promise<Map<string, { ms: number; flops: number }>> {
+  const timed: Timed[] = [];
+  for (const { name, dims } of s.programs) timed.push(...(await profile(s.machine, name, dims)));
+  const sums = new Map<string, { ms: number; flops: number }>();
+  partsOf(timed).forEach((part, i) => {
+    const t = timed[i];
+    const sum = sums.get(part) ?? { ms: 0, flops: 0 };
+    sum.ms += t.ms;
+    if (isProduct(t.kernel) || isAttention(t.kernel)) sum.flops += t.flops * (isAttention(t.kernel) ? density(s) : 1);
+    sums.set(part, sum);
+  });
+  return sums;
+}
+
+const isAttention = (kernel: string) => /^attention(?!_delta)/.test(kernel);
+
+/** Attention counts its FLOPs for one row of all tokens; shorter rows have fewer pairs. */
+const density = (s: Step) => s.pairs / ((s.tokens * (s.tokens + 1)) / 2);
+
+/** The part that each dispatch belongs to: the head from the gathering of targets to their loss; packing goes with its product. */
+export function partsOf(timed: Timed[]): string[] {
+  let inHead = false;
+  const own = timed.map(({ kernel, label }) => {
+    if (kernel.startsWith('gather')) inHead = true;
+    const part = inHead ? 'head' : partOf(kernel, label);
+    if (kernel.startsWith('losssum')) inHead = false;
+    return part;
+  });
+  for (let i = own.length - 2; i >= 0; i--) if (/^gemm_pack(?!ed)/.test(timed[i].kernel)) own[i] = own[i + 1];
+  return own;
+}
+
+function partOf(kernel: string, label: string): string {
+  if (isAttention(kernel)) return 'attention';
+  if (/^blocks/.test(kernel)) return 'blocks';
+  if (/^(adamw|gradnorm)/.test(kernel)) return 'optimizer';
+  if (!isProduct(kernel)) return 'rest';
+  return label.endsWith('_nt') ? 'forward products' : label.endsWith('_nn') ? 'dX' : 'dW';
+}

@@ -1,0 +1,90 @@
+// The adapter's own peak: fused multiply-adds a second that it reaches with nothing else to do. Speeds are told as shares of it.
+
+import code from '../../shaders/peak.wgsl?raw' with { type: 'text' };
+import { type Gpu, idle } from './device.ts';
+import { plan } from './plan.ts';
+import { type Build, kernel, run } from './program.ts';
+import { dispose, prepare, replay } from './run.ts';
+import { resident } from './tensor.ts';
+
+/** Measured FMA peak in GFLOP/s (a multiply-add is two): the best of several workgroup sizes and repeats. About two seconds. */
+export async function measurePeak(gpu: Gpu): Promise<number> {
+  const peak = await openPeak(gpu);
+  peak.free();
+  return peak.best;
+}
+
+/** A peak that can be measured again beside what is compared with it, since a busy machine's speed changes. */
+export interface Peak {
+  /** The best so far, GFLOP/s. */
+  best: number;
+  /** One more measurement of a tenth of a second. */
+  again(): Promise<number>;
+  free(): void;
+}
+
+const WIDTHS = [16, 64, 256];
+const MOST = 1 << 20;
+
+export async function openPeak(gpu: Gpu): Promise<Peak> {
+  // enough invocations to fill a large GPU, few enough that starting them costs a software adapter nothing
+  const invocations = gpu.software ? 8192 : 1 << 18;
+  const y = resident('peak', [invocations, 4], 'other');
+  const parts = WIDTHS.map((width) => {
+    const k = kernel('peak', [code], { WG: width });
+    const build: Build = (p) => run(p, k, { y }, { n: p.dims.n }, [invocations / width], { flops: 32 * invocations * p.dims.n });
+    return { name: `peak ${width}`, build, dims: { n: MOST } };
+  });
+  const machine = await prepare(gpu, plan(parts, gpu.limits));
+  const time = (name: string, n: number) => wallMs(gpu, () => replay(machine, name, { n }));
+  const rate = (n: number, ms: number) => (32 * invocations * n) / ms / 1e6;
+  let n = 1000;
+  await time(parts[0].name, n);
+  for (let ms = 0; (ms = await time(parts[0].name, n)) < LEAST_MS && n < MOST; ) n *= ms < LEAST_MS / 8 ? 8 : 2;
+  let fastest = parts[0].name;
+  const peak: Peak = {
+    best: 0,
+    async again() {
+      const now = rate(n, await time(fastest, n));
+      peak.best = Math.max(peak.best, now);
+      return now;
+    },
+    free: () => dispose(machine, () => true),
+  };
+  for (let round = 0; round < 2; round++)
+    for (const { name } of parts) {
+      const now = rate(n, await time(name, n));
+      if (now > peak.best) [peak.best, fastest] = [now, name];
+    }
+  return peak;
+}
+
+/** A fence may be late by ten milliseconds, so what is timed by one should take many of them. */
+const LEAST_MS = 100;
+
+/** Milliseconds from `submit` to the fence behind it, on a device that was idle. */
+export async function wallMs(gpu: Gpu, submit: () => void): Promise<number> {
+  await idle(gpu);
+  const t = performance.now();
+  submit();
+  await idle(gpu);
+  return performance.now() - t;
+}
+
+/** Milliseconds of one run of a program: the best of three means, each over runs that together outlast a fence's latency. */
+export async function msOf(gpu: Gpu, submit: () => void): Promise<number> {
+  let times = 1;
+  let best = Number.POSITIVE_INFINITY;
+  await wallMs(gpu, submit);
+  for (let taken = 0; taken < 3; ) {
+    const ms = await wallMs(gpu, () => {
+      for (let i = 0; i < times; i++) submit();
+    });
+    if (ms < LEAST_MS && times < 4096) times *= ms < LEAST_MS / 8 ? 8 : 2;
+    else {
+      best = Math.min(best, ms / times);
+      taken++;
+    }
+  }
+  return best;
+}
