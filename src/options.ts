@@ -274,6 +274,8 @@ type WithDefault = { [K in Key]: (typeof OPTIONS)[K] extends { default: unknown 
 export type Settled = Options & { -readonly [K in WithDefault]-?: ValueOf<(typeof OPTIONS)[K]> } & {
   lr: number;
   betas: [number, number];
+  /** What was given, before the defaults. */
+  given: Options;
 };
 
 export const KEYS = Object.keys(OPTIONS) as Key[];
@@ -291,5 +293,5 @@ export function withDefaults(options: Options): Settled {
   settled.lr ??= PEAK[method];
   settled.betas ??= method === 'smt' ? [0.9, 0.95] : [0.9, 0.999];
   for (const key of KEYS) if (settled[key] === undefined) delete settled[key];
-  return settled as Settled;
+  return { ...settled, given: options } as Settled;
 }

@@ -68,12 +68,17 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
   }
 }
 
+const OF_SMT: Key[] = ['budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection'];
+const OF_RANK: Key[] = ['rank', 'alpha', 'dropout'];
+
 // Options that cannot stand together.
 const EITHER: [Key, Key][] = [
   ['steps', 'epochs'],
   ...(['budget', 'score', 'select', 'spread', 'warmup', 'warmupSteps'] as const).map((key): [Key, Key] => ['selection', key]),
   ['adapter', 'rank'],
   ['adapter', 'alpha'],
+  ['adapter', 'targets'],
+  ...OF_SMT.map((key): [Key, Key] => ['adapter', key]),
   ['prompt', 'data'],
   ['resume', 'force'],
   ['table', 'method'],
@@ -89,8 +94,6 @@ const NEEDS: [Key, Key][] = [
 ];
 
 const REQUIRED: Partial<Record<Verb, Key[]>> = { merge: ['adapter', 'out'], export: ['out'] };
-const OF_SMT: Key[] = ['budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection'];
-const OF_RANK: Key[] = ['rank', 'alpha', 'dropout'];
 
 /** The first contradiction among the options given to a verb, or undefined. */
 export function contradiction(verb: Verb, given: Options): string | undefined {
@@ -109,6 +112,8 @@ function ofMethod(given: Options, has: (key: Key) => boolean): string | undefine
   const stray = (key: Key, methods: string) =>
     `expected ${flagOf(key)} with --method ${methods}, got --method ${method}; leave it out`;
   const low = method === 'lora' || method === 'dora';
+  if (has('adapter') && method === 'full')
+    return 'expected --adapter with --method smt, lora or dora, got --method full; merge the adapter and train the result';
   for (const key of OF_SMT) if (has(key) && method !== 'smt') return stray(key, 'smt');
   if (has('targets') && method === 'full') return stray('targets', 'smt, lora or dora');
   for (const key of OF_RANK) if (has(key) && !low && !has('adapter')) return stray(key, 'lora or dora');

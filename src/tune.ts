@@ -2,14 +2,18 @@
 // Hosts (command line, page) turn flags or forms into options and print the report's lines; saving is tune/save.ts.
 
 import { write } from './gpu/tensor.ts';
+import type { SmtAdapter } from './io/adapter.ts';
 import { trainAll } from './methods/full.ts';
+import type { RankedMatrix } from './methods/lora.ts';
 import { fillBlocks, type SparseMatrix, trainedBlocks } from './methods/smt/blocks.ts';
 import type { Selection } from './methods/smt/select.ts';
 import { parametersOf } from './models/decoder.ts';
+import { deltasOf, selectionOf } from './tune/adapter.ts';
 import { attach } from './tune/attach.ts';
 import { choose, selectionLine } from './tune/choose.ts';
 import { layOut } from './tune/layout.ts';
 import { baseBlocks, type Model } from './tune/load.ts';
+import { rankingOf, trainRanked } from './tune/lowrank.ts';
 import type { TuneOptions } from './tune/options.ts';
 import { type Attached, type TuneData, trainPhase } from './tune/phase.ts';
 import type { Report } from './tune/report.ts';
@@ -19,6 +23,8 @@ export interface Tuned extends Ran {
   /** The chosen blocks and their trained differences (smt). */
   selection: Selection | null;
   matrices: SparseMatrix[];
+  /** The matrices with low-rank factors (lora, dora). */
+  ranked: RankedMatrix[];
 }
 
 /**
@@ -30,20 +36,27 @@ export async function tune(model: Model, data: TuneData, o: TuneOptions, report:
   if (o.method === 'full') {
     const ran = await trainPhase(model, data, o, run, everything(model), report, signal);
     model.moved = true;
-    return { ...ran, selection: null, matrices: [] };
+    return { ...ran, selection: null, matrices: [], ranked: [] };
   }
-  const selection = o.selection ?? (await choose(model, data.rows, o, run, report, signal));
+  if (o.method === 'lora' || o.method === 'dora') {
+    const { matrices: ranked, attached } = trainRanked(model, rankingOf(o));
+    const ran = await trainPhase(model, data, o, run, attached, report, signal);
+    return { ...ran, selection: null, matrices: [], ranked };
+  }
+  const saved = o.adapter?.method === 'smt' ? o.adapter : undefined;
+  const known = saved ? selectionOf(saved) : o.selection;
+  const selection = known ?? (await choose(model, data.rows, o, run, report, signal));
   report(selectionLine(model, o, selection));
   const matrices = attach(model, selection, true);
-  const ran = await trainPhase(model, data, o, run, blocks(model, matrices, o), report, signal);
-  return { ...ran, selection, matrices };
+  const ran = await trainPhase(model, data, o, run, blocks(model, matrices, o, saved), report, signal);
+  return { ...ran, selection, matrices, ranked: [] };
 }
 
 function everything(model: Model): Attached {
   return { trained: trainAll(parametersOf(model.decoder)), fill: async () => {}, keep: [], sorted: true };
 }
 
-function blocks(model: Model, matrices: SparseMatrix[], o: TuneOptions): Attached {
+function blocks(model: Model, matrices: SparseMatrix[], o: TuneOptions, saved?: SmtAdapter): Attached {
   const trained = trainedBlocks(matrices, o.weightDecay > 0);
   return {
     trained,
@@ -51,7 +64,7 @@ function blocks(model: Model, matrices: SparseMatrix[], o: TuneOptions): Attache
     sorted: false,
     async fill() {
       for (const [i, m] of matrices.entries()) {
-        fillBlocks(model.gpu.memory, m);
+        fillBlocks(model.gpu.memory, m, saved && deltasOf(saved, m));
         const { base } = trained[i];
         if (base) write(model.gpu.memory, base, await baseBlocks(model, m));
       }

@@ -15,6 +15,8 @@ export interface PeftAdapter {
   targets: string[];
   /** base_model_name_or_path, as PEFT notes it. */
   base: string;
+  /** SHA-256 of the f32 values of each base matrix, where blocktune wrote the adapter. */
+  sha256?: Record<string, string>;
   matrices: PeftMatrix[];
 }
 

@@ -41,8 +41,9 @@ export async function loadAdapter(where: string | Folder, options: PlaceOptions 
   const [configFile, weights] = [await fileOf(place.folder, CONFIG_FILE), await fileOf(place.folder, WEIGHTS_FILE)];
   try {
     const config = await readJson(configFile);
-    const { tensors } = await readSafetensors(weights);
-    return 'peft_type' in config ? await readPeft(config, tensors, place.folder.name) : await readSmt(config, tensors);
+    const { tensors, metadata } = await readSafetensors(weights);
+    if (!('peft_type' in config)) return await readSmt(config, tensors);
+    return { ...(await readPeft(config, tensors, place.folder.name)), ...readHashes(metadata) };
   } catch (e) {
     throw new Error(`the adapter ${place.folder.name}: ${(e as Error).message}`);
   } finally {
@@ -54,8 +55,11 @@ export async function loadAdapter(where: string | Folder, options: PlaceOptions 
 /** The files of an adapter folder, for `writeFolder` or a download. */
 export function adapterFiles(adapter: Adapter): FileToWrite[] {
   const { config, tensors } = adapter.method === 'smt' ? smtFiles(adapter) : peftFiles(adapter);
+  // PEFT's config has no place for the base's hashes and refuses keys that it does not know
+  const hashes: Record<string, string> =
+    adapter.method !== 'smt' && adapter.sha256 ? { [HASHES]: JSON.stringify(adapter.sha256) } : {};
   return [
-    { name: WEIGHTS_FILE, chunks: writeSafetensors(tensors, { format: 'pt' }) },
+    { name: WEIGHTS_FILE, chunks: writeSafetensors(tensors, { format: 'pt', ...hashes }) },
     { name: CONFIG_FILE, chunks: `${JSON.stringify(config, null, 2)}\n` },
   ];
 }
@@ -78,6 +82,17 @@ export function checkAdapter(adapter: Adapter, shapes: Map<string, number[]>): v
 
 const CONFIG_FILE = 'adapter_config.json';
 const WEIGHTS_FILE = 'adapter_model.safetensors';
+
+const HASHES = 'base_sha256';
+
+/** The base's hashes among the metadata of a PEFT adapter that blocktune wrote; another writer keeps none. */
+function readHashes(metadata: Record<string, string>): { sha256?: Record<string, string> } {
+  if (metadata[HASHES] === undefined) return {};
+  const sha256: unknown = JSON.parse(metadata[HASHES]);
+  if (!isRecord(sha256) || Object.values(sha256).some((hash) => !/^[0-9a-f]{64}$/.test(String(hash))))
+    return fail(`SHA-256 sums as ${HASHES}`, metadata[HASHES].slice(0, 80));
+  return { sha256: sha256 as Record<string, string> };
+}
 
 async function fileOf(folder: Folder, name: string) {
   const file = await folder.file(name);

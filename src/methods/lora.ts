@@ -5,7 +5,7 @@ import { type Gpu, idle } from '../gpu/device.ts';
 import { plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, prepare, replay } from '../gpu/run.ts';
-import { type Home, type Memory, read, type Tensor, write } from '../gpu/tensor.ts';
+import { type Home, type Memory, read, release, type Tensor, write } from '../gpu/tensor.ts';
 import type { Trained } from '../ops/adamw.ts';
 import { type Dora, doraProduct, doraScale, doraSquares, newDora } from '../ops/dora.ts';
 import { type LowRank, lowRankHook, newLowRank } from '../ops/lowrank.ts';
@@ -70,14 +70,14 @@ export function homesOfFactors(matrices: RankedMatrix[]): Home[] {
 /** Writes the factors' values, and with DoRA makes what follows from them and the stored rows. */
 export async function fillFactors(gpu: Gpu, matrices: RankedMatrix[], values: (m: RankedMatrix) => Factors): Promise<void> {
   const { memory } = gpu;
-  await once(gpu, squaresOf(matrices));
+  if (matrices.some((m) => m.dora)) await once(gpu, squaresOf(matrices));
   for (const m of matrices) {
     const { A, B, magnitude } = values(m);
     write(memory, m.factors.A, A);
     write(memory, m.factors.B, B);
     if (m.dora) write(memory, m.dora.magnitude, magnitude ?? (await rowNorms(memory, m.dora)));
   }
-  await once(gpu, rescale(matrices));
+  await rescaleNow(gpu, matrices);
 }
 
 /** Row scales as the factors now are: to be run after whatever moves them. Nothing to do without DoRA. */
@@ -85,6 +85,16 @@ export function rescale(matrices: RankedMatrix[]): Build {
   return (p) => {
     for (const { dora } of matrices) if (dora) doraScale(p, dora);
   };
+}
+
+/** The same, at once: where the host has written factors. */
+export async function rescaleNow(gpu: Gpu, matrices: RankedMatrix[]): Promise<void> {
+  if (matrices.some((m) => m.dora)) await once(gpu, rescale(matrices));
+}
+
+/** Frees what only training asks for again: a finished adapter needs its factors and row scales. */
+export function settleFactors(memory: Memory, matrices: RankedMatrix[]): void {
+  for (const { dora: d } of matrices) if (d) for (const t of [d.magnitude, d.squares, d.invNorm]) release(memory, t.home!);
 }
 
 const squaresOf =

@@ -105,6 +105,15 @@ const parentOf = (m: Module) => (m[1] === '_' && 'qkvo'.includes(m[0]) ? 'self_a
 /** The checkpoint's name of a layer's matrix. */
 export const weightName = (layer: number, m: Module) => `model.layers.${layer}.${parentOf(m)}.${m}.weight`;
 
+/** The matrix of a layer that has this name in the checkpoint. */
+export function matrixNamed(d: Decoder, name: string): Weight {
+  const [, layer, module] = name.match(/^model\.layers\.(\d+)\.(?:self_attn|mlp)\.(\w+)\.weight$/) ?? [];
+  const weight = d.layers[Number(layer)]?.matrices[module as Module];
+  if (weight?.name !== name)
+    throw new Error(`expected a matrix of this model's ${d.layers.length} layers, got ${name}: it is another model's.`);
+  return weight;
+}
+
 function hasBias(c: DecoderConfig, m: Module): boolean {
   if (m === 'o_proj') return c.o_bias;
   return parentOf(m) === 'mlp' ? c.mlp_bias : c.attention_bias;

@@ -95,10 +95,10 @@ export function lowRankWeight(p: Program, f: LowRank, dy: Tensor, x: Tensor): vo
 
 /** dx[N, cols] += A' (s B' dy), through the mask where there is one. */
 export function lowRankInput(p: Program, f: LowRank, dy: Tensor, dx: Tensor): void {
-  if (!drops(p, f.dropout)) return throughFactors(p, f, dy, dx, 1);
-  const inner = temp(p, 'd_dropped', dx.shape);
-  throughFactors(p, f, dy, inner, 0);
-  dropout(p, f.dropout, inner, dx, 1);
+  const masks = drops(p, f.dropout);
+  const inner = masks ? temp(p, 'd_dropped', dx.shape) : dx;
+  throughFactors(p, f, dy, inner, masks ? 0 : 1);
+  if (masks) dropout(p, f.dropout!, inner, dx, 1);
 }
 
 /** dx (+)= A' (s B' dy), the mask left to the caller. */

@@ -5,8 +5,9 @@ import { generate, planDecoding } from '../eval/generate.ts';
 import { planLikelihood, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
 import { closeGpu } from '../gpu/device.ts';
 import { prepare } from '../gpu/run.ts';
+import { openAdapter } from './adapter.ts';
 import { builtIn } from './built-in.ts';
-import { openAdapter, openFiles, openOnGpu, openPrompts, openRows } from './open.ts';
+import { openFiles, openOnGpu, openPrompts, openRows } from './open.ts';
 import type { Task } from './task.ts';
 
 /** Loss and perplexity of the rows' targets; with perExample one line a row. */
@@ -16,7 +17,7 @@ export async function evaluateVerb({ o, report }: Task): Promise<void> {
   const longest = data.rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
   const model = await openOnGpu(o, opened.files, longest, report);
   try {
-    if (o.adapter) await openAdapter(model, o.adapter, false, report);
+    if (o.adapter) await openAdapter(model, o.adapter, report);
     const sizes = sizesOf(data.rows, o.batch);
     const { plan, stream } = planLikelihood(model.decoder, sizes, model.gpu.limits);
     report({ kind: 'plan', program: 'eval', bytes: plan.bytes, trainable: 0, bound: false });
@@ -50,7 +51,7 @@ export async function generateVerb({ o, report, signal }: Task): Promise<void> {
   const capacity = Math.max(...prompts.map((p) => p.ids.length)) + o.maxNewTokens;
   const model = await openOnGpu(o, files, capacity + 1, report);
   try {
-    if (o.adapter) await openAdapter(model, o.adapter, false, report);
+    if (o.adapter) await openAdapter(model, o.adapter, report);
     const decoding = planDecoding(model.decoder, capacity, model.gpu.limits);
     report({ kind: 'plan', program: 'decode', bytes: decoding.plan.bytes, trainable: 0, bound: false });
     const machine = await prepare(model.gpu, decoding.plan);

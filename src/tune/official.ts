@@ -56,8 +56,10 @@ export async function fullWarmup(
 export function planFullWarmup(model: Planned, sizes: Sizes, o: TuneOptions, targets: Target[], b: number) {
   const trained = trainAll(parametersOf(model.decoder));
   const scorers = scorersOf(model, targets, b, o);
-  const phase = planTraining(model.decoder, trained, sizes, o, model.gpu.limits, undefined, (p) => {
-    for (const s of scorers) scoreGradients(p, s);
+  const phase = planTraining(model.decoder, trained, sizes, o, model.gpu.limits, undefined, {
+    before: (p) => {
+      for (const s of scorers) scoreGradients(p, s);
+    },
   });
   return { trained, scorers, phase };
 }

@@ -1,19 +1,14 @@
-// What a run needs, opened from its options: model files, tokenizer, rows, the device with the model on it, an adapter.
+// What a run needs, opened from its options: model files, tokenizer, rows, the device with the model on it.
 
 import { parseColumns } from '../data/columns.ts';
 import { type Dataset, type LoadOptions, loadData, loadPrompts } from '../data/load.ts';
 import { loadTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { closeGpu, type Gpu, openGpu } from '../gpu/device.ts';
-import { allocate } from '../gpu/tensor.ts';
-import { checkAdapter, loadAdapter, type SmtAdapter } from '../io/adapter.ts';
 import { type Folder, openPlace, readText, type Source } from '../io/bytes.ts';
 import { type ModelFiles, openModel } from '../io/model.ts';
-import { fillBlocks, type SparseMatrix } from '../methods/smt/blocks.ts';
-import type { Selection } from '../methods/smt/select.ts';
-import { MODULES, type Module, matrixShape, parametersOf } from '../models/decoder.ts';
+import { MODULES, matrixShape, parametersOf } from '../models/decoder.ts';
 import type { Settled } from '../options.ts';
-import { attach } from './attach.ts';
-import { hashOf, loadModel, type Model } from './load.ts';
+import { loadModel, type Model } from './load.ts';
 import type { Line, Report } from './report.ts';
 
 /** Where things lie: texts as people write them, or folders and files that a page holds. */
@@ -103,66 +98,4 @@ function modelLine({ files, decoder: d }: Model): Extract<Line, { kind: 'model' 
   const parameters = parametersOf(d).reduce((n, w) => n + ('windows' in w ? w.rows * w.cols : w.value.shape[0]), 0);
   const modules = Object.fromEntries(MODULES.map((m) => [m, matrixShape(d.config, m)]));
   return { kind: 'model', name: files.name, parameters, layers: d.layers.length, modules };
-}
-
-/** Puts a saved adapter's blocks on the model. Another base of the same shapes is a warning, another shape an error. */
-export async function openAdapter(model: Model, where: string | Folder, train: boolean, report: Report): Promise<SparseMatrix[]> {
-  const adapter = await loadAdapter(where);
-  if (adapter.method !== 'smt')
-    throw new Error(`expected an adapter of SMT, got one of ${adapter.method}: this version does not apply it yet.`);
-  checkAdapter(adapter, new Map([...model.files.tensors].map(([name, t]) => [name, t.shape])));
-  await warnOfOtherBase(model, adapter, report);
-  const matrices = attach(model, selectionOf(adapter), train);
-  for (const m of matrices) {
-    for (const t of [m.set.delta, m.set.lists]) allocate(model.gpu.memory, t.home!);
-    const saved = adapter.matrices.find((a) => a.name === m.weight.name)!;
-    fillBlocks(model.gpu.memory, m, inOrder(saved.index, saved.blocks, m.set.index, adapter.block));
-  }
-  return matrices;
-}
-
-async function warnOfOtherBase(model: Model, adapter: SmtAdapter, report: Report): Promise<void> {
-  const other: string[] = [];
-  for (const { name } of adapter.matrices) {
-    const at = placeOf(name);
-    const weight = model.decoder.layers[at.layer].matrices[at.module];
-    if ((await hashOf(model.files.tensors.get(name)!, weight)) !== adapter.base.sha256[name]) other.push(name);
-  }
-  if (other.length)
-    report({
-      kind: 'warning',
-      text: `the adapter was trained on other values of ${other.join(', ')}: the same model in another format, or another model of the same shape`,
-    });
-}
-
-/** The blocks of an adapter, as a selection. */
-export function selectionOf(adapter: SmtAdapter): Selection {
-  const blocks = adapter.matrices.flatMap(({ name, index }) =>
-    Array.from({ length: index.length / 2 }, (_, i) => ({
-      ...placeOf(name),
-      row: index[2 * i],
-      col: index[2 * i + 1],
-      score: 0,
-    })),
-  );
-  return { block: adapter.block, blocks };
-}
-
-function placeOf(name: string): { layer: number; module: Module } {
-  const [, layer, module] = name.match(/^model\.layers\.(\d+)\.(?:self_attn|mlp)\.(\w+)\.weight$/) ?? [];
-  if (!MODULES.includes(module as Module))
-    throw new Error(`expected blocks of a layer's matrices, got ${name}: the adapter is another model's.`);
-  return { layer: Number(layer), module: module as Module };
-}
-
-/** Blocks in the order that the device keeps them. */
-function inOrder(from: Int32Array, blocks: Float32Array, to: Uint32Array, b: number): Float32Array<ArrayBuffer> {
-  const places = new Map<string, number>();
-  for (let i = 0; i < from.length / 2; i++) places.set(`${from[2 * i]},${from[2 * i + 1]}`, i);
-  const out = new Float32Array(blocks.length);
-  for (let i = 0; i < to.length / 2; i++) {
-    const at = places.get(`${to[2 * i]},${to[2 * i + 1]}`)!;
-    out.set(blocks.subarray(at * b * b, (at + 1) * b * b), i * b * b);
-  }
-  return out;
 }

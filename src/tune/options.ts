@@ -1,13 +1,14 @@
 // What a run is told, as plain values. The command line and the page make it from the options table.
 
 import type { Budgets } from '../budget.ts';
+import type { Adapter } from '../io/adapter.ts';
 import type { Selection, Spread } from '../methods/smt/select.ts';
 import type { Module } from '../models/decoder.ts';
 import type { Score } from '../ops/score.ts';
 import type { Schedule } from '../schedule.ts';
 
 export interface TuneOptions {
-  method: 'smt' | 'full';
+  method: 'smt' | 'full' | 'lora' | 'dora';
   steps?: number;
   epochs?: number;
   /** Rows a micro-batch, and micro-batches a step. */
@@ -38,6 +39,10 @@ export interface TuneOptions {
   warmupSteps: number;
   /** Blocks chosen before: no warm-up. */
   selection?: Selection;
+  /** Of the low-rank factors (lora, dora); dropout is the share of their inputs left out in a pass. */
+  factors?: { rank: number; alpha: number; dropout: number };
+  /** Goes on from this adapter, of the same method. */
+  adapter?: Adapter;
   /** Steps between evaluations on held-out rows, and evaluations without a better one before the run stops. */
   evalEvery?: number;
   patience?: number;

@@ -2,6 +2,7 @@
 
 import type { Row } from '../data/rows.ts';
 import { type Sizes, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
+import type { Build } from '../gpu/program.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { type Home, read, write } from '../gpu/tensor.ts';
 import { homesOfModel } from '../models/decoder.ts';
@@ -25,6 +26,10 @@ export interface Attached {
   trained: Trained[];
   /** Writes the first values, once everything is allocated. */
   fill(): Promise<void>;
+  /** Run after every update: what follows from the values just moved. */
+  after?: Build;
+  /** The same, where the host has written values. */
+  moved?(): Promise<void>;
   /** Device bytes that outlive the phase beside the model itself. */
   keep: Home[];
   /** The embedding trains. */
@@ -44,7 +49,7 @@ export async function trainPhase(
   const { gpu, decoder } = model;
   const { trained } = attached;
   const heldSizes = held && sizesOf(held, o.batch);
-  const phase = planTraining(decoder, trained, run.sizes, o, gpu.limits, heldSizes);
+  const phase = planTraining(decoder, trained, run.sizes, o, gpu.limits, heldSizes, { after: attached.after });
   const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0);
   report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable, bound: false });
   const machine = await prepare(gpu, phase.plan);
@@ -79,6 +84,7 @@ export async function trainPhase(
   );
   if (watch) {
     await watch.end(ran.steps);
+    await attached.moved?.();
     weigh('eval');
   }
   const keep = new Set([...homesOfModel(decoder), ...attached.keep]);

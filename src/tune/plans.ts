@@ -3,13 +3,12 @@
 import { likelihood } from '../eval/likelihood.ts';
 import type { Plan } from '../gpu/plan.ts';
 import { plan } from '../gpu/plan.ts';
-import type { Build } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import type { Decoder } from '../models/decoder.ts';
 import type { Trained } from '../ops/adamw.ts';
 import { newOptimizerState, newResults } from '../ops/gradnorm.ts';
 import { newStream, type Stream } from '../ops/stream.ts';
-import { micro, update } from './programs.ts';
+import { type Around, micro, update } from './programs.ts';
 
 /** The largest micro-batch of a phase: packed tokens and targets. */
 export interface Sizes {
@@ -35,7 +34,7 @@ export interface Phase {
 
 /**
  * Training: the micro-batch, the update, and evaluation where `evaluate` gives its largest batch. All share slots.
- * `before` runs between the last micro-batch and the update.
+ * `around.before` runs between the last micro-batch and the update, `around.after` behind it.
  */
 export function planTraining(
   d: Decoder,
@@ -44,7 +43,7 @@ export function planTraining(
   o: OptimizerOptions & { recompute: boolean },
   limits: { maxBinding: number },
   evaluate?: Sizes,
-  before?: Build,
+  around: Around = {},
 ): Phase {
   const largest = { N: Math.max(sizes.N, evaluate?.N ?? 0), M: Math.max(sizes.M, evaluate?.M ?? 0) };
   const stream = newStream(largest.N, largest.M);
@@ -56,7 +55,7 @@ export function planTraining(
       build: micro(d, stream, { results, recompute: o.recompute, gradients: true }),
       dims: { ...sizes, first: 1 },
     },
-    { name: 'update', build: update(trained, state, results, stream, o, before), dims: {}, readback: results },
+    { name: 'update', build: update(trained, state, results, stream, o, around), dims: {}, readback: results },
   ];
   const evalLoss = newResults();
   const also = trained.flatMap((t) => (t.base ? [t.base.home!] : []));

@@ -28,14 +28,20 @@ export function micro(d: Decoder, s: Stream, o: MicroOptions): Build {
   };
 }
 
-/** The global norm over all gradients, clipping, and AdamW; `before` sees the gradients first. */
+/** What a method adds to the update: sees the gradients first, or the values just moved. */
+export interface Around {
+  before?: Build;
+  after?: Build;
+}
+
+/** The global norm over all gradients, clipping, and AdamW. */
 export function update(
   trained: Trained[],
   state: Tensor,
   results: Tensor,
   s: Stream,
   o: ClipOptions & AdamWOptions,
-  before?: Build,
+  { before, after }: Around = {},
 ): Build {
   return (p) => {
     before?.(p);
@@ -47,5 +53,6 @@ export function update(
       o,
     );
     adamw(p, trained, state, s.scalars, o);
+    after?.(p);
   };
 }

@@ -1,12 +1,14 @@
-// What a run leaves: an SMT adapter folder, or after full fine-tuning a Hugging Face folder.
+// What a run leaves: an adapter folder, SMT's or PEFT's, or after full fine-tuning a Hugging Face folder.
 
 import { read } from '../gpu/tensor.ts';
 import { adapterFiles, type SmtAdapter } from '../io/adapter.ts';
 import type { FileToWrite } from '../io/write.ts';
+import type { RankedMatrix } from '../methods/lora.ts';
 import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import type { Target } from '../methods/smt/select.ts';
 import type { Module } from '../models/decoder.ts';
 import { hashOf, type Model } from './load.ts';
+import { type Ranking, rankedAdapter } from './lowrank.ts';
 
 /** How the blocks of an adapter were chosen, for its config. */
 export interface Provenance {
@@ -35,6 +37,11 @@ export async function smtAdapter(
   for (const { weight, set } of matrices)
     saved.push({ name: weight.name, index: Int32Array.from(set.index), blocks: await read(model.gpu.memory, set.delta) });
   return { method: 'smt', ...from, base, matrices: saved };
+}
+
+/** The files of the adapter of trained factors, as PEFT has them. */
+export async function rankedFiles(model: Model, matrices: RankedMatrix[], o: Ranking): Promise<FileToWrite[]> {
+  return adapterFiles(await rankedAdapter(model, matrices, o));
 }
 
 /** The files of the adapter of trained blocks. */

@@ -6,7 +6,7 @@ import type { Row } from '../data/rows.ts';
 import { type Gpu, idle } from '../gpu/device.ts';
 import { RING } from '../gpu/plan.ts';
 import { type Machine, readback, replay } from '../gpu/run.ts';
-import { feed, feedScalars } from '../models/inputs.ts';
+import { feed, feedPass, feedScalars } from '../models/inputs.ts';
 import { RESULTS } from '../ops/gradnorm.ts';
 import type { Phase } from './plans.ts';
 import type { Report } from './report.ts';
@@ -75,7 +75,7 @@ export async function train(l: Loop, report: Report): Promise<Ran> {
     const targets = batch.reduce((n, b) => n + b.m, 0);
     const lr = l.lrAt(t);
     feedScalars(memory, stream, targets, lr);
-    batch.forEach((b, i) => run(l, b, i === 0));
+    batch.forEach((b, i) => run(l, b, t * l.order.accumulate + i, i === 0));
     replay(l.machine, 'update', {});
     const tokens = batch.reduce((n, b) => n + b.n, 0);
     pending.push({ step: t + 1, targets, tokens, lr, results: readback(l.machine, 'update') });
@@ -86,8 +86,9 @@ export async function train(l: Loop, report: Report): Promise<Ran> {
   return done;
 }
 
-function run(l: Loop, b: Packed, first: boolean): void {
+function run(l: Loop, b: Packed, pass: number, first: boolean): void {
   const [N, M] = [ladder(b.n, l.phase.sizes.N), ladder(b.m, l.phase.sizes.M)];
   feed(l.gpu.memory, l.phase.stream, b, N, M, l.sorted);
+  feedPass(l.gpu.memory, l.phase.stream, pass);
   replay(l.machine, 'train', { N, M, first: first ? 1 : 0 });
 }

@@ -3,25 +3,30 @@
 import { parseBudget } from '../budget.ts';
 import type { Dataset } from '../data/load.ts';
 import { closeGpu } from '../gpu/device.ts';
+import { loadAdapter } from '../io/adapter.ts';
 import { writeSafetensors } from '../io/safetensors.ts';
 import { checkWritable, writeFile, writeFolder } from '../io/write.ts';
 import type { Module } from '../models/decoder.ts';
 import type { Settled } from '../options.ts';
 import { tune } from '../tune.ts';
+import { adopt, checkBase } from './adapter.ts';
 import { targetsOf } from './attach.ts';
 import { builtIn } from './built-in.ts';
 import { choose, selectionLine } from './choose.ts';
 import { layOut } from './layout.ts';
 import type { Model } from './load.ts';
+import { rankingOf } from './lowrank.ts';
 import { modelFiles } from './merge.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';
 import type { TuneOptions } from './options.ts';
-import { smtFiles } from './save.ts';
+import { rankedFiles, smtFiles } from './save.ts';
 import { readSelection } from './selection.ts';
 import type { Task } from './task.ts';
 import { version } from './version.ts';
 
-export async function trainVerb({ o, report, signal }: Task): Promise<void> {
+export async function trainVerb({ o: asked, report, signal }: Task): Promise<void> {
+  const adapter = asked.adapter ? await loadAdapter(asked.adapter) : undefined;
+  const o = adapter ? adopt(asked, adapter) : asked;
   if (o.out) await checkWritable(o.out, { force: o.force }); // before the long run, not after it
   const selection = o.selection ? await readSelection(o.selection) : undefined;
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
@@ -31,7 +36,8 @@ export async function trainVerb({ o, report, signal }: Task): Promise<void> {
   const base = whole ? 'f32' : o.base;
   const model = await openOnGpu({ ...o, base }, files, longest(data), report);
   try {
-    const settings = { ...tuneOptions(o), selection };
+    if (adapter) await checkBase(model, adapter, report);
+    const settings = { ...tuneOptions(o), selection, adapter };
     const tuned = await tune(model, data, settings, report, signal);
     if (o.out) {
       report({ kind: 'start', phase: 'save', total: 1 });
@@ -46,7 +52,9 @@ export async function trainVerb({ o, report, signal }: Task): Promise<void> {
       };
       const made = whole
         ? modelFiles(model, o.dtype ?? 'f32', tuned.matrices)
-        : await smtFiles(model, tuned.matrices, targets, from);
+        : tuned.ranked.length
+          ? await rankedFiles(model, tuned.ranked, rankingOf(settings))
+          : await smtFiles(model, tuned.matrices, targets, from);
       await writeFolder(o.out, made, { force: o.force });
     }
     report({
@@ -83,8 +91,6 @@ const longest = (data: Dataset) => data.rows.reduce((n, r) => Math.max(n, r.ids.
 
 /** The run's settings, from the options. */
 export function tuneOptions(o: Settled): TuneOptions {
-  if (o.method !== 'smt' && o.method !== 'full')
-    throw new Error(`expected --method smt or full, got ${o.method}: this version does not have it yet.`);
   return {
     method: o.method,
     steps: o.steps,
@@ -108,6 +114,7 @@ export function tuneOptions(o: Settled): TuneOptions {
     warmup: o.warmup,
     spread: o.spread,
     warmupSteps: o.warmupSteps,
+    factors: { rank: o.rank, alpha: o.alpha, dropout: o.dropout },
     evalEvery: o.evalEvery,
     patience: o.patience,
     recompute: false,
