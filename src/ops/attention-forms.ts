@@ -1,47 +1,88 @@
-// The two forms of attention's kernels, as data, with the tile sizes that fit a head. They compute the same sums in another order.
-// registers: an invocation owns a few queries (or keys) and needs no other: for software adapters, and for heads that fit no tile.
+// The forms of attention's kernels, as data, with the tile sizes that fit a head. They compute the same sums in another order.
+// registers: an invocation owns a few queries (or keys) and needs no other. The plain form, for any device and any head.
+// subgroup: the same, but the invocations of a subgroup load keys (or queries) for each other: for software adapters.
 // tiles: a workgroup shares tiles of queries and keys in its memory: for GPUs.
 
 import registersForward from '../../shaders/attention.wgsl?raw' with { type: 'text' };
 import registersDkv from '../../shaders/attention_dkv.wgsl?raw' with { type: 'text' };
 import registersDq from '../../shaders/attention_dq.wgsl?raw' with { type: 'text' };
+import subgroupForward from '../../shaders/attention_subgroup.wgsl?raw' with { type: 'text' };
+import subgroupDkv from '../../shaders/attention_subgroup_dkv.wgsl?raw' with { type: 'text' };
+import subgroupDq from '../../shaders/attention_subgroup_dq.wgsl?raw' with { type: 'text' };
 import tilesForward from '../../shaders/attention_tiled.wgsl?raw' with { type: 'text' };
 import tilesDkv from '../../shaders/attention_tiled_dkv.wgsl?raw' with { type: 'text' };
 import tilesDq from '../../shaders/attention_tiled_dq.wgsl?raw' with { type: 'text' };
-import { type Kernel, kernel } from '../gpu/program.ts';
+import { type Kernel, kernel, type Limits } from '../gpu/program.ts';
 import { lanesOf } from './lanes.ts';
 
-export type Form = 'registers' | 'tiles';
+export type Form = 'registers' | 'subgroup' | 'tiles';
 export type Pass = 'forward' | 'dq' | 'dkv';
 
-/** One pass over n rows of some heads: its kernel, and how many workgroups it takes. */
+/** What a layout depends on: the largest number of queries, and heads of head_dim of which `group` share a kv head. */
+export interface Heads {
+  n: number;
+  head_dim: number;
+  group: number;
+}
+
+/** One pass over n rows of some heads (kv heads for dkv): its kernel, and how many workgroups it takes. */
 export interface Layout {
   kernel: Kernel;
   groups: (n: number, heads: number) => number;
 }
 
-/** The kernel of a pass for heads of head_dim and at most n queries; registers where no tile fits. */
-export function layoutOf(form: Form, pass: Pass, head_dim: number, n: number): Layout {
-  const tile = form === 'tiles' ? tileFor(pass, head_dim) : undefined;
-  return tile ? inTiles(pass, head_dim, tile) : inRegisters(pass, head_dim, n);
+/** The form for a device where nothing was measured. */
+export function formFor(limits: Limits): Form {
+  if (!limits.software) return 'tiles';
+  return shareOf(limits) ? 'subgroup' : 'registers';
+}
+
+/** The layout of a pass; registers where the device has no subgroups, or no tile fits the head. */
+export function layoutOf(form: Form, pass: Pass, heads: Heads, limits: Limits): Layout {
+  const share = shareOf(limits);
+  const tile = tileFor(pass, heads.head_dim);
+  if (form === 'subgroup' && share) return inSubgroups(pass, heads, share);
+  if (form === 'tiles' && tile) return inTiles(pass, heads, tile);
+  return inRegisters(pass, heads);
 }
 
 /** Invocations of a workgroup that need nothing from each other: one SIMD group of a software adapter. */
 const WIDTH = 8;
 
 /**
- * Numbers of a queries' (or keys') tile in one invocation. More rows load less for each product, but compile longer, with the
- * square of the size: these take about a second on a software adapter. The backward keeps twice as many tiles as the forward.
+ * Queries (or keys) of one invocation. More of them load less for each product, but compile longer, with the square of what stays
+ * in registers: `room` numbers a tile take about a second on a software adapter.
  */
-const ROOM: Record<Pass, number> = { forward: 256, dq: 128, dkv: 128 };
+function rowsOf({ n, head_dim }: Heads, most: number, room: number): number {
+  return Math.max(1, Math.min(most, n, Math.floor(room / head_dim)));
+}
 
-function inRegisters(pass: Pass, head_dim: number, n: number): Layout {
-  const rows = Math.max(1, Math.min(8, n, Math.floor(ROOM[pass] / head_dim)));
+function inRegisters(pass: Pass, heads: Heads): Layout {
+  const rows = pass === 'forward' ? rowsOf(heads, 8, 256) : rowsOf(heads, 4, 128); // the backward keeps twice as many tiles
   const code = { forward: registersForward, dq: registersDq, dkv: registersDkv }[pass];
   const name = { forward: 'attention', dq: 'attention_dq', dkv: 'attention_dkv' }[pass];
+  const consts = { HD: heads.head_dim, [pass === 'dkv' ? 'BK' : 'BQ']: rows, WG: WIDTH };
   return {
-    kernel: kernel(name, [lanesOf(head_dim).part, code], { HD: head_dim, [pass === 'dkv' ? 'BK' : 'BQ']: rows, WG: WIDTH }),
+    kernel: kernel(name, [lanesOf(heads.head_dim).part, code], consts),
     groups: (n, heads) => Math.ceil((Math.ceil(n / rows) * heads) / WIDTH),
+  };
+}
+
+/** How many invocations share what they load; none where the device has no subgroups of four. */
+function shareOf({ subgroups = 0 }: Limits): 8 | 4 | undefined {
+  return subgroups >= 8 ? 8 : subgroups >= 4 ? 4 : undefined;
+}
+
+function inSubgroups(pass: Pass, heads: Heads, SHARE: 8 | 4): Layout {
+  const rows = rowsOf(heads, 4, 128);
+  const code = { forward: subgroupForward, dq: subgroupDq, dkv: subgroupDkv }[pass];
+  const name = { forward: 'attention_subgroup', dq: 'attention_subgroup_dq', dkv: 'attention_subgroup_dkv' }[pass];
+  // Heads that share keys are neighbours: the fewer queries side by side, the fewer keys that only some of them see.
+  const HEADS = pass === 'dkv' ? 1 : [8, 4, 2, 1].find((h) => SHARE % h === 0 && heads.group % h === 0)!;
+  const consts: Record<string, number> = pass === 'dkv' ? { BK: rows } : { BQ: rows, HEADS };
+  return {
+    kernel: kernel(name, [lanesOf(heads.head_dim).part, code], { HD: heads.head_dim, SHARE, ...consts }),
+    groups: (n, heads) => Math.ceil(n / ((rows * SHARE) / HEADS)) * (heads / HEADS),
   };
 }
 
@@ -51,7 +92,7 @@ type Tile = readonly [TQ: number, TK: number];
 /** Every adapter has this much workgroup memory. */
 const WORKGROUP_BYTES = 16384;
 
-function inTiles(pass: Pass, head_dim: number, [TQ, TK]: Tile): Layout {
+function inTiles(pass: Pass, { head_dim }: Heads, [TQ, TK]: Tile): Layout {
   const code = { forward: tilesForward, dq: tilesDq, dkv: tilesDkv }[pass];
   const name = { forward: 'attention_tiled', dq: 'attention_tiled_dq', dkv: 'attention_tiled_dkv' }[pass];
   const rows = 8 * (pass === 'dkv' ? TK : TQ);

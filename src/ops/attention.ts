@@ -4,7 +4,7 @@
 import delta from '../../shaders/attention_delta.wgsl?raw' with { type: 'text' };
 import { decide, flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { type Form, layoutOf, type Pass } from './attention-forms.ts';
+import { type Form, formFor, layoutOf, type Pass } from './attention-forms.ts';
 import { groupsOf, lanesOf } from './lanes.ts';
 
 /** Who sees whom, and the shape of the heads. */
@@ -20,7 +20,7 @@ export interface Attention {
   head_dim: number;
   /** Factor of the scores, usually head_dim ** -0.5. */
   scale: number;
-  /** Layout of the kernels; registers unless said. */
+  /** Layout of the kernels; what suits the device unless said. */
   form?: Form;
 }
 
@@ -29,10 +29,12 @@ export interface Attention {
  * -> [N, n_heads head_dim]; head h reads kv head floor(h n_kv_heads / n_heads). Throws where head_dim is odd or the heads do not divide.
  */
 export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: Attention): Tensor {
-  const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale, form = 'registers' } = options;
+  const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale } = options;
   check(q, k, v, options);
   const n = q.shape[0];
-  const layout = (pass: Pass) => decide(p, () => layoutOf(form, pass, head_dim, n));
+  const form = options.form ?? formFor(p.limits);
+  const heads = { n, head_dim, group: n_heads / n_kv_heads };
+  const layout = (pass: Pass) => decide(p, () => layoutOf(form, pass, heads, p.limits));
   const params = { n, n_heads, n_kv_heads, scale };
   const pairs = (n * (n + 1)) / 2; // at most; rows shorter than the stream have fewer
   const product = 2 * pairs * n_heads * head_dim;

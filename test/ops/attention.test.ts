@@ -1,10 +1,10 @@
 // Attention against f64: values, gradients, rows of unlike length in one stream, a cache with room to spare, and who gets a gradient.
 
 import { describe, expect, test } from 'vitest';
-import { backward, giveGrad, gradOf, type Program, trace } from '../../src/gpu/program.ts';
+import { backward, giveGrad, gradOf, type Limits, type Program, trace } from '../../src/gpu/program.ts';
 import { resident, type Tensor } from '../../src/gpu/tensor.ts';
 import { attention } from '../../src/ops/attention.ts';
-import { type Form, layoutOf } from '../../src/ops/attention-forms.ts';
+import { type Form, formFor, layoutOf } from '../../src/ops/attention-forms.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import * as oracle from '../oracle/attention.ts';
@@ -49,7 +49,8 @@ async function attentionOnGpu(rows: number[], h: Heads, a: ReturnType<typeof val
 
 const abs = (a: ArrayLike<number>) => Float32Array.from(a, Math.abs);
 
-const FORMS: Form[] = ['registers', 'tiles'];
+// Where the device has no subgroups, that form gives the plain one.
+const FORMS: Form[] = ['registers', 'subgroup', 'tiles'];
 
 describe.each(FORMS)('attention in training, %s', (form) => {
   // Registers own up to 8 queries or keys, tiles hold 8, 16 or 32: both sides of an edge, one row and several.
@@ -211,11 +212,33 @@ describe('the trace', () => {
     expect(() => trace('shorter', build(heads(2, 1, 8)), { N }, { maxBinding: 2 ** 27 }, largest)).not.toThrow();
   });
 
+  test.each<[Form, Partial<Limits>]>([
+    ['tiles', {}],
+    ['tiles', { subgroups: 32 }],
+    ['registers', { software: true }],
+    ['registers', { software: true, subgroups: 2 }],
+    ['subgroup', { software: true, subgroups: 4 }],
+    ['subgroup', { software: true, subgroups: 8 }],
+  ])('%s for %o', (form, limits) => {
+    expect(formFor({ maxBinding: 1, ...limits })).toBe(form);
+  });
+
+  test.each([
+    [3, 8, 1],
+    [6, 8, 2],
+    [4, 4, 4],
+    [16, 8, 8],
+  ])('%i heads of a kv head, %i invocations a subgroup: %i heads side by side', (group, subgroups, heads) => {
+    const { kernel, groups } = layoutOf('subgroup', 'forward', { n: 64, head_dim: 32, group }, { maxBinding: 1, subgroups });
+    expect(kernel.name).toContain(`SHARE=${subgroups} BQ=4 HEADS=${heads}`);
+    expect(groups(64, 2 * group)).toBe((64 * 2 * group) / (4 * subgroups));
+  });
+
   test.each([
     [128, 'attention_tiled'],
     [256, 'attention HD'],
   ])('heads of %i take tiles where they fit', (head_dim, name) => {
-    expect(layoutOf('tiles', 'forward', head_dim, 64).kernel.name).toContain(name);
+    expect(layoutOf('tiles', 'forward', { n: 64, head_dim, group: 1 }, { maxBinding: 1 }).kernel.name).toContain(name);
   });
 
   test.each<[Heads, RegExp]>([
