@@ -30,6 +30,8 @@ export interface Limits {
   software?: boolean;
   /** Invocations of its smallest subgroup; 0 without the feature. */
   subgroups?: number;
+  /** Kernel variants that were measured to be the fastest here, by class of shapes (tuner.ts). */
+  choices?: Record<string, string>;
 }
 
 export interface Program {

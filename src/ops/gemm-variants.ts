@@ -31,6 +31,8 @@ export interface Device {
   software?: boolean;
   /** Invocations of its smallest subgroup; 0 without the feature. */
   subgroups?: number;
+  /** Names of variants by class of shapes, where the tuner measured them. */
+  choices?: Record<string, string>;
 }
 
 export interface Variant {
@@ -120,7 +122,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
 ]);
 
 /** Whether a variant can take a shape on a device. */
-export function eligible(v: Variant, shape: Shape, device: Device): boolean {
+export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes'>, shape: Shape, device: Device): boolean {
   if ((v.lanes ?? 0) > (device.subgroups ?? 0)) return false;
   const fours = (...sizes: number[]) => sizes.every((s) => s % 4 === 0);
   const { M, N, K } = shape;
@@ -130,10 +132,18 @@ export function eligible(v: Variant, shape: Shape, device: Device): boolean {
   return fours(shape.a_at, shape.lda, shape.b_at, shape.ldb, v.layout === 'tn' ? M : K, v.layout === 'nt' ? K : N);
 }
 
-/** The variant for a shape where nothing was measured. */
+/** The variant for a shape: the tuner's choice for its class, else the default of the device. */
 export function choose(layout: Layout, shape: Shape, device: Device = {}): Variant {
   const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
-  return able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1];
+  const tuned = device.choices?.[classOf(layout, shape)];
+  return able.find((v) => v.name === tuned) ?? able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1];
+}
+
+/** Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4. */
+export function classOf(layout: Layout, shape: Shape): string {
+  const rows = shape.M <= 16 ? 16 : shape.M <= 64 ? 64 : shape.M <= 256 ? 256 : 'many';
+  const divides = (['all', 'c', 'none'] as const).find((vec4) => eligible({ layout, vec4 }, shape, {}));
+  return `gemm ${layout} ${rows} ${divides}`;
 }
 
 /** Workgroups of a product. */
