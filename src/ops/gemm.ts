@@ -83,7 +83,7 @@ function packedProduct(p: Program, v: Variant, a: Mat, b: Mat, c: Mat, m: number
   const bAlongK = v.layout === 'nt';
   const pieces = decide(p, () => {
     const most = Math.min(PACKED_BYTES, p.limits.maxBinding) / 4;
-    const deep = Math.max(4, Math.floor(Math.min(k, LONGEST, most / 64) / 4) * 4);
+    const deep = Math.max(4, Math.min(4 * Math.ceil(k / 4), 4 * Math.floor(Math.min(LONGEST, most / 64) / 4)));
     const wide = Math.max(64, Math.floor(most / deep / 64) * 64);
     return { deep, wide, ms: Math.ceil(m / wide), ns: Math.ceil(n / wide), ks: Math.ceil(k / deep) };
   });
