@@ -23,7 +23,7 @@ export function parseCommand(argv: readonly string[]): Parsed {
   return { kind: 'usage', text: `expected one of ${verbs.join(' ')}, got "${verb}"; ${cure ?? 'see blocktune --help'}` };
 }
 
-/** The options of one verb; files: what `inspect` is given. */
+/** The options of one verb; files: what `inspect` and `compare` are given. */
 export function parseArgs(verb: Verb, argv: readonly string[]): Parsed {
   const known = keysOf(verb);
   const words = new Map<Key, string[]>();
@@ -32,7 +32,7 @@ export function parseArgs(verb: Verb, argv: readonly string[]): Parsed {
     const word = argv[i];
     if (word === '-h') return { kind: 'help', text: help(verb) };
     if (!word.startsWith('--')) {
-      if (verb !== 'inspect')
+      if (verb !== 'inspect' && verb !== 'compare')
         return usage(verb, `expected options that begin with --, got "${word}"; quote a text of several words`);
       files.push(word);
       continue;
@@ -71,6 +71,11 @@ function checked(verb: Verb, words: Map<Key, string[]>, files: string[]): Parsed
   const clash = contradiction(verb, options as Options);
   if (clash !== undefined) return usage(verb, clash);
   if (verb === 'inspect' && files.length === 0) return usage(verb, 'expected files or folders to inspect, got none; name them');
+  if (verb === 'compare' && files.length !== 1)
+    return usage(
+      verb,
+      `expected one recipe, got ${files.length === 0 ? 'none' : files.join(' ')}; name it, and what else to do by options`,
+    );
   return { kind: 'run', verb, options: options as Options, files };
 }
 

@@ -30,6 +30,9 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
   inspect: [['inspect model.gguf adapter rows.jsonl', 'one line a file']],
   doctor: [['doctor', 'is this machine ready?']],
   bench: [['bench --json', 'figures for other programs']],
+  compare: [
+    ['compare docs/recipes/plateau-built-in.json --out plateau', 'score against trainable share; stopped, it goes on there'],
+  ],
   demo: [['demo', 'under two minutes, without a GPU too']],
 };
 
@@ -62,7 +65,7 @@ export function help(verb: Verb): string {
   return [
     `blocktune ${verb}: ${VERBS[verb]}`,
     '',
-    `Usage: blocktune ${verb} ${verb === 'inspect' ? 'FILE... ' : ''}[options]`,
+    `Usage: blocktune ${verb} ${{ inspect: 'FILE... ', compare: 'RECIPE.json ' }[verb as string] ?? ''}[options]`,
     ...groups,
     '',
     'Examples',

@@ -4,6 +4,8 @@
  * each other is rules.ts. A key is the flag in camel case: maxLength is --max-length, and max-length in no other spelling.
  */
 
+import { PRESETS, withPreset } from './options-presets.ts';
+
 export const VERBS = {
   train: 'fine-tune a model on data; the result is an adapter folder, or a model',
   select: 'warm up, score and choose the blocks, without training them',
@@ -15,6 +17,7 @@ export const VERBS = {
   inspect: 'what is in model, adapter and data files, and whether they are sound',
   doctor: 'the GPU found, its limits, and whether every kernel is right on it',
   bench: 'how fast the kernels are on this GPU',
+  compare: 'several methods on the same data at equal size, side by side: a table and a report',
   demo: 'fine-tune the built-in model on the built-in task, and show it',
 } as const;
 
@@ -35,7 +38,7 @@ export const GROUPS = {
   general: 'General',
 } as const;
 
-export type Kind = 'flag' | 'text' | 'texts' | 'int' | 'number' | 'choice' | 'choices' | 'pair' | 'block' | 'budget';
+export type Kind = 'flag' | 'text' | 'texts' | 'int' | 'number' | 'choice' | 'choices' | 'pair' | 'block' | 'budget' | 'size';
 
 export interface Option<T> {
   kind: Kind;
@@ -110,7 +113,7 @@ const choices = <const C extends string>(
 const or = <T>(option: Option<T>, value: T): Option<T> & { default: T } => ({ ...option, default: value });
 
 const ALL = Object.keys(VERBS) as Verb[];
-const LOADS = ALL.filter((verb) => verb !== 'inspect' && verb !== 'demo');
+const LOADS = ALL.filter((verb) => !['inspect', 'demo', 'compare'].includes(verb));
 const READS: Verb[] = ['train', 'select', 'eval', 'plan'];
 const ROWS: Verb[] = ['train', 'select', 'eval', 'generate', 'plan'];
 const CHOOSES: Verb[] = ['train', 'select', 'plan'];
@@ -159,6 +162,11 @@ export const OPTIONS = {
     choice(['method', ['train', 'plan']], METHODS, 'what trains: chosen blocks, everything, or adapters of low rank'),
     'smt',
   ),
+  preset: choice(
+    ['method', CHOOSES],
+    PRESETS,
+    "published settings where none are given: SMT's released code, or the SMFT package of its guide",
+  ),
   targets: or(
     choices(
       ['method', CHOOSES],
@@ -202,11 +210,27 @@ export const OPTIONS = {
   warmupSteps: or(int(BLOCKS, 'micro-batches that scores gather over; fewer where the data is shorter'), 100),
   selection: text(['blocks', ['train', 'plan']], 'FILE', 'train these blocks (what select --out wrote), without a warm-up'),
   scores: text(['blocks', ['select']], 'FILE', 'write the score of every block (safetensors)'),
+  stability: flag(['blocks', ['select']], 'choose by each half of the warm-up alone too, and tell how many blocks agree'),
 
   rank: or(int(RANK, 'rank of the adapters'), 16),
   alpha: or(number(RANK, 'A', 'the adapter counts alpha / rank times', { above: 0 }), 32),
   dropout: or(number(RANK, 'P', "share of the adapter's inputs left out in a step", { min: 0, below: 1 }), 0),
 
+  recompute: or(
+    choice(
+      ['run', CHOOSES],
+      ['auto', 'on', 'off'],
+      'make what a layer kept for the backward again instead of keeping it; auto: where --memory would not do without',
+    ),
+    'auto',
+  ),
+  memory: {
+    kind: 'size',
+    group: 'run',
+    verbs: CHOOSES,
+    metavar: 'SIZE',
+    help: 'most that the run may take of the GPU, such as 6GB or 900MiB (default: no limit)',
+  } as Option<string>,
   steps: int(['run', ['train']], 'optimizer steps (default: one epoch)'),
   epochs: number(['run', ['train']], 'X', 'passes over the data', { above: 0 }),
   accumulate: or(int(RUN, 'micro-batches a step'), 1),
@@ -229,6 +253,7 @@ export const OPTIONS = {
   eval: text(WATCH, 'FILE|SHARE', 'held-out rows: a file, or a share of the data such as 5%'),
   evalEvery: int(WATCH, 'steps between evaluations (default: at the end of an epoch)'),
   patience: int(WATCH, 'stop after N evaluations without a better one, and keep the best'),
+  guard: text(WATCH, 'FILE', 'a second data set, whose loss before and after tells what the model forgets'),
   checkpointEvery: or(int(WATCH, 'steps between checkpoints; 0 is off', 0), 0),
   resume: flag(WATCH, 'go on from the newest sound checkpoint'),
   keep: or(int(WATCH, 'checkpoints kept'), 2),
@@ -240,7 +265,11 @@ export const OPTIONS = {
   temperature: or(number(ANSWER, 'X', '0 takes the likeliest token', { min: 0 }), 0),
   topP: or(number(ANSWER, 'X', 'drawn from the likeliest tokens that make up this share', { above: 0, max: 1 }), 1),
 
-  out: text(['output', SAVES], 'PLACE', 'folder or file to write; it must be new or empty'),
+  out: text(
+    ['output', [...SAVES, 'compare']],
+    'PLACE',
+    'folder or file to write; it must be new or empty, but for compare, which goes on there',
+  ),
   force: flag(['output', SAVES], 'write over what is there'),
   format: or(choice(['output', ['merge', 'export']], ['hf', 'gguf', 'onnx', 'peft'], 'of the result'), 'hf'),
   dtype: choice(
@@ -250,9 +279,13 @@ export const OPTIONS = {
   ),
   table: flag(['output', ['plan']], 'methods by rows, budgets by columns'),
 
-  device: or(text(['machine', [...LOADS, 'demo']], 'NAME', 'the GPU, by part of its name'), 'auto'),
+  device: or(text(['machine', [...LOADS, 'demo', 'compare']], 'NAME', 'the GPU, by part of its name'), 'auto'),
   tune: or(
-    choice(['machine', [...LOADS, 'demo']], ['on', 'off'], 'time kernel variants for at most 5 s before the first step'),
+    choice(
+      ['machine', [...LOADS, 'demo', 'compare']],
+      ['on', 'off'],
+      'time kernel variants for at most 5 s before the first step',
+    ),
     'on',
   ),
 
@@ -285,10 +318,11 @@ export const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-
 
 const PEAK: Record<(typeof METHODS)[number], number> = { smt: 1e-4, full: 1e-5, lora: 2e-4, dora: 2e-4 };
 
-/** The options with the table's defaults, and lr and betas by method. */
+/** The options with the preset's settings, the table's defaults, and lr and betas by method. */
 export function withDefaults(options: Options): Settled {
   const settled: Record<string, unknown> = {};
-  for (const key of KEYS) settled[key] = options[key] ?? option(key).default;
+  const wanted = withPreset(options);
+  for (const key of KEYS) settled[key] = wanted[key] ?? option(key).default;
   const method = options.method ?? 'smt';
   settled.lr ??= PEAK[method];
   settled.betas ??= method === 'smt' ? [0.9, 0.95] : [0.9, 0.999];

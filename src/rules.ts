@@ -4,6 +4,7 @@
  */
 import { looksLikeBudget } from './budget.ts';
 import { flagOf, type Key, type Option, type Options, option, type Verb, withDefaults } from './options.ts';
+import { looksLikeSize } from './size.ts';
 
 /** What is wrong with a value of this option, or undefined. */
 export function faultOf(key: Key, value: unknown): string | undefined {
@@ -20,6 +21,7 @@ export function expected({ kind, choices, min, above, max, below }: Option<unkno
   if (kind === 'choices') return `some of ${choices!.join(' ')}`;
   if (kind === 'pair') return 'two numbers from 0 to below 1, such as 0.9,0.95';
   if (kind === 'block') return 'auto or a whole number from 1';
+  if (kind === 'size') return 'a size such as 6GB or 900MiB';
   if (kind === 'budget') return 'a budget such as 0.84%, 5%t, 863b or attn=0.8%,mlp=0.2%';
   const bounds = [
     min !== undefined && `from ${min}`,
@@ -53,6 +55,8 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
       );
     case 'block':
       return value === 'auto' || (Number.isSafeInteger(value) && number >= 1);
+    case 'size':
+      return typeof value === 'string' && looksLikeSize(value);
     case 'budget':
       return typeof value === 'string' && looksLikeBudget(value);
     default: {
@@ -68,7 +72,7 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
   }
 }
 
-const OF_SMT: Key[] = ['budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection'];
+const OF_SMT: Key[] = ['budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection', 'preset'];
 const OF_RANK: Key[] = ['rank', 'alpha', 'dropout'];
 
 // Options that cannot stand together.

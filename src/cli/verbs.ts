@@ -2,6 +2,7 @@
 
 import type { Verb } from '../options.ts';
 import { evaluateVerb, generateVerb } from '../tune/answer.ts';
+import { compareVerb } from '../tune/compare/verb.ts';
 import { inspectVerb } from '../tune/inspect.ts';
 import { planVerb } from '../tune/memory-plan.ts';
 import { mergeVerb } from '../tune/merge.ts';
@@ -23,5 +24,6 @@ export const VERBS_RUN: Record<Verb, (task: Task) => Promise<void>> = {
   inspect: inspectVerb,
   doctor: notYet('doctor'),
   bench: notYet('bench'),
+  compare: compareVerb,
   demo: notYet('demo'),
 };
