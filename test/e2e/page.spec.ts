@@ -15,8 +15,7 @@ test('one press fine-tunes the built-in model', async ({ page }) => {
   await expect(page.getByTestId('blocks').locator('canvas')).toHaveAttribute('data-blocks', '0');
   await start.click();
 
-  await expect(page.getByTestId('memory')).toContainText('Planned', { timeout: 60_000 });
-  await expect(page.getByTestId('summary')).toBeVisible({ timeout: 200_000 });
+  await arrives(page, 'summary', 200_000);
 
   const loss = async (which: string) => Number(await page.getByTestId(which).textContent());
   expect(await page.locator('.chart').getAttribute('data-points')).toBe('24');
@@ -48,7 +47,7 @@ test('a run can be stopped, and another one started', async ({ page }) => {
   await page.goto('./?steps=500&warmup=2&eval=1');
   await expect(page.getByTestId('start')).toBeEnabled({ timeout: 30_000 });
   await page.getByTestId('start').click();
-  await expect(page.getByTestId('loss-last')).toBeVisible({ timeout: 60_000 });
+  await arrives(page, 'loss-last', 60_000);
   await page.getByRole('button', { name: 'Stop' }).click();
   await expect(page.getByTestId('status')).toContainText('Stopped', { timeout: 30_000 });
   await expect(page.getByTestId('start')).toBeEnabled();
@@ -99,6 +98,13 @@ test('the page fits a narrow screen', async ({ page }) => {
   await expect(page.getByTestId('start')).toBeEnabled({ timeout: 30_000 });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
 });
+
+/** Waits for a part of the page; trouble in its stead fails at once, with the page's own words. */
+async function arrives(page: Page, part: string, timeout: number): Promise<void> {
+  const trouble = page.getByTestId('trouble');
+  await expect(page.getByTestId(part).or(trouble)).toBeVisible({ timeout });
+  expect(await trouble.allTextContents()).toEqual([]);
+}
 
 /** What the page complained of; a missing optional file of the model is none. */
 function faults(page: Page): () => string[] {

@@ -131,7 +131,7 @@ function caption(under: ReturnType<typeof blockAt>, selection: SelectionLine | n
   }
   if (!selection) return 'All frozen for now. The warm-up scores every block; the best will light up here.';
   const of = matrices.reduce((n, m) => n + m.w * m.h, 0);
-  return `${whole(selection.blocks.length)} of ${whole(of)} blocks of ${block} × ${block} train: ${whole(selection.trainable)} numbers, ${percent(selection.share_model)} of the model. Brighter means a higher score.`;
+  return `${whole(selection.blocks.length)} of ${whole(of)} blocks of ${block} × ${block} train: ${whole(selection.trainable)} numbers, ${percent(selection.share_model)} of the model. The stronger the colour, the higher the score.`;
 }
 
 function spoken(layout: Layout, selection: SelectionLine | null): string {
