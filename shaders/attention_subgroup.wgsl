@@ -27,7 +27,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let id = group.x + P.origin.x;
   let tiles = SHARE / HEADS;
   let blocks = (P.n + BQ * tiles - 1u) / (BQ * tiles);
-  let t0 = ((blocks - 1u - id / (P.n_heads / HEADS)) * tiles + lane / HEADS) * BQ;
+  let front = (blocks - 1u - id / (P.n_heads / HEADS)) * tiles * BQ;
+  let t0 = front + lane / HEADS * BQ;
   let h = id % (P.n_heads / HEADS) * HEADS + lane % HEADS;
   let kv = h / (P.n_heads / P.n_kv_heads);
 
@@ -36,8 +37,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var acc: array<E, BQ * C>;
   var first: array<u32, BQ>;
   var end: array<u32, BQ>;
-  var start = 0xffffffffu;
-  var to = 0u;
   // @unroll
   for (var i = 0u; i < BQ; i++) {
     let t = min(t0 + i, P.n - 1u);
@@ -46,8 +45,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var c = 0u; c < C; c++) { x[i * C + c] = q[row + c] * P.scale; }
     first[i] = lo[t];
     end[i] = last[t];
-    start = min(start, first[i]);
-    to = max(to, end[i]);
   }
 
   var peak: array<f32, BQ>;
@@ -55,14 +52,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // @unroll
   for (var i = 0u; i < BQ; i++) { peak[i] = LOWEST; }
 
-  let all = subgroupMax(to);
-  for (var j0 = subgroupMin(start); j0 <= all; j0 += KEYS) {
+  // The keys of all: lo and last never fall along the stream.
+  let to = last[min(front + tiles * BQ, P.n) - 1u];
+  for (var j0 = lo[front]; j0 <= to; j0 += KEYS) {
     var keys = array<E, LOADS>();
     var values = array<E, LOADS>();
     // @unroll
     for (var l = 0u; l < LOADS; l++) {
       let e = min(l * SHARE + lane, KEYS * C - 1u);
-      let at = (min(j0 + e / C, all) * P.n_kv_heads + kv) * C + e % C;
+      let at = (min(j0 + e / C, to) * P.n_kv_heads + kv) * C + e % C;
       keys[l] = k[at];
       values[l] = v[at];
     }

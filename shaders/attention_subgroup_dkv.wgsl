@@ -32,7 +32,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var dk: array<E, BK * C>;
   var dv: array<E, BK * C>;
   var end: array<u32, BK>;
-  var to = 0u;
   // @unroll
   for (var i = 0u; i < BK; i++) {
     let j = min(j0 + i, P.n - 1u);
@@ -43,12 +42,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       value[i * C + c] = v[row + c];
     }
     end[i] = hi[j];
-    to = max(to, end[i]);
   }
 
-  let all = subgroupMax(to);
+  let to = hi[min(start + BK * SHARE, P.n) - 1u];
   for (var h = kv * heads; h < (kv + 1u) * heads; h++) {
-    for (var t = start; t <= all; t++) {
+    for (var t = start; t <= to; t++) {
       let at = t * P.n_heads + h;
       var queries = array<E, LOADS>();
       var d_outs = array<E, LOADS>();

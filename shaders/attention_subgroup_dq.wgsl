@@ -24,7 +24,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let id = group.x + P.origin.x;
   let tiles = SHARE / HEADS;
   let blocks = (P.n + BQ * tiles - 1u) / (BQ * tiles);
-  let t0 = ((blocks - 1u - id / (P.n_heads / HEADS)) * tiles + lane / HEADS) * BQ;
+  let front = (blocks - 1u - id / (P.n_heads / HEADS)) * tiles * BQ;
+  let t0 = front + lane / HEADS * BQ;
   let h = id % (P.n_heads / HEADS) * HEADS + lane % HEADS;
   let kv = h / (P.n_heads / P.n_kv_heads);
 
@@ -34,8 +35,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var row_stats: array<vec2f, BQ>;
   var first: array<u32, BQ>;
   var end: array<u32, BQ>;
-  var start = 0xffffffffu;
-  var to = 0u;
   // @unroll
   for (var i = 0u; i < BQ; i++) {
     let t = min(t0 + i, P.n - 1u);
@@ -48,12 +47,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     row_stats[i] = stats[t * P.n_heads + h];
     first[i] = lo[t];
     end[i] = last[t];
-    start = min(start, first[i]);
-    to = max(to, end[i]);
   }
 
-  let all = subgroupMax(to);
-  for (var j = subgroupMin(start); j <= all; j++) {
+  // The keys of all: lo and last never fall along the stream.
+  let to = last[min(front + tiles * BQ, P.n) - 1u];
+  for (var j = lo[front]; j <= to; j++) {
     let row = (j * P.n_kv_heads + kv) * C;
     var keys = array<E, LOADS>();
     var values = array<E, LOADS>();

@@ -9,7 +9,7 @@ import { groupsOf, lanesOf } from './lanes.ts';
 
 /** Who sees whom, and the shape of the heads. */
 export interface Attention {
-  /** First key that each query sees [N], u32: the start of its row. */
+  /** First key that each query sees [N], u32: the start of its row. Like `last`, it never falls along the stream. */
   lo: Tensor;
   /** Last key that each query sees [N], u32: the query itself in training, its position in decoding. */
   last: Tensor;
