@@ -1,19 +1,33 @@
-// panel[i] = element start + i of a stored weight, as f32. Part: a format. An invocation unpacks four elements; count is a multiple of 4
-// or the panel has room for the rest of the last four.
+// panel[i] = element start + i of a stored weight, as f32, for i < 4 count. Part: a format.
+// An invocation unpacks RUN vec4s in a row: those of one block share the loads of its scales and, in most formats, of their quants.
+// On GPUs, whose caches give that for nothing, RUN is 1, so that neighbours write neighbouring words.
 
 @group(0) @binding(0) var<storage, read_write> panel: array<vec4f>;
 
 struct Params {
   origin: vec3u,
-  start: u32,
-  count: u32,
+  start: u32, // a multiple of 4, of a block where there are blocks
+  count: u32, // of vec4s; the panel has room for the rest of the last one
 }
 @group(0) @binding(1) var<uniform> P: Params;
 
+const RUN: u32 = 1;
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l: u32) {
-  let i = ((id.x + P.origin.x) * 64u + l) * 4u;
-  if (i < P.count) {
-    panel[i / 4u] = weight4(P.start + i);
+  let run = ((id.x + P.origin.x) * 64u + l) * RUN;
+  if (run >= P.count) {
+    return;
+  }
+  var values: array<vec4f, RUN>;
+  // @unroll
+  for (var j = 0u; j < RUN; j++) {
+    values[j] = weight4(P.start + 4u * (run + j));
+  }
+  // @unroll
+  for (var j = 0u; j < RUN; j++) {
+    if (run + j < P.count) {
+      panel[run + j] = values[j];
+    }
   }
 }

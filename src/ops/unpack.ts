@@ -12,13 +12,15 @@ const bindings = (v: Window): Record<string, Tensor> => (v.s ? { wq: v.q, ws: v.
 
 /** panel[r - r0] = row r of the weight as f32, for r0 <= r < r1 within window v. */
 export function unpack(p: Program, w: Weight, v: Window, r0: number, r1: number, panel: Tensor): void {
-  const count = (r1 - r0) * w.cols;
+  const elements = (r1 - r0) * w.cols;
   const start = (r0 - v.r0) * w.cols;
   if (start % 4)
     throw new Error(`expected a panel of ${w.name} to start at a multiple of 4 elements, got row ${r0} of ${w.cols} columns`);
-  const k = kernel(`unpack_${w.format}`, [STORED[w.format].part, unpackCode]);
-  const bytes = 4 * count + (v.q.bytes * (r1 - r0)) / (v.r1 - v.r0);
-  run(p, k, { ...bindings(v), panel }, { start, count }, [Math.ceil(count / 256)], { bytes });
+  const RUN = p.limits.software ? 4 : 1;
+  const k = kernel(`unpack_${w.format}`, [STORED[w.format].part, unpackCode], { RUN });
+  const count = Math.ceil(elements / 4);
+  const bytes = 4 * elements + (v.q.bytes * (r1 - r0)) / (v.r1 - v.r0);
+  run(p, k, { ...bindings(v), panel }, { start, count }, [Math.ceil(count / (64 * RUN))], { bytes });
 }
 
 /** y[m, r] (+)= x[m] . row r of window v, for the n rows of x (a few), straight from the stored format. */

@@ -3,17 +3,15 @@
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad } from '../../src/gpu/program.ts';
 import { allocate, type Tensor, write } from '../../src/gpu/tensor.ts';
-import { decode } from '../../src/io/dequant.ts';
-import { formatBytes } from '../../src/io/formats.ts';
-import { toF16 } from '../../src/io/quant.ts';
 import { embed } from '../../src/ops/embed.ts';
 import { addInto } from '../../src/ops/fill.ts';
-import { type Format, STORED, splitQuants, storedBytes } from '../../src/ops/formats.ts';
+import { type Format, STORED, storedBytes } from '../../src/ops/formats.ts';
 import { newWeight, type Weight } from '../../src/ops/weight.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 import * as oracle from '../oracle/embedding.ts';
 import { noise } from '../oracle/finite.ts';
+import { QUANTIZED, storedWeight } from './stored.ts';
 
 const f32 = (n: number, seed: number) => new Float32Array(noise(n, seed));
 const join = (parts: Float32Array[]) => Float32Array.from(parts.flatMap((a) => Array.from(a)));
@@ -27,19 +25,6 @@ async function weight(V: number, D: number, rows: number, data: Float32Array): P
     write(memory, v.q, data.slice(v.r0 * D, v.r1 * D));
   }
   return w;
-}
-
-/** Bytes that a file of this format may hold: any quants, scales of ordinary size. */
-function storedNoise(format: Format, count: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(noise(formatBytes(format, count), 5, 128).map((v) => v + 128));
-  const { block, bytes: size, scales } = STORED[format];
-  if (format === 'f32') return new Uint8Array(f32(count, 5).buffer);
-  const view = new DataView(bytes.buffer);
-  const values = noise(count, 6);
-  for (let i = 0; i < count / block; i++)
-    for (let at = 0; at < (scales || 2); at += 2)
-      view.setUint16(i * size + at, toF16(values[i]) & (format === 'bf16' ? 0xbfff : 0xffff), true);
-  return bytes;
 }
 
 /** The stream of these tokens in buffers for `room` more, whose rest is what an earlier, longer step left. */
@@ -78,25 +63,14 @@ describe('embed from stored formats', () => {
     ['bf16', 33],
     ['f16', 36],
     ['bf16', 36],
-    ['q8_0', 96],
-    ['q4_0', 96],
-    ['q4_1', 96],
+    ...QUANTIZED.map((format) => [format, 3 * STORED[format].block]),
   ] as [Format, number][])('%s, rows of %i, in windows: what io decodes, bit for bit', async (format, D) => {
     const [V, ids] = [21, [20, 0, 13, 6, 7, 13]];
-    const bytes = storedNoise(format, V * D);
-    const { memory } = await testGpu();
-    const w = newWeight('embed', V, D, format, (7 * storedBytes(format, 4, D).q) / 4);
-    expect(w.windows.length).toBe(3);
-    const row = formatBytes(format, D);
-    for (const v of w.windows) {
-      const { q, s } = splitQuants(format, bytes.slice(v.r0 * row, v.r1 * row));
-      for (const t of [v.q, v.s]) if (t) allocate(memory, t.home!);
-      write(memory, v.q, q);
-      if (s) write(memory, v.s!, s);
-    }
+    const { weight: w, values } = await storedWeight(format, V, D, (7 * storedBytes(format, 4, D).q) / 4);
+    expect(w.windows.length).toBe(6);
     const s = await streamOf(ids);
     const { h } = await runProgram((p) => ({ h: embed(p, s, w) }), { N: ids.length });
-    expect(h).toEqual(Float32Array.from(oracle.embedding(decode(format, bytes, V * D), ids, D)));
+    expect(h).toEqual(Float32Array.from(oracle.embedding(values, ids, D)));
   });
 });
 
