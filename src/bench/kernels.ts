@@ -46,7 +46,7 @@ export async function benchKernels(gpu: Gpu, peak: Peak, report: Report): Promis
 /** Times one program; `less` milliseconds of it are something else. */
 async function one(gpu: Gpu, peak: Peak, report: Report, w: Work, less = 0): Promise<number> {
   const machine = await prepare(gpu, plan([{ name: w.name, build: w.build, dims: { first: 1 } }], gpu.limits));
-  for (const [t, data] of w.inputs ?? []) write(gpu.memory, t, data);
+  for (const [t, data] of w.inputs ?? []) if (t.home?.buffer) write(gpu.memory, t, data);
   const ms = Math.max(1e-6, (await msOf(gpu, () => replay(machine, w.name, { first: 1 }))) - less);
   await peak.again();
   dispose(machine, () => true);
