@@ -12,6 +12,8 @@ const shared = { setupFiles: ['test/setup.ts'], testTimeout: 120_000, hookTimeou
 export default defineConfig({
   root: 'web',
   base: './',
+  appType: 'mpa', // a file that is not there is a 404, not the page: a model's optional files are asked for
+  optimizeDeps: { entries: ['index.html', 'worker.ts'] },
   publicDir: '../demo/built-in',
   plugins: [preact()],
   build: { outDir: '../dist', emptyOutDir: true, target: 'esnext' },
