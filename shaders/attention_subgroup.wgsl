@@ -52,9 +52,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // @unroll
   for (var i = 0u; i < BQ; i++) { peak[i] = LOWEST; }
 
-  // The keys of all: lo and last never fall along the stream.
-  let to = last[min(front + tiles * BQ, P.n) - 1u];
-  for (var j0 = lo[front]; j0 <= to; j0 += KEYS) {
+  // The keys that any of the workgroup's queries sees, found by all alike: the loop must be uniform.
+  var start = 0xffffffffu;
+  var to = 0u;
+  for (var t = front; t < min(front + tiles * BQ, P.n); t++) {
+    start = min(start, lo[t]);
+    to = max(to, last[t]);
+  }
+  for (var j0 = start; j0 <= to; j0 += KEYS) {
     var keys = array<E, LOADS>();
     var values = array<E, LOADS>();
     // @unroll

@@ -49,9 +49,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     end[i] = last[t];
   }
 
-  // The keys of all: lo and last never fall along the stream.
-  let to = last[min(front + tiles * BQ, P.n) - 1u];
-  for (var j = lo[front]; j <= to; j++) {
+  // The keys that any of the workgroup's queries sees, found by all alike: the loop must be uniform.
+  var start = 0xffffffffu;
+  var to = 0u;
+  for (var t = front; t < min(front + tiles * BQ, P.n); t++) {
+    start = min(start, lo[t]);
+    to = max(to, last[t]);
+  }
+  for (var j = start; j <= to; j++) {
     let row = (j * P.n_kv_heads + kv) * C;
     var keys = array<E, LOADS>();
     var values = array<E, LOADS>();

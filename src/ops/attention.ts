@@ -9,7 +9,7 @@ import { groupsOf, lanesOf } from './lanes.ts';
 
 /** Who sees whom, and the shape of the heads. */
 export interface Attention {
-  /** First key that each query sees [N], u32: the start of its row. Like `last`, it never falls along the stream. */
+  /** First key that each query sees [N], u32: the start of its row. */
   lo: Tensor;
   /** Last key that each query sees [N], u32: the query itself in training, its position in decoding. */
   last: Tensor;
@@ -36,7 +36,8 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
   const heads = { n, head_dim, group: n_heads / n_kv_heads };
   const layout = (pass: Pass) => decide(p, () => layoutOf(form, pass, heads, p.limits));
   const params = { n, n_heads, n_kv_heads, scale };
-  const pairs = (n * (n + 1)) / 2; // at most; rows shorter than the stream have fewer
+  const keys = k.shape[0];
+  const pairs = keys === n ? (n * (n + 1)) / 2 : n * keys; // at most; rows shorter than the stream have fewer
   const product = 2 * pairs * n_heads * head_dim;
 
   const o = temp(p, 'o', [n, n_heads * head_dim]);
