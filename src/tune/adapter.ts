@@ -32,13 +32,16 @@ export async function openAdapter(model: Model, where: string | Folder, report: 
 
 /** Throws where the adapter's matrices are not the model's; warns of those whose values are others than it was trained on. */
 export async function checkBase(model: Model, adapter: Adapter, report: Report): Promise<void> {
-  checkAdapter(adapter, new Map([...model.files.tensors].map(([name, t]) => [name, t.shape])));
+  const { tensors } = model.files;
+  checkAdapter(adapter, new Map([...tensors].map(([name, t]) => [name, t.shape])));
+  await warnOfOtherBase(adapter, (name) => hashOf(tensors.get(name)!, matrixNamed(model.decoder, name)), report);
+}
+
+/** Names the matrices whose f32 values have another hash than the adapter noted; PEFT itself notes none. */
+export async function warnOfOtherBase(adapter: Adapter, hash: (name: string) => Promise<string>, report: Report): Promise<void> {
   const known = adapter.method === 'smt' ? adapter.base.sha256 : (adapter.sha256 ?? {});
   const other: string[] = [];
-  for (const { name } of adapter.matrices) {
-    const weight = matrixNamed(model.decoder, name);
-    if (known[name] && (await hashOf(model.files.tensors.get(name)!, weight)) !== known[name]) other.push(name);
-  }
+  for (const { name } of adapter.matrices) if (known[name] && (await hash(name)) !== known[name]) other.push(name);
   if (other.length)
     report({
       kind: 'warning',

@@ -2,10 +2,11 @@
 // Merging needs no GPU: the stored base plus its differences, rounded once.
 
 import { read } from '../gpu/tensor.ts';
-import { checkAdapter, loadAdapter, type SmtAdapter } from '../io/adapter.ts';
+import { loadAdapter } from '../io/adapter.ts';
 import { decode } from '../io/dequant.ts';
 import { hfFiles } from '../io/export-hf.ts';
-import type { ModelFiles } from '../io/model.ts';
+import { sha256 } from '../io/hash.ts';
+import { mergedTensors } from '../io/merge.ts';
 import { encode } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
 import { checkWritable, type FileToWrite, writeFolder } from '../io/write.ts';
@@ -13,6 +14,7 @@ import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { BlockSet } from '../ops/blocks.ts';
 import type { Vector, Weight } from '../ops/weight.ts';
+import { warnOfOtherBase } from './adapter.ts';
 import { builtIn } from './built-in.ts';
 import type { Model } from './load.ts';
 import { openFiles } from './open.ts';
@@ -57,43 +59,20 @@ export async function mergeVerb({ o, report }: Task): Promise<void> {
   const { files } = await openFiles(o, o.model ?? builtIn('model'), report);
   try {
     const adapter = await loadAdapter(o.adapter!);
-    if (adapter.method !== 'smt')
-      throw new Error(`expected an adapter of SMT, got one of ${adapter.method}: this version does not merge it yet.`);
-    checkAdapter(adapter, new Map([...files.tensors].map(([name, t]) => [name, t.shape])));
-    await writeFolder(o.out!, mergedFiles(files, adapter, plainDtype(o.dtype ?? files.config.dtype)), { force: o.force });
+    const { config, generation, tokenizer } = files;
+    const dtype = plainDtype(o.dtype ?? config.dtype);
+    const tensors = mergedTensors(files.tensors, adapter, dtype);
+    await warnOfOtherBase(adapter, (name) => fileHash(files.tensors.get(name)!), report);
+    await writeFolder(o.out!, hfFiles({ config, generation, tokenizer, dtype, tensors }), { force: o.force });
     report({ kind: 'done', out: o.out!, steps: 0, seconds: 0, tokens_per_second: 0 });
   } finally {
     await files.close();
   }
 }
 
-/** Every tensor of the base, with the adapter's blocks added where it has some. */
-export function mergedFiles(files: ModelFiles, adapter: SmtAdapter, dtype: Dtype): FileToWrite[] {
-  const { config, generation, tokenizer } = files;
-  const changed = new Map(adapter.matrices.map((m) => [m.name, m]));
-  const tensors = [...files.tensors.values()].map((info) => ({
-    name: info.name,
-    shape: info.shape,
-    bytes: () => merged(info, changed.get(info.name), adapter.block, dtype),
-  }));
-  return hfFiles({ config, generation, tokenizer, dtype, tensors });
-}
-
-async function* merged(
-  info: TensorInfo,
-  m: SmtAdapter['matrices'][0] | undefined,
-  b: number,
-  dtype: Dtype,
-): AsyncGenerator<Uint8Array> {
-  const [rows, cols] = info.shape.length === 2 ? info.shape : [1, info.shape[0]];
-  // whole block rows at a time, about 8 MiB of f32
-  const step = Math.max(1, Math.floor((2 << 20) / (cols * b))) * b;
-  for (let r0 = 0; r0 < rows; r0 += step) {
-    const r1 = Math.min(rows, r0 + step);
-    const values = decode(info.format, await info.rows(r0, r1), (r1 - r0) * cols);
-    if (m) addBlocks(values, m, b, r0, r1, cols);
-    yield encode(dtype, values);
-  }
+/** SHA-256 of a matrix's f32 values as the file has them. */
+async function fileHash({ format, shape: [rows, cols], rows: read }: TensorInfo): Promise<string> {
+  return sha256(decode(format, await read(0, rows), rows * cols));
 }
 
 function addBlocks(
