@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import type { Command, Message } from './protocol.ts';
 import { askedBy } from './recipe.ts';
-import { initial, type PageState, reduce } from './state.ts';
+import { initial, type PageState, reduce, titleOf } from './state.ts';
 import { missing } from './webgpu.ts';
 
 /** Everything the page shows. */
@@ -58,6 +58,7 @@ export function askModel(prompt: string): void {
 function hear(message: Message): void {
   if (message.kind === 'stopped' || message.kind === 'finished' || message.kind === 'failed') clearTimeout(patience);
   page.value = reduce(page.value, message, performance.now());
+  document.title = titleOf(page.value);
 }
 
 function send(command: Command): void {

@@ -149,5 +149,11 @@ export function tokensPerSecond(steps: StepLine[]): number | null {
   return ms > 0 ? (1000 * latest.reduce((n, l) => n + l.input_tokens, 0)) / ms : null;
 }
 
+/** The tab's title: how far a run is, for those who look elsewhere meanwhile. */
+export function titleOf({ phase, done, total }: PageState): string {
+  if (phase === 'running' && total) return `${Math.round((100 * done) / total)} % · blocktune`;
+  return phase === 'done' ? 'Done · blocktune' : 'blocktune';
+}
+
 const NOT_LINES = new Set(['ready', 'stage', 'answer', 'graded', 'adapter', 'reply', 'finished', 'stopped', 'failed']);
 const isLine = (m: Message): m is Line => !NOT_LINES.has(m.kind);

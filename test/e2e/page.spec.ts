@@ -99,6 +99,18 @@ test('the page fits a narrow screen', async ({ page }) => {
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
 });
 
+test('a lost GPU is said in words, and the run can start again', async ({ page, browser }) => {
+  await page.goto('./?steps=500&warmup=1&eval=1');
+  await expect(page.getByTestId('start')).toBeEnabled({ timeout: 30_000 });
+  await page.getByTestId('start').click();
+  await arrives(page, 'loss-last', 60_000);
+  const chromium = await browser.newBrowserCDPSession();
+  await chromium.send('Browser.crashGpuProcess').catch(() => {}); // the answer may be lost with it
+  await expect(page.getByTestId('trouble')).toContainText('expected the GPU to stay', { timeout: 30_000 });
+  await page.getByTestId('start').click();
+  await arrives(page, 'loss-last', 60_000);
+});
+
 /** Waits for a part of the page; trouble in its stead fails at once, with the page's own words. */
 async function arrives(page: Page, part: string, timeout: number): Promise<void> {
   const trouble = page.getByTestId('trouble');

@@ -1,7 +1,7 @@
 // What the page knows after each message of the worker.
 import { expect, test } from 'vitest';
 import type { Message } from '../../web/protocol.ts';
-import { initial, type PageState, reduce, secondsLeft, tokensPerSecond } from '../../web/state.ts';
+import { initial, type PageState, reduce, secondsLeft, titleOf, tokensPerSecond } from '../../web/state.ts';
 
 const subject = {
   parameters: 1,
@@ -99,4 +99,11 @@ test('the log holds the lines of the command line and not the page own', () => {
     { kind: 'note', text: 'n' },
   ]);
   expect(s.log).toEqual(['{"kind":"note","text":"n"}']);
+});
+
+test('the title tells how far a run is, and only then', () => {
+  const s = after([{ kind: 'stage', stage: 'before', total: 3 }, step(1, 20)]);
+  expect(titleOf({ ...s, phase: 'running' })).toBe('33 % · blocktune');
+  expect(titleOf({ ...s, phase: 'ready' })).toBe('blocktune');
+  expect(titleOf({ ...s, phase: 'done' })).toBe('Done · blocktune');
 });
