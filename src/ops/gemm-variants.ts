@@ -8,6 +8,7 @@ import packVec4 from '../../shaders/gemm_pack_vec4.wgsl?raw' with { type: 'text'
 import packed from '../../shaders/gemm_packed.wgsl?raw' with { type: 'text' };
 import packedPlain from '../../shaders/gemm_packed_plain.wgsl?raw' with { type: 'text' };
 import plain from '../../shaders/gemm_plain.wgsl?raw' with { type: 'text' };
+import reduce from '../../shaders/gemm_reduce.wgsl?raw' with { type: 'text' };
 import store from '../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
 import tile from '../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
 
@@ -84,7 +85,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     kernel: 'gemm_packed_plain',
     layout,
     parts: [store, packedPlain],
-    consts: {},
+    consts: { ROWS: 16, COLS4: 4 },
     tile: [16, 128],
     packs: true,
     vec4: 'c',
@@ -149,6 +150,11 @@ export function classOf(layout: Layout, shape: Shape): string {
 /** Workgroups of a product. */
 export function gridOf(v: Variant, M: number, N: number): [number, number, number] {
   return [Math.ceil(N / v.tile[1]), Math.ceil(M / v.tile[0]), 1];
+}
+
+/** A variant's parts and constants with sums over cells of `cell` rows (gemm_reduce.wgsl) in the place of stores. */
+export function reduced(v: Variant, cell: number, square: boolean): Pick<Variant, 'parts' | 'consts'> {
+  return { parts: v.parts.map((part) => (part === store ? reduce : part)), consts: { ...v.consts, CELL: cell, SQUARE: square } };
 }
 
 /**

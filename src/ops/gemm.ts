@@ -4,7 +4,7 @@
 import { decide, kernel, type Program, run, temp } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { type Format, STORED } from './formats.ts';
-import { choose, gridOf, type Layout, packedSize, packOf, type Shape, type Variant } from './gemm-variants.ts';
+import { choose, gridOf, type Layout, packedSize, packOf, reduced, type Shape, type Variant } from './gemm-variants.ts';
 
 /** A matrix inside a tensor: element offset of its first entry and distance between rows. */
 export interface Mat {
@@ -58,14 +58,60 @@ export function multiply(
   k: number,
   accumulate: 0 | 1,
 ): void {
-  if (v.packs) packedProduct(p, v, a, b, c, m, n, k, accumulate);
-  else product(p, v, a, b, c, m, n, k, accumulate);
+  eachPiece(p, v, a, b, m, n, k, (left, right, piece) => {
+    const { row, col, rows, cols, steps, first } = piece;
+    const params = { c_at: c.at + row * c.ld + col, ldc: c.ld, accumulate: first ? accumulate : 1 };
+    product(p, v, left, right, rows, cols, steps, { c: c.t }, params);
+  });
 }
 
-function product(p: Program, v: Variant, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number, accumulate: 0 | 1): void {
-  const params = { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld, accumulate };
+/**
+ * Sums of |c| or c^2 over cells of c = a^T b that is itself never stored: partials [m / cell, n / 4], a cell is `cell` rows x 4 columns
+ * and a block of the given edge has whole ones. null where the edge or the sizes do not allow it.
+ */
+export function productSums(
+  p: Program,
+  a: Mat,
+  b: Mat,
+  m: number,
+  n: number,
+  k: number,
+  edge: number,
+  square: boolean,
+): { partials: Tensor; cell: number } | null {
+  const { v, cell } = decide(p, () => {
+    const v = choose('tn', { ...shapeOf(a, b, a, m, n, k), c_at: 0, ldc: n }, p.limits);
+    const whole = v.vec4 !== 'none' && k <= piecesOf(p, m, n, k).deep;
+    const serves = (c: number) => edge % c === 0 && (v.consts.ROWS as number) % c === 0 && (m * n) / c <= p.limits.maxBinding;
+    return { v, cell: whole ? CELLS.find(serves) : undefined };
+  });
+  if (!cell) return null;
+  const partials = temp(p, 'partials', [m / cell, n / 4]);
+  const reducing = { ...v, name: `${v.name}_reduce`, kernel: `${v.kernel}_reduce`, ...reduced(v, cell, square) };
+  eachPiece(p, reducing, a, b, m, n, k, (left, right, { row, col, rows, cols, steps }) => {
+    const params = { c_at: ((row / cell) * n + col) / 4, ldc: n / 4 };
+    product(p, reducing, left, right, rows, cols, steps, { partials }, params);
+  });
+  return { partials, cell };
+}
+
+/** Rows of a cell, the largest that serves first. */
+const CELLS = [64, 32, 16, 8, 4];
+
+function product(
+  p: Program,
+  v: Variant,
+  a: Mat,
+  b: Mat,
+  m: number,
+  n: number,
+  k: number,
+  out: Record<string, Tensor>,
+  params: Record<string, number>,
+): void {
+  const all = { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, ...params };
   const grid = m * n === 0 ? [0, 1, 1] : gridOf(v, m, n);
-  run(p, kernel(v.kernel, v.parts, v.consts), { a: a.t, b: b.t, c: c.t }, params, grid, {
+  run(p, kernel(v.kernel, v.parts, v.consts), { a: a.t, b: b.t, ...out }, all, grid, {
     flops: 2 * m * n * k,
     bytes: 4 * (m * k + k * n + m * n),
     label: p.label ? `${p.label} ${v.name}` : v.name,
@@ -77,30 +123,54 @@ const PACKED_BYTES = 16 << 20;
 /** The longest panel: 64 x this many f32 are 2 MiB. */
 const LONGEST = 8192;
 
-/** The product piece by piece, so that the panels of a piece stay within a slot. */
-function packedProduct(p: Program, v: Variant, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number, accumulate: 0 | 1): void {
+interface Piece {
+  row: number;
+  col: number;
+  rows: number;
+  cols: number;
+  steps: number;
+  /** The first along k: it may write where the others add. */
+  first: boolean;
+}
+
+/** A variant that packs multiplies piece by piece, so that the panels of a piece stay within a slot; others all at once. */
+function eachPiece(
+  p: Program,
+  v: Variant,
+  a: Mat,
+  b: Mat,
+  m: number,
+  n: number,
+  k: number,
+  multiply: (a: Mat, b: Mat, piece: Piece) => void,
+): void {
+  if (!v.packs) {
+    multiply(a, b, { row: 0, col: 0, rows: m, cols: n, steps: k, first: true });
+    return;
+  }
   const aAlongK = v.layout !== 'tn';
   const bAlongK = v.layout === 'nt';
-  const pieces = decide(p, () => {
-    const most = Math.min(PACKED_BYTES, p.limits.maxBinding) / 4;
-    const deep = Math.max(4, Math.min(4 * Math.ceil(k / 4), 4 * Math.floor(Math.min(LONGEST, most / 64) / 4)));
-    const wide = Math.max(64, Math.floor(most / deep / 64) * 64);
-    return { deep, wide, ms: Math.ceil(m / wide), ns: Math.ceil(n / wide), ks: Math.ceil(k / deep) };
-  });
-  const { deep, wide, ms, ns, ks } = pieces;
-  for (let i = 0; i < ms; i++) {
-    const rows = clamp(m - i * wide, wide);
-    for (let q = 0; q < ks; q++) {
-      const steps = clamp(k - q * deep, deep);
-      const left = packed(p, shifted(a, aAlongK, i * wide, q * deep), aAlongK, rows, steps);
-      for (let j = 0; j < ns; j++) {
-        const cols = clamp(n - j * wide, wide);
-        const right = packed(p, shifted(b, bAlongK, j * wide, q * deep), bAlongK, cols, steps);
-        const into = { ...c, at: c.at + i * wide * c.ld + j * wide };
-        product(p, v, left, right, into, q && !steps ? 0 : rows, cols, steps, q ? 1 : accumulate);
+  const { deep, wide, ms, ns, ks } = decide(p, () => piecesOf(p, m, n, k));
+  for (let row = 0; row < ms * wide; row += wide) {
+    for (let at = 0; at < ks * deep; at += deep) {
+      const steps = clamp(k - at, deep);
+      const first = at === 0;
+      const rows = first || steps ? clamp(m - row, wide) : 0;
+      const left = packed(p, shifted(a, aAlongK, row, at), aAlongK, rows, steps);
+      for (let col = 0; col < ns * wide; col += wide) {
+        const cols = clamp(n - col, wide);
+        const right = packed(p, shifted(b, bAlongK, col, at), bAlongK, cols, steps);
+        multiply(left, right, { row, col, rows, cols, steps, first });
       }
     }
   }
+}
+
+function piecesOf(p: Program, m: number, n: number, k: number) {
+  const most = Math.min(PACKED_BYTES, p.limits.maxBinding) / 4;
+  const deep = Math.max(4, Math.min(4 * Math.ceil(k / 4), 4 * Math.floor(Math.min(LONGEST, most / 64) / 4)));
+  const wide = Math.max(64, Math.floor(most / deep / 64) * 64);
+  return { deep, wide, ms: Math.ceil(m / wide), ns: Math.ceil(n / wide), ks: Math.ceil(k / deep) };
 }
 
 const clamp = (size: number, most: number) => Math.max(0, Math.min(size, most));

@@ -2,12 +2,13 @@
 // A map [rows / b, cols / b] is added to by every step; what is left to do at the end (a root, an absolute value) is `finished`.
 
 import reduce from '../../shaders/reduce.wgsl?raw' with { type: 'text' };
+import blocksCode from '../../shaders/score_blocks.wgsl?raw' with { type: 'text' };
 import denseCode from '../../shaders/score_dense.wgsl?raw' with { type: 'text' };
 import inputsCode from '../../shaders/score_inputs.wgsl?raw' with { type: 'text' };
 import sumsCode from '../../shaders/score_sums.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
-import { gemm, whole } from './gemm.ts';
+import { gemm, productSums, whole } from './gemm.ts';
 import { SCALARS } from './stream.ts';
 import type { Hooked, Weight } from './weight.ts';
 
@@ -50,13 +51,26 @@ export function scoreHook(s: Scorer): Hooked {
     backwardWeight(p, dy, x) {
       if (s.score === 'absofmean') blockMeans(p, dy, x, w, b, map);
       else if (s.score === 'absmean-of-sum') for (const { r0, t } of s.sums) product(p, dy, x, r0, t, 1);
-      else
+      else if (!productScores(p, s, dy, x))
         eachWindow(p, w, b, (r0, g) => {
           product(p, dy, x, r0, g, 0);
           scoreDense(p, s, r0, g);
         });
     },
   };
+}
+
+/** map += the score's figure of each block of dW = dY^T X, summed within the product; false where its sizes do not allow that. */
+function productScores(p: Program, s: Scorer, dy: Tensor, x: Tensor): boolean {
+  const { weight: w, b, map } = s;
+  const square = s.score === 'l2';
+  const sums = productSums(p, whole(dy), whole(x), w.rows, w.cols, x.shape[0], b, square);
+  if (!sums) return false;
+  const across = w.cols / b;
+  const blocks = (w.rows / b) * across;
+  const params = { blocks, across, height: b / sums.cell, width: b / 4, factor: square ? 1 : 1 / (b * b) };
+  run(p, kernel('score_blocks', [blocksCode]), { partials: sums.partials, map }, params, [Math.ceil(blocks / 64)]);
+  return true;
 }
 
 /** map += the score's figure of each block of g, rows r0.. of the gradient [rows, cols]. */
