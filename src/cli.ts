@@ -20,6 +20,7 @@ async function main(argv: string[]): Promise<number> {
   process.on('SIGINT', () => {
     if (stop.signal.aborted) process.exit(130); // asked twice
     stop.abort();
+    process.stderr.write('\nblocktune: stopping after this step; Ctrl-C again ends at once\n');
   });
   const { report, close } = printer({ verb, options });
   try {

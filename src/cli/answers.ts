@@ -1,33 +1,44 @@
 // Answers before and after, side by side, and the scores of the new skill and the old ones.
 
-import type { Line } from '../tune/report.ts';
+import type { Compared, Line } from '../tune/report.ts';
 import { fitted, padded, paint, type Terminal, widthOf } from './terminal.ts';
 import { percent } from './words.ts';
 
 type Skills = Extract<Line, { kind: 'skills' }>;
 
 export function answersTable(t: Terminal, { examples, scores }: Skills): string[] {
+  const shared = sharedStart(examples.map((e) => e.prompt));
+  const head = { prompt: `held-out prompt${shared ? ` "${shared} ..."` : ''}`, before: 'before', after: 'after' };
+  const prompts = examples.map((e) => e.prompt.slice(shared.length).trim());
   const third = Math.floor((t.width - 8) / 3);
-  const width = (of: (e: Skills['examples'][0]) => string, head: string) =>
-    Math.max(head.length, Math.min(third, Math.max(...examples.map((e) => widthOf(of(e))))));
-  const [prompt, before, after] = [
-    width((e) => e.prompt, 'held-out prompt'),
-    width((e) => e.before.text, 'before'),
-    width((e) => e.after.text, 'after'),
-  ];
-  const mark = (right: boolean) => paint(t, right ? 'green' : 'red', t.unicode ? (right ? '✓' : '✗') : right ? '+' : '-');
-  const cell = (a: { text: string; right: boolean }, w: number) => `${mark(a.right)} ${padded(fitted(t, a.text, w), w)}`;
-  const row = (e: Skills['examples'][0]) =>
-    `${padded(fitted(t, e.prompt, prompt), prompt)}  ${cell(e.before, before)}  ${cell(e.after, after)}`;
+  const width = (texts: string[]) => Math.min(third, Math.max(...texts.map(widthOf)));
+  const prompt = Math.max(width(prompts), Math.min(head.prompt.length, third + 8));
+  const before = width([head.before, ...examples.map((e) => e.before.text)]);
+  const after = Math.min(width([head.after, ...examples.map((e) => e.after.text)]), t.width - prompt - before - 8);
+  const row = (e: Compared, i: number) =>
+    `${padded(fitted(t, prompts[i], prompt), prompt)}  ${answer(t, e.before, before)}  ${answer(t, e.after, after)}`;
   return [
     '',
-    paint(t, 'bold', `${padded('held-out prompt', prompt)}    ${padded('before', before)}    after`),
+    paint(t, 'bold', `${padded(fitted(t, head.prompt, prompt), prompt)}    ${padded(head.before, before)}    ${head.after}`),
     ...examples.map(row),
     '',
-    ...scores.map(
-      (s) =>
-        `${padded(s.skill, 12)}${percent(s.before / s.of)} -> ${paint(t, 'bold', percent(s.after / s.of))}  ${paint(t, 'dim', s.how)}`,
-    ),
+    ...scores.map((s) => scoreLine(t, s)),
     '',
   ];
+}
+
+function answer(t: Terminal, { text, right }: Compared['before'], width: number): string {
+  const mark = t.unicode ? (right ? '✓' : '✗') : right ? '+' : '-';
+  return `${paint(t, right ? 'green' : 'red', mark)} ${padded(fitted(t, text, width), width)}`;
+}
+
+function scoreLine(t: Terminal, { skill, how, before, after, of }: Skills['scores'][0]): string {
+  const [from, to] = [before, after].map((n) => percent(n / of));
+  return `${padded(skill, 12)}${from.padStart(6)} -> ${paint(t, 'bold', to.padStart(6))}   ${paint(t, 'dim', `of ${of} ${how}`)}`;
+}
+
+/** What all texts begin with, up to a colon: it is said once. */
+function sharedStart(texts: string[]): string {
+  const start = texts[0]?.match(/^[^:]{1,40}:/)?.[0] ?? '';
+  return texts.every((text) => text.startsWith(start)) ? start : '';
 }

@@ -2,8 +2,7 @@
 
 import type { Line } from '../tune/report.ts';
 import type { Command } from './people.ts';
-import { LABEL } from './progress.ts';
-import { padded, paint, type Terminal } from './terminal.ts';
+import { LABEL, padded, paint, type Terminal } from './terminal.ts';
 import { duration, rate, several } from './words.ts';
 
 export function endOf(t: Terminal, { verb, options }: Command, line: Extract<Line, { kind: 'done' }>): string[] {
@@ -18,16 +17,26 @@ export function endOf(t: Terminal, { verb, options }: Command, line: Extract<Lin
     `${label(isModel ? 'model' : 'adapter')}${paint(t, 'bold', out)}`,
     '',
     'Try next',
-    ...(isModel ? afterModel(out, options) : afterAdapter(out, options)).map((c) => `  ${paint(t, 'cyan', c)}`),
+    ...(verb === 'demo' ? afterDemo(out) : isModel ? afterModel(out, options) : afterAdapter(out, options)).map(
+      (c) => `  ${paint(t, 'cyan', c)}`,
+    ),
   ];
 }
 
 function afterAdapter(out: string, { model, data }: Command['options']): string[] {
   const base = `${model ? ` --model ${quoted(model)}` : ''} --adapter ${quoted(out)}`;
   return [
-    `npx blocktune generate${base} --prompt "${model ? 'Once upon a time' : EXAMPLE}"`,
+    `npx blocktune generate${base} --prompt "${model || data ? 'Once upon a time' : EXAMPLE}"`,
     `npx blocktune eval${base}${dataOf(data)}`,
     `npx blocktune merge${base} --out ${quoted(`${out.replace(/\/+$/, '')}-merged`)}`,
+  ];
+}
+
+function afterDemo(out: string): string[] {
+  return [
+    `npx blocktune generate --adapter ${quoted(out)} --prompt "${EXAMPLE}"`,
+    `npx blocktune inspect ${quoted(out)}`,
+    'npx blocktune train --model hf:HuggingFaceTB/SmolLM2-135M-Instruct --data YOUR.jsonl --out adapter',
   ];
 }
 

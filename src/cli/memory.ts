@@ -89,12 +89,6 @@ export function methodTable(t: Terminal, plans: Plan[]): string[] {
     paint(t, 'dim', 'by category'),
     paint(t, 'bold', `${padded('', 14)}${columns.map((c) => c.padStart(wide)).join('')}`),
     ...order.map((c) => `${padded(c, 14)}${plans.map((p) => size(p.bytes[c]).padStart(wide)).join('')}`),
-    `${padded('trainable', 14)}${plans
-      .map((p) =>
-        count(p.trainable)
-          .replace(/ (\w)\w+$/, ' $1')
-          .padStart(wide),
-      )
-      .join('')}`,
+    `${padded('trainable', 14)}${plans.map((p) => short(p.trainable).padStart(wide)).join('')}`,
   ];
 }

@@ -1,14 +1,14 @@
 // A run's lines as people read them, in the order in which they come: what was found, memory, progress, blocks, figures, the end.
 
-import type { Options, Verb } from '../options.ts';
+import { type Options, type Verb, withDefaults } from '../options.ts';
 import type { Line } from '../tune/report.ts';
 import { answersTable } from './answers.ts';
 import { endOf } from './end.ts';
 import { memoryBar, methodTable, type Plan, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
-import { LABEL, type Progress } from './progress.ts';
-import { padded, paint, sparkline, type Terminal } from './terminal.ts';
-import { bytes, count, duration, rate, several } from './words.ts';
+import type { Progress } from './progress.ts';
+import { LABEL, padded, paint, sparkline, type Terminal } from './terminal.ts';
+import { bytes, count, duration, percent, rate, several } from './words.ts';
 
 /** What the printer is told of the command. */
 export interface Command {
@@ -68,9 +68,9 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     seen.model = line;
     say('model', `${line.name}: ${count(line.parameters)} parameters, ${several(line.layers, 'layer')}`);
   },
-  note({ command, say, answer }, { text }) {
+  note({ command, say, answer }, { text, about = '' }) {
     if (REMARKS_ARE_THE_ANSWER.includes(command.verb)) return answer(text);
-    say(command.verb === 'plan' ? 'model' : '', text);
+    say(command.verb === 'plan' && !about ? 'model' : about, text);
   },
   warning({ t, progress }, { text }) {
     progress.say(`${paint(t, 'yellow', 'warning')}  ${text}`);
@@ -89,21 +89,23 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   },
   start({ seen, progress }, { phase, total }) {
     Object.assign(seen, { phase, total, losses: [], steps: 0, tokens: 0, ms: 0 });
-    const name = { warmup: 'warm-up', train: 'train', eval: 'score', answers: 'answers', load: '', compile: '', save: '' }[phase];
-    if (name) progress.start(name, total, phase === 'answers' ? '' : 'compiling');
+    const name = PHASES[phase];
+    if (name) progress.start(name, total, 'compiling kernels');
     else progress.stop();
   },
   progress({ seen, progress }, { done }) {
-    progress.tick(done, `${done === seen.total ? '' : 'rows'}`);
+    progress.tick(done, seen.phase === 'eval' ? 'rows' : 'prompts answered');
   },
   warmup({ t, seen, progress }, { step, loss, tokens, ms }) {
     advance(seen, loss, tokens, ms);
     progress.tick(step, `loss ${loss.toFixed(3)} ${spark(t, seen)}${left(seen, step)}`);
   },
-  selection({ t, seen, progress, say }, line) {
+  selection({ t, command, seen, progress, say }, line) {
     progress.stop();
     say('blocks', chosen(line));
-    if (seen.model) for (const text of picture(t, line, seen.model)) progress.say(`${' '.repeat(LABEL)}${text}`);
+    if (!seen.model) return;
+    const targets = targetsOf(command, seen.model);
+    for (const text of picture(t, line, seen.model, targets)) progress.say(`${' '.repeat(LABEL)}${text}`);
   },
   step({ t, seen, progress, say }, { step, loss, input_tokens, ms, skipped }) {
     advance(seen, loss, input_tokens, ms);
@@ -122,6 +124,14 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   generation({ answer }, { text }) {
     answer(text);
   },
+  bench({ say }, { name, layout, shape, ms, gflops, ratio }) {
+    const speed = [ms !== null && `${ms.toPrecision(3)} ms`, gflops !== null && `${gflops.toPrecision(3)} GFLOP/s`];
+    const share = ratio !== null && (gflops === null ? `${ratio.toFixed(2)} x` : `${percent(ratio)} of the peak`);
+    say('', [name, layout, shape, ...speed, share].filter(Boolean).join('  '));
+  },
+  check({ t, answer }, { name, ok, detail }) {
+    answer(`${paint(t, ok ? 'green' : 'red', ok ? 'right' : 'wrong')}  ${name}${detail ? `  ${detail}` : ''}`);
+  },
   file({ t, answer }, { path, ok, error }) {
     answer(ok ? `${paint(t, 'green', 'sound')}    ${path}` : `${paint(t, 'red', 'unsound')}  ${path}: ${error}`);
   },
@@ -133,6 +143,21 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     progress.stop();
     for (const text of endOf(t, command, line)) progress.say(text);
   },
+};
+
+/** Modules that blocks were to be chosen from; the demo's are all. */
+function targetsOf({ verb, options }: Command, { modules }: { modules: object }): string[] {
+  if (verb === 'demo') return Object.keys(modules);
+  return options.selection ? [] : withDefaults(options).targets.map((name) => `${name}_proj`);
+}
+
+/** Phases that are followed by a bar. */
+const PHASES: Partial<Record<string, string>> = {
+  warmup: 'warm-up',
+  train: 'train',
+  eval: 'score',
+  before: 'before',
+  after: 'after',
 };
 
 function labelled(t: Terminal, name: string, text: string): string {

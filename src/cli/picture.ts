@@ -2,7 +2,7 @@
 // condensed to a few cells. The more of a cell's blocks are chosen, the brighter it is.
 
 import type { Line } from '../tune/report.ts';
-import { padded, paint, paint256, type Terminal } from './terminal.ts';
+import { LABEL, padded, paint, paint256, type Terminal } from './terminal.ts';
 import { percent } from './words.ts';
 
 type Selection = Extract<Line, { kind: 'selection' }>;
@@ -11,48 +11,57 @@ type Model = Extract<Line, { kind: 'model' }>;
 /** Lines of text that the layers of a deep model are laid together in. */
 const MOST_LINES = 16;
 
-/** The picture, line by line. */
-export function picture(t: Terminal, s: Selection, model: Model): string[] {
-  const modules = Object.keys(model.modules).filter((m) => s.blocks.some((b) => b.module === m));
-  const together = Math.ceil(model.layers / MOST_LINES);
-  const lines = Math.ceil(model.layers / together);
-  const layer = String(model.layers - 1).length * (together > 1 ? 2 : 1) + (together > 1 ? 1 : 0);
-  const label = Math.max(5, layer);
-  const room = Math.floor((t.width - label - 3 * modules.length) / modules.length);
-  const panels = modules.map((module) => {
-    const [rows, cols] = model.modules[module].map((n) => n / s.block);
-    const width = Math.max(4, Math.min(room, 12, cols));
-    const own = s.blocks.filter((b) => b.module === module);
-    const grids = Array.from({ length: lines }, (_, i) => {
-      const first = i * together;
-      const here = Math.min(together, model.layers - first);
-      return condense(
-        own.filter((b) => b.layer >= first && b.layer < first + here),
-        first,
-        here,
-        { rows, cols },
-        across(t, width),
-        down(t),
-      );
-    });
-    return { name: module.replace('_proj', ''), width, chosen: own.length, all: rows * cols * model.layers, grids };
-  });
+/** The picture, line by line: of the targets, and of every module that has a chosen block. */
+export function picture(t: Terminal, s: Selection, model: Model, targets: string[]): string[] {
+  const modules = Object.keys(model.modules).filter((m) => targets.includes(m) || s.blocks.some((b) => b.module === m));
+  const rows = rowsOf(model.layers);
+  const label = Math.max(6, ...rows.map((r) => nameOf(r).length));
+  const room = Math.floor((t.width - LABEL - label) / modules.length) - 4;
+  const panels = modules.map((module) => panel(t, s, model.modules[module], module, rows, room));
   const most = Math.max(...panels.flatMap((p) => p.grids.flat(2)));
-  const head = panels.map((p) => padded(p.name, p.width + 2)).join(' ');
-  const foot = panels.map((p) => padded(String(p.chosen), p.width + 2)).join(' ');
-  const body = Array.from({ length: lines }, (_, i) => {
-    const first = i * together;
-    const last = Math.min(model.layers, first + together) - 1;
-    const name = (last > first ? `${first}-${last}` : String(first)).padStart(label);
-    const edge = paint(t, 'dim', t.unicode ? '▏' : '|');
-    return `${paint(t, 'dim', name)} ${panels.map((p) => `${edge}${draw(t, p.grids[i], most)}${paint(t, 'dim', t.unicode ? '▕' : '|')}`).join(' ')}`;
-  });
+  // colours make the ground of a panel visible; without them it needs edges
+  const edges = t.colors === 256 && t.unicode ? ['', ''] : t.unicode ? ['▏', '▕'] : ['|', '|'];
+  const line = (name: string, cell: (p: Panel) => string) =>
+    `${paint(t, 'dim', name.padStart(label))}  ${panels.map((p) => padded(cell(p), Math.max(p.width, 4) + 2 * edges[0].length)).join('  ')}`.trimEnd();
   return [
-    `${padded('layer', label)}  ${head}`,
-    ...body,
-    `${paint(t, 'dim', padded('blocks', label))}${label > 5 ? '  ' : ' '}${foot}`,
+    line('layer', (p) => p.module.replace('_proj', '')),
+    ...rows.map((r, i) => line(nameOf(r), (p) => edges[0] + draw(t, p.grids[i], most) + edges[1])),
+    line('blocks', (p) => String(p.chosen)),
   ];
 }
+
+interface Panel {
+  module: string;
+  /** Characters. */
+  width: number;
+  chosen: number;
+  /** For each row of text the share of chosen blocks in each of its cells, [down, across]. */
+  grids: number[][][];
+}
+
+function panel(t: Terminal, s: Selection, shape: readonly number[], module: string, rows: Layers[], room: number): Panel {
+  const map = { rows: shape[0] / s.block, cols: shape[1] / s.block };
+  const width = Math.max(2, Math.min(room, 16, map.cols));
+  const own = s.blocks.filter((b) => b.module === module);
+  const grids = rows.map((r) => condense(own, r, map, across(t, width), down(t)));
+  return { module, width, chosen: own.length, grids };
+}
+
+/** Layers first <= layer <= last: they share a row of text. */
+interface Layers {
+  first: number;
+  last: number;
+}
+
+function rowsOf(layers: number): Layers[] {
+  const together = Math.ceil(layers / MOST_LINES);
+  return Array.from({ length: Math.ceil(layers / together) }, (_, i) => ({
+    first: i * together,
+    last: Math.min(layers, (i + 1) * together) - 1,
+  }));
+}
+
+const nameOf = ({ first, last }: Layers) => (last > first ? `${first}-${last}` : String(first));
 
 /** What was chosen, in a sentence. */
 export function chosen(s: Selection): string {
@@ -64,28 +73,24 @@ export function chosen(s: Selection): string {
 const across = (t: Terminal, width: number) => (t.colors < 256 && t.unicode ? 2 * width : width);
 const down = (t: Terminal) => (t.unicode ? (t.colors < 256 ? 4 : 2) : 1);
 
-/** Share of chosen blocks in each cell of a grid laid over the maps of `layers` layers, one below the other. */
-function condense(
-  blocks: Selection['blocks'],
-  first: number,
-  layers: number,
-  map: { rows: number; cols: number },
-  width: number,
-  height: number,
-): number[][] {
-  const tall = map.rows * layers;
+/** Share of chosen blocks in each cell of a grid [height, width] laid over the maps of a row's layers, one below the other. */
+function condense(blocks: Selection['blocks'], row: Layers, map: { rows: number; cols: number }, width: number, height: number) {
+  const tall = map.rows * (row.last - row.first + 1);
   const grid = Array.from({ length: height }, () => new Array<number>(width).fill(0));
-  const spread = (from: number, all: number, cells: number) => {
-    const [lo, hi] = [(from * cells) / all, ((from + 1) * cells) / all];
-    const parts: [cell: number, share: number][] = [];
-    for (let c = Math.floor(lo); c < Math.min(cells, Math.ceil(hi - 1e-9)); c++)
-      parts.push([c, Math.min(hi, c + 1) - Math.max(lo, c)]);
-    return parts;
-  };
-  for (const b of blocks)
-    for (const [y, dy] of spread((b.layer - first) * map.rows + b.row, tall, height))
-      for (const [x, dx] of spread(b.col, map.cols, width)) grid[y][x] += dx * dy;
+  for (const b of blocks) {
+    if (b.layer < row.first || b.layer > row.last) continue;
+    for (const [y, dy] of overlaps((b.layer - row.first) * map.rows + b.row, tall, height))
+      for (const [x, dx] of overlaps(b.col, map.cols, width)) grid[y][x] += dx * dy;
+  }
   return grid;
+}
+
+/** The cells that block `at` of `all` lies in, of `cells` laid over all of them, and how much of each cell it takes. */
+function overlaps(at: number, all: number, cells: number): [cell: number, share: number][] {
+  const [lo, hi] = [(at * cells) / all, ((at + 1) * cells) / all];
+  const first = Math.floor(lo + 1e-9);
+  const n = Math.max(1, Math.ceil(hi - 1e-9) - first);
+  return Array.from({ length: n }, (_, i) => [first + i, Math.min(hi, first + i + 1) - Math.max(lo, first + i)]);
 }
 
 const RAMP = [236, 24, 30, 36, 42, 77, 113, 149, 185, 221, 228];

@@ -2,7 +2,7 @@
 
 import process from 'node:process';
 import { SingleBar } from 'cli-progress';
-import { bar, fitted, padded, paint, type Terminal, widthOf } from './terminal.ts';
+import { bar, fitted, LABEL, padded, paint, type Terminal, widthOf } from './terminal.ts';
 
 export interface Progress {
   /** Begins a phase of `total` parts; one that runs ends first. */
@@ -13,9 +13,6 @@ export interface Progress {
   say(text: string): void;
   stop(): void;
 }
-
-/** Columns of a line's label. */
-export const LABEL = 9;
 
 export function progress(t: Terminal): Progress {
   return t.live ? drawn(t) : printed();

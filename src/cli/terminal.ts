@@ -29,6 +29,9 @@ export function terminal(env: Record<string, string | undefined>, stream: { isTT
 
 export const standardError = () => terminal(process.env, process.stderr);
 
+/** Columns of a line's label. */
+export const LABEL = 9;
+
 export type Ink = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'cyan';
 const CODES: Record<Ink, number> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, magenta: 35, cyan: 36 };
 

@@ -1,8 +1,10 @@
 // What each verb does: opens what it needs, runs it, writes what comes out. The work itself is in tune and eval.
 
+import recipe from '../../demo/recipe.json' with { type: 'json' };
 import type { Verb } from '../options.ts';
 import { evaluateVerb, generateVerb } from '../tune/answer.ts';
 import { compareVerb } from '../tune/compare/verb.ts';
+import { demo } from '../tune/demo.ts';
 import { inspectVerb } from '../tune/inspect.ts';
 import { planVerb } from '../tune/memory-plan.ts';
 import { mergeVerb } from '../tune/merge.ts';
@@ -25,5 +27,5 @@ export const VERBS_RUN: Record<Verb, (task: Task) => Promise<void>> = {
   doctor: notYet('doctor'),
   bench: notYet('bench'),
   compare: compareVerb,
-  demo: notYet('demo'),
+  demo: (task) => demo(task, recipe.smt),
 };
