@@ -1,0 +1,204 @@
+// LoRA and DoRA as runs: against PEFT's own curves, and what must hold of accumulation, recomputation, dropout and beginnings.
+import { describe, expect, test } from 'vitest';
+import { batches } from '../../src/data/batches.ts';
+import { pack } from '../../src/data/pack.ts';
+import type { Row } from '../../src/data/rows.ts';
+import { scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
+import { dispose, prepare } from '../../src/gpu/run.ts';
+import { read, write } from '../../src/gpu/tensor.ts';
+import { loadAdapter } from '../../src/io/adapter.ts';
+import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
+import { blobFolder } from '../../src/io/bytes.ts';
+import { configFromHf } from '../../src/io/config.ts';
+import type { Decoder } from '../../src/models/decoder.ts';
+import type { Model } from '../../src/tune/load.ts';
+import { type Ranking, trainRanked } from '../../src/tune/lowrank.ts';
+import { planTraining } from '../../src/tune/plans.ts';
+import { train } from '../../src/tune/train.ts';
+import '../compare.ts';
+import { type Family, loadGolden } from '../goldens/load.ts';
+import { testGpu } from '../gpu/harness.ts';
+import { decoderOf, rowsOf, tinyDecoder } from '../models/tiny.ts';
+
+const gpu = await testGpu();
+
+interface Settings {
+  lr: number;
+  betas: [number, number];
+  eps: number;
+  weight_decay: number;
+  clip: number;
+}
+
+const PLAIN: Settings = { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-6, weight_decay: 0, clip: 1 };
+const RANKING: Ranking = { method: 'lora', rank: 4, alpha: 8, dropout: 0, seed: 1, targets: ['q_proj', 'v_proj', 'down_proj'] };
+
+interface Made {
+  loss: number[];
+  grad_norm: number[];
+  /** Each row's log-probability after the run. */
+  after: number[];
+  planned: number;
+  allocated: number;
+  matrices: ReturnType<typeof trainRanked>['matrices'];
+}
+
+/** A run as the product lays it out. Its programs stay on the device no longer than it lasts. */
+async function run(
+  decoder: Decoder,
+  o: Ranking,
+  rows: Row[],
+  steps: number,
+  { batch = 4, accumulate = 1, recompute = false, settings = PLAIN } = {},
+): Promise<Made> {
+  const model = { gpu, decoder } as Model; // in memory, so without files
+  const { matrices, attached } = trainRanked(model, o);
+  const order = batches({ n_rows: rows.length, batch, accumulate, shuffle: false, seed: 0 });
+  const all = Array.from({ length: order.steps_per_epoch }, (_, t) => order.step(t)).flat();
+  const packed = all.map((micro) => pack(micro.map((i) => rows[i])));
+  const sizes = { N: Math.max(...packed.map((b) => b.n)), M: Math.max(...packed.map((b) => b.m)) };
+  const held = sizesOf(rows, batch);
+  const before = gpu.memory.bytes;
+  const optimizer = { ...settings, weightDecay: settings.weight_decay, recompute };
+  const phase = planTraining(decoder, attached.trained, sizes, optimizer, gpu.limits, held, { after: attached.after });
+  const machine = await prepare(gpu, phase.plan);
+  for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
+  await attached.fill();
+  const made = { loss: [] as number[], grad_norm: [] as number[] };
+  const loop = { gpu, machine, phase, rows, order, steps, lrAt: () => settings.lr, sorted: false };
+  await train(loop, (line) => {
+    if (line.kind !== 'step') return;
+    made.loss.push(line.loss);
+    made.grad_norm.push(line.grad_norm);
+  });
+  const scored = await scoreRows(gpu, { machine, stream: phase.stream, sizes: held }, rows, batch);
+  const base = phase.plan.residents.filter((h) => h.role === 'weights' || h.name === 'rope').reduce((n, h) => n + h.bytes, 0);
+  const result = { ...made, after: scored.map((s) => s.logprob), planned: phase.plan.bytes.total - base, matrices };
+  const allocated = gpu.memory.bytes - before;
+  const keep = new Set(attached.keep);
+  dispose(machine, (h) => !keep.has(h) && h.role !== 'weights' && h.name !== 'rope');
+  return { ...result, allocated };
+}
+
+// --- PEFT -------------------------------------------------------------------------------------------------------------
+
+const files = import.meta.glob<string>('../goldens/peft/*/*', { query: '?url&inline', import: 'default' });
+
+async function peftGolden(
+  name: string,
+): Promise<{ adapter: PeftAdapter; golden: { options: Settings; start: number[]; eval: number[] } & Made }> {
+  const blob = async (file: string) => (await fetch(await files[`../goldens/peft/${name}/${file}`]())).blob();
+  const names = ['adapter_config.json', 'adapter_model.safetensors'];
+  const folder = blobFolder(new Map(await Promise.all(names.map(async (n) => [n, await blob(n)] as const))));
+  const golden = JSON.parse(await (await blob('golden.json')).text());
+  return { adapter: (await loadAdapter(folder)) as PeftAdapter, golden };
+}
+
+describe.each([
+  ['llama-bias', 'lora'],
+  ['llama-bias', 'dora'],
+  ['qwen3', 'rslora'],
+  ['qwen3', 'dora'],
+] as [Family, string][])('%s %s as PEFT trains it', (family, kind) => {
+  test('ten steps and what comes out', async () => {
+    const { adapter, golden } = await peftGolden(`${family}-${kind}`);
+    const { files: of, weights, rows: raw, batch } = await loadGolden(family);
+    const config = configFromHf(JSON.parse(new TextDecoder().decode(of['config.json'])));
+    const fresh = () => decoderOf(gpu, config, (w) => weights.get(w.name)!.data as Float32Array<ArrayBuffer>);
+    const rows = raw.map(({ input_ids, labels }) => ({
+      ids: Int32Array.from(input_ids),
+      labels: Int32Array.from(labels),
+      promptLength: 0,
+    }));
+    const o = { ...adapter, seed: 0, targets: [], adapter };
+    const start = await run(fresh(), o, rows, 0, { batch, settings: golden.options });
+    expect(start.after).toBeCloseL2(golden.start, 1e-5);
+    const got = await run(fresh(), o, rows, 10, { batch, settings: golden.options });
+    expect(got.loss).toBeCloseL2(golden.loss, 1e-5);
+    expect(got.grad_norm).toBeCloseL2(golden.grad_norm, 1e-5);
+    expect(got.after).toBeCloseL2(golden.eval, 1e-5);
+  });
+});
+
+// --- what must hold ---------------------------------------------------------------------------------------------------
+
+const ROWS = rowsOf([9, 14, 5, 11, 7, 16, 8, 6]);
+
+describe.each(['lora', 'dora'] as const)('%s', (method) => {
+  const o = { ...RANKING, method };
+
+  test('begins as the base, and learns', async () => {
+    const base = await run(tinyDecoder(gpu), { ...o, rank: 1, targets: ['v_proj'], method: 'lora' }, ROWS, 0);
+    const begun = await run(tinyDecoder(gpu), o, ROWS, 0);
+    expect(begun.after).toBeCloseL2(base.after, 1e-6);
+    const tuned = await run(tinyDecoder(gpu), o, ROWS, 8);
+    expect(tuned.loss[7]).toBeLessThan(0.95 * tuned.loss[1]); // the same rows, three passes later
+  });
+
+  test('planned bytes are allocated bytes', async () => {
+    const { planned, allocated } = await run(tinyDecoder(gpu), o, ROWS, 1);
+    expect(allocated).toBe(planned);
+  });
+
+  test('accumulation equals the large batch', async () => {
+    const whole = await run(tinyDecoder(gpu), o, ROWS, 4, { batch: 4 });
+    const parts = await run(tinyDecoder(gpu), o, ROWS, 4, { batch: 1, accumulate: 4 });
+    expect(parts.loss).toBeCloseL2(whole.loss, 1e-6);
+    expect(parts.grad_norm).toBeCloseL2(whole.grad_norm, 1e-5);
+  });
+
+  test.each([0, 0.4])('recomputing layers changes no bit, dropout %d', async (dropout) => {
+    const kept = await run(tinyDecoder(gpu), { ...o, dropout }, ROWS, 3);
+    const again = await run(tinyDecoder(gpu), { ...o, dropout }, ROWS, 3, { recompute: true });
+    expect(again.loss).toEqual(kept.loss);
+    expect(again.grad_norm).toEqual(kept.grad_norm);
+  });
+
+  test('dropout: the same seed repeats its bits, another does not, and evaluation drops nothing', async () => {
+    const half = { ...o, dropout: 0.5 };
+    const [a, b, c] = [
+      await run(tinyDecoder(gpu), half, ROWS, 3),
+      await run(tinyDecoder(gpu), half, ROWS, 3),
+      await run(tinyDecoder(gpu), { ...half, seed: 2 }, ROWS, 3),
+    ];
+    expect(b).toMatchObject({ loss: a.loss, grad_norm: a.grad_norm, after: a.after });
+    expect(c.grad_norm[1]).not.toBe(a.grad_norm[1]);
+    const evaluated = await run(tinyDecoder(gpu), half, ROWS, 0);
+    const plain = await run(tinyDecoder(gpu), o, ROWS, 0);
+    expect(evaluated.after).toEqual(plain.after);
+  });
+});
+
+test('A is uniform within 1 / sqrt(cols), another for every matrix and seed; B is zero', async () => {
+  const { matrices } = await run(tinyDecoder(gpu), { ...RANKING, rank: 16 }, ROWS, 0);
+  const A = await Promise.all(matrices.map((m) => read(gpu.memory, m.factors.A)));
+  const bound = 1 / Math.sqrt(matrices[0].weight.cols);
+  expect(Math.max(...A[0].map(Math.abs))).toBeLessThanOrEqual(bound);
+  expect(Math.max(...A[0].map(Math.abs))).toBeGreaterThan(0.95 * bound);
+  expect(Math.abs(A[0].reduce((s, v) => s + v, 0) / A[0].length)).toBeLessThan(0.1 * bound);
+  expect(A[0].reduce((s, v) => s + v * v, 0) / A[0].length / bound ** 2).toBeCloseTo(1 / 3, 1);
+  expect(A[1]).not.toEqual(A[0]);
+  const other = await run(tinyDecoder(gpu), { ...RANKING, rank: 16, seed: 5 }, ROWS, 0);
+  expect(await read(gpu.memory, other.matrices[0].factors.A)).not.toEqual(A[0]);
+  for (const m of matrices) expect((await read(gpu.memory, m.factors.B)).every((v) => v === 0)).toBe(true);
+});
+
+test('magnitudes begin at the row norms', async () => {
+  const decoder = tinyDecoder(gpu);
+  const { matrices } = await run(decoder, { ...RANKING, method: 'dora' }, ROWS, 0);
+  const { weight, dora } = matrices[0];
+  const W = await read(gpu.memory, weight.windows[0].q);
+  const norms = Float64Array.from({ length: weight.rows }, (_, r) =>
+    Math.hypot(...W.subarray(r * weight.cols, (r + 1) * weight.cols)),
+  );
+  expect(await read(gpu.memory, dora!.magnitude)).toBeAllclose(norms, { rtol: 1e-6 });
+});
+
+test('a rank as large as the smaller side is taken; a larger one names the matrix and the cure', () => {
+  const model = { gpu, decoder: tinyDecoder(gpu) } as Model; // k_proj is 16 x 32
+  expect(trainRanked(model, { ...RANKING, targets: ['k_proj'], rank: 16 }).matrices).toHaveLength(2);
+  expect(() => trainRanked(model, { ...RANKING, targets: ['k_proj'], rank: 17 })).toThrow(
+    /at most 16 for model\.layers\.0\.self_attn\.k_proj\.weight \[16, 32\], got --rank 17\. Use --rank 16/,
+  );
+});
