@@ -35,12 +35,14 @@ test.each(cases)(
     write(gpu.memory, s.map, Float32Array.from(before));
     const [DY, X] = [noise(N * rows, 1), noise(N * cols, 2)];
     const [dy, x] = [await input('dy', [N, rows], DY), await input('x', [N, cols], X)];
+    let stored = 0;
     const out = await runProgram((p) => {
       scoreHook(s).backwardWeight(p, dy, x);
+      stored = p.temps.filter((t) => t.name.endsWith('dW')).length;
       return { map: s.map };
     });
     expect(stored).toBe(b % 4 ? 1 : 0);
-  const [G, size] = [matmulTN(DY, X, rows, cols, N), matmulTN(abs(DY), abs(X), rows, cols, N)];
+    const [G, size] = [matmulTN(DY, X, rows, cols, N), matmulTN(abs(DY), abs(X), rows, cols, N)];
     const want = Float64Array.from(before, (v) => Math.fround(v));
     const magnitude = Float64Array.from(want);
     for (let i = 0; i < rows * cols; i++) {
