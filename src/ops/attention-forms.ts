@@ -37,11 +37,11 @@ export function formFor(limits: Limits): Form {
   return shareOf(limits) ? 'subgroup' : 'registers';
 }
 
-/** The layout of a pass; registers where the device has no subgroups, or no tile fits the head. */
+/** The layout of a pass; registers where the device has no subgroups, the queries are too few for one, or no tile fits the head. */
 export function layoutOf(form: Form, pass: Pass, heads: Heads, limits: Limits): Layout {
   const share = shareOf(limits);
   const tile = tileFor(pass, heads.head_dim);
-  if (form === 'subgroup' && share) return inSubgroups(pass, heads, share);
+  if (form === 'subgroup' && share && heads.n >= share) return inSubgroups(pass, heads, share);
   if (form === 'tiles' && tile) return inTiles(pass, heads, tile);
   return inRegisters(pass, heads);
 }

@@ -237,6 +237,14 @@ describe('the trace', () => {
   });
 
   test.each([
+    [7, 'attention HD=32 BQ=7'],
+    [8, 'attention_subgroup HD=32 SHARE=8 BQ=4'],
+  ])('%i queries in a subgroup of 8', (n, name) => {
+    const layout = layoutOf('subgroup', 'forward', { n, head_dim: 32, group: 1 }, { maxBinding: 1, subgroups: 8 });
+    expect(layout.kernel.name).toContain(name);
+  });
+
+  test.each([
     [128, 'attention_tiled'],
     [256, 'attention HD'],
   ])('heads of %i take tiles where they fit', (head_dim, name) => {
