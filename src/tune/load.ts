@@ -4,12 +4,13 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Limits } from '../gpu/program.ts';
 import { allocate, type Memory, read, write } from '../gpu/tensor.ts';
 import { decode } from '../io/dequant.ts';
+import { sha256 } from '../io/hash.ts';
 import type { ModelFiles } from '../io/model.ts';
-import { encode } from '../io/quant.ts';
+import { encode, type WritableFormat } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
 import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
-import { type Format, isStored, splitQuants } from '../ops/formats.ts';
+import { type Format, isStored, STORED, splitQuants } from '../ops/formats.ts';
 import { ropeTable } from '../ops/rope.ts';
 import { tensorsOf, type Vector, type Weight } from '../ops/weight.ts';
 
@@ -47,11 +48,12 @@ export type Base = 'keep' | 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
 /** Bytes read from the file at a time. */
 const CHUNK = 8 << 20;
 
-/** The format on the device of a tensor stored as `stored`. Formats that the device does not read become f32. */
+/** The format on the device of a matrix stored as `stored`, with rows of `cols`. */
 export function deviceFormat(stored: TensorInfo['format'], cols: number, base: Base): Format {
-  if (base === 'keep') return isStored(stored) ? (stored as Format) : 'f32';
-  if (base.startsWith('q') && cols % 32) return 'f16'; // a row is no whole number of blocks
-  return base;
+  if (base === 'keep' && !isStored(stored))
+    throw new Error(`expected one of the formats ${Object.keys(STORED).join(' ')}, got ${stored}: use --base f32 or f16`);
+  const wanted = base === 'keep' ? (stored as Format) : base;
+  return cols % STORED[wanted].block ? 'f16' : wanted; // a row is no whole number of blocks
 }
 
 /** The decoder of a model file, described: nothing is allocated or read. positions: the longest row it will see. */
@@ -59,9 +61,20 @@ export function describe(files: ModelFiles, positions: number, base: Base, maxBi
   const format = (name: string) => {
     const info = files.tensors.get(name);
     if (!info) throw new Error(`expected a tensor ${name} in ${files.name}, got none`);
-    return deviceFormat(info.format, info.shape.at(-1)!, base);
+    return naming(name, () => deviceFormat(info.format, info.shape.at(-1)!, base));
   };
   return newDecoder(files.config, positions, format, maxBinding);
+}
+
+/** What could not be stored as asked, for people; null where all is. */
+export function fallback(d: Decoder, base: Base): string | null {
+  if (base === 'keep') return null;
+  const matrices = parametersOf(d).filter((w): w is Weight => 'windows' in w);
+  const other = matrices.filter((w) => w.format !== base);
+  if (!other.length) return null;
+  const columns = [...new Set(other.map((w) => w.cols))].join(' or ');
+  const blocks = `whole blocks of ${STORED[base].block}, as ${base} has them`;
+  return `${other.length} of ${matrices.length} matrices are stored as f16: their rows of ${columns} values are no ${blocks}`;
 }
 
 /** Allocates and fills every parameter and the RoPE table. `progress` hears of bytes read and of all bytes. */
@@ -107,16 +120,27 @@ async function uploadVector(memory: Memory, info: TensorInfo, v: Vector): Promis
 /** Rows r0 <= r < r1 in the device's format, a chunk at a time, each a multiple of 4 bytes but the last. */
 async function* stored(info: TensorInfo, w: Weight, r0: number, r1: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1))
-    yield info.format === w.format ? bytes : encode(w.format as 'f32', decode(info.format, bytes, (to - from) * w.cols));
+    yield info.format === w.format ? bytes : recoded(w, decode(info.format, bytes, (to - from) * w.cols));
+}
+
+/** Values as a weight stores them: one of the formats that `--base` names, since others come as they are. */
+function recoded(w: Weight, values: Float32Array): Uint8Array<ArrayBuffer> {
+  return naming(w.name, () => encode(w.format as WritableFormat, values));
+}
+
+function naming<T>(name: string, f: () => T): T {
+  try {
+    return f();
+  } catch (e) {
+    throw new Error(`${name}: ${(e as Error).message}`);
+  }
 }
 
 /** Values of a matrix as the device holds them, rows r0 <= r < r1, a chunk at a time. */
 export async function* values(info: TensorInfo, w: Weight, r0 = 0, r1 = w.rows): AsyncGenerator<Float32Array<ArrayBuffer>> {
   for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1)) {
     const plain = decode(info.format, bytes, (to - from) * w.cols);
-    yield info.format === w.format || w.format === 'f32'
-      ? plain
-      : decode(w.format, encode(w.format as 'f16', plain), plain.length);
+    yield info.format === w.format || w.format === 'f32' ? plain : decode(w.format, recoded(w, plain), plain.length);
   }
 }
 
@@ -136,8 +160,7 @@ export async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
     all.set(part, at);
     at += part.length;
   }
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
-  return [...digest].map((x) => x.toString(16).padStart(2, '0')).join('');
+  return sha256(all);
 }
 
 /** Base values of the blocks of a set [n, b, b], as the device holds them. */
