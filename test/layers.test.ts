@@ -17,8 +17,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   eval: ['gpu', 'ops', 'io', 'models', 'data'],
   options: [],
   tune: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options'],
+  bench: ['gpu', 'ops', 'models', 'methods', 'eval', 'tune'],
   index: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options', 'tune'],
-  cli: ['eval', 'options', 'tune', 'demo'],
+  cli: ['eval', 'options', 'tune', 'bench', 'demo'],
   web: ['eval', 'options', 'tune', 'index', 'demo'],
 };
 /** Layers that need no npm package: what a person reads there is all there is. */

@@ -134,7 +134,7 @@ function lifetimes(programs: Program[]): Life[] {
     for (const e of p.entries) {
       for (const t of tensorsOf(e)) {
         const life = lives.get(t);
-        if (!life) {
+        if (life?.program !== program) {
           if (t.home) continue;
           throw new Error(`program ${p.name}: ${t.name} belongs to another program`);
         }

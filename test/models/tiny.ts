@@ -77,6 +77,8 @@ export interface Run {
   phase: Phase;
   /** Runs so many steps more and gives loss and gradient norm of each. */
   go(steps: number): Promise<{ loss: number[]; grad_norm: number[] }>;
+  /** The same from the head of the rows. */
+  again(steps: number): Promise<{ loss: number[]; grad_norm: number[] }>;
   free(): void;
 }
 
@@ -96,21 +98,26 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
   for (const m of matrices) fillBlocks(gpu.memory, m);
   write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
   let done = 0;
+  const go = async (steps: number) => {
+    const curve = { loss: [] as number[], grad_norm: [] as number[] };
+    const from = done;
+    const late = { ...order, step: (t: number) => order.step(from + t) };
+    const loop = { gpu, machine, phase, rows: o.rows, order: late, steps, lrAt: () => o.lr, sorted: !blocks };
+    await train(loop, (line) => {
+      if (line.kind !== 'step') return;
+      curve.loss.push(line.loss);
+      curve.grad_norm.push(line.grad_norm);
+    });
+    done += steps;
+    return curve;
+  };
   return {
     machine,
     phase,
-    async go(steps) {
-      const curve = { loss: [] as number[], grad_norm: [] as number[] };
-      const from = done;
-      const late = { ...order, step: (t: number) => order.step(from + t) };
-      const loop = { gpu, machine, phase, rows: o.rows, order: late, steps, lrAt: () => o.lr, sorted: !blocks };
-      await train(loop, (line) => {
-        if (line.kind !== 'step') return;
-        curve.loss.push(line.loss);
-        curve.grad_norm.push(line.grad_norm);
-      });
-      done += steps;
-      return curve;
+    go,
+    again: (steps) => {
+      done = 0;
+      return go(steps);
     },
     free: () => dispose(machine, () => true),
   };
