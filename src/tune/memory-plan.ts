@@ -2,10 +2,12 @@
 // weight is read: a config is enough. Where the selection is not known yet the figures are an upper bound.
 
 import type { Bytes } from '../gpu/plan.ts';
+import type { Build } from '../gpu/program.ts';
 import { openPlace } from '../io/bytes.ts';
 import type { ModelConfig } from '../io/config.ts';
 import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
 import { trainAll } from '../methods/full.ts';
+import { rescale, trainedFactors } from '../methods/lora.ts';
 import { trainedBlocks } from '../methods/smt/blocks.ts';
 import { blockCount, blockEdge, type Selection, type Target } from '../methods/smt/select.ts';
 import { type Decoder, type Module, matrixShape, newDecoder, parametersOf } from '../models/decoder.ts';
@@ -17,6 +19,7 @@ import { builtIn } from './built-in.ts';
 import { groupsOf } from './choose.ts';
 import { layOut } from './layout.ts';
 import { type Base, describe, deviceFormat } from './load.ts';
+import { rankedMatrices, rankingOf } from './lowrank.ts';
 import { planFullWarmup } from './official.ts';
 import { type Opened, openFiles, openRows } from './open.ts';
 import type { TuneOptions } from './options.ts';
@@ -73,16 +76,20 @@ interface Figures {
 /** Bytes of the training program, its update included. */
 export function trainingPlan(subject: Subject, base: Base, rows: Rows, o: TuneOptions): Figures {
   const decoder = subject.decoder(rows.positions, inF32(o) ? 'f32' : base);
-  const { trained, bound } = whatTrains(decoder, o);
-  const { plan } = planTraining(decoder, trained, rows.sizes, o, DESKTOP);
+  const { trained, bound, after } = whatTrains(decoder, o);
+  const { plan } = planTraining(decoder, trained, rows.sizes, o, DESKTOP, undefined, { after });
   return { bytes: plan.bytes, trainable: elements(trained), bound };
 }
 
 /** Where everything trains, if only in the warm-up, there are f32 masters. */
 const inF32 = (o: TuneOptions) => o.method === 'full' || o.warmup === 'full';
 
-function whatTrains(decoder: Decoder, o: TuneOptions): { trained: Trained[]; bound: boolean } {
+function whatTrains(decoder: Decoder, o: TuneOptions): { trained: Trained[]; bound: boolean; after?: Build } {
   if (o.method === 'full') return { trained: trainAll(parametersOf(decoder)), bound: false };
+  if (o.method !== 'smt') {
+    const matrices = rankedMatrices(decoder, rankingOf(o), true);
+    return { trained: trainedFactors(matrices), bound: false, after: rescale(matrices) };
+  }
   const selection = o.selection ?? boundFor(decoder, o);
   return { trained: trainedBlocks(attach({ decoder }, selection, true), o.weightDecay > 0), bound: !o.selection };
 }
