@@ -17,7 +17,7 @@ try {
 const env = { ...process.env, DENO_NO_UPDATE_CHECK: '1' };
 env.XDG_RUNTIME_DIR ??= tmpdir(); // Mesa complains on standard error without one
 const child = spawn(deno, ['run', '--allow-all', '--quiet', cli, ...process.argv.slice(2)], { stdio: 'inherit', env });
-// a terminal sends Ctrl-C to both of us; one from elsewhere is passed on
-process.on('SIGINT', () => {});
+// a terminal sends Ctrl-C to both of us, a program to this one alone: passed on in any case, and two at once count as one there
+process.on('SIGINT', () => child.kill('SIGINT'));
 process.on('SIGTERM', () => child.kill('SIGTERM'));
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));

@@ -4,7 +4,7 @@
 import process from 'node:process';
 import { parseCommand } from './args.ts';
 import { printer } from './cli/print.ts';
-import { VERBS_RUN } from './cli/verbs.ts';
+import { LOAD } from './cli/verbs.ts';
 import { withDefaults } from './options.ts';
 import { version } from './tune/version.ts';
 
@@ -16,21 +16,32 @@ async function main(argv: string[]): Promise<number> {
   if (parsed.kind === 'version') return say(version);
   if (parsed.kind !== 'run') return parsed.kind === 'help' ? say(parsed.text) : fail(parsed.text, 2);
   const { verb, options, files } = parsed;
-  const stop = new AbortController();
-  process.on('SIGINT', () => {
-    if (stop.signal.aborted) process.exit(130); // asked twice
-    stop.abort();
-    process.stderr.write('\nblocktune: stopping after this step; Ctrl-C again ends at once\n');
-  });
   const { report, close } = printer({ verb, options });
+  const stop = stopOnInterrupt(() => report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' }));
   try {
-    await VERBS_RUN[verb]({ o: withDefaults(options), files, report, signal: stop.signal });
+    const run = await LOAD[verb]();
+    await run({ o: withDefaults(options), files, report, signal: stop });
     close();
-    return stop.signal.aborted ? 130 : 0;
+    return stop.aborted ? 130 : 0;
   } catch (e) {
     close();
     return fail((e as Error).message, 1);
   }
+}
+
+/** Aborted by the first Ctrl-C; a second ends the program. One Ctrl-C may arrive twice at once: from the terminal and passed on. */
+function stopOnInterrupt(tell: () => void): AbortSignal {
+  const stop = new AbortController();
+  let asked = Number.POSITIVE_INFINITY;
+  process.on('SIGINT', () => {
+    const now = performance.now();
+    if (now - asked > 300) process.exit(130);
+    if (stop.signal.aborted) return;
+    asked = now;
+    stop.abort();
+    tell();
+  });
+  return stop.signal;
 }
 
 function say(text: string): number {

@@ -3,6 +3,7 @@
 import { type Options, type Verb, withDefaults } from '../options.ts';
 import type { Line } from '../tune/report.ts';
 import { answersTable } from './answers.ts';
+import { comparisonTable, movedWords, resultWords } from './compared.ts';
 import { endOf } from './end.ts';
 import { memoryBar, methodTable, type Plan, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
@@ -138,6 +139,28 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   skills({ t, progress, command }, line) {
     progress.stop();
     if (command.verb === 'demo') for (const text of answersTable(t, line)) progress.say(text);
+  },
+  blocks_update({ command, say }, { blocks }) {
+    if (command.verb !== 'compare') say('moved', movedWords(blocks));
+  },
+  stability({ say }, line) {
+    const chance = `${percent(line.by_chance)} by chance`;
+    say(
+      'steady',
+      `the halves of the warm-up agree in ${percent(line.halves)} of the blocks (${chance}), and with the whole in ${line.whole.map(percent).join(' and ')}`,
+    );
+  },
+  run({ say, progress }, { index, of, method, size, seed, lr }) {
+    progress.stop();
+    say('run', `${index} of ${of}: ${[method, size, `lr ${lr}`, `seed ${seed}`].filter(Boolean).join(', ')}`);
+  },
+  result({ say, progress }, line) {
+    progress.stop();
+    say('', resultWords(line));
+  },
+  comparison({ t, progress, answer }, line) {
+    progress.stop();
+    for (const text of comparisonTable(t, line)) answer(text);
   },
   done({ t, command, progress }, line) {
     progress.stop();

@@ -1,31 +1,30 @@
-// What each verb does: opens what it needs, runs it, writes what comes out. The work itself is in tune and eval.
+// What each verb runs. Its code is loaded when it is asked for, so that help and small verbs start at once.
 
 import recipe from '../../demo/recipe.json' with { type: 'json' };
 import type { Verb } from '../options.ts';
-import { evaluateVerb, generateVerb } from '../tune/answer.ts';
-import { compareVerb } from '../tune/compare/verb.ts';
-import { demo } from '../tune/demo.ts';
-import { inspectVerb } from '../tune/inspect.ts';
-import { planVerb } from '../tune/memory-plan.ts';
-import { mergeVerb } from '../tune/merge.ts';
 import type { Task } from '../tune/task.ts';
-import { selectVerb, trainVerb } from '../tune/verbs.ts';
 
-const notYet = (verb: string) => async () => {
+type Run = (task: Task) => Promise<void>;
+
+const notYet = (verb: Verb) => async (): Promise<Run> => {
   throw new Error(`expected a verb that this version has, got ${verb}: it is planned and not built yet.`);
 };
 
-export const VERBS_RUN: Record<Verb, (task: Task) => Promise<void>> = {
-  train: trainVerb,
-  select: selectVerb,
-  eval: evaluateVerb,
-  generate: generateVerb,
-  merge: mergeVerb,
+/** Loads a verb's code. */
+export const LOAD: Record<Verb, () => Promise<Run>> = {
+  train: async () => (await import('../tune/verbs.ts')).trainVerb,
+  select: async () => (await import('../tune/verbs.ts')).selectVerb,
+  eval: async () => (await import('../tune/answer.ts')).evaluateVerb,
+  generate: async () => (await import('../tune/answer.ts')).generateVerb,
+  merge: async () => (await import('../tune/merge.ts')).mergeVerb,
   export: notYet('export'),
-  plan: planVerb,
-  inspect: inspectVerb,
+  plan: async () => (await import('../tune/memory-plan.ts')).planVerb,
+  inspect: async () => (await import('../tune/inspect.ts')).inspectVerb,
   doctor: notYet('doctor'),
   bench: notYet('bench'),
-  compare: compareVerb,
-  demo: (task) => demo(task, recipe.smt),
+  compare: async () => (await import('../tune/compare/verb.ts')).compareVerb,
+  demo: async () => {
+    const { demo } = await import('../tune/demo.ts');
+    return (task) => demo(task, recipe.smt);
+  },
 };
