@@ -167,9 +167,13 @@ function gradientOf(gpu: Gpu, w: Weight | Vector): Promise<Float32Array> {
 }
 
 async function join(gpu: Gpu, parts: Tensor[]): Promise<Float32Array> {
-  const read_ = [];
-  for (const t of parts) read_.push(...(await read(gpu.memory, t)));
-  return Float32Array.from(read_);
+  const all = new Float32Array(parts.reduce((n, t) => n + t.shape[0], 0));
+  let at = 0;
+  for (const t of parts) {
+    all.set(await read(gpu.memory, t), at);
+    at += t.shape[0];
+  }
+  return all;
 }
 
 async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recompute: boolean) {
