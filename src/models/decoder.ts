@@ -110,7 +110,9 @@ export function matrixNamed(d: Decoder, name: string): Weight {
   const [, layer, module] = name.match(/^model\.layers\.(\d+)\.(?:self_attn|mlp)\.(\w+)\.weight$/) ?? [];
   const weight = d.layers[Number(layer)]?.matrices[module as Module];
   if (weight?.name !== name)
-    throw new Error(`expected a matrix of this model's ${d.layers.length} layers, got ${name}: it is another model's.`);
+    throw new Error(
+      `expected a matrix (${MODULES.join(', ')}) of one of this model's ${d.layers.length} layers, got ${name}: nothing else has adapters here.`,
+    );
   return weight;
 }
 
