@@ -1,8 +1,8 @@
 // The page's end of the worker: commands go out, messages become state. A worker that does not stop is replaced.
 
 import { signal } from '@preact/signals';
+import { askedBy } from './address.ts';
 import type { Command, Message } from './protocol.ts';
-import { askedBy } from './recipe.ts';
 import { initial, type PageState, reduce, titleOf } from './state.ts';
 import { missing } from './webgpu.ts';
 
@@ -31,7 +31,7 @@ export function openEngine(): void {
     worker.onmessage = ({ data }: MessageEvent<Message>) => hear(data);
     worker.onerror = (e) =>
       hear({ kind: 'failed', stage: 'open', text: e.message || 'the worker did not start: reload the page.' });
-    send({ kind: 'open', ...asked, places: places() });
+    send({ kind: 'open', asked, places: places() });
   } catch (e) {
     hear({ kind: 'failed', stage: 'open', text: (e as Error).message });
   }

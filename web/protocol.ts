@@ -1,11 +1,11 @@
 // What the page and its worker say to each other. Most of it is the run's own report; the rest is what only a page shows.
 
-import type { Options } from '../src/options.ts';
 import type { Line } from '../src/tune/report.ts';
+import type { Asked } from './address.ts';
 
 /** From the page. A run that is stopped ends with `stopped`; every command ends with one message of its own. */
 export type Command =
-  | { kind: 'open'; places: Places; options: Options; eval: number | null }
+  | { kind: 'open'; places: Places; asked: Asked }
   | { kind: 'run' }
   | { kind: 'ask'; prompt: string }
   | { kind: 'stop' };

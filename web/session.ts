@@ -2,7 +2,7 @@
 // The page hears of it in messages; nothing here knows the page.
 
 import { answerRows, expected } from '../src/eval/exact.ts';
-import { type Settled, withDefaults } from '../src/options.ts';
+import type { Settled } from '../src/options.ts';
 import { targetsOf } from '../src/tune/attach.ts';
 import type { Model } from '../src/tune/load.ts';
 import { type Opened, openFiles, openOnGpu, openRows } from '../src/tune/open.ts';
@@ -11,6 +11,7 @@ import { tuneOptions } from '../src/tune/verbs.ts';
 import { version } from '../src/tune/version.ts';
 import { type Tuned, tune } from '../src/tune.ts';
 import type { AdapterFile, Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
+import { recipeFor } from './recipe.ts';
 
 export interface Session {
   tell: (message: Message) => void;
@@ -41,9 +42,9 @@ const ROOM = 96;
 export const newSession = (tell: Session['tell']): Session => ({ tell, stage: 'open', opened: null });
 
 /** Reads the files, finds the adapter, puts the model on it, and tells what is about to be tuned. */
-export async function open(s: Session, { options, places, eval: asked }: Extract<Command, { kind: 'open' }>): Promise<void> {
+export async function open(s: Session, { places, asked }: Extract<Command, { kind: 'open' }>): Promise<void> {
   s.stage = 'open';
-  const o = withDefaults(options);
+  const o = recipeFor(asked);
   const files = await openFiles(o, places.model, s.tell);
   const read = (place: string) => openRows(o, files, [place], s.tell);
   const { rows } = await read(places.train);
@@ -52,7 +53,7 @@ export async function open(s: Session, { options, places, eval: asked }: Extract
   const ready: Ready = { o, files, rows, exams, positions: longest + 1, model: null, tuned: null };
   const { gpu } = await modelOf(s, ready);
   for (const skill of ['new', 'old'] as const)
-    exams[skill] = exams[skill].slice(0, asked ?? (gpu.software ? ASKED.software : ASKED.gpu));
+    exams[skill] = exams[skill].slice(0, asked.eval ?? (gpu.software ? ASKED.software : ASKED.gpu));
   s.opened = ready;
   s.tell({ kind: 'ready', subject: subjectOf(ready) });
 }

@@ -73,13 +73,13 @@ test('keys move the map', async ({ page }) => {
 
 test('a wrong address is said in words', async ({ page }) => {
   await page.goto('./?steps=many');
-  await expect(page.getByTestId('trouble')).toContainText('expected ?steps= to be a whole number');
+  await expect(page.getByTestId('trouble')).toContainText('Expected ?steps= to be a whole number');
 });
 
 test('a model that is not there is said in words, and can be tried again', async ({ page }) => {
   await page.route('**/model/model.safetensors', (route) => route.fulfill({ status: 404 }));
   await page.goto(SHORT);
-  await expect(page.getByTestId('trouble')).toContainText('expected model.safetensors', { timeout: 30_000 });
+  await expect(page.getByTestId('trouble')).toContainText('Expected model.safetensors', { timeout: 30_000 });
   await page.unroute('**/model/model.safetensors');
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(page.getByTestId('start')).toBeEnabled({ timeout: 30_000 });
@@ -106,7 +106,7 @@ test('a lost GPU is said in words, and the run can start again', async ({ page, 
   await arrives(page, 'loss-last', 60_000);
   const chromium = await browser.newBrowserCDPSession();
   await chromium.send('Browser.crashGpuProcess').catch(() => {}); // the answer may be lost with it
-  await expect(page.getByTestId('trouble')).toContainText('expected the GPU to stay', { timeout: 30_000 });
+  await expect(page.getByTestId('trouble')).toContainText('Expected the GPU to stay', { timeout: 30_000 });
   await page.getByTestId('start').click();
   await arrives(page, 'loss-last', 60_000);
 });

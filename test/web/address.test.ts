@@ -1,21 +1,27 @@
-// What the page reads off its address and its browser.
+// What the page reads off its address and its browser, and the recipe that it runs.
 import { describe, expect, test } from 'vitest';
-import { askedBy } from '../../web/recipe.ts';
+import { askedBy } from '../../web/address.ts';
+import { recipeFor } from '../../web/recipe.ts';
 import { curesFor, missing } from '../../web/webgpu.ts';
 
 describe('the address', () => {
-  test('asks for nothing: the recipe as it is', () => {
-    const { options, eval: asked } = askedBy('');
-    expect(asked).toBeNull();
-    expect(options.steps ?? options.epochs).toBeGreaterThan(0);
-  });
-  test('shortens the run', () => {
-    const { options, eval: asked } = askedBy('?steps=3&warmup=2&eval=5');
-    expect([options.steps, options.warmupSteps, asked]).toEqual([3, 2, 5]);
-  });
+  test('asks for nothing', () => expect(askedBy('')).toEqual({ steps: null, warmup: null, eval: null }));
+  test('asks for less', () => expect(askedBy('?steps=3&eval=5')).toEqual({ steps: 3, warmup: null, eval: 5 }));
   test.each(['0', '-1', '1.5', 'many', ''])('refuses ?steps=%s', (text) =>
     expect(() => askedBy(`?steps=${text}`)).toThrow(`expected ?steps= to be a whole number from 1, got "${text}"`),
   );
+});
+
+describe('the recipe', () => {
+  const all = recipeFor({ steps: null, warmup: null, eval: null });
+  test('is SMT on all seven targets', () => {
+    expect([all.method, all.targets.length, all.budget]).toEqual(['smt', 7, '5%t']);
+    expect(all.steps).toBeGreaterThan(0);
+  });
+  test('is shortened, and else left alone', () => {
+    const short = recipeFor({ steps: 3, warmup: 2, eval: null });
+    expect(short).toEqual({ ...all, steps: 3, warmupSteps: 2, given: { ...all.given, steps: 3, warmupSteps: 2 } });
+  });
 });
 
 describe('WebGPU', () => {

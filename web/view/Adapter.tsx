@@ -25,8 +25,10 @@ export function Adapter({ files, selection }: { files: AdapterFile[]; selection:
             <a class="button small" href={href} download={name}>
               Download
             </a>
-            <span class="file">{name}</span>
-            <span class="size">{bytes(size)}</span>
+            <p class="file">
+              {name}
+              <span class="size">{bytes(size)}</span>
+            </p>
           </li>
         ))}
       </ul>

@@ -67,8 +67,8 @@ function status(s: PageState): string {
       return 'Opening the model and the GPU.';
     case 'ready':
       return s.subject?.device.software
-        ? 'Ready. This browser computes on the processor, so the run takes a minute or two.'
-        : 'Ready. The run takes a few seconds on most GPUs.';
+        ? 'Ready. This browser computes on the processor, so the run takes a few minutes.'
+        : 'Ready. The run takes well under a minute on most GPUs.';
     case 'running':
       return `${SHOWN.find((x) => x.stage === s.stage)?.name ?? 'Saving'}.`;
     case 'stopping':

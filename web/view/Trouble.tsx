@@ -18,7 +18,7 @@ export function Trouble({ trouble, unsupported }: { trouble: { stage: Stage; tex
   return (
     <section class="trouble" role="alert" data-testid="trouble">
       <h2>{adapterless ? 'WebGPU is not available' : `Something went wrong ${DURING[trouble.stage]}`}</h2>
-      <p>{trouble.text}</p>
+      <p>{sentence(trouble.text)}</p>
       {adapterless && <Cures />}
       <button type="button" class="button small" onClick={openEngine}>
         Try again
@@ -26,6 +26,8 @@ export function Trouble({ trouble, unsupported }: { trouble: { stage: Stage; tex
     </section>
   );
 }
+
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function Cures() {
   return (
