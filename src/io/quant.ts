@@ -53,16 +53,14 @@ const ENCODERS: Record<WritableFormat, (values: Float32Array, out: Uint8Array<Ar
   },
   q8_0: (values, out) =>
     eachBlock('q8_0', values, out, (x, at) => {
-      const d = round(x.reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 127);
+      const d = round(Math.abs(peak(x)) / 127);
       const inverse = d ? round(1 / d) : 0;
       setHalf(out, at, d);
-      x.forEach((v, i) => {
-        out[at + 2 + i] = roundAway(round(v * inverse));
-      });
+      for (let i = 0; i < 32; i++) out[at + 2 + i] = roundAway(round(x[i] * inverse));
     }),
   q4_0: (values, out) =>
     eachBlock('q4_0', values, out, (x, at) => {
-      const d = round(x.reduce((most, v) => (Math.abs(v) > Math.abs(most) ? v : most), 0) / -8);
+      const d = round(peak(x) / -8);
       const inverse = d ? round(1 / d) : 0;
       const level = (v: number) => Math.min(15, Math.trunc(round(round(v * inverse) + 8.5)));
       setHalf(out, at, d);
@@ -82,6 +80,16 @@ function eachBlock(
 ): void {
   const { block, bytes } = FORMATS[format];
   for (let i = 0, at = 0; at < out.length; i += block, at += bytes) one(values.subarray(i, i + block), at);
+}
+
+// The first of the values furthest from 0, NaN where there is one.
+function peak(x: Float32Array): number {
+  let most = 0;
+  for (let i = 0; i < x.length; i++) {
+    if (Number.isNaN(x[i])) return x[i];
+    if (Math.abs(x[i]) > Math.abs(most)) most = x[i];
+  }
+  return most;
 }
 
 function setHalf(out: Uint8Array, at: number, value: number): void {

@@ -8,7 +8,7 @@ import { type Folder, openPlace, readText, type Source } from '../io/bytes.ts';
 import { type ModelFiles, openModel } from '../io/model.ts';
 import { MODULES, matrixShape, parametersOf } from '../models/decoder.ts';
 import type { Settled } from '../options.ts';
-import { loadModel, type Model } from './load.ts';
+import { fallback, loadModel, type Model } from './load.ts';
 import type { Line, Report } from './report.ts';
 
 /** Where things lie: texts as people write them, or folders and files that a page holds. */
@@ -39,7 +39,7 @@ export async function openRows(
   const rows = await withSources(places, async (sources) =>
     loadData(sources, { ...(await rowOptions(o, files, tokenizer)), max_length: o.maxLength }),
   );
-  report({ kind: 'note', text: rows.shown });
+  report({ kind: 'note', about: 'data', text: rows.shown });
   return rows;
 }
 
@@ -47,7 +47,7 @@ export async function openPrompts(o: Settled, { files, tokenizer }: Opened, plac
   const { prompts, shown } = await withSources(places, async (sources) =>
     loadPrompts(sources, await rowOptions(o, files, tokenizer)),
   );
-  report({ kind: 'note', text: shown });
+  report({ kind: 'note', about: 'data', text: shown });
   return prompts;
 }
 
@@ -86,6 +86,8 @@ export async function openOnGpu(o: Settled, files: ModelFiles, positions: number
   try {
     report({ kind: 'start', phase: 'load', total: 1 });
     const model = await loadModel(gpu, files, positions, o.base);
+    const other = fallback(model.decoder, o.base);
+    if (other) report({ kind: 'note', text: other });
     report(modelLine(model));
     return model;
   } catch (e) {
