@@ -48,7 +48,7 @@ export async function tune(model: Model, data: TuneData, o: TuneOptions, report:
   const selection = known ?? (await choose(model, data.rows, o, run, report, signal));
   report(selectionLine(model, o, selection));
   const matrices = attach(model, selection, true);
-  const ran = await trainPhase(model, data, o, run, blocks(model, matrices, o, saved), report, signal);
+  const ran = await trainPhase(model, data, o, run, { ...blocks(model, matrices, o, saved), selection }, report, signal);
   return { ...ran, selection, matrices, ranked: [] };
 }
 

@@ -1,6 +1,7 @@
 // Checkpoints of a run: what trains, its moments, and where the run stood, such that a resumed run has the bits of one never stopped.
 // A folder is written aside and renamed; its manifest holds SHA-256 sums, and the newest folder that verifies is resumed.
 
+import type { Row } from '../data/rows.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
 import { diskFolder, type Folder, readText } from '../io/bytes.ts';
 import { sha256 } from '../io/hash.ts';
@@ -8,6 +9,8 @@ import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import { removeFolder, writeFolder } from '../io/write.ts';
 import type { Selection } from '../methods/smt/select.ts';
 import type { Model } from './load.ts';
+import type { TuneOptions } from './options.ts';
+import type { Keeping } from './phase.ts';
 import { version } from './version.ts';
 
 /** Where a run stood: enough, with the tensors, to go on. */
@@ -99,6 +102,34 @@ export async function restore({ gpu }: Model, tensors: Tensor[], found: Found): 
       write(gpu.memory, t, values);
     }
   });
+}
+
+/** Checkpoints of a run under `out`: every so many steps, and from where `found` stood. */
+export function keepingIn(out: string, model: Model, of: Standing['of'], every: number, keep: number, found?: Found): Keeping {
+  return {
+    every,
+    from: found?.step ?? 0,
+    save: (step, tensors, selection) => saveCheckpoint(out, model, tensors, { step, selection, of }, keep),
+    restore: async (tensors) => {
+      if (found) await restore(model, tensors, found);
+    },
+  };
+}
+
+/** Hashes that tell runs apart: the model's tensors and config, the rows, and the settings that decide figures. */
+export async function identityOf(
+  { files }: Model,
+  rows: Row[],
+  { adapter: _, selection: __, ...settings }: TuneOptions,
+): Promise<Standing['of']> {
+  const words = (value: unknown) => sha256(new TextEncoder().encode(JSON.stringify(value)));
+  const tensors = [];
+  for (const t of files.tensors.values()) tensors.push([t.name, t.shape, t.format, await sha256(await t.rows(0, 1))]);
+  return {
+    model: await words([files.config.raw, tensors]),
+    data: await words(rows.map((r) => [Array.from(r.ids), Array.from(r.labels)])),
+    settings: await words(settings),
+  };
 }
 
 async function readCheckpoint(folder: Folder, name: string): Promise<Found> {

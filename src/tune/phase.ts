@@ -4,9 +4,11 @@ import type { Row } from '../data/rows.ts';
 import { type Sizes, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
-import { type Home, read, write } from '../gpu/tensor.ts';
-import { homesOfModel } from '../models/decoder.ts';
+import { type Home, read, type Tensor, write } from '../gpu/tensor.ts';
+import type { Selection } from '../methods/smt/select.ts';
+import { homesOfModel, parametersOf } from '../models/decoder.ts';
 import type { Trained } from '../ops/adamw.ts';
+import { tensorsOf } from '../ops/weight.ts';
 import { lrAt, warmupSteps } from '../schedule.ts';
 import type { Layout } from './layout.ts';
 import type { Model } from './load.ts';
@@ -19,6 +21,18 @@ export interface TuneData {
   rows: Row[];
   /** Held-out rows, for the loss during the run. */
   held?: Row[];
+  keeping?: Keeping;
+}
+
+/** How a run keeps what it has reached, and what it goes on from. */
+export interface Keeping {
+  /** Steps between checkpoints. */
+  every: number;
+  /** The step that has been reached by the run that this one goes on from. */
+  from: number;
+  save(step: number, tensors: Tensor[], selection: Selection | null): Promise<void>;
+  /** Writes what was saved into the tensors; does nothing where the run is new. */
+  restore(tensors: Tensor[]): Promise<void>;
 }
 
 /** What a method has put on the model for training. */
@@ -34,12 +48,14 @@ export interface Attached {
   keep: Home[];
   /** The embedding trains. */
   sorted: boolean;
+  /** The blocks that train, where it is blocks. */
+  selection?: Selection;
 }
 
 /** Trains what is attached; leaves it trained on the device, and frees the rest. */
 export async function trainPhase(
   model: Model,
-  { rows, held }: TuneData,
+  { rows, held, keeping }: TuneData,
   o: TuneOptions,
   run: Layout,
   attached: Attached,
@@ -55,6 +71,12 @@ export async function trainPhase(
   const machine = await prepare(gpu, phase.plan);
   for (const t of trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
   await attached.fill();
+  const state = [...trained.flatMap((t) => [t.value, t.m, t.v]), phase.state, ...(model.moved ? baseOf(model) : [])];
+  if (keeping?.from) {
+    await keeping.restore(state);
+    await attached.moved?.();
+  }
+  const save = async (step: number) => keeping?.save(step, state, attached.selection ?? null);
   report({ kind: 'start', phase: 'train', total: run.steps });
   const rise = warmupSteps(o.lrWarmup, run.steps);
   const told = new Set<string>();
@@ -74,7 +96,13 @@ export async function trainPhase(
       steps: run.steps,
       lrAt: (t) => lrAt(t, run.steps, o.lr, o.schedule, rise),
       sorted: attached.sorted,
-      after: watch?.after,
+      from: keeping?.from,
+      pausesAt: (step) => Boolean(watch?.due(step) || keptAt(keeping, step)),
+      async after(step) {
+        const going = watch?.due(step) ? await watch.evaluate(step) : true;
+        if (keptAt(keeping, step)) await save(step);
+        return going;
+      },
       signal,
     },
     (line) => {
@@ -82,6 +110,7 @@ export async function trainPhase(
       if (line.kind === 'step') weigh('train');
     },
   );
+  if (keeping?.every && signal?.aborted && !keptAt(keeping, ran.steps)) await save(ran.steps);
   if (watch) {
     await watch.end(ran.steps);
     await attached.moved?.();
@@ -90,6 +119,13 @@ export async function trainPhase(
   const keep = new Set([...homesOfModel(decoder), ...attached.keep]);
   dispose(machine, (h) => !keep.has(h));
   return ran;
+}
+
+const keptAt = (keeping: Keeping | undefined, step: number) => Boolean(keeping?.every && step % keeping.every === 0);
+
+/** The parameters themselves, where the base has moved and is no longer the files'. */
+function baseOf({ decoder }: Model): Tensor[] {
+  return parametersOf(decoder).flatMap(tensorsOf);
 }
 
 /** Evaluates on held-out rows every so many steps (an epoch where not told), keeps the best, and stops when patience ends. */
@@ -121,7 +157,8 @@ function watcher(
     return ++worse < o.patience;
   };
   return {
-    after: async (step: number) => step % every !== 0 || (await evaluate(step)),
+    due: (step: number) => step % every === 0,
+    evaluate,
     async end(step: number) {
       if (last !== step) await evaluate(step);
       for (const [i, values] of best.values.entries()) write(gpu.memory, trained[i].value, values);

@@ -21,7 +21,10 @@ export interface Loop {
   lrAt: (t: number) => number;
   /** The embedding trains, so tokens are fed sorted too. */
   sorted: boolean;
-  /** After a step's results have arrived, from 1; may wait (evaluation) and stops the run by returning false. */
+  /** Steps done before, by a run that this one goes on from. */
+  from?: number;
+  /** Steps (from 1) after which the run waits for all results and calls `after`, which stops it by answering false. */
+  pausesAt?: (step: number) => boolean;
   after?: (step: number) => Promise<boolean>;
   signal?: AbortSignal;
 }
@@ -46,7 +49,7 @@ export async function train(l: Loop, report: Report): Promise<Ran> {
   const { memory } = l.gpu;
   const { stream } = l.phase;
   const pending: Pending[] = [];
-  const done = { steps: 0, inputTokens: 0, seconds: 0 };
+  const done = { steps: l.from ?? 0, inputTokens: 0, seconds: 0 };
   let last = performance.now();
   let going = true;
   const arrive = async () => {
@@ -67,10 +70,9 @@ export async function train(l: Loop, report: Report): Promise<Ran> {
       ms: now - last,
       skipped: r[RESULTS.skipped] !== 0,
     });
-    if (l.after && !(await l.after(p.step))) going = false;
-    last = performance.now();
+    last = now;
   };
-  for (let t = 0; t < l.steps && going && !l.signal?.aborted; t++) {
+  for (let t = l.from ?? 0; t < l.steps && going && !l.signal?.aborted; t++) {
     const batch = l.order.step(t).map((micro) => pack(micro.map((i) => l.rows[i])));
     const targets = batch.reduce((n, b) => n + b.m, 0);
     const lr = l.lrAt(t);
@@ -79,7 +81,11 @@ export async function train(l: Loop, report: Report): Promise<Ran> {
     replay(l.machine, 'update', {});
     const tokens = batch.reduce((n, b) => n + b.n, 0);
     pending.push({ step: t + 1, targets, tokens, lr, results: readback(l.machine, 'update') });
-    if (pending.length >= (l.after ? 1 : RING - 1)) await arrive();
+    if (pending.length >= RING - 1) await arrive();
+    if (!l.pausesAt?.(t + 1)) continue;
+    while (pending.length) await arrive();
+    going = (await l.after?.(t + 1)) ?? true;
+    last = performance.now();
   }
   while (pending.length) await arrive();
   await idle(l.gpu);

@@ -2,6 +2,8 @@
 
 import { parseBudget } from '../budget.ts';
 import type { Dataset } from '../data/load.ts';
+import type { Row } from '../data/rows.ts';
+import { holdOut, parseHeldOut } from '../data/split.ts';
 import { closeGpu } from '../gpu/device.ts';
 import { loadAdapter } from '../io/adapter.ts';
 import { writeSafetensors } from '../io/safetensors.ts';
@@ -12,13 +14,15 @@ import { tune } from '../tune.ts';
 import { adopt, checkBase } from './adapter.ts';
 import { targetsOf } from './attach.ts';
 import { builtIn } from './built-in.ts';
+import { CHECKPOINTS, identityOf, keepingIn, mustBeSame, newestCheckpoint } from './checkpoint.ts';
 import { choose, selectionLine } from './choose.ts';
 import { layOut } from './layout.ts';
 import type { Model } from './load.ts';
 import { rankingOf } from './lowrank.ts';
 import { modelFiles } from './merge.ts';
-import { openFiles, openOnGpu, openRows } from './open.ts';
+import { type Opened, openFiles, openOnGpu, openRows } from './open.ts';
 import type { TuneOptions } from './options.ts';
+import type { Report } from './report.ts';
 import { rankedFiles, smtFiles } from './save.ts';
 import { readSelection } from './selection.ts';
 import type { Task } from './task.ts';
@@ -27,18 +31,28 @@ import { version } from './version.ts';
 export async function trainVerb({ o: asked, report, signal }: Task): Promise<void> {
   const adapter = asked.adapter ? await loadAdapter(asked.adapter) : undefined;
   const o = adapter ? adopt(asked, adapter) : asked;
-  if (o.out) await checkWritable(o.out, { force: o.force }); // before the long run, not after it
+  const place = { force: o.force || o.resume, beside: [CHECKPOINTS] };
+  if (o.out) await checkWritable(o.out, place); // before the long run, not after it
+  const warn = (text: string) => report({ kind: 'warning', text });
+  const found = o.resume ? await newestCheckpoint(o.out!, warn) : undefined;
+  if (o.resume && !found) warn(`no checkpoint in ${o.out}: the run starts from its beginning`);
   const selection = o.selection ? await readSelection(o.selection) : undefined;
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   const { files } = opened;
   const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
+  const { rows, held } = await heldOut(data, o, opened, report);
   const whole = o.method === 'full' || o.warmup === 'full'; // everything trains, so the result is a model
   const base = whole ? 'f32' : o.base;
-  const model = await openOnGpu({ ...o, base }, files, longest(data), report);
+  const model = await openOnGpu({ ...o, base }, files, longest([...rows, ...(held ?? [])]), report);
   try {
     if (adapter) await checkBase(model, adapter, report);
-    const settings = { ...tuneOptions(o), selection, adapter };
-    const tuned = await tune(model, data, settings, report, signal);
+    const settings = { ...tuneOptions(o), selection: found?.selection ?? selection, adapter };
+    const of = o.checkpointEvery || found ? await identityOf(model, rows, settings) : undefined;
+    if (found) mustBeSame(found, of!);
+    model.moved = Boolean(found) && o.warmup === 'full'; // its warmed-up weights are in the checkpoint
+    const keeping = of && keepingIn(o.out!, model, of, o.checkpointEvery, o.keep, found);
+
+    const tuned = await tune(model, { rows, held, keeping }, settings, report, signal);
     if (o.out) {
       report({ kind: 'start', phase: 'save', total: 1 });
       const targets = targetsOf(model.decoder, settings.targets);
@@ -55,7 +69,7 @@ export async function trainVerb({ o: asked, report, signal }: Task): Promise<voi
         : tuned.ranked.length
           ? await rankedFiles(model, tuned.ranked, rankingOf(settings))
           : await smtFiles(model, tuned.matrices, targets, from);
-      await writeFolder(o.out, made, { force: o.force });
+      await writeFolder(o.out, made, place);
     }
     report({
       kind: 'done',
@@ -73,7 +87,7 @@ export async function trainVerb({ o: asked, report, signal }: Task): Promise<voi
 export async function selectVerb({ o, report, signal }: Task): Promise<void> {
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
-  const model = await openOnGpu(o, opened.files, longest(data), report);
+  const model = await openOnGpu(o, opened.files, longest(data.rows), report);
   try {
     const settings = tuneOptions(o);
     const chosen = await choose(model, data.rows, settings, layOut(data.rows, settings), report, signal);
@@ -87,7 +101,17 @@ export async function selectVerb({ o, report, signal }: Task): Promise<void> {
   }
 }
 
-const longest = (data: Dataset) => data.rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
+/** Rows apart for evaluation: a file of their own, or a share of the data. */
+async function heldOut(data: Dataset, o: Settled, opened: Opened, report: Report): Promise<{ rows: Row[]; held?: Row[] }> {
+  if (o.eval === undefined) return { rows: data.rows };
+  const asked = parseHeldOut(o.eval);
+  if ('file' in asked) return { rows: data.rows, held: (await openRows(o, opened, [asked.file], report)).rows };
+  const { train, held } = holdOut(data.rows.length, asked.share, o.seed);
+  report({ kind: 'note', text: `${held.length} of ${data.rows.length} rows are held out` });
+  return { rows: train.map((i) => data.rows[i]), held: held.map((i) => data.rows[i]) };
+}
+
+const longest = (rows: Row[]) => rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
 
 /** The run's settings, from the options. */
 export function tuneOptions(o: Settled): TuneOptions {
