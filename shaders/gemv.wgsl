@@ -1,53 +1,50 @@
 // y[m, r] (+)= sum_k x[m, k] W[r, k] for a few rows m, straight from the stored format. Part: a format.
-// A workgroup owns 8 rows of W; 8 lanes share a row and walk it side by side, so that neighbours read neighbouring words.
-
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-
-struct Params {
-  origin: vec3u,
-  rows: u32,
-  K: u32,
-  x_at: u32,
-  ldx: u32,
-  y_at: u32,
-  ldy: u32,
-  accumulate: u32,
-}
-@group(0) @binding(2) var<uniform> P: Params;
-
-// Whether K is a multiple of 4, so that a row starts at a whole vec4.
-const VEC = true;
-
-var<workgroup> sums: array<f32, 64>;
+// Eight invocations walk the same ROWS rows of W side by side, so that neighbours read neighbouring words; what is decoded
+// serves TOKENS rows of x, what is read of x serves ROWS rows of W. K, x_at and ldx are multiples of 4.
+struct Params { origin: vec3u, tokens: u32, rows: u32, K: u32, x_at: u32, ldx: u32, y_at: u32, ldy: u32, accumulate: u32 }
+const TOKENS: u32 = 1;
+const ROWS: u32 = 4;
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+// [TOKENS][8 ROWS] sums of eight invocations each
+var<workgroup> sums: array<f32, 64 * ROWS * TOKENS>;
 
 @compute @workgroup_size(8, 8)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) l: vec3u) {
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) l: vec3u, @builtin(local_invocation_index) index: u32) {
   let wg = id + P.origin;
-  let r = wg.x * 8u + l.y;
-  let xm = P.x_at + wg.y * P.ldx;
-  var s = 0.0;
-  if (r < P.rows) {
-    let at = r * P.K;
-    if (VEC) {
-      var s4 = vec4f();
-      for (var k = l.x * 4u; k < P.K; k += 32u) {
-        let q = xm + k;
-        s4 = fma(weight4(at + k), vec4f(x[q], x[q + 1u], x[q + 2u], x[q + 3u]), s4);
-      }
-      s = (s4.x + s4.y) + (s4.z + s4.w);
-    } else {
-      for (var k = l.x; k < P.K; k += 8u) {
-        s = fma(weight(at + k), x[xm + k], s);
-      }
+  let row = wg.x * 8u * ROWS;
+  let token = wg.y * TOKENS;
+  var acc: array<vec4f, ROWS * TOKENS>;
+  // Rows beyond the edges repeat the last; their sums are not stored.
+  for (var k = l.x * 4u; k < P.K; k += 32u) {
+    var at_k: array<vec4f, TOKENS>;
+    // @unroll
+    for (var m = 0u; m < TOKENS; m++) { at_k[m] = x[(P.x_at + min(token + m, P.tokens - 1u) * P.ldx + k) / 4u]; }
+    // @unroll
+    for (var r = 0u; r < ROWS; r++) {
+      let w = weight4(min(row + l.y * ROWS + r, P.rows - 1u) * P.K + k);
+      // @unroll
+      for (var m = 0u; m < TOKENS; m++) { acc[m * ROWS + r] = fma(w, at_k[m], acc[m * ROWS + r]); }
     }
   }
-  let at = l.y * 8u;
-  sums[at + l.x] = s;
+  // @unroll
+  for (var m = 0u; m < TOKENS; m++) {
+    // @unroll
+    for (var r = 0u; r < ROWS; r++) {
+      let s = acc[m * ROWS + r];
+      sums[((m * 8u + l.y) * ROWS + r) * 8u + l.x] = (s.x + s.y) + (s.z + s.w);
+    }
+  }
   workgroupBarrier();
-  if (l.x == 0u && r < P.rows) {
-    let all = ((sums[at] + sums[at + 1u]) + (sums[at + 2u] + sums[at + 3u])) + ((sums[at + 4u] + sums[at + 5u]) + (sums[at + 6u] + sums[at + 7u]));
-    let o = P.y_at + wg.y * P.ldy + r;
-    y[o] = select(0.0, y[o], P.accumulate != 0u) + all;
+  for (var i = index; i < 8u * ROWS * TOKENS; i += 64u) {
+    let m = token + i / (8u * ROWS);
+    let r = row + i % (8u * ROWS);
+    if (m < P.tokens && r < P.rows) {
+      let at = i * 8u;
+      let all = ((sums[at] + sums[at + 1u]) + (sums[at + 2u] + sums[at + 3u])) + ((sums[at + 4u] + sums[at + 5u]) + (sums[at + 6u] + sums[at + 7u]));
+      let o = P.y_at + m * P.ldy + r;
+      y[o] = select(0.0, y[o], P.accumulate != 0u) + all;
+    }
   }
 }

@@ -11,7 +11,7 @@ import type { Vector, Weight, Window } from './weight.ts';
 /** Bytes of an unpacked panel at most: it is a temporary, and a cache should hold a good part of it. */
 const PANEL_BYTES = 16 << 20;
 /** Up to this many rows of x, the stored weight is read in place, one row of it at a time. */
-const FEW_ROWS = 4;
+const FEW_ROWS = 8;
 
 export interface LinearOptions {
   /** One bias a weight, or null. */

@@ -34,11 +34,12 @@ async function storedWeight(
   return { w, values: decode(format, bytes, count) };
 }
 
-// Tokens: both sides of reading the weight in place (4), then tiles. Rows and columns: where a product can read the format, and where not.
+// Tokens: both sides of reading the weight in place (8), then tiles. Rows and columns: where a product can read the format, and where not.
 const shapes = [
   [1, 64, 96, 64],
   [4, 68, 64, 68],
-  [5, 68, 64, 68],
+  [8, 68, 64, 68],
+  [9, 68, 64, 68],
   [70, 132, 96, 64],
   [33, 50, 64, 50],
 ];
