@@ -127,6 +127,9 @@ function ofMethod(given: Options, has: (key: Key) => boolean): string | undefine
 }
 
 function ofSelect(given: Options, has: (key: Key) => boolean): string | undefined {
+  const { select, warmup } = withDefaults(given);
+  if (has('stability') && (select === 'magnitude' || select === 'random' || warmup === 'full'))
+    return `expected --stability with blocks chosen by a frozen warm-up, got ${warmup === 'full' ? '--warmup full' : `--select ${select}`}; leave it out`;
   if (has('score') && has('select') && given.select !== 'gradient')
     return `expected --score with --select gradient, got --select ${given.select}, which scores by itself; leave --score out`;
   return undefined;

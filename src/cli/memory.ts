@@ -58,12 +58,18 @@ export function planTable(t: Terminal, plans: Plan[]): string[] {
   };
   const bound = plans.some((p) => p.bound);
   return [
-    paint(t, 'bold', `${padded('', 14)}${plans.map((p) => p.program.padStart(12)).join('')}`),
+    paint(t, 'bold', `${padded('', 14)}${plans.map((p, i) => headOf(plans, p, i).padStart(12)).join('')}`),
     ...order.map(row),
     paint(t, 'bold', `${padded('total', 14)}${plans.map((p) => bytes(p.bytes.total).padStart(12)).join('')}`),
     '',
     `trains ${count(plans[0].trainable)} parameters; ${bound ? 'an upper bound, as the blocks are not chosen yet' : 'exact'}`,
   ];
+}
+
+/** The program; where it comes a second time, in what it differs. */
+function headOf(plans: Plan[], { program, recompute }: Plan, i: number): string {
+  const again = plans.findIndex((p) => p.program === program) < i;
+  return again ? (recompute ? 'recomputed' : 'kept') : program;
 }
 
 /** `blocktune plan --table`: methods by rows, budgets by columns, then what the bytes are for. */

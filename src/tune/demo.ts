@@ -12,10 +12,10 @@ import { targetsOf } from './attach.ts';
 import { builtIn } from './built-in.ts';
 import type { Model } from './load.ts';
 import { type Opened, openFiles, openOnGpu, openRows } from './open.ts';
+import { tuneOptions } from './options.ts';
 import type { Compared, Report } from './report.ts';
 import { smtFiles } from './save.ts';
 import type { Task } from './task.ts';
-import { tuneOptions } from './verbs.ts';
 import { version } from './version.ts';
 
 /** Settings of a run as flags without their dashes: { warmup_steps: 10 } is --warmup-steps 10. */

@@ -7,8 +7,11 @@ import { dispose, prepare } from '../gpu/run.ts';
 import { read, release } from '../gpu/tensor.ts';
 import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import type { Choice, Selection } from '../methods/smt/select.ts';
+import { targetsOf } from './attach.ts';
+import { choose } from './choose.ts';
 import type { Layout } from './layout.ts';
 import type { Model } from './load.ts';
+import type { TuneOptions } from './options.ts';
 import type { Line, Report } from './report.ts';
 
 // --- how much each block moved ------------------------------------------------------------------------------------------
@@ -72,6 +75,32 @@ export function halves(run: Layout, steps: number): { first: Layout; second: Lay
     microBatches: half,
   });
   return { first: from(0), second: from(half), steps: half };
+}
+
+/** Chooses by either half of the warm-up alone, and tells in how many blocks they agree with each other and with the whole's choice. */
+export async function stability(
+  model: Model,
+  rows: Row[],
+  o: TuneOptions,
+  run: Layout,
+  whole: Selection,
+  signal?: AbortSignal,
+): Promise<Extract<Line, { kind: 'stability' }>> {
+  const split = halves(run, Math.min(o.warmupSteps, run.microBatches));
+  if (split.steps < 1)
+    throw new Error('expected a warm-up of at least 2 steps for --stability, got 1: give more data, or a smaller --batch');
+  const choices: Selection[] = [];
+  for (const half of [split.first, split.second])
+    choices.push(await choose(model, rows, { ...o, warmupSteps: split.steps }, half, () => {}, signal));
+  const [one, other] = choices;
+  const all = targetsOf(model.decoder, o.targets).reduce((n, t) => n + (t.rows * t.cols) / whole.block ** 2, 0);
+  return {
+    kind: 'stability',
+    steps: split.steps,
+    halves: overlap(one, other),
+    whole: [overlap(whole, one), overlap(whole, other)],
+    by_chance: whole.blocks.length / all,
+  };
 }
 
 function microBatches({ order }: Layout, count: number): number[][] {

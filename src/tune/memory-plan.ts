@@ -1,8 +1,9 @@
 // The verb `plan`: the memory of a run by category, by the same planning functions as the run itself. No GPU is opened and no
 // weight is read: a config is enough. Where the selection is not known yet the figures are an upper bound.
 
+import { sizesOf } from '../eval/likelihood.ts';
 import type { Bytes } from '../gpu/plan.ts';
-import type { Build } from '../gpu/program.ts';
+import type { Build, Limits } from '../gpu/program.ts';
 import { openPlace } from '../io/bytes.ts';
 import type { ModelConfig } from '../io/config.ts';
 import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
@@ -18,17 +19,18 @@ import { attach, boundSelection, matrixParameters, targetsOf } from './attach.ts
 import { builtIn } from './built-in.ts';
 import { groupsOf } from './choose.ts';
 import { layOut } from './layout.ts';
-import { type Base, describe, deviceFormat } from './load.ts';
+import { type Base, describe, deviceFormat, type Model } from './load.ts';
 import { rankedMatrices, rankingOf } from './lowrank.ts';
 import { planFullWarmup } from './official.ts';
 import { type Opened, openFiles, openRows } from './open.ts';
-import type { TuneOptions } from './options.ts';
+import { type TuneOptions, tuneOptions } from './options.ts';
+import type { TuneData } from './phase.ts';
 import { planTraining, type Sizes } from './plans.ts';
-import type { Report } from './report.ts';
+import { settleRecompute } from './recompute.ts';
+import type { Line, Report } from './report.ts';
 import { hangInputs, hangScorers } from './scores.ts';
 import { readSelection } from './selection.ts';
 import type { Task } from './task.ts';
-import { tuneOptions } from './verbs.ts';
 import { planWarmup } from './warmup.ts';
 
 /**
@@ -38,14 +40,18 @@ import { planWarmup } from './warmup.ts';
 export const DESKTOP = { maxBinding: 2 ** 31 - 4 };
 
 /** What is planned. */
-interface Subject {
+export interface Subject {
   name: string;
+  /** Of the device, where there is one. */
+  limits?: Limits;
   /** A fresh decoder for rows of at most `positions` tokens; what trains is attached to it, so every plan takes its own. */
   decoder(positions: number, base: Base): Decoder;
 }
 
 interface Rows {
   sizes: Sizes;
+  /** The largest batch of evaluation during the run. */
+  evaluate?: Sizes;
   positions: number;
   shown: string;
 }
@@ -58,10 +64,20 @@ export async function planVerb({ o, report }: Task): Promise<void> {
     report({ kind: 'note', text: `${subject.name}: ${parameterCount(subject)} parameters, ${rows.shown}` });
     if (o.table) return table(subject, o, rows, report);
     const selection = o.selection ? await readSelection(o.selection) : undefined;
-    const run = { ...tuneOptions(o), selection };
-    report({ kind: 'plan', program: 'train', ...trainingPlan(subject, o.base, rows, run) });
+    const asked = { ...tuneOptions(o), selection };
+    const { recompute, shown } = settleRecompute(o, (again) => runBytes(subject, o.base, rows, { ...asked, recompute: again }));
+    if (shown) report({ kind: 'note', text: shown });
+    const run = { ...asked, recompute };
+    const train = (again: boolean): Line => ({
+      kind: 'plan',
+      program: 'train',
+      ...trainingPlan(subject, o.base, rows, { ...run, recompute: again }),
+      recompute: again,
+    });
+    report(train(recompute));
     const before = warmupPlan(subject, o.base, rows, run);
-    if (before) report({ kind: 'plan', program: 'warmup', ...before });
+    if (before) report({ kind: 'plan', program: 'warmup', ...before, recompute });
+    report(train(!recompute)); // what it would be otherwise
   } finally {
     await files?.close();
   }
@@ -77,8 +93,35 @@ interface Figures {
 export function trainingPlan(subject: Subject, base: Base, rows: Rows, o: TuneOptions): Figures {
   const decoder = subject.decoder(rows.positions, inF32(o) ? 'f32' : base);
   const { trained, bound, after } = whatTrains(decoder, o);
-  const { plan } = planTraining(decoder, trained, rows.sizes, o, DESKTOP, undefined, { after });
+  const { plan } = planTraining(decoder, trained, rows.sizes, o, subject.limits ?? DESKTOP, rows.evaluate, { after });
   return { bytes: plan.bytes, trainable: elements(trained), bound };
+}
+
+/** The settings of a run with layers kept or made again, as --recompute and --memory ask for on the device that it is on. */
+export function withinMemory(
+  o: Settled,
+  { gpu, files, decoder }: Model,
+  { rows, held }: TuneData,
+  run: TuneOptions,
+  report: Report,
+) {
+  const [positions] = decoder.rope.shape;
+  const subject: Subject = {
+    name: files.name,
+    limits: gpu.limits,
+    decoder: (n, base) => describe(files, n, base, gpu.limits.maxBinding),
+  };
+  const measured: Rows = { sizes: layOut(rows, run).sizes, evaluate: held && sizesOf(held, o.batch), positions, shown: '' };
+  const bytesOf = (again: boolean) => runBytes(subject, o.base, measured, { ...run, recompute: again });
+  const { recompute, shown } = settleRecompute(o, bytesOf);
+  if (shown) report({ kind: 'note', text: shown });
+  return { ...run, recompute };
+}
+
+/** Bytes of the largest program of a run, warm-up included. */
+export function runBytes(subject: Subject, base: Base, rows: Rows, o: TuneOptions): number {
+  const warmup = warmupPlan(subject, base, rows, o)?.bytes.total ?? 0;
+  return Math.max(warmup, trainingPlan(subject, base, rows, o).bytes.total);
 }
 
 /** Where everything trains, if only in the warm-up, there are f32 masters. */
@@ -109,7 +152,7 @@ function candidates(decoder: Decoder, o: TuneOptions): { targets: Target[]; bloc
 /** Bytes of the warm-up; null where the selection needs none. */
 function warmupPlan(subject: Subject, base: Base, { sizes, positions }: Rows, o: TuneOptions): Figures | null {
   if (o.method !== 'smt' || o.selection || o.select === 'random' || o.select === 'magnitude') return null;
-  const model = { decoder: subject.decoder(positions, inF32(o) ? 'f32' : base), gpu: { limits: DESKTOP } };
+  const model = { decoder: subject.decoder(positions, inF32(o) ? 'f32' : base), gpu: { limits: subject.limits ?? DESKTOP } };
   const { targets, block } = candidates(model.decoder, o);
   if (o.warmup === 'full' && o.select === 'gradient') {
     const { phase, trained } = planFullWarmup(model, sizes, o, targets, block);
@@ -117,7 +160,7 @@ function warmupPlan(subject: Subject, base: Base, { sizes, positions }: Rows, o:
   }
   const stream = newStream(sizes.N, sizes.M);
   const gathering = o.select === 'gradient' ? hangScorers(model, targets, block, o) : hangInputs(model, targets, stream);
-  const { bytes } = planWarmup(model.decoder, { sizes, stream, recompute: o.recompute, ...gathering }, DESKTOP);
+  const { bytes } = planWarmup(model.decoder, { sizes, stream, recompute: o.recompute, ...gathering }, model.gpu.limits);
   return { bytes, trainable: 0, bound: false };
 }
 

@@ -1,10 +1,11 @@
 // What a run is told, as plain values. The command line and the page make it from the options table.
 
-import type { Budgets } from '../budget.ts';
+import { type Budgets, parseBudget } from '../budget.ts';
 import type { Adapter } from '../io/adapter.ts';
 import type { Selection, Spread } from '../methods/smt/select.ts';
 import type { Module } from '../models/decoder.ts';
 import type { Score } from '../ops/score.ts';
+import type { Settled } from '../options.ts';
 import type { Schedule } from '../schedule.ts';
 
 export interface TuneOptions {
@@ -48,4 +49,36 @@ export interface TuneOptions {
   patience?: number;
   /** Trace layers again in the backward instead of keeping what they made. */
   recompute: boolean;
+}
+
+/** The run's settings, from the options. */
+export function tuneOptions(o: Settled): TuneOptions {
+  return {
+    method: o.method,
+    steps: o.steps,
+    epochs: o.epochs,
+    batch: o.batch,
+    accumulate: o.accumulate,
+    shuffle: !o.noShuffle,
+    seed: o.seed,
+    lr: o.lr,
+    schedule: o.schedule,
+    lrWarmup: o.lrWarmup,
+    betas: o.betas,
+    eps: o.eps,
+    weightDecay: o.weightDecay,
+    clip: o.clip,
+    targets: o.targets.map((t) => `${t}_proj` as Module),
+    block: o.block,
+    budgets: parseBudget(o.budget),
+    select: o.select,
+    score: o.score,
+    warmup: o.warmup,
+    spread: o.spread,
+    warmupSteps: o.warmupSteps,
+    factors: { rank: o.rank, alpha: o.alpha, dropout: o.dropout },
+    evalEvery: o.evalEvery,
+    patience: o.patience,
+    recompute: o.recompute === 'on',
+  };
 }

@@ -13,8 +13,17 @@ export interface Compared {
 }
 
 export type Line =
-  /** method and budget: in the cells of `plan --table` alone. */
-  | { kind: 'plan'; program: string; bytes: Bytes; trainable: number; bound: boolean; method?: string; budget?: string | null }
+  /** method and budget: in the cells of `plan --table` alone. recompute: of `plan`, which tells of both. */
+  | {
+      kind: 'plan';
+      program: string;
+      bytes: Bytes;
+      trainable: number;
+      bound: boolean;
+      method?: string;
+      budget?: string | null;
+      recompute?: boolean;
+    }
   | { kind: 'memory'; program: string; planned: number; allocated: number }
   | { kind: 'warmup'; step: number; loss: number; tokens: number; ms: number }
   | { kind: 'selection'; block: number; blocks: Choice[]; share_model: number; share_targets: number; trainable: number }

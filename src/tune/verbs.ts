@@ -1,6 +1,5 @@
 // train and select, from options to what lies on disk.
 
-import { parseBudget } from '../budget.ts';
 import type { Dataset } from '../data/load.ts';
 import type { Row } from '../data/rows.ts';
 import { holdOut, parseHeldOut } from '../data/split.ts';
@@ -8,7 +7,6 @@ import { closeGpu } from '../gpu/device.ts';
 import { loadAdapter } from '../io/adapter.ts';
 import { writeSafetensors } from '../io/safetensors.ts';
 import { checkWritable, writeFile, writeFolder } from '../io/write.ts';
-import type { Module } from '../models/decoder.ts';
 import type { Settled } from '../options.ts';
 import { tune } from '../tune.ts';
 import { adopt, checkBase } from './adapter.ts';
@@ -16,12 +14,15 @@ import { targetsOf } from './attach.ts';
 import { builtIn } from './built-in.ts';
 import { CHECKPOINTS, identityOf, keepingIn, mustBeSame, newestCheckpoint } from './checkpoint.ts';
 import { choose, selectionLine } from './choose.ts';
+import { blocksUpdate, guardLoss, stability } from './diagnostics.ts';
 import { layOut } from './layout.ts';
 import type { Model } from './load.ts';
 import { rankingOf } from './lowrank.ts';
+import { withinMemory } from './memory-plan.ts';
 import { modelFiles } from './merge.ts';
 import { type Opened, openFiles, openOnGpu, openRows } from './open.ts';
-import type { TuneOptions } from './options.ts';
+import { tuneOptions } from './options.ts';
+import { withRateNote } from './presets.ts';
 import type { Report } from './report.ts';
 import { rankedFiles, smtFiles } from './save.ts';
 import { readSelection } from './selection.ts';
@@ -41,18 +42,23 @@ export async function trainVerb({ o: asked, report, signal }: Task): Promise<voi
   const { files } = opened;
   const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
   const { rows, held } = await heldOut(data, o, opened, report);
+  const guard = o.guard ? { name: o.guard, rows: (await openRows(o, opened, [o.guard], report)).rows } : undefined;
   const whole = o.method === 'full' || o.warmup === 'full'; // everything trains, so the result is a model
   const base = whole ? 'f32' : o.base;
-  const model = await openOnGpu({ ...o, base }, files, longest([...rows, ...(held ?? [])]), report);
+  const model = await openOnGpu({ ...o, base }, files, longest([...rows, ...(held ?? []), ...(guard?.rows ?? [])]), report);
   try {
     if (adapter) await checkBase(model, adapter, report);
-    const settings = { ...tuneOptions(o), selection: found?.selection ?? selection, adapter };
+    const asked = { ...tuneOptions(o), selection: found?.selection ?? selection, adapter };
+    const settings = withinMemory(o, model, { rows, held }, asked, report);
     const of = o.checkpointEvery || found ? await identityOf(model, rows, settings) : undefined;
     if (found) mustBeSame(found, of!);
     model.moved = Boolean(found) && o.warmup === 'full'; // its warmed-up weights are in the checkpoint
     const keeping = of && keepingIn(o.out!, model, of, o.checkpointEvery, o.keep, found);
 
-    const tuned = await tune(model, { rows, held, keeping }, settings, report, signal);
+    if (guard) await guardLoss(model, guard, o.batch, 0, report);
+    const tuned = await tune(model, { rows, held, keeping }, settings, withRateNote(o, report), signal);
+    if (tuned.selection) report(await blocksUpdate(model, tuned.selection, tuned.matrices));
+    if (guard) await guardLoss(model, guard, o.batch, tuned.steps, report);
     if (o.out) {
       report({ kind: 'start', phase: 'save', total: 1 });
       const targets = targetsOf(model.decoder, settings.targets);
@@ -89,10 +95,12 @@ export async function selectVerb({ o, report, signal }: Task): Promise<void> {
   const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
   const model = await openOnGpu(o, opened.files, longest(data.rows), report);
   try {
-    const settings = tuneOptions(o);
-    const chosen = await choose(model, data.rows, settings, layOut(data.rows, settings), report, signal);
+    const settings = withinMemory(o, model, data, tuneOptions(o), report);
+    const run = layOut(data.rows, settings);
+    const chosen = await choose(model, data.rows, settings, run, report, signal);
     const line = selectionLine(model, settings, chosen);
     report(line);
+    if (o.stability && !signal.aborted) report(await stability(model, data.rows, settings, run, chosen, signal));
     if (o.out) await writeFile(o.out, `${JSON.stringify(line)}\n`, { force: o.force });
     if (o.scores) await writeFile(o.scores, scoreFile(model, chosen.maps, chosen.block), { force: o.force });
   } finally {
@@ -112,38 +120,6 @@ async function heldOut(data: Dataset, o: Settled, opened: Opened, report: Report
 }
 
 const longest = (rows: Row[]) => rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
-
-/** The run's settings, from the options. */
-export function tuneOptions(o: Settled): TuneOptions {
-  return {
-    method: o.method,
-    steps: o.steps,
-    epochs: o.epochs,
-    batch: o.batch,
-    accumulate: o.accumulate,
-    shuffle: !o.noShuffle,
-    seed: o.seed,
-    lr: o.lr,
-    schedule: o.schedule,
-    lrWarmup: o.lrWarmup,
-    betas: o.betas,
-    eps: o.eps,
-    weightDecay: o.weightDecay,
-    clip: o.clip,
-    targets: o.targets.map((t) => `${t}_proj` as Module),
-    block: o.block,
-    budgets: parseBudget(o.budget),
-    select: o.select,
-    score: o.score,
-    warmup: o.warmup,
-    spread: o.spread,
-    warmupSteps: o.warmupSteps,
-    factors: { rank: o.rank, alpha: o.alpha, dropout: o.dropout },
-    evalEvery: o.evalEvery,
-    patience: o.patience,
-    recompute: false,
-  };
-}
 
 /** Score maps as safetensors, under their weights' names. */
 function scoreFile(model: Model, maps: Map<string, Float32Array>, b: number) {

@@ -13,8 +13,8 @@ import { tune } from '../../tune.ts';
 import { matrixParameters, targetsOf } from '../attach.ts';
 import { blocksUpdate, lossOf } from '../diagnostics.ts';
 import { loadModel, type Model } from '../load.ts';
+import { tuneOptions } from '../options.ts';
 import type { Line, Report } from '../report.ts';
-import { tuneOptions } from '../verbs.ts';
 import type { Result } from './result.ts';
 import { savedBytes } from './size.ts';
 
