@@ -114,10 +114,10 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     if (skipped) say('', `step ${step}: the gradient was not finite, so the step was skipped`);
     progress.tick(step, `loss ${loss.toFixed(3)} ${spark(t, seen)}${speed}${left(seen, step)}`);
   },
-  eval({ command, say, answer }, { step, loss, perplexity, tokens }) {
+  eval({ command, say, answer }, { step, loss, perplexity, tokens, guard }) {
     const text = `loss ${loss.toFixed(4)}  perplexity ${perplexity.toPrecision(4)}  ${several(tokens, 'token')}`;
     if (command.verb === 'eval') answer(text);
-    else say('held out', `${text}${step ? `, after step ${step}` : ''}`);
+    else say(guard ? 'guard' : 'held out', `${text}${step ? `, after step ${step}` : ''}`);
   },
   example({ answer }, { index, logprob, tokens }) {
     answer(`row ${index}  logprob ${logprob.toFixed(4)}  ${several(tokens, 'token')}`);
