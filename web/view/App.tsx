@@ -37,7 +37,7 @@ export function App() {
         {s.phase !== 'unsupported' && <Run state={s} start={startRun} />}
         {s.subject && (
           <div class="grid">
-            <Panel name="loss" title="Loss" note="How surprised the model is by the right answer, in nats a token">
+            <Panel name="loss" title="Loss" note="Surprise at the right answer, in nats a token">
               <Loss steps={s.steps} total={s.stage === 'train' ? s.total : s.steps.length} />
             </Panel>
             <Panel name="blocks" title="What trains" note="Each plate is a weight matrix">

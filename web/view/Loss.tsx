@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
+import { whole } from '../format.ts';
 import type { StepLine } from '../state.ts';
 import { onScheme, variable } from './colours.ts';
 
@@ -13,9 +14,10 @@ export function Loss({ steps, total }: { steps: StepLine[]; total: number }) {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const [scheme, setScheme] = useState(0);
+  const [at, setAt] = useState<number | null>(null);
   useEffect(() => onScheme(() => setScheme((n) => n + 1)), []);
   useEffect(() => {
-    const made = new uPlot(options(box.current!.clientWidth), [[], [], []], box.current!);
+    const made = new uPlot(options(box.current!.clientWidth, setAt), [[], [], []], box.current!);
     chart.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: box.current!.clientWidth, height: HEIGHT }));
     observer.observe(box.current!);
@@ -33,21 +35,32 @@ export function Loss({ steps, total }: { steps: StepLine[]; total: number }) {
       chart.current!.setScale('y', { min: 0, max: Math.max(1, ...y) * 1.05 });
     });
   }, [steps, total, scheme]);
-  const [first, last] = [steps[0], steps.at(-1)];
   return (
     <figure class="loss">
       <div ref={box} class="chart" role="img" aria-label={spoken(steps)} data-points={steps.length} />
       <figcaption>
-        {first && last ? (
-          <>
-            <b data-testid="loss-first">{first.loss.toFixed(3)}</b> at step 1,{' '}
-            <b data-testid="loss-last">{last.loss.toFixed(3)}</b> at step {last.step}
-          </>
-        ) : (
-          'One point a step will appear here.'
-        )}
+        <Caption steps={steps} at={at === null ? undefined : steps[at]} />
       </figcaption>
     </figure>
+  );
+}
+
+/** The step pointed at, or the first and the latest. */
+function Caption({ steps, at }: { steps: StepLine[]; at?: StepLine }) {
+  const last = steps.at(-1);
+  if (!last) return <>One point a step will appear here.</>;
+  if (at)
+    return (
+      <>
+        Step {at.step}: loss <b>{at.loss.toFixed(3)}</b>, learning rate {at.lr.toExponential(2)}, gradient norm{' '}
+        {at.grad_norm.toFixed(2)}, {whole((1000 * at.input_tokens) / at.ms)} tokens/s
+      </>
+    );
+  return (
+    <>
+      <b data-testid="loss-first">{steps[0].loss.toFixed(3)}</b> at step 1, <b data-testid="loss-last">{last.loss.toFixed(3)}</b>{' '}
+      at step {last.step}. The strong line is a running mean.
+    </>
   );
 }
 
@@ -61,7 +74,7 @@ export function mean(y: number[]): number[] {
   });
 }
 
-function options(width: number): uPlot.Options {
+function options(width: number, point: (index: number | null) => void): uPlot.Options {
   const axis: uPlot.Axis = {
     stroke: variable('muted'),
     font: '11px system-ui, sans-serif',
@@ -73,6 +86,7 @@ function options(width: number): uPlot.Options {
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
+    hooks: { setCursor: [(u) => point(u.cursor.idx ?? null)] },
     scales: { x: { time: false, auto: false, min: 1, max: 10 }, y: { auto: false, min: 0, max: 1 } },
     axes: [
       { ...axis, size: 28, values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? String(t) : '')) },
