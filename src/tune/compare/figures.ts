@@ -16,6 +16,8 @@ export interface Figure {
   title: string;
   caption: string;
   percent: boolean;
+  /** On a logarithmic y axis. */
+  log: boolean;
   range: [number, number];
   series: { method: string; points: Point[] }[];
   /** Figures without a size, as lines across. */
@@ -46,7 +48,15 @@ export function plateaus({ summary }: Document): Figure[] {
     });
     const ends = series.flatMap((s) => s.points.flatMap((p) => [p.min!, p.max!]));
     const near = [...ends, ...lines.filter((l) => l.method).map((l) => l.y)];
-    return [{ kind: 'plateau' as const, ...kind, range: kind.percent ? [0, 1] : around(near), series, lines }];
+    return [
+      {
+        kind: 'plateau' as const,
+        ...kind,
+        ...(kind.percent ? { log: false, range: [-0.03, 1.03] as [number, number] } : scaleOf(near)),
+        series,
+        lines,
+      },
+    ];
   });
 }
 
@@ -69,15 +79,16 @@ export function curves({ summary, results }: Document): Figure[] {
         title: size === null ? 'Loss by step' : `Loss by step at ${sizeWords(size)}`,
         caption: `${evaluated ? 'held-out loss' : 'training loss, mean of the last 10 steps'}, first seed`,
         percent: false,
-        range: around(series.flatMap((s) => s.points.map((p) => p.y))),
+        ...scaleOf(series.flatMap((s) => s.points.map((p) => p.y))),
         series,
         lines: [],
       };
     });
 }
 
-export function methodsOf(summary: { method: string }[]): string[] {
-  return [...new Set(summary.map((s) => s.method))];
+/** What trains; the base itself is none. */
+export function methodsOf(summary: { method: string; trainable: number }[]): string[] {
+  return [...new Set(summary.filter((s) => s.trainable).map((s) => s.method))];
 }
 
 /** The run of a row's first seed. */
@@ -99,10 +110,12 @@ function smoothed(curve: number[]): Point[] {
   });
 }
 
-function around(values: number[]): [number, number] {
+/** A y axis around values: logarithmic where they are positive and far apart. */
+function scaleOf(values: number[]): { log: boolean; range: [number, number] } {
   const [low, high] = [Math.min(...values), Math.max(...values)];
+  if (low > 0 && high > 6 * low) return { log: true, range: [low / 1.15, high * 1.15] };
   const room = (high - low || Math.abs(high) || 1) * 0.06;
-  return [low - room, high + room];
+  return { log: false, range: [low - room, high + room] };
 }
 
 // --- block maps -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ function plateau(place, figure) {
   const xs = [...new Set(figure.series.flatMap((s) => s.points.map((p) => p.x)))].sort((a, b) => a - b);
   const at = (s, what) => xs.map((x) => s.points.find((p) => p.x === x)?.[what] ?? null);
   const ranges = (u) => {
+    u.ctx.save();
     for (const [i, s] of figure.series.entries()) {
       u.ctx.strokeStyle = colour(s.method);
       u.ctx.lineWidth = 1.5 * devicePixelRatio;
@@ -25,6 +26,8 @@ function plateau(place, figure) {
         u.ctx.stroke();
       }
     }
+    u.ctx.textAlign = 'left';
+    u.ctx.textBaseline = 'alphabetic';
     u.ctx.setLineDash([5 * devicePixelRatio, 5 * devicePixelRatio]);
     for (const line of figure.lines) {
       const y = u.valToPos(line.y, 'y', true);
@@ -37,7 +40,7 @@ function plateau(place, figure) {
       u.ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
       u.ctx.fillText(line.name, u.bbox.left + 6 * devicePixelRatio, y - 4 * devicePixelRatio);
     }
-    u.ctx.setLineDash([]);
+    u.ctx.restore();
   };
   draw(place, figure, [xs, ...figure.series.map((s) => at(s, 'y'))], {
     x: { time: false, distr: 3, range: [xs[0] / 1.25, xs.at(-1) * 1.25] },
@@ -59,6 +62,16 @@ function curves(place, figure) {
   draw(place, figure, [xs, ...lines], { x: { time: false }, xLabel: 'step', points: false, hooks: {} });
 }
 
+/** Every grid line has its words, on logarithmic axes too. */
+const everySplit = (_, splits) => splits;
+
+/** 1, 2, 5, 10, ... within a range. */
+function oneTwoFive([low, high]) {
+  const all = [];
+  for (let e = Math.floor(Math.log10(low)); 10 ** e <= high; e++) all.push(...[1, 2, 5].map((m) => m * 10 ** e));
+  return all.filter((y) => y >= low && y <= high);
+}
+
 function draw(place, figure, columns, o) {
   const axis = { stroke: css('--soft'), grid: { stroke: css('--line'), width: 1 }, ticks: { stroke: css('--line'), width: 1 } };
   const font = '12px system-ui, sans-serif';
@@ -69,13 +82,24 @@ function draw(place, figure, columns, o) {
       legend: { show: false },
       cursor: { points: { size: 7 } },
       hooks: o.hooks,
-      scales: { x: o.x, y: { range: figure.range } },
+      scales: { x: o.x, y: { range: figure.range, distr: figure.log ? 3 : 1 } },
       axes: [
-        { ...axis, font, label: o.xLabel, labelFont: font, labelSize: 22, splits: o.splits, values: o.values },
+        {
+          ...axis,
+          font,
+          label: o.xLabel,
+          labelFont: font,
+          labelSize: 22,
+          splits: o.splits,
+          filter: everySplit,
+          values: o.values,
+        },
         {
           ...axis,
           font,
           size: 56,
+          filter: everySplit,
+          ...(figure.log && { splits: () => oneTwoFive(figure.range) }),
           values: (_, all) => all.map((y) => (figure.percent ? `${Math.round(100 * y)} %` : String(+y.toFixed(4)))),
         },
       ],

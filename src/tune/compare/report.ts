@@ -145,7 +145,10 @@ function table(d: Document): string {
   const groups = sizes.map((size) => {
     const rows = summary.filter((s) => s.size === size);
     const best = Math.min(...rows.map((s) => s.loss.mean));
-    const title = size === null ? '' : `<tr class="size"><td colspan="${columns.length}">${text(sizeWords(size))}</td></tr>`;
+    const title =
+      size === null
+        ? ''
+        : `<tr class="size"><td colspan="${columns.length}">${text(sizeWords(size))}${size.endsWith('b') ? ', or as many parameters' : ''}</td></tr>`;
     return title + rows.map((s) => `<tr>${cells('td', row(s, size !== null && s.loss.mean === best))}</tr>`).join('');
   });
   return `<table><thead><tr>${cells('th', columns)}</tr></thead><tbody>${groups.join('')}</tbody></table>`;

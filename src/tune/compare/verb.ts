@@ -43,7 +43,12 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
     const made: Document = {
       title: recipe.title,
       about: recipe.about,
-      model: { name: opened.files.name, parameters: count(decoder), layers: decoder.layers.length, modules: modulesOf(decoder) },
+      model: {
+        name: opened.files.name.split(/[\\/]/).at(-1)!,
+        parameters: count(decoder),
+        layers: decoder.layers.length,
+        modules: modulesOf(decoder),
+      },
       rows: { train: bench.rows.length, held: bench.held.length, guard: bench.guard?.length ?? 0, asked: bench.asked.length },
       recipe,
       device: gpu.name,
