@@ -10,10 +10,10 @@ import { kernel, type Program, run, temp } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import { columnSum } from './columnsum.ts';
 import { dropout, drops } from './dropout.ts';
-import { gemm, whole } from './gemm.ts';
+import { whole } from './gemm.ts';
 import { groupsOf, lanesOf } from './lanes.ts';
 import { panels, productInto, productTransposedInto } from './linear.ts';
-import { type LowRank, lowRankForward, lowRankWeight, masked, throughFactors } from './lowrank.ts';
+import { down, type LowRank, lowRankForward, lowRankWeight, masked, ofA, throughFactors } from './lowrank.ts';
 import type { Product, Weight } from './weight.ts';
 
 /** Factors and magnitudes of one matrix. */
@@ -67,12 +67,8 @@ export function doraSquares(p: Program, { weight: w, squares }: Dora): void {
 /** scale and 1 / norm from the factors and magnitudes as they are now; `doraSquares` must have run. */
 export function doraScale(p: Program, { weight: w, factors: f, magnitude, squares, scale, invNorm }: Dora): void {
   const [cross, gram] = [temp(p, 'cross', [w.rows, f.rank]), temp(p, 'gram', [f.rank, f.rank])];
-  gemm(p, 'nt', whole(f.A), whole(f.A), whole(gram), f.rank, f.rank, f.cols, 0);
-  for (const v of w.windows)
-    for (const { r0, r1, t } of panels(p, w, v)) {
-      const panel = { t: t(), at: 0, ld: w.cols };
-      gemm(p, 'nt', panel, whole(f.A), { t: cross, at: r0 * f.rank, ld: f.rank }, r1 - r0, f.rank, f.cols, 0);
-    }
+  down(p, f.A, f.rank, ofA(f), gram, 1);
+  for (const v of w.windows) for (const { r0, r1, t } of panels(p, w, v)) down(p, t(), r1 - r0, ofA(f), cross, 1, r0);
   const bind = { squares, factor: f.B, cross_: cross, gram, magnitude, scale, inv_norm: invNorm };
   const params = { rows: w.rows, rank: f.rank, s: f.scale };
   run(p, kernel('dora_scale', [scaleCode]), bind, params, [groupsOf(w.rows)], { flops: 2 * w.rows * f.rank * f.rank });

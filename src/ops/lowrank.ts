@@ -1,12 +1,12 @@
 // Low-rank factors beside a stored matrix (LoRA): y += s B A x with A [rank, cols] and B [rows, rank], and the backward beside it.
 // The base is never written. Of the forward only s A x lives on, rank numbers a token.
 
-import scaleCode from '../../shaders/lowrank_scale.wgsl?raw' with { type: 'text' };
+import downCode from '../../shaders/lowrank_down.wgsl?raw' with { type: 'text' };
+import upCode from '../../shaders/lowrank_up.wgsl?raw' with { type: 'text' };
+import weightCode from '../../shaders/lowrank_weight.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import { type Dropout, dropout, drops } from './dropout.ts';
-import { gemm, whole } from './gemm.ts';
-import { groupsOf, vec4sOf } from './lanes.ts';
 import type { Hooked } from './weight.ts';
 
 /** Factors of one matrix [rows, cols]. `grads` is absent where they are only applied. */
@@ -78,9 +78,8 @@ export function masked(p: Program, f: LowRank, x: Tensor): Tensor {
 export function lowRankForward(p: Program, f: LowRank, x: Tensor, y: Tensor): void {
   const N = x.shape[0];
   const u = temp(p, 'rank', [N, f.rank], 'activations');
-  gemm(p, 'nt', whole(x), whole(f.A), whole(u), N, f.rank, f.cols, 0);
-  scaleBy(p, u, f.scale);
-  gemm(p, 'nt', whole(u), whole(f.B), whole(y), N, f.rows, f.rank, 1);
+  down(p, x, N, ofA(f), u, f.scale);
+  up(p, u, ofB(f), y, 1);
   f.kept.set(p, { u });
 }
 
@@ -88,9 +87,8 @@ export function lowRankForward(p: Program, f: LowRank, x: Tensor, y: Tensor): vo
 export function lowRankWeight(p: Program, f: LowRank, dy: Tensor, x: Tensor): void {
   if (!f.grads) throw new Error(`expected factors that train, got ${f.name} without gradients`);
   const accumulate = p.dims.first ? 0 : 1;
-  const N = x.shape[0];
-  gemm(p, 'tn', whole(dy), whole(keptOf(p, f).u), whole(f.grads.B), f.rows, f.rank, N, accumulate);
-  gemm(p, 'tn', whole(between(p, f, dy)), whole(x), whole(f.grads.A), f.rank, f.cols, N, accumulate);
+  gradient(p, keptOf(p, f).u, dy, { ...ofB(f), t: f.grads.B }, accumulate);
+  gradient(p, between(p, f, dy), x, { ...ofA(f), t: f.grads.A }, accumulate);
 }
 
 /** dx[N, cols] += A' (s B' dy), through the mask where there is one. */
@@ -103,17 +101,15 @@ export function lowRankInput(p: Program, f: LowRank, dy: Tensor, dx: Tensor): vo
 
 /** dx (+)= A' (s B' dy), the mask left to the caller. */
 export function throughFactors(p: Program, f: LowRank, dy: Tensor, dx: Tensor, accumulate: 0 | 1): void {
-  gemm(p, 'nn', whole(between(p, f, dy)), whole(f.A), whole(dx), dy.shape[0], f.cols, f.rank, accumulate);
+  up(p, between(p, f, dy), ofA(f), dx, accumulate);
 }
 
 /** s B' dy [N, rank]: made once a backward, for dA and dx. */
 function between(p: Program, f: LowRank, dy: Tensor): Tensor {
   const kept = keptOf(p, f);
   if (kept.g) return kept.g;
-  const N = dy.shape[0];
-  kept.g = temp(p, 'd_rank', [N, f.rank]);
-  gemm(p, 'nn', whole(dy), whole(f.B), whole(kept.g), N, f.rank, f.rows, 0);
-  scaleBy(p, kept.g, f.scale);
+  kept.g = temp(p, 'd_rank', [dy.shape[0], f.rank]);
+  down(p, dy, dy.shape[0], ofB(f), kept.g, f.scale);
   return kept.g;
 }
 
@@ -123,8 +119,45 @@ function keptOf(p: Program, f: LowRank) {
   return kept;
 }
 
-function scaleBy(p: Program, x: Tensor, scale: number): void {
-  if (scale === 1) return;
-  const count = vec4sOf(x);
-  run(p, kernel('lowrank_scale', [scaleCode]), { x }, { count, scale }, [groupsOf(count)], { flops: 4 * count });
+// --- the three products ------------------------------------------------------------------------------------------------
+// The f32 product packs and tiles for three long sides; where one is a rank, these read their operands once and are faster.
+
+/** A factor as the products see it: F(k, j) with k along the rank and j along the width. */
+export interface Factor {
+  t: Tensor;
+  rank: number;
+  width: number;
+  along_rank: number;
+  along_width: number;
 }
+
+export const ofA = ({ A, rank, cols }: LowRank): Factor => ({ t: A, rank, width: cols, along_rank: cols, along_width: 1 });
+const ofB = ({ B, rank, rows }: LowRank): Factor => ({ t: B, rank, width: rows, along_rank: 1, along_width: rank });
+
+/** out[row0 + n, k] = scale sum_j x[n, j] F(k, j) for N rows of x. */
+export function down(p: Program, x: Tensor, N: number, { t, ...f }: Factor, out: Tensor, scale: number, row0 = 0): void {
+  const params = { N, ...f, out_at: row0 * f.rank, scale };
+  const grid = [Math.ceil(N / TILE), Math.ceil(f.rank / 4)];
+  run(p, kernel('lowrank_down', [downCode]), { x, factor: t, out }, params, grid, costOf(N, f));
+}
+
+/** y[n, j] (+)= sum_k u[n, k] F(k, j). */
+function up(p: Program, u: Tensor, { t, ...f }: Factor, y: Tensor, accumulate: 0 | 1): void {
+  const N = u.shape[0];
+  const grid = [Math.ceil(f.width / (4 * TILE)), Math.ceil(N / TILE)];
+  run(p, kernel('lowrank_up', [upCode]), { u, factor: t, y }, { N, ...f, accumulate }, grid, costOf(N, f));
+}
+
+/** dF(k, j) (+)= sum_n u[n, k] x[n, j]. */
+function gradient(p: Program, u: Tensor, x: Tensor, { t, ...f }: Factor, accumulate: 0 | 1): void {
+  const N = x.shape[0];
+  const grid = [Math.ceil(f.width / (4 * TILE)), Math.ceil(f.rank / 4)];
+  run(p, kernel('lowrank_weight', [weightCode]), { u, x, grad: t }, { N, ...f, accumulate }, grid, costOf(N, f));
+}
+
+const TILE = 16; // invocations along the width, and rows of a workgroup
+
+const costOf = (N: number, { rank, width }: Pick<Factor, 'rank' | 'width'>) => ({
+  flops: 2 * N * rank * width,
+  bytes: 4 * (N * (rank + width) + rank * width),
+});

@@ -1,0 +1,57 @@
+// out[n, k] = scale sum_j x[n, j] F(k, j): from a wide row to the few numbers of a rank. F is either factor, by its strides.
+// Sixteen invocations share the width of four rows and meet in workgroup memory; each holds 4 x 4 sums.
+struct Params {
+  origin: vec3u,
+  N: u32,
+  rank: u32,
+  width: u32,
+  along_rank: u32, // from F(k, j) to F(k + 1, j)
+  along_width: u32, // from F(k, j) to F(k, j + 1)
+  out_at: u32,
+  scale: f32,
+}
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> factor: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+
+const ACROSS = 16u;
+var<workgroup> parts: array<vec4f, 256>; // [invocation, row], the ranks in the vector
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let group = id + P.origin;
+  let n0 = (group.x * 4u + lane / ACROSS) * 4u;
+  let k0 = group.y * 4u;
+  var acc: array<vec4f, 4>;
+  var row: array<u32, 4>;
+  var col: array<u32, 4>;
+  // rows and ranks beyond the edge repeat the last; their sums are not stored
+  // @unroll
+  for (var q = 0u; q < 4u; q++) {
+    row[q] = min(n0 + q, P.N - 1u) * P.width;
+    col[q] = min(k0 + q, P.rank - 1u) * P.along_rank;
+  }
+  for (var j = lane % ACROSS; j < P.width; j += ACROSS) {
+    let at = j * P.along_width;
+    let f = vec4f(factor[col[0] + at], factor[col[1] + at], factor[col[2] + at], factor[col[3] + at]);
+    // @unroll
+    for (var q = 0u; q < 4u; q++) {
+      acc[q] = fma(vec4f(x[row[q] + j]), f, acc[q]);
+    }
+  }
+  // @unroll
+  for (var q = 0u; q < 4u; q++) {
+    parts[lane * 4u + q] = acc[q];
+  }
+  workgroupBarrier();
+  let q = (lane % ACROSS) / 4u;
+  let k = lane % 4u;
+  var sum = 0.0;
+  for (var i = 0u; i < ACROSS; i++) {
+    sum += parts[((lane / ACROSS) * ACROSS + i) * 4u + q][k];
+  }
+  if (n0 + q < P.N && k0 + k < P.rank) {
+    out[P.out_at + (n0 + q) * P.rank + k0 + k] = P.scale * sum;
+  }
+}

@@ -1,0 +1,64 @@
+// dF(k, j) (+)= sum_n u[n, k] x[n, j]: the gradient of either factor, by its strides.
+// Four times sixteen invocations: sixteen neighbouring columns, four shares of the rows that meet in workgroup memory.
+// Each holds 4 ranks x 4 columns.
+struct Params {
+  origin: vec3u,
+  N: u32,
+  rank: u32,
+  width: u32,
+  along_rank: u32, // from dF(k, j) to dF(k + 1, j)
+  along_width: u32, // from dF(k, j) to dF(k, j + 1)
+  accumulate: u32,
+}
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> u: array<f32>;
+@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read_write> grad: array<f32>;
+
+const ACROSS = 16u;
+const SHARES = 4u;
+var<workgroup> parts: array<vec4f, 256>; // [invocation, rank], the columns in the vector
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let group = id + P.origin;
+  let j0 = group.x * (4u * ACROSS) + lane % ACROSS;
+  let k0 = group.y * 4u;
+  var acc: array<vec4f, 4>;
+  var rank: array<u32, 4>;
+  var col: array<u32, 4>;
+  // ranks and columns beyond the edge repeat the last; their sums are not stored
+  // @unroll
+  for (var q = 0u; q < 4u; q++) {
+    rank[q] = min(k0 + q, P.rank - 1u);
+    col[q] = min(j0 + q * ACROSS, P.width - 1u);
+  }
+  for (var n = lane / ACROSS; n < P.N; n += SHARES) {
+    let at = n * P.width;
+    let v = vec4f(x[at + col[0]], x[at + col[1]], x[at + col[2]], x[at + col[3]]);
+    // @unroll
+    for (var q = 0u; q < 4u; q++) {
+      acc[q] = fma(vec4f(u[n * P.rank + rank[q]]), v, acc[q]);
+    }
+  }
+  // @unroll
+  for (var q = 0u; q < 4u; q++) {
+    parts[lane * 4u + q] = acc[q];
+  }
+  workgroupBarrier();
+  let q = lane / ACROSS; // this invocation finishes one rank of its columns
+  var sum = vec4f();
+  for (var i = 0u; i < SHARES; i++) {
+    sum += parts[(i * ACROSS + lane % ACROSS) * 4u + q];
+  }
+  if (k0 + q < P.rank) {
+    // @unroll
+    for (var c = 0u; c < 4u; c++) {
+      let j = j0 + c * ACROSS;
+      if (j < P.width) {
+        let at = (k0 + q) * P.along_rank + j * P.along_width;
+        grad[at] = select(0.0, grad[at], P.accumulate != 0u) + sum[c];
+      }
+    }
+  }
+}
