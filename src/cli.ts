@@ -3,6 +3,7 @@
 
 import process from 'node:process';
 import { parseCommand } from './args.ts';
+import { kernelCache } from './cli/kernel-cache.ts';
 import { printer } from './cli/print.ts';
 import { LOAD } from './cli/verbs.ts';
 import { withDefaults } from './options.ts';
@@ -20,7 +21,7 @@ async function main(argv: string[]): Promise<number> {
   const stop = stopOnInterrupt(() => report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' }));
   try {
     const run = await LOAD[verb]();
-    await run({ o: withDefaults(options), files, report, signal: stop });
+    await run({ o: withDefaults(options), files, report, signal: stop, cache: kernelCache() });
     close();
     return stop.aborted ? 130 : 0;
   } catch (e) {

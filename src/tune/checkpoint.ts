@@ -18,6 +18,8 @@ export interface Standing {
   /** Optimizer steps attempted: also the place in the data. */
   step: number;
   selection: Selection | null;
+  /** Kernel variants, by class of shapes: they sum in different orders. */
+  kernels: Record<string, string>;
   /** Hashes of the model, the rows and the settings: a run goes on only with the same. */
   of: Record<'model' | 'data' | 'settings', string>;
 }
@@ -105,11 +107,19 @@ export async function restore({ gpu }: Model, tensors: Tensor[], found: Found): 
 }
 
 /** Checkpoints of a run under `out`: every so many steps, and from where `found` stood. */
-export function keepingIn(out: string, model: Model, of: Standing['of'], every: number, keep: number, found?: Found): Keeping {
+export function keepingIn(
+  out: string,
+  model: Model,
+  of: Standing['of'],
+  every: number,
+  keep: number,
+  kernels: Standing['kernels'],
+  found?: Found,
+): Keeping {
   return {
     every,
     from: found?.step ?? 0,
-    save: (step, tensors, selection) => saveCheckpoint(out, model, tensors, { step, selection, of }, keep),
+    save: (step, tensors, selection) => saveCheckpoint(out, model, tensors, { step, selection, kernels, of }, keep),
     restore: async (tensors) => {
       if (found) await restore(model, tensors, found);
     },

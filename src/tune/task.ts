@@ -1,5 +1,6 @@
 // One command: its options, who listens, and how it is stopped.
 
+import type { TunerCache } from '../gpu/tuner.ts';
 import type { Settled } from '../options.ts';
 import type { Report } from './report.ts';
 
@@ -9,4 +10,8 @@ export interface Task {
   files: string[];
   report: Report;
   signal: AbortSignal;
+  /** Where kernel choices are remembered; measured anew each time where there is none. */
+  cache?: TunerCache;
 }
+
+export type { TunerCache };

@@ -1,7 +1,7 @@
 // The tuner for one run: the products that the model's matrices will ask for, measured before the first step.
 
 import type { Gpu } from '../gpu/device.ts';
-import { type Choices, type TunerOptions, tuneKernels } from '../gpu/tuner.ts';
+import { type Choices, type TunerCache, type TunerOptions, tuneKernels } from '../gpu/tuner.ts';
 import { type DecoderConfig, MODULES, matrixShape } from '../models/decoder.ts';
 import { gemmContests, type Product } from '../ops/gemm-contests.ts';
 import type { Sizes } from './plans.ts';
@@ -20,6 +20,21 @@ export async function tuneFor(
   const choices = await tuneKernels(gpu, gemmContests(productsOf(config, sizes, dense), gpu.limits), options);
   gpu.limits.choices = choices;
   return choices;
+}
+
+/** The same, as a run asks for it: nothing where tuning is off, what was chosen before where a run goes on. */
+export async function tuneRun(
+  gpu: Gpu,
+  config: DecoderConfig,
+  sizes: Sizes,
+  dense: boolean,
+  o: { tune: 'on' | 'off' },
+  cache?: TunerCache,
+  before?: Choices,
+): Promise<Choices> {
+  if (before) gpu.limits.choices = before;
+  else if (o.tune === 'on') return tuneFor(gpu, config, sizes, dense, { cache });
+  return before ?? {};
 }
 
 /** The products of one step: y = x W^T, dx = dy W and dW = dy^T x of every matrix, and of the head over the targets. */

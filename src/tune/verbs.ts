@@ -27,9 +27,10 @@ import type { Report } from './report.ts';
 import { rankedFiles, smtFiles } from './save.ts';
 import { readSelection } from './selection.ts';
 import type { Task } from './task.ts';
+import { tuneRun } from './tuning.ts';
 import { version } from './version.ts';
 
-export async function trainVerb({ o: asked, report, signal }: Task): Promise<void> {
+export async function trainVerb({ o: asked, report, signal, cache }: Task): Promise<void> {
   const adapter = asked.adapter ? await loadAdapter(asked.adapter) : undefined;
   const o = adapter ? adopt(asked, adapter) : asked;
   const place = { force: o.force || o.resume, beside: [CHECKPOINTS] };
@@ -53,7 +54,8 @@ export async function trainVerb({ o: asked, report, signal }: Task): Promise<voi
     const of = o.checkpointEvery || found ? await identityOf(model, rows, settings) : undefined;
     if (found) mustBeSame(found, of!);
     model.moved = Boolean(found) && o.warmup === 'full'; // its warmed-up weights are in the checkpoint
-    const keeping = of && keepingIn(o.out!, model, of, o.checkpointEvery, o.keep, found);
+    const kernels = await tuneRun(model.gpu, files.config, layOut(rows, settings).sizes, whole, o, cache, found?.kernels);
+    const keeping = of && keepingIn(o.out!, model, of, o.checkpointEvery, o.keep, kernels, found);
 
     if (guard) await guardLoss(model, guard, o.batch, 0, report);
     const tuned = await tune(model, { rows, held, keeping }, settings, withRateNote(o, report), signal);
@@ -90,13 +92,14 @@ export async function trainVerb({ o: asked, report, signal }: Task): Promise<voi
   }
 }
 
-export async function selectVerb({ o, report, signal }: Task): Promise<void> {
+export async function selectVerb({ o, report, signal, cache }: Task): Promise<void> {
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
   const model = await openOnGpu(o, opened.files, longest(data.rows), report);
   try {
     const settings = withinMemory(o, model, data, tuneOptions(o), report);
     const run = layOut(data.rows, settings);
+    await tuneRun(model.gpu, opened.files.config, run.sizes, true, o, cache);
     const chosen = await choose(model, data.rows, settings, run, report, signal);
     const line = selectionLine(model, settings, chosen);
     report(line);
