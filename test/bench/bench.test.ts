@@ -1,0 +1,140 @@
+// The bench measures what it says: FLOPs counted once, parts that sum up, memory by plan. Speeds are not tested.
+import { describe, expect, test } from 'vitest';
+import { benchGemm, product, shapeOf } from '../../src/bench/gemm.ts';
+import { line } from '../../src/bench/line.ts';
+import { planned } from '../../src/bench/memory.ts';
+import { LLAMA_3M, someRows } from '../../src/bench/model.ts';
+import { prepareStep, type StepKind } from '../../src/bench/step.ts';
+import { partsOf, usefulFlops } from '../../src/bench/steps.ts';
+import { table } from '../../src/bench/table.ts';
+import { idle } from '../../src/gpu/device.ts';
+import { measurePeak, openPeak } from '../../src/gpu/peak.ts';
+import { replay } from '../../src/gpu/run.ts';
+import { choose } from '../../src/ops/gemm-variants.ts';
+import type { Line } from '../../src/tune/report.ts';
+import { testGpu } from '../gpu/harness.ts';
+
+test('SMT plans at most a third of full fine-tuning on the shapes of a billion parameters', () => {
+  const [smt, full] = [planned('smt'), planned('full')];
+  expect(full.trainable).toBe(1235814400); // Llama-3.2-1B
+  expect(smt.trainable / full.trainable).toBeCloseTo(0.0084, 4);
+  expect(full.bytes.total).toBeGreaterThan(16 * full.trainable); // weight, gradient, two moments
+  expect(smt.bytes.total / full.bytes.total).toBeLessThanOrEqual(1 / 3);
+});
+
+describe('a measured step', async () => {
+  const gpu = await testGpu();
+  const [rows, T] = [2, 16];
+  const made = async (kind: StepKind) => {
+    const before = gpu.memory.bytes;
+    const s = await prepareStep(gpu, LLAMA_3M, kind, rows, T);
+    s.run();
+    await idle(gpu);
+    s.free();
+    expect(gpu.memory.bytes).toBe(before);
+    return s;
+  };
+
+  test('of full fine-tuning trains everything and has three times the FLOPs of its forward', async () => {
+    const [forward, full] = [await made('forward'), await made('full')];
+    expect(full.trainable).toBe(3279104);
+    expect(usefulFlops(full)).toBeCloseTo(3 * usefulFlops(forward), -5);
+    const matrices = 3279104 - 9 * 256;
+    const head = 512 * 256 * 2; // two tokens of the stream are no targets' context
+    const attention = 4 * 4 * 256 * 2 * ((T * (T + 1)) / 2);
+    expect(usefulFlops(forward)).toBe(2 * matrices * rows * T - head * rows + attention);
+  });
+
+  test('of SMT trains 0.84 % of the matrices, a block of layer 0 among them', async () => {
+    const s = await made('smt');
+    expect(s.trainable).toBe(Math.floor((0.0084 * (3279104 - 9 * 256)) / 32 ** 2) * 32 ** 2);
+    const first = s.entries.find(
+      (e) => e.op === 'run' && e.kernel.name.startsWith('blocks_weight') && e.label.includes('layer 0'),
+    );
+    expect(first).toBeDefined();
+  });
+});
+
+test('rows of a bench are whole rows, every token but the first a target', () => {
+  const b = someRows(2, 4, 100);
+  expect([b.n, b.m]).toEqual([8, 6]);
+  expect([...b.lo]).toEqual([0, 0, 0, 0, 4, 4, 4, 4]);
+  expect([...b.hi]).toEqual([3, 3, 3, 3, 7, 7, 7, 7]);
+  expect([...b.targetIndex]).toEqual([0, 1, 2, 4, 5, 6]);
+  expect([...b.targetId]).toEqual([...b.targetIndex].map((i) => b.ids[i + 1]));
+});
+
+test('dispatches are told apart by kernel and place, packing goes with its product', () => {
+  const parts = [
+    ['gemm_pack ALONG_K=true', 'x', 'forward products'],
+    ['gemm_pack_any ALONG_K=true', 'x', 'forward products'],
+    ['gemm_packed8 LANES=8', 'layer 0 gemm_packed8_nt', 'forward products'],
+    ['attention HD=32', 'attention', 'attention'],
+    ['attention_delta HD=32', 'attention_delta', 'rest'],
+    ['blocks_forward', 'blocks_forward', 'blocks'],
+    ['gather', 'gather', 'head'],
+    ['gemm_pack ALONG_K=true', 'x', 'head'],
+    ['gemm_packed8 LANES=8', 'gemm_packed8_nt', 'head'],
+    ['crossentropy', 'crossentropy', 'head'],
+    ['gemm_tile8 AT=true', 'gemm_tile8_tn', 'head'],
+    ['losssum', 'losssum', 'head'],
+    ['gemm_tile8 AT=false', 'layer 3 gemm_tile8_nn', 'dX'],
+    ['gemm_tile8 AT=true', 'layer 3 gemm_tile8_tn', 'dW'],
+    ['gradnorm', 'gradnorm', 'optimizer'],
+    ['adamw', 'adamw', 'optimizer'],
+    ['rmsnorm', 'rmsnorm', 'rest'],
+  ];
+  const timed = parts.map(([kernel, label]) => ({ kernel, label, ms: 1, flops: 0, bytes: 0 }));
+  expect(partsOf(timed)).toEqual(parts.map(([, , part]) => part));
+});
+
+test('the product is measured by the chosen variant and by every other, each against the peak', async () => {
+  const gpu = await testGpu();
+  const peak = await openPeak(gpu);
+  const lines: Line[] = [];
+  const before = gpu.memory.bytes;
+  await benchGemm(gpu, peak, (l) => lines.push(l), [[32, 64, 32]]);
+  expect(gpu.memory.bytes).toBe(before);
+  peak.free();
+  const names = lines.map((l) => (l.kind === 'bench' ? `${l.name} ${l.layout}` : l.kind));
+  expect(new Set(names).size).toBe(names.length);
+  for (const layout of ['nt', 'nn', 'tn'] as const)
+    expect(names).toContain(`gemm (${choose(layout, shapeOf(layout, 32, 64, 32), gpu.limits).kernel}) ${layout}`);
+  for (const l of lines)
+    if (l.kind === 'bench') {
+      expect(l.gflops).toBeCloseTo((2 * 32 * 64 * 32) / l.ms! / 1e6, 9);
+      expect(l.ratio).toBeCloseTo(l.gflops! / l.peak_gflops!, 9);
+    }
+});
+
+test('what the product of the bench computes is a product', async () => {
+  const gpu = await testGpu();
+  const { machine, free } = await product(gpu, 'nn', 8, 8, 8, null);
+  expect(() => replay(machine, 'gemm', {})).not.toThrow();
+  await idle(gpu);
+  free();
+});
+
+test('the peak is some GFLOP/s and leaves nothing behind', async () => {
+  const gpu = await testGpu();
+  const before = gpu.memory.bytes;
+  expect(await measurePeak(gpu)).toBeGreaterThan(0.1);
+  expect(gpu.memory.bytes).toBe(before);
+});
+
+test('the table aligns its columns and leaves empty what does not apply', () => {
+  const lines = [
+    line('gemm', '512x1024x1024', { layout: 'nt', ms: 100, gflops: 10.74, peak_gflops: 20 }),
+    line('unpack q4_0', '1024x1024', { ms: 4.5, gbs: 1.25 }),
+    line('smt/forward', '2x128', { ratio: 1.5 }),
+  ];
+  expect(table(lines)).toBe(
+    [
+      'what         shape             ms  GFLOP/s  of peak  GB/s',
+      '-----------  -------------  -----  -------  -------  ----',
+      'gemm nt      512x1024x1024  100.0    10.74     54 %',
+      'unpack q4_0  1024x1024       4.50                    1.25',
+      'smt/forward  2x128                           1.50 x',
+    ].join('\n'),
+  );
+});
