@@ -38,16 +38,19 @@ export async function answerRows(
   const decoding: Decoding = planDecoding(d, capacity, gpu.limits);
   const machine = await prepare(gpu, decoding.plan);
   const answers: Answer[] = [];
-  for (let row = 0; row < rows.length && !signal?.aborted; row++) {
-    const prompt = rows[row].ids.subarray(0, rows[row].promptLength);
-    const sampling = { max_new_tokens: longest, temperature: 0, top_p: 1, seed: 0, eos };
-    const ids = await generate(gpu, machine, decoding, prompt, sampling);
-    const answer = { row, ids, right: same(ids, expected(rows[row])) };
-    answers.push(answer);
-    each(answer);
+  try {
+    for (let row = 0; row < rows.length && !signal?.aborted; row++) {
+      const prompt = rows[row].ids.subarray(0, rows[row].promptLength);
+      const sampling = { max_new_tokens: longest, temperature: 0, top_p: 1, seed: 0, eos };
+      const ids = await generate(gpu, machine, decoding, prompt, sampling);
+      const answer = { row, ids, right: same(ids, expected(rows[row])) };
+      answers.push(answer);
+      each(answer);
+    }
+  } finally {
+    dispose(machine);
+    for (const home of [...gpu.memory.live.values()]) if (!before.has(home)) release(gpu.memory, home);
   }
-  dispose(machine);
-  for (const home of [...gpu.memory.live.values()]) if (!before.has(home)) release(gpu.memory, home);
   return answers;
 }
 
