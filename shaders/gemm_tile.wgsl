@@ -11,8 +11,9 @@ const THREADS: u32 = ACROSS * (64 / ROWS);
 const DEPTH: u32 = 16;
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
-var<workgroup> tile_a: array<array<f32, 64>, DEPTH>;
-var<workgroup> tile_b: array<array<f32, 64>, DEPTH>;
+// [k][row or column / 4]: what an invocation reads at once lies in one vec4f.
+var<workgroup> tile_a: array<array<vec4f, 16>, DEPTH>;
+var<workgroup> tile_b: array<array<vec4f, 16>, DEPTH>;
 
 @compute @workgroup_size(ACROSS, 64 / ROWS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) index: u32) {
@@ -21,36 +22,30 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) local: v
   let col = wg.x * 64u;
   var acc: array<vec4f, ROWS * COLS4>;
   for (var k = 0u; k < P.K; k += DEPTH) {
-    // Each tile is 256 vec4f, dealt out over the invocations.
-    for (var i = index; i < 256u; i += THREADS) {
-      if (AT) {
-        let at = vec2u(i / 16u, i % 16u * 4u);
-        keep_a(at, four_a(k + at.x, row + at.y, P.K, P.M));
-      } else {
-        let at = vec2u(i % 64u, i / 64u * 4u);
-        keep_a_turned(at, four_a(row + at.x, k + at.y, P.M, P.K));
-      }
-      if (BT) {
-        let at = vec2u(i % 64u, i / 64u * 4u);
-        keep_b_turned(at, four_b(col + at.x, k + at.y, P.N, P.K));
-      } else {
-        let at = vec2u(i / 16u, i % 16u * 4u);
-        keep_b(at, four_b(k + at.x, col + at.y, P.K, P.N));
-      }
+    // Whole vec4f are written: WGSL lets a write to one component touch its neighbours. So what lies along k is turned 4 x 4.
+    if (AT) {
+      for (var i = index; i < 256u; i += THREADS) { tile_a[i / 16u][i % 16u] = four_a(k + i / 16u, row + i % 16u * 4u, P.K, P.M); }
+    } else {
+      for (var i = index; i < 64u; i += THREADS) { turn_a(i % 16u, i / 16u * 4u, row + i % 16u * 4u, k + i / 16u * 4u); }
+    }
+    if (BT) {
+      for (var i = index; i < 64u; i += THREADS) { turn_b(i % 16u, i / 16u * 4u, col + i % 16u * 4u, k + i / 16u * 4u); }
+    } else {
+      for (var i = index; i < 256u; i += THREADS) { tile_b[i / 16u][i % 16u] = four_b(k + i / 16u, col + i % 16u * 4u, P.K, P.N); }
     }
     workgroupBarrier();
     for (var q = 0u; q < DEPTH; q++) {
       var y: array<vec4f, COLS4>;
       // @unroll
-      for (var j = 0u; j < COLS4; j++) {
-        let at = local.x * 4u + j * STEP;
-        y[j] = vec4f(tile_b[q][at], tile_b[q][at + 1u], tile_b[q][at + 2u], tile_b[q][at + 3u]);
-      }
+      for (var j = 0u; j < COLS4; j++) { y[j] = tile_b[q][local.x + j * ACROSS]; }
       // @unroll
-      for (var i = 0u; i < ROWS; i++) {
-        let x = vec4f(tile_a[q][local.y * ROWS + i]);
+      for (var i = 0u; i < ROWS; i += 4u) {
+        let x = tile_a[q][(local.y * ROWS + i) / 4u];
         // @unroll
-        for (var j = 0u; j < COLS4; j++) { acc[i * COLS4 + j] = fma(x, y[j], acc[i * COLS4 + j]); }
+        for (var r = 0u; r < 4u; r++) {
+          // @unroll
+          for (var j = 0u; j < COLS4; j++) { acc[(i + r) * COLS4 + j] = fma(vec4f(x[r]), y[j], acc[(i + r) * COLS4 + j]); }
+        }
       }
     }
     workgroupBarrier();
@@ -69,22 +64,20 @@ fn four_b(line: u32, start: u32, lines: u32, width: u32) -> vec4f {
   return b[(P.b_at + line * P.ldb + start) / 4u];
 }
 
-fn keep_a(at: vec2u, v: vec4f) {
+fn turn_a(at: u32, depth: u32, row: u32, k: u32) {
+  let x = four_a(row, k, P.M, P.K);
+  let y = four_a(row + 1u, k, P.M, P.K);
+  let z = four_a(row + 2u, k, P.M, P.K);
+  let w = four_a(row + 3u, k, P.M, P.K);
   // @unroll
-  for (var q = 0u; q < 4u; q++) { tile_a[at.x][at.y + q] = v[q]; }
+  for (var q = 0u; q < 4u; q++) { tile_a[depth + q][at] = vec4f(x[q], y[q], z[q], w[q]); }
 }
 
-fn keep_a_turned(at: vec2u, v: vec4f) {
+fn turn_b(at: u32, depth: u32, col: u32, k: u32) {
+  let x = four_b(col, k, P.N, P.K);
+  let y = four_b(col + 1u, k, P.N, P.K);
+  let z = four_b(col + 2u, k, P.N, P.K);
+  let w = four_b(col + 3u, k, P.N, P.K);
   // @unroll
-  for (var q = 0u; q < 4u; q++) { tile_a[at.y + q][at.x] = v[q]; }
-}
-
-fn keep_b(at: vec2u, v: vec4f) {
-  // @unroll
-  for (var q = 0u; q < 4u; q++) { tile_b[at.x][at.y + q] = v[q]; }
-}
-
-fn keep_b_turned(at: vec2u, v: vec4f) {
-  // @unroll
-  for (var q = 0u; q < 4u; q++) { tile_b[at.y + q][at.x] = v[q]; }
+  for (var q = 0u; q < 4u; q++) { tile_b[depth + q][at] = vec4f(x[q], y[q], z[q], w[q]); }
 }
