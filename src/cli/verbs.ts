@@ -20,8 +20,8 @@ export const LOAD: Record<Verb, () => Promise<Run>> = {
   export: notYet('export'),
   plan: async () => (await import('../tune/memory-plan.ts')).planVerb,
   inspect: async () => (await import('../tune/inspect.ts')).inspectVerb,
-  doctor: notYet('doctor'),
-  bench: notYet('bench'),
+  doctor: async () => (await import('../tune/doctor.ts')).doctorVerb,
+  bench: async () => (await import('../bench/verb.ts')).benchVerb,
   compare: async () => (await import('../tune/compare/verb.ts')).compareVerb,
   demo: async () => {
     const { demo } = await import('../tune/demo.ts');

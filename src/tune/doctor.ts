@@ -1,12 +1,31 @@
 // doctor: what adapter there is, what it offers, and whether every kernel is right on it: small inputs against f64 on the host.
 
-import type { Gpu } from '../gpu/device.ts';
+import { closeGpu, type Gpu, openGpu } from '../gpu/device.ts';
 import { plan } from '../gpu/plan.ts';
 import { copy, type Program } from '../gpu/program.ts';
 import { dispose, prepare, replay } from '../gpu/run.ts';
 import { read, resident, type Tensor, write } from '../gpu/tensor.ts';
 import { type Check, checks } from './doctor-checks.ts';
 import type { Report } from './report.ts';
+import type { Task } from './task.ts';
+
+/** The verb: fails where a kernel does. */
+export async function doctorVerb({ o, report }: Pick<Task, 'o' | 'report'>): Promise<void> {
+  const gpu = await openGpu({ device: o.device });
+  const wrong: string[] = [];
+  try {
+    await doctor(gpu, (l) => {
+      if (l.kind === 'check' && !l.ok) wrong.push(l.name);
+      report(l);
+    });
+  } finally {
+    closeGpu(gpu);
+  }
+  if (wrong.length)
+    throw new Error(
+      `expected every kernel to be right on ${gpu.name}, got wrong results of ${wrong.join(', ')}: update the graphics driver, or choose another adapter by --device.`,
+    );
+}
 
 /** Reports the adapter and one `check` line a kernel; answers whether all are sound. A failure does not stop the others. */
 export async function doctor(gpu: Gpu, report: Report, list: Check[] = checks()): Promise<boolean> {
