@@ -10,6 +10,7 @@ import { tuneOptions } from '../src/tune/options.ts';
 import { smtFiles } from '../src/tune/save.ts';
 import { version } from '../src/tune/version.ts';
 import { type Tuned, tune } from '../src/tune.ts';
+import { fetchModel } from './files.ts';
 import type { AdapterFile, Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
 import { recipeFor } from './recipe.ts';
 
@@ -45,7 +46,7 @@ export const newSession = (tell: Session['tell']): Session => ({ tell, stage: 'o
 export async function open(s: Session, { places, asked }: Extract<Command, { kind: 'open' }>): Promise<void> {
   s.stage = 'open';
   const o = recipeFor(asked);
-  const files = await openFiles(o, places.model, s.tell);
+  const files = await openFiles(o, await fetchModel(places.model), s.tell);
   const read = (place: string) => openRows(o, files, [place], s.tell);
   const { rows } = await read(places.train);
   const exams = { new: (await read(places.heldout)).rows, old: (await read(places.keep)).rows };
