@@ -45,9 +45,13 @@ export async function warnOfOtherBase(adapter: Adapter, hash: (name: string) => 
   if (other.length)
     report({
       kind: 'warning',
-      text: `the adapter was trained on other values of ${other.join(', ')}: the same model in another format, or another model of the same shape`,
+      text: `the adapter was trained on other values of ${listed(other)}: the same model in another format, or another model of the same shape`,
     });
 }
+
+/** A few names, and how many more there are. */
+const listed = (names: string[], most = 6) =>
+  names.length <= most ? names.join(', ') : `${names.slice(0, most).join(', ')} and ${names.length - most} more matrices`;
 
 /** The options of a run that goes on from an adapter: what it says of itself, and the defaults of its method. */
 export function adopt(o: Settled, adapter: Adapter): Settled {
