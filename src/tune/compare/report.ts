@@ -68,10 +68,16 @@ ${maps(d, methods)}
 `;
 }
 
+/** uPlot from the nearest node_modules at or above these sources. */
 async function installedPlotter(): Promise<Plotter> {
   const { readFile } = await nodeFs();
-  const read = (name: string) => readFile(new URL(import.meta.resolve(`uplot/dist/${name}`)), 'utf8');
-  return { script: await read('uPlot.iife.min.js'), style: await read('uPlot.min.css') };
+  const parts = decodeURIComponent(new URL('.', import.meta.url).pathname).split('/');
+  for (let n = parts.length; n > 0; n--) {
+    const dist = `${parts.slice(0, n).join('/')}/node_modules/uplot/dist`;
+    const script = await readFile(`${dist}/uPlot.iife.min.js`, 'utf8').catch(() => undefined);
+    if (script) return { script, style: await readFile(`${dist}/uPlot.min.css`, 'utf8') };
+  }
+  throw new Error('expected the package uplot for the charts of the report, got none: run npm install where blocktune is.');
 }
 
 // --- parts ------------------------------------------------------------------------------------------------------------
