@@ -32,7 +32,7 @@ export interface Tuned extends Ran {
  * except in a full warm-up.
  */
 export async function tune(model: Model, data: TuneData, o: TuneOptions, report: Report, signal?: AbortSignal): Promise<Tuned> {
-  const run = layOut(data.rows, o);
+  const run = layOut(data.rows, o, data.held);
   if (o.method === 'full') {
     const ran = await trainPhase(model, data, o, run, everything(model), report, signal);
     model.moved = true;

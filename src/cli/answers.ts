@@ -8,18 +8,19 @@ type Skills = Extract<Line, { kind: 'skills' }>;
 
 export function answersTable(t: Terminal, { examples, scores }: Skills): string[] {
   const shared = sharedStart(examples.map((e) => e.prompt));
-  const head = { prompt: `held-out prompt${shared ? ` "${shared} ..."` : ''}`, before: 'before', after: 'after' };
+  const head = { prompt: 'prompt', before: 'before', after: 'after' };
   const prompts = examples.map((e) => e.prompt.slice(shared.length).trim());
   const third = Math.floor((t.width - 8) / 3);
   const width = (texts: string[]) => Math.min(third, Math.max(...texts.map(widthOf)));
-  const prompt = Math.max(width(prompts), Math.min(head.prompt.length, third + 8));
+  const prompt = width([head.prompt, ...prompts]);
   const before = width([head.before, ...examples.map((e) => e.before.text)]);
   const after = Math.min(width([head.after, ...examples.map((e) => e.after.text)]), t.width - prompt - before - 8);
   const row = (e: Compared, i: number) =>
     `${padded(fitted(t, prompts[i], prompt), prompt)}  ${answer(t, e.before, before)}  ${answer(t, e.after, after)}`;
   return [
     '',
-    paint(t, 'bold', `${padded(fitted(t, head.prompt, prompt), prompt)}    ${padded(head.before, before)}    ${head.after}`),
+    `Held-out prompts${shared ? `, each after "${shared}"` : ''}`,
+    paint(t, 'bold', `${padded(head.prompt, prompt)}    ${padded(head.before, before)}    ${head.after}`),
     ...examples.map(row),
     '',
     ...scores.map((s) => scoreLine(t, s)),

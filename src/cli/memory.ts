@@ -73,17 +73,18 @@ function headOf(plans: Plan[], { program, recompute }: Plan, i: number): string 
 }
 
 /** `blocktune plan --table`: methods by rows, budgets by columns, then what the bytes are for. */
-export function methodTable(t: Terminal, plans: Plan[]): string[] {
+export function methodTable(t: Terminal, plans: Plan[], rank: number): string[] {
   const budgets = [...new Set(plans.map((p) => p.budget ?? null))].filter((b) => b !== null);
   const methods = [...new Set(plans.map((p) => p.method!))];
   const full = plans.find((p) => p.method === 'full')?.bytes.total;
   const cell = (p: Plan | undefined, text: (p: Plan) => string) => (p ? text(p) : '').padStart(10);
   const at = (method: string, budget: string) => plans.find((p) => p.method === method && (p.budget ?? budget) === budget);
+  const name = (method: string) => (method === 'lora' || method === 'dora' ? `${method} r${rank}` : method);
   const rows = (text: (p: Plan) => string) =>
-    methods.map((m) => `${padded(m, 8)}${budgets.map((b) => cell(at(m, b), text)).join('')}`);
-  const head = paint(t, 'bold', `${padded('', 8)}${budgets.map((b) => b.padStart(10)).join('')}`);
+    methods.map((m) => `${padded(name(m), 9)}${budgets.map((b) => cell(at(m, b), text)).join('')}`);
+  const head = paint(t, 'bold', `${padded('', 9)}${budgets.map((b) => b.padStart(10)).join('')}`);
   const share = (p: Plan) => (full ? `${((100 * p.bytes.total) / full).toFixed(1)} %` : '');
-  const columns = plans.map((p) => [p.method, p.budget ?? ''].join(' ').trim());
+  const columns = plans.map((p) => [p.method, p.budget].filter(Boolean).join(' '));
   const wide = Math.max(10, ...columns.map((c) => c.length + 2));
   const order = categoriesOf(...plans);
   return [

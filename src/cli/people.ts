@@ -44,7 +44,10 @@ export function forPeople(t: Terminal, command: Command, progress: Progress, ans
     close() {
       progress.stop();
       if (command.verb === 'plan' && seen.plans.length)
-        for (const text of command.options.table ? methodTable(t, seen.plans) : planTable(t, seen.plans)) answer(text);
+        for (const text of command.options.table
+          ? methodTable(t, seen.plans, withDefaults(command.options).rank)
+          : planTable(t, seen.plans))
+          answer(text);
     },
   };
 }

@@ -18,8 +18,7 @@ export function printer(command: Command): { report: Report; close: () => void }
   const people = forPeople(t, command, progress(quiet || json ? { ...t, live: false } : t), (text) =>
     process.stdout.write(`${text}\n`),
   );
-  const loud = (line: Line) =>
-    LOUD.includes(line.kind) || (line.kind === 'eval' && command.verb === 'eval') || line.kind === 'plan';
+  const loud = ({ kind }: Line) => LOUD.includes(kind) || kind === command.verb; // the figures of eval, the table of plan
   const report: Report = (line) => {
     if (json && !FOR_PEOPLE.includes(line.kind)) process.stdout.write(`${JSON.stringify(line)}\n`);
     if (json ? line.kind === 'warning' : !quiet || loud(line)) people.line(line);

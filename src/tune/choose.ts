@@ -70,7 +70,8 @@ function announce(
   report: Report,
 ): void {
   const matrices = attach(model, boundSelection(targets, block, count), true);
-  const phase = planTraining(model.decoder, trainedBlocks(matrices, o.weightDecay > 0), run.sizes, o, model.gpu.limits);
+  const trained = trainedBlocks(matrices, o.weightDecay > 0);
+  const phase = planTraining(model.decoder, trained, run.sizes, o, model.gpu.limits, run.evaluate);
   for (const { weight } of matrices) weight.trains = null;
   report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable: count * block * block, bound: true });
 }

@@ -1,7 +1,6 @@
 // The verb `plan`: the memory of a run by category, by the same planning functions as the run itself. No GPU is opened and no
 // weight is read: a config is enough. Where the selection is not known yet the figures are an upper bound.
 
-import { sizesOf } from '../eval/likelihood.ts';
 import type { Bytes } from '../gpu/plan.ts';
 import type { Build, Limits } from '../gpu/program.ts';
 import { openPlace } from '../io/bytes.ts';
@@ -14,7 +13,7 @@ import { blockCount, blockEdge, type Selection, type Target } from '../methods/s
 import { type Decoder, type Module, matrixShape, newDecoder, parametersOf } from '../models/decoder.ts';
 import type { Trained } from '../ops/adamw.ts';
 import { newStream } from '../ops/stream.ts';
-import type { Settled } from '../options.ts';
+import { METHODS, type Settled } from '../options.ts';
 import { attach, boundSelection, matrixParameters, targetsOf } from './attach.ts';
 import { builtIn } from './built-in.ts';
 import { groupsOf } from './choose.ts';
@@ -111,7 +110,8 @@ export function withinMemory(
     limits: gpu.limits,
     decoder: (n, base) => describe(files, n, base, gpu.limits.maxBinding),
   };
-  const measured: Rows = { sizes: layOut(rows, run).sizes, evaluate: held && sizesOf(held, o.batch), positions, shown: '' };
+  const { sizes, evaluate } = layOut(rows, run, held);
+  const measured: Rows = { sizes, evaluate, positions, shown: '' };
   const bytesOf = (again: boolean) => runBytes(subject, o.base, measured, { ...run, recompute: again });
   const { recompute, shown } = settleRecompute(o, bytesOf);
   if (shown) report({ kind: 'note', text: shown });
@@ -172,12 +172,13 @@ const elements = (trained: Trained[]) => trained.reduce((n, t) => n + t.value.sh
 const BUDGETS = ['50%t', '30%t', '10%t', '5%t', '1%t'];
 
 function table(subject: Subject, o: Settled, rows: Rows, report: Report): void {
-  const line = (method: 'smt' | 'full', budget: string | null) => {
+  const line = (method: Settled['method'], budget: string | null) => {
     const run = { ...o, method, budget: budget ?? o.budget };
     report({ kind: 'plan', program: 'train', ...trainingPlan(subject, o.base, rows, tuneOptions(run)), method, budget });
   };
-  line('full', null);
-  for (const budget of BUDGETS.includes(o.budget) ? BUDGETS : [...BUDGETS, o.budget]) line('smt', budget);
+  for (const method of METHODS)
+    if (method !== 'smt') line(method, null);
+    else for (const budget of BUDGETS.includes(o.budget) ? BUDGETS : [...BUDGETS, o.budget]) line(method, budget);
 }
 
 // --- what is opened ---------------------------------------------------------------------------------------------------

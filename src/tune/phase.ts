@@ -1,7 +1,7 @@
 // One training phase: plan, allocate, run the loop with evaluation and early stopping, free all but what was trained.
 
 import type { Row } from '../data/rows.ts';
-import { type Sizes, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
+import { type Sizes, scoreRows, summary } from '../eval/likelihood.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { type Home, read, type Tensor, write } from '../gpu/tensor.ts';
@@ -64,8 +64,7 @@ export async function trainPhase(
 ): Promise<Ran> {
   const { gpu, decoder } = model;
   const { trained } = attached;
-  const heldSizes = held && sizesOf(held, o.batch);
-  const phase = planTraining(decoder, trained, run.sizes, o, gpu.limits, heldSizes, { after: attached.after });
+  const phase = planTraining(decoder, trained, run.sizes, o, gpu.limits, run.evaluate, { after: attached.after });
   const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0);
   report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable, bound: false });
   const machine = await prepare(gpu, phase.plan);
@@ -85,7 +84,9 @@ export async function trainPhase(
     told.add(program);
   };
   const watch =
-    held && heldSizes ? watcher(model, machine, phase, { rows: held, sizes: heldSizes }, trained, o, run, report) : undefined;
+    held && run.evaluate
+      ? watcher(model, machine, phase, { rows: held, sizes: run.evaluate }, trained, o, run, report)
+      : undefined;
   const ran = await train(
     {
       gpu,
