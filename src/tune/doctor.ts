@@ -32,8 +32,7 @@ export async function doctor(gpu: Gpu, report: Report, list: Check[] = checks())
   const { limits, adapter } = gpu;
   const say = (text: string) => report({ kind: 'note', text });
   report({ kind: 'device', name: gpu.name, software: gpu.software });
-  say(`adapter   ${gpu.name}${gpu.software ? ' (software: it runs on the CPU)' : ''}`);
-  say(`vendor    ${[adapter.info.vendor, adapter.info.architecture].filter(Boolean).join(' ') || 'not told'}`);
+  if (/[a-z]/i.test(adapter.info.vendor)) say(`vendor    ${adapter.info.vendor} ${adapter.info.architecture}`.trimEnd());
   say(`buffers   at most ${size(limits.maxBuffer)} each, ${size(limits.maxBinding)} a binding`);
   say(`features  ${[...gpu.features].join(', ') || 'none of those that help'}; subgroups of at least ${limits.subgroups ?? 0}`);
   let sound = true;

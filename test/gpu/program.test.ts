@@ -153,7 +153,7 @@ describe('segments', () => {
     times(p, x, one, start);
     p.needs.add(start);
     let h = start;
-    for (let i = 0; i < 6; i++) h = segment(p, `s${i}`, h, (a) => squared(p, scaled(p, squared(p, a), one, 0.9)), recompute);
+    for (let i = 0; i < 3; i++) h = segment(p, `s${i}`, h, (a) => squared(p, scaled(p, squared(p, a), one, 0.9)), recompute);
     const dy = temp(p, 'dy', [n]);
     times(p, one, one, dy);
     giveGrad(p, h, dy);
@@ -173,8 +173,7 @@ describe('segments', () => {
     const made = await runProgram(build(x, one, true));
     expect(made.y).toEqual(kept.y);
     expect(made.dx).toEqual(kept.dx);
-    // d/dx of f^6, f = (0.9 x^2)^2: y = 0.9^(...) x^(4^6) is steep, so check against finite slopes of one segment's shape
-    expect(kept.dx.every((v) => Number.isFinite(v))).toBe(true);
+    expect(kept.dx.every((v) => Number.isFinite(v) && v !== 0)).toBe(true);
     const bytes = (recompute: boolean) =>
       plan([{ name: 'p', build: (p) => void build(x, one, recompute)(p), dims: {} }], limits).bytes;
     expect(bytes(true).total).toBeLessThan(bytes(false).total);
@@ -200,13 +199,12 @@ describe('segments', () => {
   });
 
   test('that nothing trains in are not traced again', () => {
-    const [x, one] = ['x', 'one'].map((name) => resident(name, [n], 'other'));
+    const x = resident('x', [n], 'other');
     const p = traced((p) => {
       segment(p, 's', x, (a) => squared(p, a), true);
       backward(p);
     });
     expect(p.entries.length).toBe(1);
-    expect(one.home).not.toBeNull();
   });
 });
 
