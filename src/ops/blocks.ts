@@ -2,8 +2,11 @@
 // One mechanism for every stored format: base bytes are never written, updates never rounded.
 
 import forwardCode from '../../shaders/blocks_forward.wgsl?raw' with { type: 'text' };
+import forward8 from '../../shaders/blocks_forward8.wgsl?raw' with { type: 'text' };
 import inputCode from '../../shaders/blocks_input.wgsl?raw' with { type: 'text' };
+import input8 from '../../shaders/blocks_input8.wgsl?raw' with { type: 'text' };
 import weightCode from '../../shaders/blocks_weight.wgsl?raw' with { type: 'text' };
+import weight8 from '../../shaders/blocks_weight8.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import type { Hooked } from './weight.ts';
@@ -68,15 +71,25 @@ export function blocksHook(s: BlockSet): Hooked {
   };
 }
 
-const TILE = 32; // 8 invocations of 4
+/** The plain kernels own 4 x 4 an invocation, 8 x 8 invocations a workgroup; those for edges of whole eights 8 x 8, 32 in a row. */
+const TILE = 32;
+const eights = (s: BlockSet) => s.b % 8 === 0;
+const form = (s: BlockSet, name: string, plain: string, by8: string) =>
+  eights(s) ? kernel(`${name}8`, [by8]) : kernel(name, [plain]);
+
+/** Workgroups of a band of b columns by `lines` rows, z of them. */
+function grid(s: BlockSet, lines: number, z: number): number[] {
+  if (eights(s)) return [Math.ceil(((s.b / 8) * Math.ceil(lines / 8)) / 32), 1, z];
+  return [Math.ceil(s.b / TILE), Math.ceil(lines / TILE), z];
+}
 
 /** y += D x over the chosen blocks. */
 export function blocksForward(p: Program, s: BlockSet, x: Tensor, y: Tensor): void {
   const N = x.shape[0];
   const { at, n } = s.places.rowGroups;
   const params = { N, cols: s.cols, rows: s.rows, b: s.b, groups_at: at };
-  const grid = [Math.ceil(s.b / TILE), Math.ceil(N / TILE), n];
-  run(p, kernel('blocks_forward', [forwardCode]), { x, d: s.delta, lists: s.lists, y }, params, grid, costOf(s, N));
+  const k = form(s, 'blocks_forward', forwardCode, forward8);
+  run(p, k, { x, d: s.delta, lists: s.lists, y }, params, grid(s, N, n), costOf(s, N));
 }
 
 /** dx += D' dy over the chosen blocks. */
@@ -84,24 +97,17 @@ export function blocksInput(p: Program, s: BlockSet, dy: Tensor, dx: Tensor): vo
   const N = dy.shape[0];
   const { at, n } = s.places.colGroups;
   const params = { N, cols: s.cols, rows: s.rows, b: s.b, entries_at: s.places.colEntries, groups_at: at };
-  const grid = [Math.ceil(s.b / TILE), Math.ceil(N / TILE), n];
-  run(p, kernel('blocks_input', [inputCode]), { dy, d: s.delta, lists: s.lists, dx }, params, grid, costOf(s, N));
+  const k = form(s, 'blocks_input', inputCode, input8);
+  run(p, k, { dy, d: s.delta, lists: s.lists, dx }, params, grid(s, N, n), costOf(s, N));
 }
 
 /** dD (+)= dy^T x for the chosen blocks, all of the matrix in one dispatch. */
 export function blocksWeight(p: Program, s: BlockSet, dy: Tensor, x: Tensor, accumulate: 0 | 1): void {
   if (!s.grad) throw new Error(`expected blocks that train, got ${s.delta.name} without a gradient`);
   const N = x.shape[0];
-  const edge = Math.ceil(s.b / TILE);
   const params = { N, cols: s.cols, rows: s.rows, b: s.b, where_at: s.places.where, accumulate };
-  run(
-    p,
-    kernel('blocks_weight', [weightCode]),
-    { dy, x, lists: s.lists, dd: s.grad },
-    params,
-    [edge, edge, s.index.length / 2],
-    costOf(s, N),
-  );
+  const k = form(s, 'blocks_weight', weightCode, weight8);
+  run(p, k, { dy, x, lists: s.lists, dd: s.grad }, params, grid(s, s.b, s.index.length / 2), costOf(s, N));
 }
 
 const costOf = (s: BlockSet, N: number) => {
