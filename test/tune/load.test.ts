@@ -18,7 +18,7 @@ import { parametersOf } from '../../src/models/decoder.ts';
 import { tensorsOf, type Weight } from '../../src/ops/weight.ts';
 import { type Base, describe as describeModel, fallback, hashOf, loadModel, type Model } from '../../src/tune/load.ts';
 import '../compare.ts';
-import { rowsOf, startRun } from '../models/tiny.ts';
+import { rowsOf, scores, startRun } from '../models/tiny.ts';
 
 const FIXTURES = `${import.meta.dirname}/../fixtures`;
 const MIXED = `${FIXTURES}/tune/tiny-q4_k_m.gguf`;
@@ -172,6 +172,16 @@ describe('--base', () => {
 });
 
 describe('training beside a stored base', () => {
+  test.each(['absmean', 'absofmean'] as const)('scores by %s are those on f32 of the same values', async (score) => {
+    const files = await open(MIXED);
+    const names = ['q_proj', 'v_proj'].map((m) => `model.layers.0.self_attn.${m}.weight`);
+    const maps = async (base: Base) => scores(gpu, (await load(files, base)).decoder, names, score, 32, rows, 2);
+    const [got, want] = [await maps('keep'), await maps('f32')];
+    for (const name of names) expect(got.get(name)!, name).toBeCloseL2(want.get(name)!, 1e-5);
+    expect(got.get(names[0])!.length).toBe(64);
+    expect(Math.max(...got.get(names[0])!)).toBeGreaterThan(0);
+  });
+
   const blocks: [string, number, number][] = [
     ['model.layers.0.self_attn.q_proj.weight', 0, 1],
     ['model.layers.0.self_attn.q_proj.weight', 3, 2],
