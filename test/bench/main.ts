@@ -21,7 +21,7 @@ if (wanted('jax')) lines.push(...(await againstJax(gpu)));
 await bench(
   gpu,
   (l) => {
-    if (l.kind === 'bench') lines.push(l);
+    if (l.kind === 'bench') console.log(`${lines.push(l)}  ${[l.name, l.layout, l.shape].filter(Boolean).join(' ')}`);
     else if (l.kind === 'plan') console.log(`${l.program}: ${(l.bytes.total / 1e9).toFixed(2)} GB planned`);
   },
   { only: GROUPS.filter(wanted) as Group[] },
