@@ -163,7 +163,8 @@ function layerOf(file: string): string {
   const [top, second, third] = file.split('/');
   if (top !== 'src') return top;
   if (third) return second;
-  return /^(index|options|cli)\b/.exec(second)?.[0] ?? 'tune';
+  if (second.startsWith('option')) return 'options';
+  return /^(index|cli)\b/.exec(second)?.[0] ?? 'tune';
 }
 
 /** A relative specifier as a path from the checkout; null for a package. */

@@ -1,0 +1,107 @@
+// What an option is: its kind, its verbs, its words and bounds; and short ways to write one down. The table of them is options.ts.
+
+export const VERBS = {
+  train: 'fine-tune a model on data; the result is an adapter folder, or a model',
+  select: 'warm up, score and choose the blocks, without training them',
+  eval: 'how well a model, with or without an adapter, predicts the answers of data',
+  generate: 'let a model answer a prompt, or every row of data',
+  merge: 'a base model and an adapter to one model',
+  export: 'a model or an adapter in another format',
+  plan: 'the memory that a run needs, without a GPU and from a config alone',
+  inspect: 'what is in model, adapter and data files, and whether they are sound',
+  doctor: 'the GPU found, its limits, and whether every kernel is right on it',
+  bench: 'how fast the kernels are on this GPU',
+  compare: 'several methods on the same data at equal size, side by side: a table and a report',
+  demo: 'fine-tune the built-in model on the built-in task, and show it',
+} as const;
+
+export type Verb = keyof typeof VERBS;
+
+export const GROUPS = {
+  model: 'Model',
+  data: 'Data',
+  method: 'Method',
+  blocks: 'Blocks (smt)',
+  rank: 'Rank (lora, dora)',
+  run: 'Run',
+  optimizer: 'Optimizer',
+  watch: 'Evaluation and checkpoints',
+  answer: 'Answers',
+  output: 'Output',
+  machine: 'Machine',
+  general: 'General',
+} as const;
+
+export type Kind = 'flag' | 'text' | 'texts' | 'int' | 'number' | 'choice' | 'choices' | 'pair' | 'block' | 'budget' | 'size';
+
+export interface Option<T> {
+  kind: Kind;
+  verbs: readonly Verb[];
+  group: keyof typeof GROUPS;
+  help: string;
+  /** What the value is called in help. */
+  metavar?: string;
+  choices?: readonly string[];
+  /** Bounds of a number: at least; above; at most; below. */
+  min?: number;
+  above?: number;
+  max?: number;
+  below?: number;
+  default?: T;
+}
+
+export type Where = [group: keyof typeof GROUPS, verbs: readonly Verb[]];
+type Bounds = Pick<Option<number>, 'min' | 'above' | 'max' | 'below'>;
+
+export const flag = ([group, verbs]: Where, help: string): Option<boolean> => ({ kind: 'flag', group, verbs, help });
+export const text = ([group, verbs]: Where, metavar: string, help: string): Option<string> => ({
+  kind: 'text',
+  group,
+  verbs,
+  metavar,
+  help,
+});
+export const texts = ([group, verbs]: Where, metavar: string, help: string): Option<string[]> => ({
+  kind: 'texts',
+  group,
+  verbs,
+  metavar,
+  help,
+});
+export const int = ([group, verbs]: Where, help: string, min = 1): Option<number> => ({
+  kind: 'int',
+  group,
+  verbs,
+  metavar: 'N',
+  help,
+  min,
+});
+export const number = ([group, verbs]: Where, metavar: string, help: string, bounds: Bounds): Option<number> => ({
+  kind: 'number',
+  group,
+  verbs,
+  metavar,
+  help,
+  ...bounds,
+});
+export const choice = <const C extends string>([group, verbs]: Where, choices: readonly C[], help: string): Option<C> => ({
+  kind: 'choice',
+  group,
+  verbs,
+  choices,
+  help,
+});
+export const choices = <const C extends string>(
+  [group, verbs]: Where,
+  of: readonly C[],
+  metavar: string,
+  help: string,
+): Option<C[]> => ({
+  kind: 'choices',
+  group,
+  verbs,
+  choices: of,
+  metavar,
+  help,
+});
+export const or = <T>(option: Option<T>, value: T): Option<T> & { default: T } => ({ ...option, default: value });
