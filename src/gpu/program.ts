@@ -5,6 +5,7 @@
 
 import { type Linked, link } from './link.ts';
 import { type Role, sizeOf, type Tensor } from './tensor.ts';
+import { dropUnread } from './unread.ts';
 
 /** A compute kernel as data: WGSL parts and the values of their constants. The same kernel is the same object. */
 export interface Kernel {
@@ -247,8 +248,11 @@ export function segment(p: Program, label: string, x: Tensor, f: (x: Tensor) => 
     const rest = p.tape;
     p.tape = [];
     p.label = label;
+    const first = p.entries.length;
     giveGrad(p, f(x), dy);
+    const end = p.entries.length;
     backward(p);
+    dropUnread(p, first, end);
     p.tape = rest;
     p.label = outer;
   });

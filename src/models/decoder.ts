@@ -148,7 +148,8 @@ export function hiddenStates(
 ): Tensor {
   let h = embed(p, s, d.embed);
   d.layers.forEach((l, i) => {
-    h = segment(p, `layer ${i}`, h, (x) => decoderLayer(p, d, l, i, s, x, cache), recompute);
+    const again = recompute && i < d.layers.length - 1; // the last one's backward follows at once: nothing would be gained
+    h = segment(p, `layer ${i}`, h, (x) => decoderLayer(p, d, l, i, s, x, cache), again);
   });
   return h;
 }
