@@ -86,7 +86,7 @@ function Ask({ state: s }: { state: PageState }) {
       <ul aria-live="polite" class="replies">
         {s.replies.map((r, i) => (
           <li key={s.replies.length - i}>
-            <p>{r.prompt}</p>
+            <p class="asked">{r.prompt}</p>
             <p>
               <b>Base</b> {r.before || <em>says nothing</em>}
             </p>

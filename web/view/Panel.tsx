@@ -15,7 +15,7 @@ export function Panel({ name, title, note, wide, children }: PanelProps) {
     <section class={`panel ${wide ? 'wide' : ''}`} aria-labelledby={`${name}-title`} data-testid={name}>
       <header>
         <h2 id={`${name}-title`}>{title}</h2>
-        {note && <p>{note}</p>}
+        {note && <p class="note">{note}</p>}
       </header>
       {children}
     </section>
