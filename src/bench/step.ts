@@ -1,15 +1,16 @@
-// The steps that are measured: forward alone, SMT and full fine-tuning of one small model, set up exactly as a run sets them up.
+// The steps that are measured: forward alone, and every method's training of one small model, set up exactly as a run sets them up.
 
 import { likelihood } from '../eval/likelihood.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { plan } from '../gpu/plan.ts';
-import type { Entry } from '../gpu/program.ts';
+import type { Build, Entry } from '../gpu/program.ts';
 import { dispose, type Machine, prepare, replay } from '../gpu/run.ts';
 import { allocate, resident, write } from '../gpu/tensor.ts';
 import { trainAll } from '../methods/full.ts';
+import { attachFactors, fillFactors, type RankedMatrix, rescale, trainedFactors } from '../methods/lora.ts';
 import { fillBlocks, trainedBlocks } from '../methods/smt/blocks.ts';
 import { blockCount } from '../methods/smt/select.ts';
-import { type Decoder, type DecoderConfig, newDecoder, parametersOf } from '../models/decoder.ts';
+import { type Decoder, type DecoderConfig, type Module, newDecoder, parametersOf } from '../models/decoder.ts';
 import { feed, feedScalars } from '../models/inputs.ts';
 import type { Trained } from '../ops/adamw.ts';
 import { newResults } from '../ops/gradnorm.ts';
@@ -18,7 +19,7 @@ import { attach, boundSelection, matrixParameters, targetsOf } from '../tune/att
 import { planTraining } from '../tune/plans.ts';
 import { fillDecoder, randomValues, someRows } from './model.ts';
 
-export type StepKind = 'forward' | 'smt' | 'full';
+export type StepKind = 'forward' | 'smt' | 'full' | 'lora' | 'dora';
 
 /** A step ready to run: `run` submits one and does not wait. */
 export interface Step {
@@ -75,13 +76,12 @@ async function forward(gpu: Gpu, d: Decoder, sizes: Sizes) {
   return { machine: await prepare(gpu, made), stream, programs: [{ name: 'forward', dims }], trainable: 0 };
 }
 
-async function training(gpu: Gpu, d: Decoder, kind: 'smt' | 'full', sizes: Sizes) {
-  const matrices = kind === 'smt' ? sparse(d) : [];
-  const trained = kind === 'smt' ? trainedBlocks(matrices, false) : trainAll(parametersOf(d));
-  const phase = planTraining(d, trained, sizes, OPTIMIZER, gpu.limits);
+async function training(gpu: Gpu, d: Decoder, kind: Exclude<StepKind, 'forward'>, sizes: Sizes) {
+  const { trained, fill, after } = attached(gpu, d, kind);
+  const phase = planTraining(d, trained, sizes, OPTIMIZER, gpu.limits, undefined, { after });
   const machine = await prepare(gpu, phase.plan);
   for (const t of trained) zero(gpu, t);
-  for (const m of matrices) fillBlocks(gpu.memory, m);
+  await fill();
   const programs = [
     { name: 'train', dims: { ...sizes, first: 1 } },
     { name: 'update', dims: {} },
@@ -94,12 +94,41 @@ async function training(gpu: Gpu, d: Decoder, kind: 'smt' | 'full', sizes: Sizes
   };
 }
 
+interface Attached {
+  trained: Trained[];
+  fill(): Promise<void>;
+  /** Follows every update. */
+  after?: Build;
+}
+
+function attached(gpu: Gpu, d: Decoder, kind: Exclude<StepKind, 'forward'>): Attached {
+  if (kind === 'full') return { trained: trainAll(parametersOf(d)), fill: async () => {} };
+  if (kind === 'lora' || kind === 'dora') return lowRank(gpu, d, kind);
+  const matrices = sparse(d);
+  return { trained: trainedBlocks(matrices, false), fill: async () => matrices.forEach((m) => fillBlocks(gpu.memory, m)) };
+}
+
+/** Factors on q, k, v of every layer, of the rank that comes nearest to what SMT trains. */
+function lowRank(gpu: Gpu, d: Decoder, method: 'lora' | 'dora'): Attached {
+  const weights = targetsOf(d, QKV).map((t) => d.layers[t.layer].matrices[t.module as Module]);
+  const ofRank1 = weights.reduce((n, w) => n + w.rows + w.cols, 0);
+  const rank = Math.round((sparseCount(d) * BLOCK * BLOCK) / ofRank1);
+  const matrices = attachFactors(weights, { method, rank, scale: 2 }, { dropout: 0, seed: 0 });
+  const values = ({ weight: w }: RankedMatrix) => ({
+    A: Float32Array.from({ length: rank * w.cols }, (_, i) => Math.sin(i) / Math.sqrt(w.cols)),
+    B: new Float32Array(rank * w.rows),
+  });
+  return { trained: trainedFactors(matrices), fill: () => fillFactors(gpu, matrices, values), after: rescale(matrices) };
+}
+
 /** 0.84 % of the model in blocks of 32, dealt out to q, k, v of every layer in turn: no matrix and no layer is spared. */
 function sparse(d: Decoder) {
-  const targets = targetsOf(d, ['q_proj', 'k_proj', 'v_proj']);
-  const count = blockCount({ kind: 'model', share: 0.0084 }, BLOCK, targets, matrixParameters(d));
-  return attach({ decoder: d }, boundSelection(targets, BLOCK, count), true);
+  return attach({ decoder: d }, boundSelection(targetsOf(d, QKV), BLOCK, sparseCount(d)), true);
 }
+
+const sparseCount = (d: Decoder) => blockCount({ kind: 'model', share: 0.0084 }, BLOCK, targetsOf(d, QKV), matrixParameters(d));
+
+const QKV = ['q_proj', 'k_proj', 'v_proj'] as const;
 
 const BLOCK = 32;
 

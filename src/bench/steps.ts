@@ -1,4 +1,4 @@
-// Whole steps of a small Llama: forward, SMT and full fine-tuning, in turn, and where their time goes.
+// Whole steps of a small Llama: forward and every method, in turn, and where their time goes.
 
 import type { Gpu } from '../gpu/device.ts';
 import { msOf, type Peak } from '../gpu/peak.ts';
@@ -16,6 +16,9 @@ export async function benchSteps(gpu: Gpu, peak: Peak, report: Report): Promise<
   const ms = await inTurn(gpu, peak, report, ['forward', 'smt', 'full'], 2, 128);
   report(line('smt/forward', '2x128', { ratio: ms.smt / ms.forward }));
   report(line('full/smt', '2x128', { ratio: ms.full / ms.smt }));
+  const equal = await inTurn(gpu, peak, report, ['smt', 'lora', 'dora'], 2, 128); // as many parameters each
+  report(line('lora/smt', '2x128', { ratio: equal.lora / equal.smt }));
+  report(line('dora/smt', '2x128', { ratio: equal.dora / equal.smt }));
 }
 
 async function inTurn(gpu: Gpu, peak: Peak, report: Report, kinds: StepKind[], rows: number, T: number) {
@@ -48,7 +51,7 @@ export function usefulFlops(s: Step): number {
   return products + attention * (s.kind === 'forward' ? 1 : 3);
 }
 
-const isProduct = (kernel: string) => /^(gemm|gemv|blocks)/.test(kernel);
+const isProduct = (kernel: string) => /^(gemm|gemv|blocks|lowrank_)/.test(kernel);
 
 /** Time and FLOPs of each part of a step. */
 async function parts(s: Step): Promise<Map<string, { ms: number; flops: number }>> {
@@ -86,6 +89,7 @@ export function partsOf(timed: Timed[]): string[] {
 function partOf(kernel: string, label: string): string {
   if (isAttention(kernel)) return 'attention';
   if (/^blocks/.test(kernel)) return 'blocks';
+  if (/^(lowrank|dora)/.test(kernel)) return 'factors';
   if (/^(adamw|gradnorm)/.test(kernel)) return 'optimizer';
   if (!isProduct(kernel)) return 'rest';
   return label.endsWith('_nt') ? 'forward products' : label.endsWith('_nn') ? 'dX' : 'dW';

@@ -60,7 +60,7 @@ export async function openPeak(gpu: Gpu): Promise<Peak> {
 }
 
 /** A fence may be late by ten milliseconds, so what is timed by one should take many of them. */
-const LEAST_MS = 100;
+export const LEAST_MS = 100;
 
 /** Milliseconds from `submit` to the fence behind it, on a device that was idle. */
 export async function wallMs(gpu: Gpu, submit: () => void): Promise<number> {
@@ -71,12 +71,12 @@ export async function wallMs(gpu: Gpu, submit: () => void): Promise<number> {
   return performance.now() - t;
 }
 
-/** Milliseconds of what `submit` submits: the best of three means, each over runs that together take `least` milliseconds. */
-export async function msOf(gpu: Gpu, submit: () => void, least = LEAST_MS): Promise<number> {
+/** Milliseconds of what `submit` submits: the best mean of some rounds, each over runs that together take `least` milliseconds. */
+export async function msOf(gpu: Gpu, submit: () => void, least = LEAST_MS, rounds = 3): Promise<number> {
   let times = 1;
   let best = Number.POSITIVE_INFINITY;
   await wallMs(gpu, submit);
-  for (let taken = 0; taken < 3; ) {
+  for (let taken = 0; taken < rounds; ) {
     const ms = await wallMs(gpu, () => {
       for (let i = 0; i < times; i++) submit();
     });
