@@ -1,0 +1,148 @@
+// `plan` against the run that it plans, and against the figures that the project promises, from configs alone.
+
+import { writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Options, withDefaults } from '../../src/options.ts';
+import { planVerb } from '../../src/tune/memory-plan.ts';
+import type { Line } from '../../src/tune/report.ts';
+import { blocktune, newFolder, writeModel, writeRows } from './tiny.ts';
+
+const folder = newFolder();
+const { at } = folder;
+afterAll(folder.free);
+
+type Plan = Extract<Line, { kind: 'plan' }>;
+
+const LLAMA = { model_type: 'llama', rope_theta: 500000, tie_word_embeddings: true, torch_dtype: 'bfloat16' };
+const LLAMA_1B = {
+  ...LLAMA,
+  hidden_size: 2048,
+  intermediate_size: 8192,
+  num_hidden_layers: 16,
+  num_attention_heads: 32,
+  num_key_value_heads: 8,
+  vocab_size: 128256,
+};
+
+beforeAll(() => {
+  writeModel(at('model'));
+  writeFileSync(at('1b.json'), JSON.stringify(LLAMA_1B));
+  const ids = Array.from({ length: 64 }, (_, i) => 5 + i);
+  writeRows(
+    at('full.jsonl'),
+    Array.from({ length: 4 }, () => ({ input_ids: ids })),
+  );
+});
+
+async function plans(options: Options): Promise<Plan[]> {
+  const lines: Line[] = [];
+  const signal = new AbortController().signal;
+  await planVerb({ o: withDefaults(options), files: [], report: (line) => lines.push(line), signal });
+  return lines.filter((line) => line.kind === 'plan');
+}
+
+/** Without what depends on the kernels that suit a GPU: a plan is made for a desktop's, these tests may run on another. */
+function known({ bytes }: Plan): Partial<Plan['bytes']> {
+  const { temporaries, other, total, ...rest } = bytes;
+  return rest;
+}
+
+const total = async (options: Options) => (await plans(options))[0].bytes.total;
+
+describe('the run that is planned', () => {
+  const words = ['--batch', '2', '--max-length', '64', '--block', '8', '--budget', '10%t', '--recompute', 'off'];
+  const options: Options = { batch: 2, maxLength: 64, block: 8, budget: '10%t', recompute: 'off' };
+  let run: Plan[];
+
+  beforeAll(async () => {
+    const data = ['--data', at('full.jsonl'), '--learn', 'all', '--steps', '1', '--warmup-steps', '1', '--tune', 'off'];
+    const { lines } = await blocktune(['train', '--model', at('model'), ...data, ...words, '--json']);
+    run = lines.filter((line) => line.kind === 'plan');
+  });
+
+  test.each(['train', 'warmup'])('%s: rows as long as allowed need what is planned without data', async (program) => {
+    const [planned] = (await plans({ ...options, model: at('model') })).filter((p) => p.program === program);
+    const ran = run.find((p) => p.program === program)!;
+    expect(known(planned)).toEqual(known(ran));
+    expect([planned.bound, planned.trainable]).toEqual([ran.bound, ran.trainable]);
+  });
+
+  test('a config alone gives the bytes of the whole folder', async () => {
+    const whole = await plans({ ...options, model: at('model') });
+    expect(await plans({ ...options, model: at('model/config.json') })).toEqual(whole);
+  });
+
+  test('data give their own largest batch', async () => {
+    const fromData = await plans({ ...options, model: at('model'), data: [at('full.jsonl')], learn: 'all', maxLength: 512 });
+    expect(known(fromData[0])).toEqual(known(run[0]));
+  });
+
+  test('a selection makes the plan exact', async () => {
+    const blocks = [{ layer: 1, module: 'v_proj', row: 0, col: 0, score: 1 }];
+    writeFileSync(at('one.json'), JSON.stringify({ block: 16, blocks }));
+    const [train, ...others] = await plans({
+      ...options,
+      budget: undefined,
+      block: undefined,
+      model: at('model'),
+      selection: at('one.json'),
+    });
+    expect([train.bound, train.trainable]).toEqual([false, 256]);
+    expect(others.some((p) => p.program === 'warmup')).toBe(false);
+  });
+});
+
+describe('a model of a billion parameters, from its config alone', () => {
+  const base: Options = { model: at('1b.json'), batch: 1, maxLength: 512, base: 'f32', recompute: 'off' };
+
+  test('smt needs at most a third of full fine-tuning', async () => {
+    const full = await total({ ...base, method: 'full' });
+    expect(await total({ ...base, budget: '5%t' })).toBeLessThan(full / 3);
+    expect(full).toBeGreaterThan(16 * 1.23e9); // values, gradients and two moments of 1.23 billion parameters in f32
+  });
+
+  test.each<[stored: 'f32' | 'bf16' | 'q8_0' | 'q4_0', bits: number]>([
+    ['f32', 32],
+    ['bf16', 16],
+    ['q8_0', 8.5],
+    ['q4_0', 4.5],
+  ])('--base %s stores %d bits a weight', async (stored, bits) => {
+    const [{ bytes }] = await plans({ ...base, base: stored });
+    expect(bytes.weights / ((1.2358e9 * bits) / 8)).toBeCloseTo(1, 2);
+  });
+
+  test('--base keep is as the config says', async () => {
+    expect(await plans({ ...base, base: 'keep' })).toEqual(await plans({ ...base, base: 'bf16' }));
+  });
+
+  test('longer rows and larger batches need more activations, and no more weights', async () => {
+    const [short] = await plans(base);
+    const [long] = await plans({ ...base, maxLength: 1024 });
+    const [two] = await plans({ ...base, batch: 2 });
+    // a buffer counts as what its largest tensor is, so only their sum goes by the tokens
+    const made = ({ bytes }: Plan) => bytes.activations + bytes.temporaries + bytes.logits;
+    expect(made(long) / made(short)).toBeCloseTo(2, 1);
+    expect(made(two) / made(long)).toBeCloseTo(1, 3);
+    expect(long.bytes.weights).toBe(short.bytes.weights);
+  });
+
+  test('the table has a line for each method and budget, each less for a smaller budget', async () => {
+    const cells = await plans({ ...base, table: true });
+    expect(cells.map((c) => [c.method, c.budget])).toEqual([
+      ...['50%t', '30%t', '10%t', '5%t', '1%t', '0.84%'].map((budget) => ['smt', budget]),
+      ['full', null],
+      ['lora', null],
+      ['dora', null],
+    ]);
+    const totals = cells.slice(0, 5).map((c) => c.bytes.total);
+    expect(totals).toEqual([...totals].sort((a, b) => b - a));
+  });
+});
+
+test.each<[options: Options, says: RegExp]>([
+  [{ budget: '0%' }, /budget above zero/],
+  [{ block: 7 }, /--block 7/],
+  [{ data: ['nosuch.jsonl'] }, /nosuch\.jsonl/],
+])('what cannot be run cannot be planned: %o', async (options, says) => {
+  await expect(plans({ model: at('model'), ...options })).rejects.toThrow(says);
+});
