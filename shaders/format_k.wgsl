@@ -5,10 +5,9 @@
 // d s and m t of the run of element e.
 fn scales_k(at: u32, e: u32) -> vec2f {
   let byte = e / 32u % 4u * 8u;
-  let a = (wq[at + 1u] >> byte) & 255u;
-  let b = (wq[at + 2u] >> byte) & 255u;
-  let c = (wq[at + 3u] >> byte) & 255u;
-  let early = vec2u(a, b) & vec2u(63u);
-  let late = vec2u(c & 15u, c >> 4u) | ((vec2u(a, b) >> vec2u(2u)) & vec2u(48u));
+  let ab = vec2u(wq[at + 1u], wq[at + 2u]) >> vec2u(byte);
+  let c = wq[at + 3u] >> byte;
+  let early = ab & vec2u(63u);
+  let late = (vec2u(c, c >> 4u) & vec2u(15u)) | ((ab >> vec2u(2u)) & vec2u(48u));
   return unpack2x16float(wq[at]) * vec2f(select(late, early, e < 128u));
 }
