@@ -53,6 +53,20 @@ describe('a measured step', async () => {
     );
     expect(first).toBeDefined();
   });
+
+  test.each(['lora', 'dora'] as const)('of %s trains as many parameters as that of SMT, within a tenth', async (method) => {
+    const [smt, s] = [await made('smt'), await made(method)];
+    expect(Math.abs(s.trainable / smt.trainable - 1)).toBeLessThan(0.1);
+    expect(s.entries.filter((e) => e.op === 'run' && e.kernel.name.startsWith('lowrank_weight')).length).toBe(2 * 3 * 4);
+    expect(s.entries.some((e) => e.op === 'run' && e.kernel.name.startsWith('dora_scale'))).toBe(method === 'dora');
+  });
+});
+
+test('SMT plans fewer bytes than LoRA, and LoRA than DoRA, at equal trainable count', () => {
+  const [smt, lora, dora] = (['smt', 'lora', 'dora'] as const).map(planned);
+  expect(Math.abs(lora.trainable / smt.trainable - 1)).toBeLessThan(0.01);
+  expect(lora.bytes.total).toBeGreaterThan(smt.bytes.total);
+  expect(dora.bytes.total).toBeGreaterThan(lora.bytes.total);
 });
 
 test('rows of a bench are whole rows, every token but the first a target', () => {
