@@ -25,7 +25,7 @@ import { type Opened, openFiles, openRows } from './open.ts';
 import { type TuneOptions, tuneOptions } from './options.ts';
 import type { TuneData } from './phase.ts';
 import { planTraining, type Sizes } from './plans.ts';
-import { settleRecompute } from './recompute.ts';
+import { settleRecompute, weighRecompute } from './recompute.ts';
 import type { Line, Report } from './report.ts';
 import { hangInputs, hangScorers } from './scores.ts';
 import { readSelection } from './selection.ts';
@@ -64,7 +64,8 @@ export async function planVerb({ o, report }: Task): Promise<void> {
     if (o.table) return table(subject, o, rows, report);
     const selection = o.selection ? await readSelection(o.selection) : undefined;
     const asked = { ...tuneOptions(o), selection };
-    const { recompute, shown } = settleRecompute(o, (again) => runBytes(subject, o.base, rows, { ...asked, recompute: again }));
+    const bytesOf = (again: boolean) => runBytes(subject, o.base, rows, { ...asked, recompute: again });
+    const { recompute, shown, fault } = weighRecompute(o, bytesOf);
     if (shown) report({ kind: 'note', text: shown });
     const run = { ...asked, recompute };
     const train = (again: boolean): Line => ({
@@ -77,6 +78,7 @@ export async function planVerb({ o, report }: Task): Promise<void> {
     const before = warmupPlan(subject, o.base, rows, run);
     if (before) report({ kind: 'plan', program: 'warmup', ...before, recompute });
     report(train(!recompute)); // what it would be otherwise
+    if (fault) throw fault;
   } finally {
     await files?.close();
   }

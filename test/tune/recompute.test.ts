@@ -11,7 +11,7 @@ import { attach, boundSelection, targetsOf } from '../../src/tune/attach.ts';
 import type { Model } from '../../src/tune/load.ts';
 import { trainRanked } from '../../src/tune/lowrank.ts';
 import { planTraining } from '../../src/tune/plans.ts';
-import { settleRecompute } from '../../src/tune/recompute.ts';
+import { settleRecompute, weighRecompute } from '../../src/tune/recompute.ts';
 import { train } from '../../src/tune/train.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { type RunOptions, rowsOf, startRun, TINY, tinyDecoder } from '../models/tiny.ts';
@@ -119,7 +119,7 @@ describe('by itself', () => {
   });
 
   test.each([
-    ['auto', '399', /within --memory 399 .* plan of 400 bytes with layers made again: lower --batch/],
+    ['auto', '399', /within --memory 399 .* plan of 400 bytes with layers made again in the backward: lower --batch/],
     ['on', '399', /plan of 400 bytes/],
     ['off', '999', /plan of 1000 bytes: leave --recompute off out/],
   ] as const)('%s within %s is refused', (asked, memory, reason) => {
@@ -127,8 +127,20 @@ describe('by itself', () => {
   });
 
   test('auto tells why', () => {
-    expect(settleRecompute({ recompute: 'auto', memory: '500' }, bytesOf).shown).toMatch(
-      /1000 bytes .* --memory 500; so it takes 400/,
+    const { shown } = settleRecompute({ recompute: 'auto', memory: '500' }, bytesOf);
+    expect(shown).toBe(
+      'kept, layers would take 1 KB in all, more than --memory 500; made again in the backward they take 400 bytes',
     );
+  });
+
+  test('a plan is shown all the same, with the fault beside it', () => {
+    expect(weighRecompute({ recompute: 'auto', memory: '399' }, bytesOf)).toMatchObject({
+      recompute: true,
+      fault: expect.any(Error),
+    });
+    expect(weighRecompute({ recompute: 'off', memory: '399' }, bytesOf)).toMatchObject({
+      recompute: false,
+      fault: expect.any(Error),
+    });
   });
 });
