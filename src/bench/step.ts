@@ -14,12 +14,16 @@ import { type Decoder, type DecoderConfig, type Module, newDecoder, parametersOf
 import { feed, feedScalars } from '../models/inputs.ts';
 import type { Trained } from '../ops/adamw.ts';
 import { newResults } from '../ops/gradnorm.ts';
+import { newScorer, scoreHook } from '../ops/score.ts';
 import { newStream } from '../ops/stream.ts';
 import { attach, boundSelection, matrixParameters, targetsOf } from '../tune/attach.ts';
 import { planTraining } from '../tune/plans.ts';
+import { planWarmup } from '../tune/warmup.ts';
 import { fillDecoder, randomValues, someRows } from './model.ts';
 
-export type StepKind = 'forward' | 'smt' | 'full' | 'lora' | 'dora';
+/** smt and its like: 0.84 % of the model in blocks of 32; smt little and smt much: 0.1 and 5 % of q, k, v; absmean, absofmean: warm-up. */
+export type StepKind = 'forward' | 'smt' | 'full' | 'lora' | 'dora' | 'recompute' | 'smt little' | 'smt much' | Warmup;
+type Warmup = 'absmean' | 'absofmean';
 
 /** A step ready to run: `run` submits one and does not wait. */
 export interface Step {
@@ -47,7 +51,9 @@ export async function prepareStep(gpu: Gpu, config: DecoderConfig, kind: StepKin
   const sizes = { N: batch.n, M: batch.m };
   const { machine, stream, programs, trainable } = await (kind === 'forward'
     ? forward(gpu, d, sizes)
-    : training(gpu, d, kind, sizes));
+    : kind === 'absmean' || kind === 'absofmean'
+      ? warmup(gpu, d, kind, sizes)
+      : training(gpu, d, kind, sizes));
   feed(gpu.memory, stream, batch, sizes.N, sizes.M, kind === 'full');
   feedScalars(gpu.memory, stream, batch.m, 1e-6);
   return {
@@ -76,9 +82,25 @@ async function forward(gpu: Gpu, d: Decoder, sizes: Sizes) {
   return { machine: await prepare(gpu, made), stream, programs: [{ name: 'forward', dims }], trainable: 0 };
 }
 
-async function training(gpu: Gpu, d: Decoder, kind: Exclude<StepKind, 'forward'>, sizes: Sizes) {
+/** A step of the frozen warm-up over q, k, v of every layer. */
+async function warmup(gpu: Gpu, d: Decoder, score: Warmup, sizes: Sizes) {
+  const stream = newStream(sizes.N, sizes.M);
+  const weights = targetsOf(d, QKV).map((t) => d.layers[t.layer].matrices[t.module as Module]);
+  const scorers = weights.map((w) => newScorer(w, BLOCK, score, gpu.limits.maxBinding));
+  for (const s of scorers) s.weight.trains = scoreHook(s);
+  const gathered = scorers.map((s) => s.map);
+  const made = planWarmup(d, { sizes, stream, recompute: false, gradients: true, gathered }, gpu.limits);
+  const dims = { ...sizes, first: 1 };
+  return { machine: await prepare(gpu, made), stream, programs: [{ name: 'warmup', dims }], trainable: 0 };
+}
+
+type Training = Exclude<StepKind, 'forward' | Warmup>;
+
+async function training(gpu: Gpu, d: Decoder, kind: Training, sizes: Sizes) {
   const { trained, fill, after } = attached(gpu, d, kind);
-  const phase = planTraining(d, trained, sizes, OPTIMIZER, gpu.limits, undefined, { after });
+  const phase = planTraining(d, trained, sizes, { ...OPTIMIZER, recompute: kind === 'recompute' }, gpu.limits, undefined, {
+    after,
+  });
   const machine = await prepare(gpu, phase.plan);
   for (const t of trained) zero(gpu, t);
   await fill();
@@ -104,7 +126,7 @@ interface Attached {
 function attached(gpu: Gpu, d: Decoder, kind: Exclude<StepKind, 'forward'>): Attached {
   if (kind === 'full') return { trained: trainAll(parametersOf(d)), fill: async () => {} };
   if (kind === 'lora' || kind === 'dora') return lowRank(gpu, d, kind);
-  const matrices = sparse(d);
+  const matrices = sparse(d, kind);
   return { trained: trainedBlocks(matrices, false), fill: async () => matrices.forEach((m) => fillBlocks(gpu.memory, m)) };
 }
 
@@ -122,8 +144,12 @@ function lowRank(gpu: Gpu, d: Decoder, method: 'lora' | 'dora'): Attached {
 }
 
 /** 0.84 % of the model in blocks of 32, dealt out to q, k, v of every layer in turn: no matrix and no layer is spared. */
-function sparse(d: Decoder) {
-  return attach({ decoder: d }, boundSelection(targetsOf(d, QKV), BLOCK, sparseCount(d)), true);
+function sparse(d: Decoder, kind: StepKind) {
+  const share = { 'smt little': 0.001, 'smt much': 0.05 }[kind as string];
+  const count = share
+    ? blockCount({ kind: 'targets', share }, BLOCK / 2, targetsOf(d, QKV), matrixParameters(d))
+    : sparseCount(d);
+  return attach({ decoder: d }, boundSelection(targetsOf(d, QKV), share ? BLOCK / 2 : BLOCK, count), true);
 }
 
 const sparseCount = (d: Decoder) => blockCount({ kind: 'model', share: 0.0084 }, BLOCK, targetsOf(d, QKV), matrixParameters(d));

@@ -19,6 +19,11 @@ export async function benchSteps(gpu: Gpu, peak: Peak, report: Report): Promise<
   const equal = await inTurn(gpu, peak, report, ['smt', 'lora', 'dora'], 2, 128); // as many parameters each
   report(line('lora/smt', '2x128', { ratio: equal.lora / equal.smt }));
   report(line('dora/smt', '2x128', { ratio: equal.dora / equal.smt }));
+  const sparse = await inTurn(gpu, peak, report, ['smt', 'recompute', 'smt little', 'smt much', 'absmean', 'absofmean'], 2, 128);
+  report(line('recompute/smt', '2x128', { ratio: sparse.recompute / sparse.smt }));
+  report(line('5%t/0.1%t', '2x128', { ratio: sparse['smt much'] / sparse['smt little'] }));
+  report(line('absmean warm-up/smt', '2x128', { ratio: sparse.absmean / sparse.smt }));
+  report(line('absofmean warm-up/smt', '2x128', { ratio: sparse.absofmean / sparse.smt }));
 }
 
 async function inTurn(gpu: Gpu, peak: Peak, report: Report, kinds: StepKind[], rows: number, T: number) {
