@@ -3,6 +3,7 @@
 import { type PeftAdapter, peftFiles, readPeft } from './adapter-peft.ts';
 import { type Folder, openPlace, type PlaceOptions, readJson } from './bytes.ts';
 import { decode } from './dequant.ts';
+import { parseJson } from './json.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 import type { FileToWrite } from './write.ts';
 
@@ -88,7 +89,7 @@ const HASHES = 'base_sha256';
 /** The base's hashes among the metadata of a PEFT adapter that blocktune wrote; another writer keeps none. */
 function readHashes(metadata: Record<string, string>): { sha256?: Record<string, string> } {
   if (metadata[HASHES] === undefined) return {};
-  const sha256: unknown = JSON.parse(metadata[HASHES]);
+  const sha256: unknown = parseJson(metadata[HASHES]);
   if (!isRecord(sha256) || Object.values(sha256).some((hash) => !/^[0-9a-f]{64}$/.test(String(hash))))
     return fail(`SHA-256 sums as ${HASHES}`, metadata[HASHES].slice(0, 80));
   return { sha256: sha256 as Record<string, string> };

@@ -188,6 +188,12 @@ describe('a PEFT adapter', () => {
     expect(await loadAdapter(await folder(adapter))).toEqual(adapter);
   });
 
+  test('keeps the hashes of its base among the metadata, and refuses what is none', async () => {
+    const hashed = { ...LORA, sha256: { [Q]: 'ab'.repeat(32) } };
+    expect(await loadAdapter(await folder(hashed))).toEqual(hashed);
+    await expect(loadAdapter(await folder({ ...LORA, sha256: { [Q]: 'ab' } }))).rejects.toThrow(/SHA-256 sums as base_sha256/);
+  });
+
   test.each<[object, Record<string, Partial<TensorToWrite> | null>, string]>([
     [{ peft_type: 'IA3' }, {}, 'peft_type of adapter_config.json to be LORA, got "IA3"'],
     [{ task_type: 'SEQ_CLS' }, {}, 'task_type'],
