@@ -43,14 +43,14 @@ async function folder(
     files.set(name, new Blob([typeof chunks === 'string' ? chunks : await joined(chunks as AsyncIterable<Uint8Array>)]));
   const plain = blobFolder(files);
   const settings = { ...(await readJson((await plain.file('adapter_config.json'))!)), ...config };
-  const stored = (await readSafetensors((await plain.file('adapter_model.safetensors'))!)).tensors;
+  const { tensors: stored, metadata } = await readSafetensors((await plain.file('adapter_model.safetensors'))!);
   const kept = new Map<string, TensorToWrite>(
     [...stored].map(([name, t]) => [name, { ...t, bytes: () => t.source.read(t.offset, t.bytes) }]),
   );
   for (const [name, change] of Object.entries(tensors))
     if (change) kept.set(name, { name, ...kept.get(name), ...change } as TensorToWrite);
     else kept.delete(name);
-  files.set('adapter_model.safetensors', new Blob([await joined(writeSafetensors([...kept.values()]))]));
+  files.set('adapter_model.safetensors', new Blob([await joined(writeSafetensors([...kept.values()], metadata))]));
   files.set('adapter_config.json', new Blob([JSON.stringify(settings)]));
   return blobFolder(files, 'mine');
 }
