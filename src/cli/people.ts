@@ -34,11 +34,16 @@ export interface People {
   close(): void;
 }
 
-/** `answer` takes what was asked for (a text, a table), `progress` everything that is said on the way. */
-export function forPeople(t: Terminal, command: Command, progress: Progress, answer: (text: string) => void): People {
+/** Where lines go: `answer` takes what was asked for (a text, a table), `tell` what is said on the way. */
+interface Out {
+  tell(text: string): void;
+  answer(text: string): void;
+}
+
+export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer }: Out): People {
   const seen: Seen = { model: null, plans: [], phase: '', total: 0, losses: [], steps: 0, tokens: 0, ms: 0 };
-  const say = (name: string, text: string) => progress.say(labelled(t, name, text));
-  const show: Show = { t, command, seen, progress, say, answer };
+  const say = (name: string, text: string) => tell(labelled(t, name, text));
+  const show: Show = { t, command, seen, progress, say, tell, answer };
   return {
     line: (line) => (TELL[line.kind] as (s: Show, l: Line) => void)(show, line),
     close() {
@@ -52,13 +57,13 @@ export function forPeople(t: Terminal, command: Command, progress: Progress, ans
   };
 }
 
-interface Show {
+interface Show extends Out {
   t: Terminal;
   command: Command;
   seen: Seen;
   progress: Progress;
+  /** A line with a label. */
   say(name: string, text: string): void;
-  answer(text: string): void;
 }
 
 /** Verbs whose remarks are their answer. */
@@ -76,8 +81,8 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     if (REMARKS_ARE_THE_ANSWER.includes(command.verb)) return answer(text);
     say(command.verb === 'plan' && !about ? 'model' : about, text);
   },
-  warning({ t, progress }, { text }) {
-    progress.say(`${paint(t, 'yellow', 'warning')}  ${text}`);
+  warning({ t, tell }, { text }) {
+    tell(`${paint(t, 'yellow', 'warning')}  ${text}`);
   },
   plan(s, line) {
     const { seen, command, t } = s;
@@ -87,9 +92,9 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     s.say('memory', `${line.bound ? 'at most ' : ''}${bytes(line.bytes.total)}`);
     for (const text of memoryBar(t, line.bytes, t.width - LABEL - 1)) s.say('', text);
   },
-  memory({ t, progress }, { program, planned, allocated }) {
+  memory({ t, tell }, { program, planned, allocated }) {
     if (planned !== allocated)
-      progress.say(`${paint(t, 'yellow', 'warning')}  ${program}: planned ${planned} bytes, allocated ${allocated}`);
+      tell(`${paint(t, 'yellow', 'warning')}  ${program}: planned ${planned} bytes, allocated ${allocated}`);
   },
   start({ seen, progress }, { phase, total }) {
     Object.assign(seen, { phase, total, losses: [], steps: 0, tokens: 0, ms: 0 });
@@ -104,12 +109,12 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     advance(seen, loss, tokens, ms);
     progress.tick(step, `loss ${loss.toFixed(3)} ${spark(t, seen)}${left(seen, step)}`);
   },
-  selection({ t, command, seen, progress, say }, line) {
+  selection({ t, command, seen, progress, say, tell }, line) {
     progress.stop();
     say('blocks', chosen(line));
     if (!seen.model) return;
     const targets = targetsOf(command, seen.model);
-    for (const text of picture(t, line, seen.model, targets)) progress.say(`${' '.repeat(LABEL)}${text}`);
+    for (const text of picture(t, line, seen.model, targets)) tell(`${' '.repeat(LABEL)}${text}`);
   },
   step({ t, seen, progress, say }, { step, loss, input_tokens, ms, skipped }) {
     advance(seen, loss, input_tokens, ms);
@@ -139,9 +144,9 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   file({ t, answer }, { path, ok, error }) {
     answer(ok ? `${paint(t, 'green', 'sound')}    ${path}` : `${paint(t, 'red', 'unsound')}  ${path}: ${error}`);
   },
-  skills({ t, progress, command }, line) {
+  skills({ t, progress, command, tell }, line) {
     progress.stop();
-    if (command.verb === 'demo') for (const text of answersTable(t, line)) progress.say(text);
+    if (command.verb === 'demo') for (const text of answersTable(t, line)) tell(text);
   },
   blocks_update({ command, say }, { blocks }) {
     if (command.verb !== 'compare') say('moved', movedWords(blocks));
@@ -165,9 +170,9 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     progress.stop();
     for (const text of comparisonTable(t, line)) answer(text);
   },
-  done({ t, command, progress }, line) {
+  done({ t, command, progress, tell }, line) {
     progress.stop();
-    for (const text of endOf(t, command, line)) progress.say(text);
+    for (const text of endOf(t, command, line)) tell(text);
   },
 };
 

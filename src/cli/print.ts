@@ -4,7 +4,7 @@ import process from 'node:process';
 import type { Line, Report } from '../tune/report.ts';
 import { type Command, forPeople } from './people.ts';
 import { progress } from './progress.ts';
-import { standardError } from './terminal.ts';
+import { standardError, unpainted } from './terminal.ts';
 
 /** Lines that are for people alone and no part of the --json contract. */
 const FOR_PEOPLE: Line['kind'][] = ['note', 'warning', 'device', 'model', 'start', 'progress'];
@@ -15,9 +15,13 @@ const LOUD: Line['kind'][] = ['warning', 'generation', 'example', 'file', 'skill
 export function printer(command: Command): { report: Report; close: () => void } {
   const { json, quiet } = command.options;
   const t = standardError();
-  const people = forPeople(t, command, progress(quiet || json ? { ...t, live: false } : t), (text) =>
-    process.stdout.write(`${text}\n`),
-  );
+  const shown = progress(quiet || json ? { ...t, live: false } : t);
+  const here = `${process.cwd()}/`;
+  const to = (stream: { isTTY?: boolean; write(text: string): unknown }) => (text: string) => {
+    const painted = text.replaceAll(here, ''); // paths from where the person is
+    shown.aside(() => stream.write(`${stream.isTTY ? painted : unpainted(painted)}\n`));
+  };
+  const people = forPeople(t, command, shown, { tell: to(process.stderr), answer: to(process.stdout) });
   const loud = ({ kind }: Line) => LOUD.includes(kind) || kind === command.verb; // the figures of eval, the table of plan
   const report: Report = (line) => {
     if (json && !FOR_PEOPLE.includes(line.kind)) process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -9,8 +9,8 @@ export interface Progress {
   start(name: string, total: number, detail?: string): void;
   /** Parts done so far, and what else is to be said of them. */
   tick(done: number, detail: string): void;
-  /** A line above the progress. */
-  say(text: string): void;
+  /** Lets something be written above the progress. */
+  aside(write: () => void): void;
   stop(): void;
 }
 
@@ -50,9 +50,9 @@ function drawn(t: Terminal): Progress {
       Object.assign(phase, { done, detail });
       shown?.update(done);
     },
-    say(text) {
+    aside(write) {
       erase();
-      process.stderr.write(`${text}\n`);
+      write();
       draw();
     },
     stop() {
@@ -94,7 +94,7 @@ function printed(): Progress {
       Object.assign(phase, { done, detail });
       if (done === 1 || done - last >= phase.total / LINES || done === phase.total) print();
     },
-    say: write,
+    aside: (say) => say(),
     stop() {
       print();
       phase = null;

@@ -47,8 +47,11 @@ export function paint256(front: number, text: string, back?: number): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour
 const ESCAPES = /\x1b\[[\d;]*m/g;
 
+/** A text without its colours. */
+export const unpainted = (text: string) => text.replace(ESCAPES, '');
+
 /** Columns that a text takes. */
-export const widthOf = (text: string) => [...text.replace(ESCAPES, '')].length;
+export const widthOf = (text: string) => [...unpainted(text)].length;
 
 /** Text padded with spaces to a width. */
 export const padded = (text: string, width: number) => text + ' '.repeat(Math.max(0, width - widthOf(text)));

@@ -31,6 +31,7 @@ export async function evaluateVerb({ o, report }: Task): Promise<void> {
     const scores = await scoreRows(model.gpu, { machine, stream, sizes }, data.rows, o.batch, (s, i) => {
       while (silent.length && silent[0] < data.rows[i].index) each(silent.shift()!, 0, 0);
       each(data.rows[i].index, s.logprob, s.tokens);
+      report({ kind: 'progress', done: i + 1 });
     });
     for (const index of silent) each(index, 0, 0);
     report({ kind: 'eval', step: 0, ...summary(scores) });

@@ -83,12 +83,11 @@ async function modelFacts(path: string): Promise<string[]> {
 }
 
 function configFacts(c: ModelFiles['config']): string[] {
-  const rope = c.rope.scaling ? `, rope ${c.rope.scaling.type}` : '';
+  const rope = c.rope.scaling ? ` (${c.rope.scaling.type})` : '';
   return [
-    `config     ${c.model_type}, hidden_size ${c.hidden_size}, intermediate_size ${c.intermediate_size}, ${c.n_layers} layers, ` +
-      `${c.n_heads} heads (${c.n_kv_heads} for keys and values) of ${c.head_dim}, vocabulary ${c.vocab_size}`,
-    `           rope_theta ${c.rope.theta}${rope}, ${c.max_position_embeddings} positions, ${c.tie_word_embeddings ? 'tied' : 'untied'} embeddings, ` +
-      `ends at ${c.eos_token_ids.join(', ') || 'no token'}`,
+    `config     ${c.model_type}, ${c.n_layers} layers, hidden_size ${c.hidden_size}, intermediate_size ${c.intermediate_size}, vocabulary ${c.vocab_size}`,
+    `           ${c.n_heads} heads (${c.n_kv_heads} for keys and values) of ${c.head_dim}, rope_theta ${c.rope.theta}${rope}, ${c.max_position_embeddings} positions`,
+    `           ${c.tie_word_embeddings ? 'tied' : 'untied'} embeddings, ends at ${c.eos_token_ids.join(', ') || 'no token'}`,
   ];
 }
 

@@ -32,7 +32,7 @@ async function inspect(...names: string[]): Promise<{ lines: Line[]; failed: str
 test.each<[name: string, facts: RegExp]>([
   ['model', /hidden_size 32[\s\S]*tokenizer[\s\S]*model\.layers\.\{0-1\}\.mlp\.down_proj\.weight +\[32, 64\] +f32 +16384 bytes/],
   ['model/model.safetensors', /safetensors, 20 tensors/],
-  ['model/config.json', /2 layers, 4 heads \(2 for keys and values\) of 8/],
+  ['model/config.json', /2 layers[\s\S]*4 heads \(2 for keys and values\) of 8/],
   ['model/tokenizer.json', /BPE, \d+ ids/],
   ['rows.jsonl', /1 rows[\s\S]*prompt=question, completion=answer/],
   ['blocks.json', /1 blocks of 8 x 8: v_proj 1/],
