@@ -17,6 +17,17 @@ export const LLAMA_3M: DecoderConfig = llama({
   vocab_size: 512,
 });
 
+/** SmolLM2-135M's layers, four of them: wide enough that a share of its blocks is a share of its work. */
+export const LLAMA_16M: DecoderConfig = llama({
+  hidden_size: 576,
+  intermediate_size: 1536,
+  n_layers: 4,
+  n_heads: 9,
+  n_kv_heads: 3,
+  head_dim: 64,
+  vocab_size: 4096,
+});
+
 /** Llama-3.2-1B's shapes, from its public config: for memory plans, which need no weights. */
 export const LLAMA_1B: DecoderConfig = llama({
   hidden_size: 2048,

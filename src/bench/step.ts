@@ -146,10 +146,8 @@ function lowRank(gpu: Gpu, d: Decoder, method: 'lora' | 'dora'): Attached {
 /** 0.84 % of the model in blocks of 32, dealt out to q, k, v of every layer in turn: no matrix and no layer is spared. */
 function sparse(d: Decoder, kind: StepKind) {
   const share = { 'smt little': 0.001, 'smt much': 0.05 }[kind as string];
-  const count = share
-    ? blockCount({ kind: 'targets', share }, BLOCK / 2, targetsOf(d, QKV), matrixParameters(d))
-    : sparseCount(d);
-  return attach({ decoder: d }, boundSelection(targetsOf(d, QKV), share ? BLOCK / 2 : BLOCK, count), true);
+  const count = share ? blockCount({ kind: 'targets', share }, BLOCK, targetsOf(d, QKV), matrixParameters(d)) : sparseCount(d);
+  return attach({ decoder: d }, boundSelection(targetsOf(d, QKV), BLOCK, count), true);
 }
 
 const sparseCount = (d: Decoder) => blockCount({ kind: 'model', share: 0.0084 }, BLOCK, targetsOf(d, QKV), matrixParameters(d));
