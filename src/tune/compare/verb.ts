@@ -44,7 +44,7 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
       title: recipe.title,
       about: recipe.about,
       model: {
-        name: opened.files.name.split(/[\\/]/).at(-1)!,
+        name: opened.files.name.split(/[\\/]/).slice(-2).join('/'),
         parameters: count(decoder),
         layers: decoder.layers.length,
         modules: modulesOf(decoder),
