@@ -46,6 +46,8 @@ export async function tune(model: Model, data: TuneData, o: TuneOptions, report:
   const saved = o.adapter?.method === 'smt' ? o.adapter : undefined;
   const known = saved ? selectionOf(saved) : o.selection;
   const selection = known ?? (await choose(model, data.rows, o, run, report, signal));
+  // stopped while it warmed up: there is nothing to train on, and nothing to save
+  if (signal?.aborted && !known) return { steps: 0, inputTokens: 0, seconds: 0, selection: null, matrices: [], ranked: [] };
   report(selectionLine(model, o, selection));
   const matrices = attach(model, selection, true);
   const ran = await trainPhase(model, data, o, run, { ...blocks(model, matrices, o, saved), selection }, report, signal);

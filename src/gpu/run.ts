@@ -102,7 +102,14 @@ export function readback(m: Machine, name: string): Promise<Float32Array<ArrayBu
 
 async function arrive(m: Machine, part: Live, home: Home): Promise<Float32Array<ArrayBuffer>> {
   const staging = home.buffer!;
-  await staging.mapAsync(1);
+  try {
+    await staging.mapAsync(1);
+  } catch (e) {
+    // a lost device rejects what is under way, in words of its own, before it says that it is lost
+    await Promise.race([m.gpu.device.lost, new Promise((late) => setTimeout(late, 500))]);
+    check(m.gpu);
+    throw e;
+  }
   const data = new Float32Array(staging.getMappedRange().slice(0));
   staging.unmap();
   part.arriving.delete(home);

@@ -61,7 +61,9 @@ export async function trainVerb({ o: asked, report, signal, cache }: Task): Prom
     const tuned = await tune(model, { rows, held, keeping }, settings, withRateNote(o, report), signal);
     if (tuned.selection) report(await blocksUpdate(model, tuned.selection, tuned.matrices));
     if (guard) await guardLoss(model, guard, o.batch, tuned.steps, report);
-    if (o.out) {
+    const nothing = signal.aborted && tuned.steps === 0;
+    if (nothing) report({ kind: 'warning', text: 'stopped before the first training step: nothing was saved' });
+    if (o.out && !nothing) {
       report({ kind: 'start', phase: 'save', total: 1 });
       const targets = targetsOf(model.decoder, settings.targets);
       const from = {
@@ -81,7 +83,7 @@ export async function trainVerb({ o: asked, report, signal, cache }: Task): Prom
     }
     report({
       kind: 'done',
-      out: o.out ?? null,
+      out: nothing ? null : (o.out ?? null),
       steps: tuned.steps,
       seconds: tuned.seconds,
       tokens_per_second: tuned.inputTokens / Math.max(1e-9, tuned.seconds),
