@@ -1,7 +1,7 @@
 // Memory as people see it: one bar of what a run needs by category, and the tables of `blocktune plan`.
 
 import type { Line } from '../tune/report.ts';
-import { type Ink, padded, paint, type Terminal, widthOf } from './terminal.ts';
+import { flowed, type Ink, padded, paint, type Terminal } from './terminal.ts';
 import { bytes, count } from './words.ts';
 
 export type Plan = Extract<Line, { kind: 'plan' }>;
@@ -33,18 +33,7 @@ export function memoryBar(t: Terminal, b: Plan['bytes'], width: number): string[
   const cell = (i: number) => (t.colors ? shades[0] : shades[i % shades.length]);
   const line = shown.map((c, i) => color(c, i, cell(i).repeat(ends[i] - (ends[i - 1] ?? 0)))).join('');
   const legend = order.map((c, i) => `${shown.includes(c) ? `${color(c, i, cell(i))} ` : ''}${c} ${bytes(b[c])}`);
-  return [line, ...wrapped(legend, width)];
-}
-
-/** Lines of parts, as many as fit side by side. */
-function wrapped(parts: string[], width: number): string[] {
-  const lines: string[] = [];
-  for (const part of parts) {
-    const last = lines.at(-1);
-    if (last !== undefined && widthOf(last) + 2 + widthOf(part) <= width) lines[lines.length - 1] = `${last}  ${part}`;
-    else lines.push(part);
-  }
-  return lines;
+  return [line, ...flowed(legend, '  ', width)];
 }
 
 /** `blocktune plan`: categories by rows, programs by columns, a bar for the first. */

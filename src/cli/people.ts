@@ -8,7 +8,7 @@ import { endOf } from './end.ts';
 import { memoryBar, methodTable, type Plan, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
 import type { Progress } from './progress.ts';
-import { LABEL, padded, paint, sparkline, type Terminal } from './terminal.ts';
+import { flowed, LABEL, padded, paint, sparkline, type Terminal } from './terminal.ts';
 import { bytes, count, duration, percent, rate, several } from './words.ts';
 
 /** What the printer is told of the command. */
@@ -23,10 +23,8 @@ interface Seen {
   phase: string;
   total: number;
   losses: number[];
-  /** Of the phase, the first step left out: it waits for kernels to be compiled. */
-  steps: number;
-  tokens: number;
-  ms: number;
+  /** The phase's last steps. */
+  recent: { tokens: number; ms: number }[];
 }
 
 export interface People {
@@ -41,8 +39,11 @@ interface Out {
 }
 
 export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer }: Out): People {
-  const seen: Seen = { model: null, plans: [], phase: '', total: 0, losses: [], steps: 0, tokens: 0, ms: 0 };
-  const say = (name: string, text: string) => tell(labelled(t, name, text));
+  const seen: Seen = { model: null, plans: [], phase: '', total: 0, losses: [], recent: [] };
+  // what is read in a terminal is broken at its edge; a log keeps a line a sentence
+  const broken = (text: string) => (t.live ? flowed(text.split(' '), ' ', t.width - LABEL - 1) : [text]);
+  const say = (name: string, text: string) =>
+    broken(text).forEach((line, i) => tell(paint(t, 'bold', padded(i ? '' : name, LABEL)) + line));
   const show: Show = { t, command, seen, progress, say, tell, answer };
   return {
     line: (line) => (TELL[line.kind] as (s: Show, l: Line) => void)(show, line),
@@ -97,7 +98,7 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
       tell(`${paint(t, 'yellow', 'warning')}  ${program}: planned ${planned} bytes, allocated ${allocated}`);
   },
   start({ seen, progress }, { phase, total }) {
-    Object.assign(seen, { phase, total, losses: [], steps: 0, tokens: 0, ms: 0 });
+    Object.assign(seen, { phase, total, losses: [], recent: [] });
     const name = PHASES[phase];
     if (name) progress.start(name, total, 'compiling kernels');
     else progress.stop();
@@ -118,7 +119,8 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   },
   step({ t, seen, progress, say }, { step, loss, input_tokens, ms, skipped }) {
     advance(seen, loss, input_tokens, ms);
-    const speed = seen.ms ? `  ${rate((seen.tokens / seen.ms) * 1000)} tokens/s` : '';
+    const { tokens, ms: time } = recently(seen);
+    const speed = `  ${rate((tokens / time) * 1000)} tokens/s`;
     if (skipped) say('', `step ${step}: the gradient was not finite, so the step was skipped`);
     progress.tick(step, `loss ${loss.toFixed(3)} ${spark(t, seen)}${speed}${left(seen, step)}`);
   },
@@ -191,21 +193,21 @@ const PHASES: Partial<Record<string, string>> = {
   after: 'after',
 };
 
-function labelled(t: Terminal, name: string, text: string): string {
-  return paint(t, 'bold', padded(name, LABEL)) + text;
-}
-
 function advance(seen: Seen, loss: number, tokens: number, ms: number): void {
   seen.losses.push(loss);
-  if (seen.losses.length === 1) return;
-  seen.steps++;
-  seen.tokens += tokens;
-  seen.ms += ms;
+  seen.recent.push({ tokens, ms });
+  // the first step waits for kernels to be compiled, and for those queued behind it
+  if (seen.losses.length === 5 || seen.recent.length > 16) seen.recent.shift();
+}
+
+function recently({ recent }: Seen): { tokens: number; ms: number } {
+  return recent.reduce((sum, r) => ({ tokens: sum.tokens + r.tokens, ms: sum.ms + r.ms }), { tokens: 0, ms: 0 });
 }
 
 const spark = (t: Terminal, seen: Seen) => paint(t, 'cyan', sparkline(t, seen.losses, 16));
 
 function left(seen: Seen, step: number): string {
-  if (!seen.steps || step >= seen.total) return '';
-  return `  ${duration(((seen.ms / seen.steps) * (seen.total - step)) / 1000)} left`;
+  if (step < 2 || step >= seen.total) return '';
+  const each = recently(seen).ms / seen.recent.length;
+  return `  ${duration((each * (seen.total - step)) / 1000)} left`;
 }

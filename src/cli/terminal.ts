@@ -63,6 +63,17 @@ export function fitted(t: Terminal, text: string, width: number): string {
   return [...line].length <= width ? line : `${[...line].slice(0, width - dots.length).join('')}${dots}`;
 }
 
+/** Lines of parts, as many as fit side by side. */
+export function flowed(parts: string[], gap: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && widthOf(last + gap + part) <= width) lines[lines.length - 1] = last + gap + part;
+    else lines.push(part);
+  }
+  return lines;
+}
+
 /** What is done of a whole, as a bar of `width` columns. */
 export function bar(t: Terminal, share: number, width: number): string {
   const done = Math.max(0, Math.min(width, Math.round(share * width)));
