@@ -1,5 +1,5 @@
 // out[n, k] = scale sum_j x[n, j] F(k, j): from a wide row to the few numbers of a rank. F is either factor, by its strides.
-// Sixteen invocations share the width of four rows and meet in workgroup memory; each holds 4 x 4 sums.
+// Sixteen invocations share the width of eight rows and meet in workgroup memory; each holds 8 x 4 sums.
 struct Params {
   origin: vec3u,
   N: u32,
@@ -16,42 +16,47 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
 const ACROSS = 16u;
-var<workgroup> parts: array<vec4f, 256>; // [invocation, row], the ranks in the vector
+const ROWS = 8u;
+var<workgroup> parts: array<vec4f, 512>; // [invocation, row], the ranks in the vector
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let group = id + P.origin;
-  let n0 = (group.x * 4u + lane / ACROSS) * 4u;
+  let n0 = (group.x * 4u + lane / ACROSS) * ROWS;
   let k0 = group.y * 4u;
-  var acc: array<vec4f, 4>;
-  var row: array<u32, 4>;
+  var acc: array<vec4f, 8>;
+  var row: array<u32, 8>;
   var col: array<u32, 4>;
   // rows and ranks beyond the edge repeat the last; their sums are not stored
   // @unroll
-  for (var q = 0u; q < 4u; q++) {
+  for (var q = 0u; q < 8u; q++) {
     row[q] = min(n0 + q, P.N - 1u) * P.width;
+  }
+  // @unroll
+  for (var q = 0u; q < 4u; q++) {
     col[q] = min(k0 + q, P.rank - 1u) * P.along_rank;
   }
   for (var j = lane % ACROSS; j < P.width; j += ACROSS) {
     let at = j * P.along_width;
     let f = vec4f(factor[col[0] + at], factor[col[1] + at], factor[col[2] + at], factor[col[3] + at]);
     // @unroll
-    for (var q = 0u; q < 4u; q++) {
+    for (var q = 0u; q < 8u; q++) {
       acc[q] = fma(vec4f(x[row[q] + j]), f, acc[q]);
     }
   }
   // @unroll
-  for (var q = 0u; q < 4u; q++) {
-    parts[lane * 4u + q] = acc[q];
+  for (var q = 0u; q < 8u; q++) {
+    parts[lane * ROWS + q] = acc[q];
   }
   workgroupBarrier();
-  let q = (lane % ACROSS) / 4u;
   let k = lane % 4u;
-  var sum = 0.0;
-  for (var i = 0u; i < ACROSS; i++) {
-    sum += parts[((lane / ACROSS) * ACROSS + i) * 4u + q][k];
-  }
-  if (n0 + q < P.N && k0 + k < P.rank) {
-    out[P.out_at + (n0 + q) * P.rank + k0 + k] = P.scale * sum;
+  for (var q = (lane % ACROSS) / 4u; q < ROWS; q += 4u) {
+    var sum = 0.0;
+    for (var i = 0u; i < ACROSS; i++) {
+      sum += parts[((lane / ACROSS) * ACROSS + i) * ROWS + q][k];
+    }
+    if (n0 + q < P.N && k0 + k < P.rank) {
+      out[P.out_at + (n0 + q) * P.rank + k0 + k] = P.scale * sum;
+    }
   }
 }

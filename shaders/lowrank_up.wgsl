@@ -1,5 +1,5 @@
 // y[n, j] (+)= sum_k u[n, k] F(k, j): from the few numbers of a rank to a wide row. F is either factor, by its strides.
-// An invocation holds 4 rows x 4 columns; neighbours hold neighbouring columns.
+// An invocation holds 8 rows x 4 columns; neighbours hold neighbouring columns.
 struct Params {
   origin: vec3u,
   N: u32,
@@ -15,34 +15,38 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 const ACROSS = 16u;
+const ROWS = 8u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let group = id + P.origin;
   let j0 = group.x * (4u * ACROSS) + lane % ACROSS;
-  let n0 = (group.y * 4u + lane / ACROSS) * 4u;
+  let n0 = (group.y * 4u + lane / ACROSS) * ROWS;
   if (j0 >= P.width || n0 >= P.N) {
     return;
   }
-  var acc: array<vec4f, 4>;
-  var row: array<u32, 4>;
+  var acc: array<vec4f, 8>;
+  var row: array<u32, 8>;
   var col: array<u32, 4>;
   // rows and columns beyond the edge repeat the last; their sums are not stored
   // @unroll
-  for (var q = 0u; q < 4u; q++) {
+  for (var q = 0u; q < 8u; q++) {
     row[q] = min(n0 + q, P.N - 1u) * P.rank;
+  }
+  // @unroll
+  for (var q = 0u; q < 4u; q++) {
     col[q] = min(j0 + q * ACROSS, P.width - 1u) * P.along_width;
   }
   for (var k = 0u; k < P.rank; k++) {
     let at = k * P.along_rank;
     let f = vec4f(factor[col[0] + at], factor[col[1] + at], factor[col[2] + at], factor[col[3] + at]);
     // @unroll
-    for (var q = 0u; q < 4u; q++) {
+    for (var q = 0u; q < 8u; q++) {
       acc[q] = fma(vec4f(u[row[q] + k]), f, acc[q]);
     }
   }
   // @unroll
-  for (var q = 0u; q < 4u; q++) {
+  for (var q = 0u; q < 8u; q++) {
     if (n0 + q < P.N) {
       let at = (n0 + q) * P.width + j0;
       // @unroll

@@ -137,14 +137,14 @@ const ofB = ({ B, rank, rows }: LowRank): Factor => ({ t: B, rank, width: rows, 
 /** out[row0 + n, k] = scale sum_j x[n, j] F(k, j) for N rows of x. */
 export function down(p: Program, x: Tensor, N: number, { t, ...f }: Factor, out: Tensor, scale: number, row0 = 0): void {
   const params = { N, ...f, out_at: row0 * f.rank, scale };
-  const grid = [Math.ceil(N / TILE), Math.ceil(f.rank / 4)];
+  const grid = [Math.ceil(N / (2 * TILE)), Math.ceil(f.rank / 4)];
   run(p, kernel('lowrank_down', [downCode]), { x, factor: t, out }, params, grid, costOf(N, f));
 }
 
 /** y[n, j] (+)= sum_k u[n, k] F(k, j). */
 function up(p: Program, u: Tensor, { t, ...f }: Factor, y: Tensor, accumulate: 0 | 1): void {
   const N = u.shape[0];
-  const grid = [Math.ceil(f.width / (4 * TILE)), Math.ceil(N / TILE)];
+  const grid = [Math.ceil(f.width / (4 * TILE)), Math.ceil(N / (2 * TILE))];
   run(p, kernel('lowrank_up', [upCode]), { u, factor: t, y }, { N, ...f, accumulate }, grid, costOf(N, f));
 }
 
@@ -155,7 +155,7 @@ function gradient(p: Program, u: Tensor, x: Tensor, { t, ...f }: Factor, accumul
   run(p, kernel('lowrank_weight', [weightCode]), { u, x, grad: t }, { N, ...f, accumulate }, grid, costOf(N, f));
 }
 
-const TILE = 16; // invocations along the width, and rows of a workgroup
+const TILE = 16; // invocations along the width; a workgroup takes twice as many rows
 
 const costOf = (N: number, { rank, width }: Pick<Factor, 'rank' | 'width'>) => ({
   flops: 2 * N * rank * width,
