@@ -2,7 +2,8 @@
 
 import { idle } from './device.ts';
 import type { Dims } from './program.ts';
-import { encode, type Live, type Machine, partOf, type Table, tableOf } from './run.ts';
+import { encode, type Live, type Machine, partOf, tableOf } from './run.ts';
+import type { Table } from './table.ts';
 import { allocate, type Home, release, USAGE } from './tensor.ts';
 
 /** One dispatch (or piece of one that was cut), copy or clear. */

@@ -2,8 +2,9 @@
 // After a size has run once, running it again allocates nothing, compiles nothing and waits for nothing.
 
 import { check, type Gpu } from './device.ts';
-import { homesOf, type Plan, type PlannedProgram, RECORD } from './plan.ts';
-import { type Dims, type Entry, type Grid, type Kernel, type Program, trace } from './program.ts';
+import { homesOf, type Plan, type PlannedProgram } from './plan.ts';
+import type { Dims, Kernel } from './program.ts';
+import { makeTable, SUBMIT_MS, type Table } from './table.ts';
 import { allocate, type Home, release, type Tensor } from './tensor.ts';
 
 /** A plan that lives on a device. */
@@ -26,24 +27,6 @@ export interface Live {
   /** Staging buffers with results on their way. */
   arriving: Set<Home>;
 }
-
-/** A program at one size: what to write into the uniform buffer, and what to encode. */
-export interface Table {
-  program: Program;
-  params: Uint8Array<ArrayBuffer>;
-  steps: Step[];
-  rate: number;
-}
-
-type Step =
-  | { op: 'run'; entry: number; offset: number; grid: Grid; cost: number }
-  | { op: 'copy' | 'clear'; entry: number; cost: number };
-
-/** Aim for a submit: long ones freeze screens and trip watchdogs. */
-const SUBMIT_MS = 50;
-/** Cost units: a FLOP is one, a byte moved four. */
-const costOf = (e: Entry) => (e.op === 'run' ? e.flops + 4 * e.bytes : e.op === 'copy' ? 8 * e.bytes : 0);
-const MOST_GROUPS = 65535;
 
 /** Allocates everything of a plan, compiles every pipeline, makes every bind group. */
 export async function prepare(gpu: Gpu, plan: Plan): Promise<Machine> {
@@ -138,64 +121,9 @@ export function tableOf(m: Machine, part: Live, dims: Dims): Table {
   const have = part.tables.get(key);
   // what was cut for another speed is cut again
   if (have && m.rate < have.rate * 4 && m.rate > have.rate / 4) return have;
-  const { largest, records } = part.planned;
-  const same = key === JSON.stringify(largest.dims);
-  const program = have?.program ?? (same ? largest : trace(largest.name, part.planned.part.build, dims, largest.limits, largest));
-  const params = new Uint8Array(records * RECORD);
-  const view = new DataView(params.buffer);
-  const steps: Step[] = [];
-  let used = 0;
-  let spare = records - program.entries.filter((e) => e.op === 'run').length;
-  program.entries.forEach((e, entry) => {
-    const cost = costOf(e);
-    if (e.op !== 'run') {
-      steps.push({ op: e.op, entry, cost });
-      return;
-    }
-    if (e.grid.some((g) => g === 0)) return;
-    for (const piece of pieces(e.grid, Math.min(spare + 1, Math.ceil(cost / (m.rate * SUBMIT_MS))))) {
-      const offset = used++ * RECORD;
-      writeParams(view, offset, e.kernel, piece.origin, e.params);
-      steps.push({ op: 'run', entry, offset, grid: piece.grid, cost: (cost * volume(piece.grid)) / volume(e.grid) });
-    }
-    spare = records - used - program.entries.slice(entry + 1).filter((x) => x.op === 'run').length;
-  });
-  const table = { program, params, steps, rate: m.rate };
+  const table = makeTable(part.planned, dims, m.rate, have);
   part.tables.set(key, table);
   return table;
-}
-
-const volume = (g: Grid) => g[0] * g[1] * g[2];
-
-/** Cuts a grid along its longest axis into about `parts` pieces, more where WebGPU's 65,535 groups an axis ask for it. */
-function pieces(grid: Grid, parts: number): { origin: Grid; grid: Grid }[] {
-  const axis = grid.indexOf(Math.max(...grid));
-  const n = Math.min(grid[axis], Math.max(1, parts, Math.ceil(grid[axis] / MOST_GROUPS)));
-  const size = Math.ceil(grid[axis] / n);
-  const out = [];
-  for (let at = 0; at < grid[axis]; at += size) {
-    const origin: [number, number, number] = [0, 0, 0];
-    const g: [number, number, number] = [grid[0], grid[1], grid[2]];
-    origin[axis] = at;
-    g[axis] = Math.min(size, grid[axis] - at);
-    out.push({ origin, grid: g });
-  }
-  return out;
-}
-
-function writeParams(view: DataView, at: number, kernel: Kernel, origin: Grid, values: number[]): void {
-  let i = 0;
-  for (const f of kernel.linked.params) {
-    if (f.name === 'origin') {
-      origin.forEach((o, axis) => view.setUint32(at + f.offset + 4 * axis, o, true));
-      continue;
-    }
-    const v = values[i++];
-    if (f.type === 'f32') view.setFloat32(at + f.offset, v, true);
-    else if (f.type === 'i32') view.setInt32(at + f.offset, v, true);
-    else if (Number.isInteger(v) && v >= 0 && v <= 0xffffffff) view.setUint32(at + f.offset, v, true);
-    else throw new Error(`kernel ${kernel.name}: expected a u32 for ${f.name}, got ${v}`);
-  }
 }
 
 // --- device objects ---------------------------------------------------------------------------------------------------
