@@ -29,6 +29,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: gpu,
+          exclude: ['test/methods/lora.test.ts'], // minutes on SwiftShader; Node runs it on the same driver
           ...shared,
           browser: {
             enabled: true,

@@ -2,7 +2,7 @@
 
 import { closeGpu, type Gpu, idle, type OpenOptions, openGpu } from '../../src/gpu/device.ts';
 import { plan } from '../../src/gpu/plan.ts';
-import { type Build, type Dims, type Program, copy } from '../../src/gpu/program.ts';
+import { type Build, copy, type Dims, type Program } from '../../src/gpu/program.ts';
 import { dispose, prepare, replay } from '../../src/gpu/run.ts';
 import { allocate, read, release, resident, type Tensor, write } from '../../src/gpu/tensor.ts';
 
@@ -18,7 +18,13 @@ export function testGpu(options?: OpenOptions): Promise<Gpu> {
 export { closeGpu };
 
 /** A resident input holding data; its elements beyond `shape` up to the 16-byte round-up are NaN where it is f32. */
-export async function input(name: string, shape: number[], data: ArrayLike<number>, dtype: 'f32' | 'u32' = 'f32', gpu?: Gpu): Promise<Tensor> {
+export async function input(
+  name: string,
+  shape: number[],
+  data: ArrayLike<number>,
+  dtype: 'f32' | 'u32' = 'f32',
+  gpu?: Gpu,
+): Promise<Tensor> {
   const { memory } = gpu ?? (await testGpu());
   const t = resident(name, shape, 'other', dtype);
   allocate(memory, t.home!);
