@@ -39,7 +39,15 @@ function check(name, command, args) {
 /** Counts from the JSON report; a run that wrote none has failed once. */
 function vitest(name, command, args, project) {
   const file = join(out, `${project}.json`);
-  const ok = run(name, command, [...args, 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]);
+  const ok = run(name, command, [
+    ...args,
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${file}`,
+  ]);
   count(ok, () => {
     const r = JSON.parse(readFileSync(file, 'utf8'));
     // a file that does not load has no tests of its own
@@ -50,7 +58,9 @@ function vitest(name, command, args, project) {
 
 function playwright() {
   const file = join(out, 'e2e.json');
-  const ok = run('page', 'npx', ['--no-install', 'playwright', 'test', '--reporter=list,json'], { PLAYWRIGHT_JSON_OUTPUT_NAME: file });
+  const ok = run('page', 'npx', ['--no-install', 'playwright', 'test', '--reporter=list,json'], {
+    PLAYWRIGHT_JSON_OUTPUT_NAME: file,
+  });
   count(ok, () => {
     const { stats } = JSON.parse(readFileSync(file, 'utf8'));
     return [stats.expected + stats.flaky, stats.unexpected];
