@@ -190,6 +190,14 @@ export const OPTIONS = {
   table: flag(['output', ['plan']], 'methods by rows, budgets by columns'),
 
   device: or(text(['machine', [...LOADS, 'demo', 'compare']], 'NAME', 'the GPU, by part of its name'), 'auto'),
+  arithmetic: or(
+    choice(
+      ['machine', LOADS],
+      ['f32', 'f16'],
+      'f16: multiply halves where the GPU passes its self-test; faster on some, three digits',
+    ),
+    'f32',
+  ),
   tune: or(
     choice(
       ['machine', [...LOADS, 'demo', 'compare']],

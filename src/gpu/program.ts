@@ -31,6 +31,8 @@ export interface Limits {
   software?: boolean;
   /** Invocations of its smallest subgroup; 0 without the feature. */
   subgroups?: number;
+  /** Products in half precision: asked for, and found right. */
+  half?: boolean;
   /** Kernel variants that were measured to be the fastest here, by class of shapes (tuner.ts). */
   choices?: Record<string, string>;
 }

@@ -11,6 +11,7 @@ import plain from '../../shaders/gemm_plain.wgsl?raw' with { type: 'text' };
 import reduce from '../../shaders/gemm_reduce.wgsl?raw' with { type: 'text' };
 import store from '../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
 import tile from '../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
+import tileHalf from '../../shaders/gemm_tile_half.wgsl?raw' with { type: 'text' };
 
 export type Layout = 'nt' | 'nn' | 'tn';
 
@@ -32,6 +33,8 @@ export interface Device {
   software?: boolean;
   /** Invocations of its smallest subgroup; 0 without the feature. */
   subgroups?: number;
+  /** Products in half precision are asked for, and its self-test has passed. */
+  half?: boolean;
   /** Names of variants by class of shapes, where the tuner measured them. */
   choices?: Record<string, string>;
 }
@@ -51,6 +54,8 @@ export interface Variant {
   vec4: 'none' | 'c' | 'all';
   /** The subgroup size that it needs at least. */
   lanes?: number;
+  /** Multiplies as f16. */
+  half?: boolean;
 }
 
 const LAYOUTS: Layout[] = ['nt', 'nn', 'tn'];
@@ -111,6 +116,17 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     vec4: 'all',
   },
   {
+    name: `gemm_half_${layout}`,
+    kernel: 'gemm_half',
+    layout,
+    parts: [store, tileHalf],
+    consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
+    tile: [64, 64],
+    packs: false,
+    vec4: 'all',
+    half: true,
+  },
+  {
     name: `gemm_plain_${layout}`,
     kernel: 'gemm_plain',
     layout,
@@ -123,8 +139,9 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
 ]);
 
 /** Whether a variant can take a shape on a device. */
-export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes'>, shape: Shape, device: Device): boolean {
+export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes' | 'half'>, shape: Shape, device: Device): boolean {
   if ((v.lanes ?? 0) > (device.subgroups ?? 0)) return false;
+  if (v.half && !device.half) return false;
   const fours = (...sizes: number[]) => sizes.every((s) => s % 4 === 0);
   const { M, N, K } = shape;
   if (v.vec4 === 'none') return true;
@@ -133,11 +150,14 @@ export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes'>, shape: S
   return fours(shape.a_at, shape.lda, shape.b_at, shape.ldb, v.layout === 'tn' ? M : K, v.layout === 'nt' ? K : N);
 }
 
-/** The variant for a shape: the tuner's choice for its class, else the default of the device. */
+/** The variant for a shape: half precision where it was asked for, the tuner's choice for its class, else the default of the device. */
 export function choose(layout: Layout, shape: Shape, device: Device = {}): Variant {
   const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
   const tuned = device.choices?.[classOf(layout, shape)];
-  return able.find((v) => v.name === tuned) ?? able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1];
+  const half = able.find((v) => v.half);
+  return (
+    half ?? able.find((v) => v.name === tuned) ?? able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1]
+  );
 }
 
 /** Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4. */

@@ -38,6 +38,8 @@ interface Wanted {
 }
 
 const ULP = 2 ** -24;
+/** Two operands and their product are rounded to f16, each by half a unit. */
+const HALF_ULPS = 3;
 
 /** All within this share of the largest. */
 function near(values: Float64Array, share: number): Wanted {
@@ -68,6 +70,9 @@ const FORMS: Form[] = ['registers', 'subgroup', 'tiles'];
 /** Sizes that fill no tile. */
 const [M, N, K] = [76, 68, 44];
 
+/** The checks of half precision alone: what a run asks before it uses it. */
+export const halfChecks = (): Check[] => VARIANTS.filter((v) => v.half).map(product);
+
 function product(v: Variant): Check {
   const { layout } = v;
   const lda = layout === 'tn' ? M : K;
@@ -75,7 +80,8 @@ function product(v: Variant): Check {
   const shape: Shape = { M, N, K, a_at: 0, lda, b_at: 0, ldb, c_at: 0, ldc: N };
   return {
     name: v.name,
-    lacks: (limits) => (eligible(v, shape, limits) ? undefined : `it wants subgroups of ${v.lanes}`),
+    lacks: (limits) =>
+      eligible(v, shape, limits) ? undefined : v.half ? 'it wants shader-f16' : `it wants subgroups of ${v.lanes}`,
     make() {
       const [a, b] = [noise(M * K, 1), noise(N * K, 2)];
       const ta = resident('a', [M * K], 'other');
@@ -94,7 +100,7 @@ function product(v: Variant): Check {
             values[i * N + j] += term;
             sizes[i * N + j] += Math.abs(term);
           }
-      const want = [{ values, bound: (i: number) => 2 * Math.sqrt(K) * ULP * sizes[i] }];
+      const want = [{ values, bound: (i: number) => (v.half ? HALF_ULPS * 2 ** -11 : 2 * Math.sqrt(K) * ULP) * sizes[i] }];
       return {
         inputs: [
           [ta, a],

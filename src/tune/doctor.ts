@@ -5,7 +5,7 @@ import { plan } from '../gpu/plan.ts';
 import { copy, type Program } from '../gpu/program.ts';
 import { dispose, prepare, replay } from '../gpu/run.ts';
 import { read, resident, type Tensor, write } from '../gpu/tensor.ts';
-import { type Check, checks } from './doctor-checks.ts';
+import { type Check, checks, halfChecks } from './doctor-checks.ts';
 import type { Report } from './report.ts';
 import type { Task } from './task.ts';
 
@@ -35,6 +35,7 @@ export async function doctor(gpu: Gpu, report: Report, list: Check[] = checks())
   if (/[a-z]/i.test(adapter.info.vendor)) say(`vendor    ${adapter.info.vendor} ${adapter.info.architecture}`.trimEnd());
   say(`buffers   at most ${size(limits.maxBuffer)} each, ${size(limits.maxBinding)} a binding`);
   say(`features  ${[...gpu.features].join(', ') || 'none of those that help'}; subgroups of at least ${limits.subgroups ?? 0}`);
+  limits.half = gpu.features.has('shader-f16');
   let sound = true;
   for (const check of list) {
     const { name, ok, error, detail } = await examine(gpu, check);
@@ -42,6 +43,21 @@ export async function doctor(gpu: Gpu, report: Report, list: Check[] = checks())
     sound &&= ok;
   }
   return sound;
+}
+
+/** Turns half precision on where the device has it and multiplies right by it; else says why not. */
+export async function askHalf(gpu: Gpu, report: Report): Promise<void> {
+  gpu.limits.half = gpu.features.has('shader-f16');
+  if (!gpu.limits.half) return report({ kind: 'warning', text: `${gpu.name} has no shader-f16: products stay f32` });
+  for (const check of halfChecks()) {
+    const { ok, detail } = await examine(gpu, check);
+    if (ok) continue;
+    gpu.limits.half = false;
+    return report({
+      kind: 'warning',
+      text: `half precision fails its self-test on ${gpu.name} (${detail ?? check.name}): products stay f32`,
+    });
+  }
 }
 
 async function examine(gpu: Gpu, check: Check) {

@@ -8,6 +8,7 @@ import { type Folder, openPlace, readText, type Source } from '../io/bytes.ts';
 import { type ModelFiles, openModel } from '../io/model.ts';
 import { MODULES, matrixShape, parametersOf } from '../models/decoder.ts';
 import type { Settled } from '../options.ts';
+import { askHalf } from './doctor.ts';
 import { fallback, loadModel, type Model } from './load.ts';
 import type { Line, Report } from './report.ts';
 
@@ -84,6 +85,7 @@ export async function openOnGpu(o: Settled, files: ModelFiles, positions: number
   const gpu: Gpu = await openGpu({ device: o.device });
   report({ kind: 'device', name: gpu.name, software: gpu.software });
   try {
+    if (o.arithmetic === 'f16') await askHalf(gpu, report);
     report({ kind: 'start', phase: 'load', total: 1 });
     const model = await loadModel(gpu, files, positions, o.base);
     const other = fallback(model.decoder, o.base);

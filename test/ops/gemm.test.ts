@@ -138,9 +138,45 @@ test('gemm chooses for itself', async () => {
   expect(out.c).toBeWithin(matmulNN(A, B, 20, 12, 8), f32Bound(matmulNN(abs(A), abs(B), 20, 12, 8), 'tree'));
 });
 
+describe.skipIf(!(await testGpu()).features.has('shader-f16'))(
+  'half precision (skipped where the adapter has no shader-f16)',
+  () => {
+    const device = { ...limits, half: true };
+    const halves = VARIANTS.filter((v) => v.half);
+
+    test.each(halves)('$name is within three f16 roundings of f64, and keeps to its window', async (v) => {
+      const [m, n, k] = [76, 68, 44];
+      const [A, B] = [noise(m * k, 1), noise(n * k, 2)];
+      const c = await input('c', [m, n + 4], new Float32Array(m * (n + 4)).fill(SENTINEL));
+      const a = await input('a', [m * k], A);
+      const b = await input('b', [n * k], B);
+      const [lda, ldb] = [v.layout === 'tn' ? m : k, v.layout === 'nt' ? k : n];
+      const out = await runProgram((p) => {
+        multiply(p, v, { t: a, at: 0, ld: lda }, { t: b, at: 0, ld: ldb }, { t: c, at: 0, ld: n + 4 }, m, n, k, 0);
+        return { c };
+      });
+      const [want, size] = [oracle[v.layout](A, B, m, n, k), oracle[v.layout](abs(A), abs(B), m, n, k)];
+      let worst = 0;
+      for (let i = 0; i < m; i++)
+        for (let j = 0; j < n + 4; j++) {
+          if (j >= n) expect(out.c[i * (n + 4) + j]).toBe(SENTINEL);
+          else worst = Math.max(worst, Math.abs(out.c[i * (n + 4) + j] - want[i * n + j]) / size[i * n + j]);
+        }
+      expect(worst).toBeLessThan(3 * 2 ** -11);
+      expect(worst).toBeGreaterThan(2 ** -20); // it did round to halves
+    });
+
+    test('it is chosen only where it was asked for', () => {
+      const s = shape(halves[0], 64, 64, 64, 0, 0);
+      expect(choose(halves[0].layout, s, device).half).toBe(true);
+      expect(choose(halves[0].layout, s, limits).half).toBeUndefined();
+    });
+  },
+);
+
 describe('every kernel compiles without messages', () => {
   const kernels = [
-    ...VARIANTS,
+    ...VARIANTS.filter((v) => !v.half),
     ...[true, false].flatMap((alongK) => [true, false].map((vec4) => ({ ...packOf(alongK, vec4), lanes: 0 }))),
     ...Object.values(STORED).map(({ part }) => ({ ...packOf(true, true, part), lanes: 0 })),
   ];
