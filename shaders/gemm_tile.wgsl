@@ -1,6 +1,6 @@
 // The product for discrete and integrated GPUs: 64 x 64 of C a workgroup, 16 k at a time through workgroup memory,
 // 4 x 4 or 8 x 8 of C an invocation. AT: A lies [K, M], else [M, K]. BT: B lies [N, K], else [K, N].
-// Offsets, leading dimensions and contiguous dimensions are multiples of 4.
+// Offsets, leading dimensions and contiguous dimensions are multiples of 4. The part gemm_single or gemm_half says what is multiplied.
 const AT = false;
 const BT = false;
 const ROWS: u32 = 4;
@@ -12,8 +12,8 @@ const DEPTH: u32 = 16;
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 // [k][row or column / 4]: what an invocation reads at once lies in one vec4f.
-var<workgroup> tile_a: array<array<vec4f, 16>, DEPTH>;
-var<workgroup> tile_b: array<array<vec4f, 16>, DEPTH>;
+var<workgroup> tile_a: array<array<Four, 16>, DEPTH>;
+var<workgroup> tile_b: array<array<Four, 16>, DEPTH>;
 
 @compute @workgroup_size(ACROSS, 64 / ROWS)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) index: u32) {
@@ -24,18 +24,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) local: v
   for (var k = 0u; k < P.K; k += DEPTH) {
     // Whole vec4f are written: WGSL lets a write to one component touch its neighbours. So what lies along k is turned 4 x 4.
     if (AT) {
-      for (var i = index; i < 256u; i += THREADS) { tile_a[i / 16u][i % 16u] = four_a(k + i / 16u, row + i % 16u * 4u, P.K, P.M); }
+      for (var i = index; i < 256u; i += THREADS) { tile_a[i / 16u][i % 16u] = Four(four_a(k + i / 16u, row + i % 16u * 4u, P.K, P.M)); }
     } else {
       for (var i = index; i < 64u; i += THREADS) { turn_a(i % 16u, i / 16u * 4u, row + i % 16u * 4u, k + i / 16u * 4u); }
     }
     if (BT) {
       for (var i = index; i < 64u; i += THREADS) { turn_b(i % 16u, i / 16u * 4u, col + i % 16u * 4u, k + i / 16u * 4u); }
     } else {
-      for (var i = index; i < 256u; i += THREADS) { tile_b[i / 16u][i % 16u] = four_b(k + i / 16u, col + i % 16u * 4u, P.K, P.N); }
+      for (var i = index; i < 256u; i += THREADS) { tile_b[i / 16u][i % 16u] = Four(four_b(k + i / 16u, col + i % 16u * 4u, P.K, P.N)); }
     }
     workgroupBarrier();
     for (var q = 0u; q < DEPTH; q++) {
-      var y: array<vec4f, COLS4>;
+      var y: array<Four, COLS4>;
       // @unroll
       for (var j = 0u; j < COLS4; j++) { y[j] = tile_b[q][local.x + j * ACROSS]; }
       // @unroll
@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) local: v
         // @unroll
         for (var r = 0u; r < 4u; r++) {
           // @unroll
-          for (var j = 0u; j < COLS4; j++) { acc[(i + r) * COLS4 + j] = fma(vec4f(x[r]), y[j], acc[(i + r) * COLS4 + j]); }
+          for (var j = 0u; j < COLS4; j++) { acc[(i + r) * COLS4 + j] = add_product(x[r], y[j], acc[(i + r) * COLS4 + j]); }
         }
       }
     }
@@ -70,7 +70,7 @@ fn turn_a(at: u32, depth: u32, row: u32, k: u32) {
   let z = four_a(row + 2u, k, P.M, P.K);
   let w = four_a(row + 3u, k, P.M, P.K);
   // @unroll
-  for (var q = 0u; q < 4u; q++) { tile_a[depth + q][at] = vec4f(x[q], y[q], z[q], w[q]); }
+  for (var q = 0u; q < 4u; q++) { tile_a[depth + q][at] = Four(vec4f(x[q], y[q], z[q], w[q])); }
 }
 
 fn turn_b(at: u32, depth: u32, col: u32, k: u32) {
@@ -79,5 +79,5 @@ fn turn_b(at: u32, depth: u32, col: u32, k: u32) {
   let z = four_b(col + 2u, k, P.N, P.K);
   let w = four_b(col + 3u, k, P.N, P.K);
   // @unroll
-  for (var q = 0u; q < 4u; q++) { tile_b[depth + q][at] = vec4f(x[q], y[q], z[q], w[q]); }
+  for (var q = 0u; q < 4u; q++) { tile_b[depth + q][at] = Four(vec4f(x[q], y[q], z[q], w[q])); }
 }

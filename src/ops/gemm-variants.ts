@@ -1,6 +1,7 @@
 // The variants of the f32 product as data, and which of them a shape and a device can take. How they run is in gemm.ts.
 // Software adapters pay for every load, so they multiply from packed panels; others share tiles in workgroup memory.
 
+import half from '../../shaders/gemm_half.wgsl?raw' with { type: 'text' };
 import pack from '../../shaders/gemm_pack.wgsl?raw' with { type: 'text' };
 import packAny from '../../shaders/gemm_pack_any.wgsl?raw' with { type: 'text' };
 import packStored from '../../shaders/gemm_pack_stored.wgsl?raw' with { type: 'text' };
@@ -9,9 +10,9 @@ import packed from '../../shaders/gemm_packed.wgsl?raw' with { type: 'text' };
 import packedPlain from '../../shaders/gemm_packed_plain.wgsl?raw' with { type: 'text' };
 import plain from '../../shaders/gemm_plain.wgsl?raw' with { type: 'text' };
 import reduce from '../../shaders/gemm_reduce.wgsl?raw' with { type: 'text' };
+import single from '../../shaders/gemm_single.wgsl?raw' with { type: 'text' };
 import store from '../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
 import tile from '../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
-import tileHalf from '../../shaders/gemm_tile_half.wgsl?raw' with { type: 'text' };
 
 export type Layout = 'nt' | 'nn' | 'tn';
 
@@ -99,7 +100,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     name: `gemm_tile8_${layout}`,
     kernel: 'gemm_tile8',
     layout,
-    parts: [store, tile],
+    parts: [store, single, tile],
     consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
     tile: [64, 64],
     packs: false,
@@ -109,7 +110,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     name: `gemm_tile4_${layout}`,
     kernel: 'gemm_tile4',
     layout,
-    parts: [store, tile],
+    parts: [store, single, tile],
     consts: { ...turns(layout), ROWS: 4, COLS4: 1 },
     tile: [64, 64],
     packs: false,
@@ -119,7 +120,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     name: `gemm_half_${layout}`,
     kernel: 'gemm_half',
     layout,
-    parts: [store, tileHalf],
+    parts: [store, half, tile],
     consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
     tile: [64, 64],
     packs: false,
@@ -154,10 +155,8 @@ export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes' | 'half'>,
 export function choose(layout: Layout, shape: Shape, device: Device = {}): Variant {
   const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
   const tuned = device.choices?.[classOf(layout, shape)];
-  const half = able.find((v) => v.half);
-  return (
-    half ?? able.find((v) => v.name === tuned) ?? able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1]
-  );
+  const favourite = able.find((v) => v.half) ?? able.find((v) => v.name === tuned);
+  return favourite ?? able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1];
 }
 
 /** Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4. */
