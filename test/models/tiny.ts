@@ -5,6 +5,7 @@ import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
 import { type Gpu, idle } from '../../src/gpu/device.ts';
 import { plan } from '../../src/gpu/plan.ts';
+import type { Program } from '../../src/gpu/program.ts';
 import { dispose, type Machine, prepare, replay } from '../../src/gpu/run.ts';
 import { read, type Tensor, write } from '../../src/gpu/tensor.ts';
 import { trainAll } from '../../src/methods/full.ts';
@@ -12,7 +13,7 @@ import { attachBlocks, fillBlocks, trainedBlocks } from '../../src/methods/smt/b
 import { type Decoder, type DecoderConfig, newDecoder, parametersOf } from '../../src/models/decoder.ts';
 import { feed, feedScalars } from '../../src/models/inputs.ts';
 import { newResults } from '../../src/ops/gradnorm.ts';
-import { newScorer, type Score, scoreHook } from '../../src/ops/score.ts';
+import { finished, newScorer, type Score, scoreDense, scoreHook } from '../../src/ops/score.ts';
 import { newStream } from '../../src/ops/stream.ts';
 import type { Vector, Weight } from '../../src/ops/weight.ts';
 import { type Phase, planTraining } from '../../src/tune/plans.ts';
@@ -59,6 +60,8 @@ export function rowsOf(lengths: number[], vocabulary = TINY.vocab_size): Row[] {
 }
 
 export interface RunOptions {
+  /** Train the layers' matrices densely and nothing else. */
+  matrices?: boolean;
   rows: Row[];
   batch: number;
   lr: number;
@@ -86,7 +89,9 @@ export interface Run {
 export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run> {
   const { block, blocks } = o;
   const matrices = block && blocks ? attachBlocks(chosen(d, blocks), block, true) : [];
-  const trained = blocks ? trainedBlocks(matrices, o.weight_decay > 0) : trainAll(parametersOf(d));
+  const trained = blocks
+    ? trainedBlocks(matrices, o.weight_decay > 0)
+    : trainAll(o.matrices ? d.layers.flatMap((l) => Object.values(l.matrices)) : parametersOf(d));
   if (o.weight_decay > 0 && blocks) throw new Error('expected no decay on blocks: these runs have no base values to decay');
   const order = batches({ n_rows: o.rows.length, batch: o.batch, accumulate: 1, shuffle: false, seed: 0 });
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => pack(order.step(t)[0].map((i) => o.rows[i])));
@@ -142,10 +147,16 @@ export async function scores(gpu: Gpu, d: Decoder, names: string[], score: Score
     for (const t of [s.map, ...s.sums.map((x) => x.t)]) write(gpu.memory, t, new Uint8Array(t.bytes));
   }
   for (let i = 0; i < rows.length; i += batch) (await oneStep(gpu, d, rows.slice(i, i + batch), false, false)).drop();
+  if (score === 'absmean-of-sum') {
+    const finish = (p: Program) => scorers.forEach((s) => s.sums.forEach(({ r0, t }) => scoreDense(p, s, r0, t)));
+    const made = await prepare(gpu, plan([{ name: 'finish', build: finish, dims: {} }], gpu.limits));
+    replay(made, 'finish', {});
+    dispose(made);
+  }
   const maps = new Map<string, Float32Array>();
   for (const s of scorers) {
     s.weight.trains = null;
-    maps.set(s.weight.name, await read(gpu.memory, s.map));
+    maps.set(s.weight.name, finished(score, await read(gpu.memory, s.map)));
   }
   return maps;
 }
