@@ -4,14 +4,16 @@ import type { Gpu } from '../gpu/device.ts';
 import { msOf, type Peak } from '../gpu/peak.ts';
 import { plan } from '../gpu/plan.ts';
 import { type Build, backward, giveGrad, type Program, temp } from '../gpu/program.ts';
-import { dispose, prepare, replay } from '../gpu/run.ts';
+import { dispose, type Machine, prepare, replay } from '../gpu/run.ts';
 import { resident, type Tensor, write } from '../gpu/tensor.ts';
 import { moments } from '../methods/full.ts';
 import { adamw } from '../ops/adamw.ts';
 import { attention } from '../ops/attention.ts';
 import { crossEntropy } from '../ops/crossentropy.ts';
 import { type Format, STORED } from '../ops/formats.ts';
+import { whole } from '../ops/gemm.ts';
 import { newOptimizerState } from '../ops/gradnorm.ts';
+import { productInto } from '../ops/linear.ts';
 import { rmsnorm } from '../ops/rmsnorm.ts';
 import { newStream } from '../ops/stream.ts';
 import { swiglu } from '../ops/swiglu.ts';
@@ -33,6 +35,7 @@ interface Work {
 
 export async function benchKernels(gpu: Gpu, peak: Peak, report: Report): Promise<void> {
   for (const format of Object.keys(STORED) as Format[]) await one(gpu, peak, report, unpacking(gpu, format));
+  await storedProducts(gpu, report);
   for (const [T, hd, H, K] of [
     [128, 64, 9, 3],
     [256, 32, 8, 4],
@@ -61,6 +64,32 @@ function unpacking(gpu: Gpu, format: Format): Work {
   const build: Build = (p) => unpack(p, w, w.windows[0], 0, rows, temp(p, 'panel', [rows, cols]));
   const stored = tensorsOf(w).reduce((n, t) => n + t.bytes, 0);
   return { name: `unpack ${format}`, shape: `${rows}x${cols}`, build, bytes: stored + 4 * rows * cols };
+}
+
+/** Products with stored weights over the f32 product, all in turn, the best of several rounds each. */
+async function storedProducts(gpu: Gpu, report: Report): Promise<void> {
+  const formats = Object.keys(STORED) as Format[];
+  const best = new Map(formats.map((f) => [f, Number.POSITIVE_INFINITY]));
+  const works = formats.map((f) => multiplying(gpu, f));
+  const machines: Machine[] = [];
+  for (const w of works)
+    machines.push(await prepare(gpu, plan([{ name: w.name, build: w.build, dims: { first: 1 } }], gpu.limits)));
+  for (let round = 0; round < 4; round++)
+    for (const [i, f] of formats.entries())
+      best.set(f, Math.min(best.get(f)!, await msOf(gpu, () => replay(machines[i], works[i].name, { first: 1 }))));
+  for (const m of machines) dispose(m, () => true);
+  const plain = best.get('f32')!;
+  for (const [i, f] of formats.entries())
+    report(line(`${works[i].name} over f32's speed`, works[i].shape, { ms: best.get(f)!, ratio: plain / best.get(f)! }));
+}
+
+/** x W^T for 256 rows of x, straight from a stored weight. */
+function multiplying(gpu: Gpu, format: Format): Work {
+  const [n, rows, cols] = [256, 1024, 1024];
+  const w = newWeight('w', rows, cols, format, gpu.limits.maxBinding);
+  const [x, y] = [resident('x', [n, cols], 'other'), resident('y', [n, rows], 'other')];
+  const build: Build = (p) => productInto(p, whole(x), n, w, whole(y), 0);
+  return { name: `product with ${format}`, shape: `${n}x${rows}x${cols}`, build, flops: 2 * n * rows * cols };
 }
 
 /** Forward alone, or with the backward behind it. */
