@@ -3,6 +3,7 @@
 // Arguments: steps, for a shorter run; output file.
 
 import process from 'node:process';
+import { modelFiles } from '../src/commands/merge.ts';
 import { detect } from '../src/data/columns.ts';
 import { toRow } from '../src/data/rows.ts';
 import { loadTokenizer } from '../src/data/tokenizer.ts';
@@ -12,9 +13,8 @@ import { configFromHf } from '../src/io/config.ts';
 import type { ModelFiles } from '../src/io/model.ts';
 import { type TensorInfo, tensorShapes } from '../src/io/tensors.ts';
 import { writeFile } from '../src/io/write.ts';
-import { loadModel } from '../src/tune/load.ts';
-import { modelFiles } from '../src/tune/merge.ts';
-import { tune } from '../src/tune.ts';
+import { loadModel } from '../src/train/model.ts';
+import { tune } from '../src/train/tune.ts';
 import { pretrainRows } from './corpus.ts';
 import { random } from './random.ts';
 import recipe from './recipe.json' with { type: 'json' };

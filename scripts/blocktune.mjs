@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-// The command `blocktune`: finds Deno among the installed packages and runs src/cli.ts in it. Signals and the exit code pass through.
+// The command `blocktune`: finds Deno among the installed packages and runs src/cli/main.ts in it. Signals and the exit code pass through.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
-const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+const cli = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 let deno;
 try {
   deno = require('deno/install_api.cjs').runInstall();

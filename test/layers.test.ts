@@ -15,12 +15,14 @@ const MAY_IMPORT: Record<string, string[]> = {
   io: ['gpu'],
   data: ['io'],
   eval: ['gpu', 'ops', 'io', 'models', 'data'],
-  options: [],
-  tune: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options'],
-  bench: ['gpu', 'ops', 'models', 'methods', 'eval', 'tune'],
-  index: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options', 'tune'],
-  cli: ['eval', 'options', 'tune', 'bench', 'demo'],
-  web: ['eval', 'options', 'tune', 'index', 'demo'],
+  version: [],
+  report: ['gpu', 'methods', 'train', 'commands'],
+  options: ['methods'],
+  train: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options', 'report', 'version'],
+  commands: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report', 'version'],
+  index: ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report'],
+  cli: ['eval', 'options', 'commands', 'report', 'version', 'demo', 'train'],
+  web: ['eval', 'options', 'commands', 'train', 'index', 'report', 'version', 'demo'],
 };
 /** Layers that need no npm package: what a person reads there is all there is. */
 const SELF_MADE = ['ops', 'models', 'methods'];
@@ -134,12 +136,10 @@ describe('the checks see what they should', () => {
   test.each([
     ['src/gpu/plan.ts', 'gpu'],
     ['src/methods/smt/select.ts', 'methods'],
-    ['src/tune.ts', 'tune'],
-    ['src/tune/load.ts', 'tune'],
-    ['src/schedule.ts', 'tune'],
-    ['src/options.ts', 'options'],
-    ['src/cli-train.ts', 'cli'],
-    ['src/cli/lines.ts', 'cli'],
+    ['src/index.ts', 'index'],
+    ['src/report.ts', 'report'],
+    ['src/train/step.ts', 'train'],
+    ['src/cli/main.ts', 'cli'],
     ['web/worker.ts', 'web'],
     ['shaders/gemm.wgsl', 'shaders'],
   ])('%s is of %s', (file, layer) => expect(layerOf(file)).toBe(layer));
@@ -157,14 +157,10 @@ function read(file: string): string {
   return readFileSync(join(root, file), 'utf8');
 }
 
-/** The first folder below src. Of files in src itself the face, the options and the command line are layers; the others are
- *  of the run, and so above all folders. web and shaders are layers of their own. */
+/** The first folder below src, or the name of a file in src itself. web and shaders are layers of their own. */
 function layerOf(file: string): string {
-  const [top, second, third] = file.split('/');
-  if (top !== 'src') return top;
-  if (third) return second;
-  if (second.startsWith('option')) return 'options';
-  return /^(index|cli)\b/.exec(second)?.[0] ?? 'tune';
+  const [top, second] = file.split('/');
+  return top === 'src' ? second.replace(/\.ts$/, '') : top;
 }
 
 /** A relative specifier as a path from the checkout; null for a package. */

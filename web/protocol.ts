@@ -1,6 +1,6 @@
 // What the page and its worker say to each other. Most of it is the run's own report; the rest is what only a page shows.
 
-import type { Line } from '../src/tune/report.ts';
+import type { Line } from '../src/report.ts';
 import type { Asked } from './address.ts';
 
 /** From the page. A run that is stopped ends with `stopped`; every command ends with one message of its own. */

@@ -1,8 +1,8 @@
 // The options of the page's run: the built-in recipe, the same that the command line's demo takes, shortened where asked.
 
 import recipe from '../demo/recipe.json' with { type: 'json' };
-import { parseArgs } from '../src/args.ts';
-import { type Settled, withDefaults } from '../src/options.ts';
+import { parseArgs } from '../src/options/args.ts';
+import { type Settled, withDefaults } from '../src/options/table.ts';
 import type { Asked } from './address.ts';
 
 /** The recipe's settings, held to the rules of the command line: { warmup_steps: 10 } is --warmup-steps 10. */

@@ -1,15 +1,15 @@
 // One run of the page as a story, in the worker: open, answer as the base does, tune, answer again, hand over the adapter.
 // The page hears of it in messages; nothing here knows the page.
 
+import { type Opened, openFiles, openOnGpu, openRows } from '../src/commands/open.ts';
 import { answerRows, expected } from '../src/eval/exact.ts';
-import type { Settled } from '../src/options.ts';
-import { targetsOf } from '../src/tune/attach.ts';
-import type { Model } from '../src/tune/load.ts';
-import { type Opened, openFiles, openOnGpu, openRows } from '../src/tune/open.ts';
-import { tuneOptions } from '../src/tune/options.ts';
-import { smtFiles } from '../src/tune/save.ts';
-import { version } from '../src/tune/version.ts';
-import { type Tuned, tune } from '../src/tune.ts';
+import type { Settled } from '../src/options/table.ts';
+import { targetsOf } from '../src/train/attach.ts';
+import type { Model } from '../src/train/model.ts';
+import { tuneOptions } from '../src/train/options.ts';
+import { smtFiles } from '../src/train/save.ts';
+import { type Tuned, tune } from '../src/train/tune.ts';
+import { version } from '../src/version.ts';
 import { fetchModel } from './files.ts';
 import type { AdapterFile, Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
 import { recipeFor } from './recipe.ts';

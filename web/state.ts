@@ -1,6 +1,6 @@
 // What the page knows, and how each message of the worker changes it. Pure: no DOM, no clock of its own.
 
-import type { Line } from '../src/tune/report.ts';
+import type { Line } from '../src/report.ts';
 import type { AdapterFile, Message, Skill, Stage, Subject, When } from './protocol.ts';
 
 type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;

@@ -1,6 +1,6 @@
 // Answers before and after, side by side, and the scores of the new skill and the old ones.
 
-import type { Compared, Line } from '../tune/report.ts';
+import type { Compared, Line } from '../report.ts';
 import { fitted, padded, paint, type Terminal, widthOf } from './terminal.ts';
 import { percent } from './words.ts';
 

@@ -1,6 +1,6 @@
 // A comparison in the terminal: one line a finished run, and at the end one table of methods at equal size.
 
-import type { Line } from '../tune/report.ts';
+import type { Line } from '../report.ts';
 import { padded, paint, type Terminal } from './terminal.ts';
 import { bytes, count, percent, rate } from './words.ts';
 

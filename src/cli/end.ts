@@ -1,6 +1,6 @@
 // The end of a run: what was made, where it is, and three commands to try next.
 
-import type { Line } from '../tune/report.ts';
+import type { Line } from '../report.ts';
 import type { Command } from './people.ts';
 import { LABEL, padded, paint, type Terminal } from './terminal.ts';
 import { duration, rate, several } from './words.ts';

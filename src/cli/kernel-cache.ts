@@ -5,7 +5,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
-import type { TunerCache } from '../tune/task.ts';
+import type { TunerCache } from '../commands/task.ts';
 
 export function kernelCache(): TunerCache {
   const path = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'blocktune', 'kernels.json');

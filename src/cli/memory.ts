@@ -1,6 +1,6 @@
 // Memory as people see it: one bar of what a run needs by category, and the tables of `blocktune plan`.
 
-import type { Line } from '../tune/report.ts';
+import type { Line } from '../report.ts';
 import { flowed, type Ink, padded, paint, type Terminal } from './terminal.ts';
 import { bytes, count } from './words.ts';
 

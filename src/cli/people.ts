@@ -1,7 +1,7 @@
 // A run's lines as people read them, in the order in which they come: what was found, memory, progress, blocks, figures, the end.
 
-import { type Options, type Verb, withDefaults } from '../options.ts';
-import type { Line } from '../tune/report.ts';
+import { type Options, type Verb, withDefaults } from '../options/table.ts';
+import type { Line } from '../report.ts';
 import { answersTable } from './answers.ts';
 import { comparisonTable, movedWords, resultWords } from './compared.ts';
 import { endOf } from './end.ts';

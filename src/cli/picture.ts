@@ -1,7 +1,7 @@
 // The chosen blocks as a small picture: a panel for each module, layers from top to bottom, in each the matrix's map of blocks
 // condensed to a few cells. The more of a cell's blocks are chosen, the brighter it is.
 
-import type { Line } from '../tune/report.ts';
+import type { Line } from '../report.ts';
 import { LABEL, padded, paint, paint256, type Terminal } from './terminal.ts';
 import { percent } from './words.ts';
 

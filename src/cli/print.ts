@@ -1,7 +1,7 @@
 // The report's lines on their way out: as JSON on standard output, or for people; both never mix on standard output.
 
 import process from 'node:process';
-import type { Line, Report } from '../tune/report.ts';
+import type { Line, Report } from '../report.ts';
 import { type Command, forPeople } from './people.ts';
 import { progress } from './progress.ts';
 import { standardError, unpainted } from './terminal.ts';

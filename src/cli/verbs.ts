@@ -1,8 +1,8 @@
 // What each verb runs. Its code is loaded when it is asked for, so that help and small verbs start at once.
 
 import recipe from '../../demo/recipe.json' with { type: 'json' };
-import type { Verb } from '../options.ts';
-import type { Task } from '../tune/task.ts';
+import type { Task } from '../commands/task.ts';
+import type { Verb } from '../options/table.ts';
 
 type Run = (task: Task) => Promise<void>;
 
@@ -12,19 +12,19 @@ const notYet = (verb: Verb) => async (): Promise<Run> => {
 
 /** Loads a verb's code. */
 export const LOAD: Record<Verb, () => Promise<Run>> = {
-  train: async () => (await import('../tune/verbs.ts')).trainVerb,
-  select: async () => (await import('../tune/verbs.ts')).selectVerb,
-  eval: async () => (await import('../tune/answer.ts')).evaluateVerb,
-  generate: async () => (await import('../tune/answer.ts')).generateVerb,
-  merge: async () => (await import('../tune/merge.ts')).mergeVerb,
+  train: async () => (await import('../commands/train.ts')).trainVerb,
+  select: async () => (await import('../commands/train.ts')).selectVerb,
+  eval: async () => (await import('../commands/eval.ts')).evaluateVerb,
+  generate: async () => (await import('../commands/eval.ts')).generateVerb,
+  merge: async () => (await import('../commands/merge.ts')).mergeVerb,
   export: notYet('export'),
-  plan: async () => (await import('../tune/memory-plan.ts')).planVerb,
-  inspect: async () => (await import('../tune/inspect.ts')).inspectVerb,
-  doctor: async () => (await import('../tune/doctor.ts')).doctorVerb,
-  bench: async () => (await import('../bench/verb.ts')).benchVerb,
-  compare: async () => (await import('../tune/compare/verb.ts')).compareVerb,
+  plan: async () => (await import('../commands/plan.ts')).planVerb,
+  inspect: async () => (await import('../commands/inspect.ts')).inspectVerb,
+  doctor: async () => (await import('../commands/doctor/doctor.ts')).doctorVerb,
+  bench: async () => (await import('../commands/bench/verb.ts')).benchVerb,
+  compare: async () => (await import('../commands/compare/verb.ts')).compareVerb,
   demo: async () => {
-    const { demo } = await import('../tune/demo.ts');
+    const { demo } = await import('../commands/demo.ts');
     return (task) => demo(task, recipe.smt);
   },
 };

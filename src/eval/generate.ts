@@ -8,12 +8,12 @@ import type { Build } from '../gpu/program.ts';
 import { type Machine, readback, replay } from '../gpu/run.ts';
 import { resident, type Tensor, write } from '../gpu/tensor.ts';
 import { type Decoder, hiddenStates } from '../models/decoder.ts';
-import { cacheWrite, newCache } from '../ops/cache.ts';
-import { gatherRows } from '../ops/gather.ts';
-import { whole } from '../ops/gemm.ts';
-import { productInto } from '../ops/linear.ts';
-import { rmsnorm } from '../ops/rmsnorm.ts';
-import { newStream, type Stream } from '../ops/stream.ts';
+import { cacheWrite, newCache } from '../ops/attention/cache.ts';
+import { gatherRows } from '../ops/loss/gather.ts';
+import { whole } from '../ops/matmul/gemm.ts';
+import { productInto } from '../ops/matmul/linear.ts';
+import { rmsnorm } from '../ops/norm/rmsnorm.ts';
+import { newStream, type Stream } from '../ops/stream/stream.ts';
 
 /** Tokens of a prompt read at a time. */
 const CHUNK = 64;

@@ -9,9 +9,9 @@ import { type Machine, readback, replay } from '../gpu/run.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import { type Decoder, hiddenStates } from '../models/decoder.ts';
 import { feed } from '../models/inputs.ts';
-import { newResults } from '../ops/gradnorm.ts';
-import { headLoss } from '../ops/head.ts';
-import { newStream, type Stream } from '../ops/stream.ts';
+import { headLoss } from '../ops/loss/head.ts';
+import { newResults } from '../ops/optimizer/gradnorm.ts';
+import { newStream, type Stream } from '../ops/stream/stream.ts';
 
 /** Packed tokens and targets of the largest batch. */
 export interface Sizes {

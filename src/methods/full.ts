@@ -2,8 +2,8 @@
 // A tied head and embedding are one weight and so one gradient.
 
 import { resident } from '../gpu/tensor.ts';
-import type { Trained } from '../ops/adamw.ts';
-import type { Vector, Weight } from '../ops/weight.ts';
+import type { Trained } from '../ops/optimizer/adamw.ts';
+import type { Vector, Weight } from '../ops/stored/weight.ts';
 
 /** Makes every parameter train densely. Weights must be stored as f32; decay acts on matrices only. */
 export function trainAll(parameters: (Weight | Vector)[]): Trained[] {

@@ -6,10 +6,10 @@ import { plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, prepare, replay } from '../gpu/run.ts';
 import { type Home, type Memory, read, release, type Tensor, write } from '../gpu/tensor.ts';
-import type { Trained } from '../ops/adamw.ts';
-import { type Dora, doraProduct, doraScale, doraSquares, newDora } from '../ops/dora.ts';
-import { type LowRank, lowRankHook, newLowRank } from '../ops/lowrank.ts';
-import type { Weight } from '../ops/weight.ts';
+import { type Dora, doraProduct, doraScale, doraSquares, newDora } from '../ops/lowrank/dora.ts';
+import { type LowRank, lowRankHook, newLowRank } from '../ops/lowrank/lowrank.ts';
+import type { Trained } from '../ops/optimizer/adamw.ts';
+import type { Weight } from '../ops/stored/weight.ts';
 import { moments } from './full.ts';
 
 /** What is attached to one matrix. */

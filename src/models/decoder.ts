@@ -3,15 +3,15 @@
 
 import { type Program, segment } from '../gpu/program.ts';
 import { type Home, resident, type Tensor } from '../gpu/tensor.ts';
-import { attention } from '../ops/attention.ts';
-import { embed } from '../ops/embed.ts';
-import type { Format } from '../ops/formats.ts';
-import { linear } from '../ops/linear.ts';
-import { rmsnorm } from '../ops/rmsnorm.ts';
-import { qkNorm, type RopeScaling, rope } from '../ops/rope.ts';
-import type { Stream } from '../ops/stream.ts';
-import { swiglu } from '../ops/swiglu.ts';
-import { newVector, newWeight, tensorsOf, type Vector, type Weight } from '../ops/weight.ts';
+import { attention } from '../ops/attention/attention.ts';
+import { qkNorm, type RopeScaling, rope } from '../ops/attention/rope.ts';
+import { swiglu } from '../ops/elementwise/swiglu.ts';
+import { linear } from '../ops/matmul/linear.ts';
+import { rmsnorm } from '../ops/norm/rmsnorm.ts';
+import type { Format } from '../ops/stored/formats.ts';
+import { newVector, newWeight, tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
+import { embed } from '../ops/stream/embed.ts';
+import type { Stream } from '../ops/stream/stream.ts';
 
 /** What the decoder needs of a checkpoint's config, in Hugging Face's words. */
 export interface DecoderConfig {

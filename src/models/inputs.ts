@@ -2,7 +2,7 @@
 // Padding tokens are rows of their own, so that they see nobody, nobody sees them, and no gradient reaches them.
 
 import { type Memory, type Tensor, write } from '../gpu/tensor.ts';
-import { SCALARS, type Stream } from '../ops/stream.ts';
+import { SCALARS, type Stream } from '../ops/stream/stream.ts';
 
 /** Rows laid end to end: n tokens and m targets (data/pack.ts makes them). */
 export interface PackedRows {

@@ -1,17 +1,17 @@
 // The bench measures what it says: FLOPs counted once, parts that sum up, memory by plan. Speeds are not tested.
 import { describe, expect, test } from 'vitest';
-import { benchGemm, product, shapeOf } from '../../src/bench/gemm.ts';
-import { line } from '../../src/bench/line.ts';
-import { planned } from '../../src/bench/memory.ts';
-import { LLAMA_3M, someRows } from '../../src/bench/model.ts';
-import { prepareStep, type StepKind } from '../../src/bench/step.ts';
-import { partsOf, usefulFlops } from '../../src/bench/steps.ts';
-import { table } from '../../src/bench/table.ts';
+import { benchGemm, product, shapeOf } from '../../src/commands/bench/gemm.ts';
+import { line } from '../../src/commands/bench/line.ts';
+import { planned } from '../../src/commands/bench/memory.ts';
+import { LLAMA_3M, someRows } from '../../src/commands/bench/model.ts';
+import { prepareStep, type StepKind } from '../../src/commands/bench/step.ts';
+import { partsOf, usefulFlops } from '../../src/commands/bench/steps.ts';
+import { table } from '../../src/commands/bench/table.ts';
 import { idle } from '../../src/gpu/device.ts';
 import { measurePeak, openPeak } from '../../src/gpu/peak.ts';
 import { replay } from '../../src/gpu/run.ts';
-import { choose } from '../../src/ops/gemm-variants.ts';
-import type { Line } from '../../src/tune/report.ts';
+import { choose } from '../../src/ops/matmul/gemm-variants.ts';
+import type { Line } from '../../src/report.ts';
 import { testGpu } from '../gpu/harness.ts';
 
 test('SMT plans at most a third of full fine-tuning on the shapes of a billion parameters', () => {

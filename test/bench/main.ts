@@ -1,11 +1,11 @@
 // npm run bench: everything that `blocktune bench` measures, and our full fine-tuning step against jax-js's, in turn in one run.
 // Arguments name what to measure: gemm kernels steps memory jax; all without any.
 import process from 'node:process';
-import { bench, GROUPS, type Group } from '../../src/bench/bench.ts';
-import { type BenchLine, line } from '../../src/bench/line.ts';
-import { LLAMA_3M } from '../../src/bench/model.ts';
-import { prepareStep } from '../../src/bench/step.ts';
-import { table } from '../../src/bench/table.ts';
+import { bench, GROUPS, type Group } from '../../src/commands/bench/bench.ts';
+import { type BenchLine, line } from '../../src/commands/bench/line.ts';
+import { LLAMA_3M } from '../../src/commands/bench/model.ts';
+import { prepareStep } from '../../src/commands/bench/step.ts';
+import { table } from '../../src/commands/bench/table.ts';
 import { closeGpu, type Gpu, openGpu } from '../../src/gpu/device.ts';
 import { readback } from '../../src/gpu/run.ts';
 import { jaxStep } from './jax-llama.ts';

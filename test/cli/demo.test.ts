@@ -4,9 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import recipe from '../../demo/recipe.json' with { type: 'json' };
-import { withDefaults } from '../../src/options.ts';
-import { builtInPlaces, demo } from '../../src/tune/demo.ts';
-import type { Line } from '../../src/tune/report.ts';
+import { builtInPlaces, demo } from '../../src/commands/demo.ts';
+import { withDefaults } from '../../src/options/table.ts';
+import type { Line } from '../../src/report.ts';
 import { newFolder } from './tiny.ts';
 
 const folder = newFolder();

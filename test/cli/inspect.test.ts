@@ -2,9 +2,9 @@
 
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { withDefaults } from '../../src/options.ts';
-import { inspectVerb } from '../../src/tune/inspect.ts';
-import type { Line } from '../../src/tune/report.ts';
+import { inspectVerb } from '../../src/commands/inspect.ts';
+import { withDefaults } from '../../src/options/table.ts';
+import type { Line } from '../../src/report.ts';
 import { newFolder, writeModel, writeRows } from './tiny.ts';
 
 const folder = newFolder();

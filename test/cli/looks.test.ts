@@ -6,7 +6,7 @@ import { memoryBar } from '../../src/cli/memory.ts';
 import { picture } from '../../src/cli/picture.ts';
 import { bar, fitted, sparkline, type Terminal, terminal, widthOf } from '../../src/cli/terminal.ts';
 import { bytes, count, duration, percent, rate } from '../../src/cli/words.ts';
-import type { Line } from '../../src/tune/report.ts';
+import type { Line } from '../../src/report.ts';
 
 const ascii: Terminal = { live: false, colors: 0, unicode: false, width: 80 };
 const plain: Terminal = { ...ascii, unicode: true };

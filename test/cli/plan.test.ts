@@ -2,9 +2,9 @@
 
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Options, withDefaults } from '../../src/options.ts';
-import { planVerb } from '../../src/tune/memory-plan.ts';
-import type { Line } from '../../src/tune/report.ts';
+import { planVerb } from '../../src/commands/plan.ts';
+import { type Options, withDefaults } from '../../src/options/table.ts';
+import type { Line } from '../../src/report.ts';
 import { blocktune, newFolder, writeModel, writeRows } from './tiny.ts';
 
 const folder = newFolder();

@@ -1,6 +1,6 @@
 // Replay on a device: what is written, cut, allocated and read back, and that a whole run repeats its bits.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { randomValues } from '../../src/bench/model.ts';
+import { randomValues } from '../../src/commands/bench/model.ts';
 import { planLikelihood, scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
 import { type Gpu, idle, openGpu } from '../../src/gpu/device.ts';
 import { homesOf, plan, RING } from '../../src/gpu/plan.ts';

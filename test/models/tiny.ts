@@ -1,5 +1,5 @@
 // Whole models and runs for tests, from values in memory: what a run does with files, without files. No test in here.
-import { fillDecoder, randomValues } from '../../src/bench/model.ts';
+import { fillDecoder, randomValues } from '../../src/commands/bench/model.ts';
 import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
@@ -12,13 +12,13 @@ import { trainAll } from '../../src/methods/full.ts';
 import { attachBlocks, fillBlocks, trainedBlocks } from '../../src/methods/smt/blocks.ts';
 import { type Decoder, type DecoderConfig, newDecoder, parametersOf } from '../../src/models/decoder.ts';
 import { feed, feedScalars } from '../../src/models/inputs.ts';
-import { newResults } from '../../src/ops/gradnorm.ts';
-import { finished, newScorer, type Score, scoreDense, scoreHook } from '../../src/ops/score.ts';
-import { newStream } from '../../src/ops/stream.ts';
-import type { Vector, Weight } from '../../src/ops/weight.ts';
-import { type Phase, planTraining } from '../../src/tune/plans.ts';
-import { micro } from '../../src/tune/programs.ts';
-import { train } from '../../src/tune/train.ts';
+import { finished, newScorer, type Score, scoreDense, scoreHook } from '../../src/ops/blocks/score.ts';
+import { newResults } from '../../src/ops/optimizer/gradnorm.ts';
+import type { Vector, Weight } from '../../src/ops/stored/weight.ts';
+import { newStream } from '../../src/ops/stream/stream.ts';
+import { type Phase, planTraining } from '../../src/train/plans.ts';
+import { micro } from '../../src/train/programs.ts';
+import { train } from '../../src/train/step.ts';
 
 /** A decoder with everything small and nothing square. */
 export const TINY: DecoderConfig = {

@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { write } from '../../src/gpu/tensor.ts';
-import { adamw, type Trained } from '../../src/ops/adamw.ts';
-import { gradNorm, newOptimizerState, newResults } from '../../src/ops/gradnorm.ts';
-import { SCALARS } from '../../src/ops/stream.ts';
+import { adamw, type Trained } from '../../src/ops/optimizer/adamw.ts';
+import { gradNorm, newOptimizerState, newResults } from '../../src/ops/optimizer/gradnorm.ts';
+import { SCALARS } from '../../src/ops/stream/stream.ts';
 import '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 import * as oracle from '../oracle/adamw.ts';

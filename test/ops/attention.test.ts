@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad, gradOf, type Limits, type Program, trace } from '../../src/gpu/program.ts';
 import { resident, type Tensor } from '../../src/gpu/tensor.ts';
-import { attention } from '../../src/ops/attention.ts';
-import { type Form, formFor, layoutOf } from '../../src/ops/attention-forms.ts';
+import { attention } from '../../src/ops/attention/attention.ts';
+import { type Form, formFor, layoutOf } from '../../src/ops/attention/forms.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import * as oracle from '../oracle/attention.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { allocate, write } from '../../src/gpu/tensor.ts';
-import { blocksForward, blocksInput, blocksWeight, newBlockSet } from '../../src/ops/blocks.ts';
+import { blocksForward, blocksInput, blocksWeight, newBlockSet } from '../../src/ops/blocks/blocks.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 
 const noise = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(seed + 1.7 * i + 0.31 * i * seed));

@@ -1,7 +1,7 @@
 // Cross-entropy and its gradient in place against f64, for whole and ragged vocabularies, chunks, padding and extreme logits.
 
 import { describe, expect, test } from 'vitest';
-import { crossEntropy, lossSum } from '../../src/ops/crossentropy.ts';
+import { crossEntropy, lossSum } from '../../src/ops/loss/crossentropy.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { temp } from '../../src/gpu/program.ts';
-import { dropout, drops } from '../../src/ops/dropout.ts';
-import { SCALARS } from '../../src/ops/stream.ts';
+import { dropout, drops } from '../../src/ops/lowrank/dropout.ts';
+import { SCALARS } from '../../src/ops/stream/stream.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 
 /** Ones through dropout: the mask, scaled. */

@@ -3,10 +3,10 @@
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad } from '../../src/gpu/program.ts';
 import { allocate, type Tensor, write } from '../../src/gpu/tensor.ts';
-import { embed } from '../../src/ops/embed.ts';
-import { addInto } from '../../src/ops/fill.ts';
-import { type Format, STORED, storedBytes } from '../../src/ops/formats.ts';
-import { newWeight, type Weight } from '../../src/ops/weight.ts';
+import { addInto } from '../../src/ops/elementwise/fill.ts';
+import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';
+import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
+import { embed } from '../../src/ops/stream/embed.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 import * as oracle from '../oracle/embedding.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { copy, giveGrad, gradOf, temp } from '../../src/gpu/program.ts';
-import { fill, fillBackward } from '../../src/ops/fill.ts';
+import { fill, fillBackward } from '../../src/ops/elementwise/fill.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { FORMATS as FILE } from '../../src/io/formats.ts';
-import { type Format, isStored, STORED, splitQuants, storedBytes } from '../../src/ops/formats.ts';
+import { type Format, isStored, STORED, splitQuants, storedBytes } from '../../src/ops/stored/formats.ts';
 import { FORMATS, QUANTIZED, storedNoise } from './stored.ts';
 
 test('the device reads every format that files have, but f64', () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad, gradOf } from '../../src/gpu/program.ts';
-import { gatherRows } from '../../src/ops/gather.ts';
+import { gatherRows } from '../../src/ops/loss/gather.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { link } from '../../src/gpu/link.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import { STORED } from '../../src/ops/formats.ts';
-import { gemm, type Mat, multiply } from '../../src/ops/gemm.ts';
-import { choose, eligible, type Layout, packOf, type Shape, VARIANTS, type Variant } from '../../src/ops/gemm-variants.ts';
+import { gemm, type Mat, multiply } from '../../src/ops/matmul/gemm.ts';
+import { choose, eligible, type Layout, packOf, type Shape, VARIANTS, type Variant } from '../../src/ops/matmul/gemm-variants.ts';
+import { STORED } from '../../src/ops/stored/formats.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 import { abs, matmulNN, matmulNT, matmulTN } from '../oracle/matmul.ts';

@@ -2,8 +2,8 @@
 
 import { expect, test } from 'vitest';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import { type Format, STORED, storedBytes } from '../../src/ops/formats.ts';
-import { gemv } from '../../src/ops/unpack.ts';
+import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';
+import { gemv } from '../../src/ops/stored/unpack.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';

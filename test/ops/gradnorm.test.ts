@@ -1,7 +1,7 @@
 // The global norm over tensors of unlike size, from underflow to overflow, and the verdict on a step.
 
 import { describe, expect, test } from 'vitest';
-import { gradNorm, newResults, RESULTS } from '../../src/ops/gradnorm.ts';
+import { gradNorm, newResults, RESULTS } from '../../src/ops/optimizer/gradnorm.ts';
 import '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { clipScale, globalNorm } from '../oracle/adamw.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad, gradOf } from '../../src/gpu/program.ts';
-import { qkNorm } from '../../src/ops/qknorm.ts';
+import { qkNorm } from '../../src/ops/norm/qknorm.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { again, backward, giveGrad, gradOf, onBackward } from '../../src/gpu/program.ts';
-import { rmsnorm } from '../../src/ops/rmsnorm.ts';
+import { rmsnorm } from '../../src/ops/norm/rmsnorm.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad, gradOf } from '../../src/gpu/program.ts';
-import { rope, ropeTable } from '../../src/ops/rope.ts';
+import { rope, ropeTable } from '../../src/ops/attention/rope.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';

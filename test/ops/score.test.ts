@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { allocate, write } from '../../src/gpu/tensor.ts';
-import { type Format, storedBytes } from '../../src/ops/formats.ts';
-import { newScorer, type Score, scoreHook } from '../../src/ops/score.ts';
-import { newWeight } from '../../src/ops/weight.ts';
+import { newScorer, type Score, scoreHook } from '../../src/ops/blocks/score.ts';
+import { type Format, storedBytes } from '../../src/ops/stored/formats.ts';
+import { newWeight } from '../../src/ops/stored/weight.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 import { abs, matmulTN } from '../oracle/matmul.ts';

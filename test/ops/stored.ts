@@ -4,8 +4,8 @@ import { allocate, write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { formatBytes } from '../../src/io/formats.ts';
 import { toF16 } from '../../src/io/quant.ts';
-import { type Format, STORED, splitQuants } from '../../src/ops/formats.ts';
-import { newWeight, type Weight } from '../../src/ops/weight.ts';
+import { type Format, STORED, splitQuants } from '../../src/ops/stored/formats.ts';
+import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { again, backward, giveGrad, gradOf, onBackward } from '../../src/gpu/program.ts';
-import { swiglu } from '../../src/ops/swiglu.ts';
+import { swiglu } from '../../src/ops/elementwise/swiglu.ts';
 import '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';

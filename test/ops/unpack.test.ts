@@ -5,8 +5,8 @@ import unpackCode from '../../shaders/unpack.wgsl?raw' with { type: 'text' };
 import { link } from '../../src/gpu/link.ts';
 import { temp } from '../../src/gpu/program.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { type Format, STORED, storedBytes } from '../../src/ops/formats.ts';
-import { unpack } from '../../src/ops/unpack.ts';
+import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';
+import { unpack } from '../../src/ops/stored/unpack.ts';
 import { runProgram, testGpu } from '../gpu/harness.ts';
 import { FORMATS, QUANTIZED, type StoredWeight, storedNoise, storedWeight } from './stored.ts';
 

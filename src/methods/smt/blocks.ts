@@ -1,9 +1,9 @@
 // Sparse Matrix Tuning of chosen blocks: differences D beside the base, gradients for these blocks alone, fresh moments.
 
 import { type Memory, release, resident, write } from '../../gpu/tensor.ts';
-import type { Trained } from '../../ops/adamw.ts';
-import { type BlockSet, blocksHook, newBlockSet } from '../../ops/blocks.ts';
-import type { Weight } from '../../ops/weight.ts';
+import { type BlockSet, blocksHook, newBlockSet } from '../../ops/blocks/blocks.ts';
+import type { Trained } from '../../ops/optimizer/adamw.ts';
+import type { Weight } from '../../ops/stored/weight.ts';
 import { moments } from '../full.ts';
 
 /** Blocks of one matrix, by block row and column. */

@@ -1,0 +1,56 @@
+// The command line: words in, lines out. With --json standard output carries one JSON object a line and nothing else;
+// what is for people goes to standard error. Exit 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
+
+import process from 'node:process';
+import { parseCommand } from '../options/args.ts';
+import { withDefaults } from '../options/table.ts';
+import { version } from '../version.ts';
+import { kernelCache } from './kernel-cache.ts';
+import { printer } from './print.ts';
+import { LOAD } from './verbs.ts';
+
+process.exitCode = await main(process.argv.slice(2));
+process.exit();
+
+async function main(argv: string[]): Promise<number> {
+  const parsed = parseCommand(argv);
+  if (parsed.kind === 'version') return say(version);
+  if (parsed.kind !== 'run') return parsed.kind === 'help' ? say(parsed.text) : fail(parsed.text, 2);
+  const { verb, options, files } = parsed;
+  const { report, close } = printer({ verb, options });
+  const stop = stopOnInterrupt(() => report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' }));
+  try {
+    const run = await LOAD[verb]();
+    await run({ o: withDefaults(options), files, report, signal: stop, cache: kernelCache() });
+    close();
+    return stop.aborted ? 130 : 0;
+  } catch (e) {
+    close();
+    return fail((e as Error).message, 1);
+  }
+}
+
+/** Aborted by the first Ctrl-C; a second ends the program. One Ctrl-C may arrive twice at once: from the terminal and passed on. */
+function stopOnInterrupt(tell: () => void): AbortSignal {
+  const stop = new AbortController();
+  let asked = Number.POSITIVE_INFINITY;
+  process.on('SIGINT', () => {
+    const now = performance.now();
+    if (now - asked > 300) process.exit(130);
+    if (stop.signal.aborted) return;
+    asked = now;
+    stop.abort();
+    tell();
+  });
+  return stop.signal;
+}
+
+function say(text: string): number {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+function fail(text: string, code: number): number {
+  process.stderr.write(`blocktune: ${text}\n`);
+  return code;
+}

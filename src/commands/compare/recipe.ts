@@ -1,0 +1,126 @@
+// A comparison's recipe: a JSON file that names methods, sizes and seeds over one set of training options. Reading and checking
+// it, and laying it out as runs, is all that is here; nothing is trained.
+
+import * as v from 'valibot';
+import { parseBudget } from '../../methods/smt/budget.ts';
+import { readRecipe } from '../../options/recipe.ts';
+import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
+
+/** One method of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken. */
+export interface Method {
+  name: string;
+  options: Options;
+  lrs: (number | undefined)[];
+}
+
+export interface Recipe {
+  title: string;
+  about: string;
+  /** Options of `train` that all methods share. */
+  common: Options;
+  methods: Method[];
+  /** Trainable parameters, as budgets of the common targets; every method but `full` is given each. Empty: as its options say. */
+  sizes: string[];
+  seeds: number[];
+  /** Equal time: seconds of warm-up and steps after which a run ends. Without, equal steps. */
+  seconds?: number;
+  /** Held-out rows that are answered and held against their own answers; 0 is none. */
+  answers: number;
+}
+
+const FILE = v.strictObject({
+  title: v.string('expected a title, a text'),
+  about: v.optional(v.string('expected about to be a text'), ''),
+  common: v.optional(v.record(v.string(), v.unknown()), {}),
+  methods: v.pipe(
+    v.array(v.looseObject({ name: v.string('expected every method to have a name, a text') })),
+    v.minLength(1, 'expected at least one method, got none'),
+  ),
+  sizes: v.optional(v.array(v.string('expected sizes to be budgets such as 5%t')), []),
+  seeds: v.optional(
+    v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0))), v.minLength(1, 'expected a seed, got none')),
+    [0],
+  ),
+  seconds: v.optional(v.pipe(v.number(), v.minValue(0.1, 'expected seconds from 0.1'))),
+  answers: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+});
+
+/** In what methods may differ: all else would change the data or the model, and so what is compared. */
+const OWN_GROUPS = ['method', 'blocks', 'rank', 'run', 'optimizer'];
+/** What a comparison sets itself. */
+const NOT_HERE: Key[] = [
+  'seed',
+  'out',
+  'force',
+  'resume',
+  'checkpointEvery',
+  'keep',
+  'adapter',
+  'json',
+  'quiet',
+  'help',
+  'version',
+];
+
+/** A recipe from its JSON; throws with what is wrong in it. */
+export function parseRecipe(json: unknown): Recipe {
+  const read = v.safeParse(FILE, json);
+  if (!read.success) {
+    const faults = read.issues.map((i) => `${i.path?.map((p) => String(p.key)).join('.') ?? 'the file'}: ${i.message}`);
+    throw new Error(`expected a sound recipe for compare, got one in which ${faults.join('; ')}; correct it`);
+  }
+  const { title, about, common, sizes, seeds, seconds, answers } = read.output;
+  for (const size of sizes) if (!('all' in parseBudget(size))) refuse(`size ${size} has groups; write one budget such as 5%t`);
+  for (const key of NOT_HERE) if (key in common) refuse(`common has ${key}, which compare sets itself; leave it out`);
+  const methods = read.output.methods.map((m) => methodOf(m as unknown as Named, common as Options, sizes));
+  const twice = methods.find((m, i) => methods.findIndex((n) => n.name === m.name) !== i);
+  if (twice) refuse(`two methods are called ${twice.name}; name them apart`);
+  const steady = methods.every((m) => (m.options.schedule ?? (common as Options).schedule) === 'constant');
+  if (seconds !== undefined && !steady)
+    refuse('seconds stand beside a schedule that needs the number of steps; add "schedule": "constant"');
+  return { title, about, common: common as Options, methods, sizes, seeds, seconds, answers };
+}
+
+type Named = Options & { name: string };
+
+function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Method {
+  const lrs = Array.isArray(own.lr) ? (own.lr as number[]) : [own.lr];
+  if (!lrs.length) refuse(`${name} has an empty list of learning rates; give one`);
+  for (const key of Object.keys(own) as Key[]) {
+    const known = Object.hasOwn(OPTION_GROUP, key);
+    if (!known || (!OWN_GROUPS.includes(OPTION_GROUP[key]) && key !== 'base') || NOT_HERE.includes(key))
+      refuse(`${name} has ${key}, in which methods cannot differ here; move it to common, or leave it out`);
+  }
+  const options: Options = { ...own };
+  delete options.lr;
+  for (const lr of lrs) readRecipe('train', withoutClash({ ...common, ...options, ...(lr === undefined ? {} : { lr }) }));
+  if (sizes.length && (own.budget !== undefined || own.rank !== undefined))
+    refuse(`${name} has a ${own.budget === undefined ? 'rank' : 'budget'} beside sizes, which decide it; leave one out`);
+  return { name, options, lrs };
+}
+
+const OPTION_GROUP: Record<string, string> = Object.fromEntries(KEYS.map((key) => [key, option(key).group]));
+
+function refuse(what: string): never {
+  throw new Error(`expected a sound recipe for compare, got one in which ${what}`);
+}
+
+/** Common options stand for all methods: those that mean nothing to one of them are left out for it. */
+export function withoutClash(o: Options): Options {
+  const method = o.method ?? 'smt';
+  const kept = { ...o };
+  const drop = (...keys: Key[]) => {
+    for (const key of keys) delete kept[key];
+  };
+  if (method !== 'smt') drop('budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection', 'preset');
+  else if (o.select !== undefined && o.select !== 'gradient') drop('score');
+  if (method === 'full') drop('targets');
+  if (method !== 'lora' && method !== 'dora') drop('rank', 'alpha', 'dropout');
+  return kept;
+}
+
+/** The settings of one run. fit: what makes the method of this size, such as a rank. */
+export function settle(recipe: Recipe, method: Method, fit: Options, lr: number | undefined, seed: number): Settled {
+  const chosen = lr === undefined ? {} : { lr };
+  return withDefaults(withoutClash({ ...recipe.common, ...method.options, ...chosen, ...fit, seed }));
+}

@@ -1,0 +1,113 @@
+// What one run of a comparison came to, and what all of a method's runs at one size say together.
+
+import type { Moved } from '../../train/diagnostics.ts';
+
+export interface Result {
+  /** Also the name of its file: method, size, learning rate, seed. */
+  id: string;
+  method: string;
+  size: string | null;
+  seed: number;
+  lr: number;
+  trainable: number;
+  /** Fractions of the parameters of the targets and of all 2-D parameters. */
+  share_targets: number;
+  share_model: number;
+  /** Held-out loss in nats a target at the end. */
+  loss: number;
+  /** Held-out rows answered exactly as they are, and how many were asked; null where the recipe asks for none. */
+  exact: { right: number; of: number } | null;
+  /** Loss of the guard's rows before and after; null without one. */
+  guard: { before: number; after: number } | null;
+  /** The largest program of the run by plan, warm-up included, and the training step's alone. */
+  device_bytes: { peak: number; train: number };
+  /** Tensor bytes of what is saved: an adapter in f32, or after full fine-tuning a model in f32. */
+  adapter_bytes: number;
+  /** Input tokens a second, by wall time of the steps. */
+  tokens_per_second: number;
+  steps: number;
+  /** Wall time of the warm-up and of the steps. */
+  warmup_seconds: number;
+  seconds: number;
+  /** Training loss of every step, and held-out loss by step. */
+  curve: number[];
+  evals: { step: number; loss: number }[];
+  blocks: { block: number; moved: Moved[] } | null;
+  /** The options that made it: a result is taken up again only by the same. */
+  settings: Record<string, unknown>;
+}
+
+/** Mean over seeds, and the smallest and largest. */
+export interface Spread {
+  mean: number;
+  min: number;
+  max: number;
+}
+
+export interface Summary {
+  method: string;
+  size: string | null;
+  lr: number;
+  runs: number;
+  trainable: number;
+  share_targets: number;
+  share_model: number;
+  loss: Spread;
+  /** Share of the answers that were right. */
+  exact: Spread | null;
+  /** Rise of the guard's loss. */
+  forgot: Spread | null;
+  device_bytes: { peak: number; train: number };
+  adapter_bytes: number;
+  tokens_per_second: number;
+  seconds: number;
+}
+
+/** One row a method and size, in the order of the results, each by its best learning rate (the one that all seeds ran). */
+export function summarize(results: Result[]): Summary[] {
+  const groups = new Map<string, Result[]>();
+  for (const r of results) {
+    const key = `${r.method} ${r.size}`;
+    groups.set(key, [...(groups.get(key) ?? []), r]);
+  }
+  return [...groups.values()].map((all) => {
+    const lr = bestRate(all);
+    const runs = all.filter((r) => r.lr === lr);
+    const [first] = runs;
+    const exact = runs.flatMap((r) => (r.exact ? [r.exact.right / r.exact.of] : []));
+    const forgot = runs.flatMap((r) => (r.guard ? [r.guard.after - r.guard.before] : []));
+    return {
+      method: first.method,
+      size: first.size,
+      lr,
+      runs: runs.length,
+      trainable: first.trainable,
+      share_targets: first.share_targets,
+      share_model: first.share_model,
+      loss: spread(runs.map((r) => r.loss)),
+      exact: exact.length ? spread(exact) : null,
+      forgot: forgot.length ? spread(forgot) : null,
+      device_bytes: first.device_bytes,
+      adapter_bytes: first.adapter_bytes,
+      tokens_per_second: median(runs.map((r) => r.tokens_per_second)),
+      seconds: median(runs.map((r) => r.warmup_seconds + r.seconds)),
+    };
+  });
+}
+
+/** The learning rate with the lowest held-out loss on the first seed, among those tried. Not finite counts as worst. */
+export function bestRate(results: Result[]): number {
+  const first = results.filter((r) => r.seed === results[0].seed);
+  const worth = (r: Result) => (Number.isFinite(r.loss) ? r.loss : Number.POSITIVE_INFINITY);
+  return first.reduce((best, r) => (worth(r) < worth(best) ? r : best)).lr;
+}
+
+export function spread(values: number[]): Spread {
+  return { mean: values.reduce((a, b) => a + b, 0) / values.length, min: Math.min(...values), max: Math.max(...values) };
+}
+
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length === 0 ? 0 : sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}

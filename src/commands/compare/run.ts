@@ -1,0 +1,161 @@
+// One run of a comparison: a fresh model on the device, trained, measured, and taken off again. The device stays open between
+// runs, so that its kernels are compiled once.
+
+import type { Row } from '../../data/rows.ts';
+import { answerRows } from '../../eval/exact.ts';
+import type { Gpu } from '../../gpu/device.ts';
+import { release } from '../../gpu/tensor.ts';
+import type { ModelFiles } from '../../io/model.ts';
+import type { Module } from '../../models/decoder.ts';
+import { parametersOf } from '../../models/decoder.ts';
+import type { Settled } from '../../options/table.ts';
+import type { Line, Report } from '../../report.ts';
+import { matrixParameters, targetsOf } from '../../train/attach.ts';
+import { blocksUpdate, lossOf } from '../../train/diagnostics.ts';
+import { loadModel, type Model } from '../../train/model.ts';
+import { tuneOptions } from '../../train/options.ts';
+import { tune } from '../../train/tune.ts';
+import type { Result } from './result.ts';
+import { savedBytes } from './size.ts';
+
+/** What all runs of a comparison are measured on. */
+export interface Bench {
+  gpu: Gpu;
+  files: ModelFiles;
+  rows: Row[];
+  held: Row[];
+  guard: Row[] | null;
+  /** Held-out rows that are answered. */
+  asked: Row[];
+  seconds?: number;
+}
+
+/** What a result is called. */
+export type Label = Pick<Result, 'id' | 'method' | 'size' | 'seed' | 'lr'>;
+
+/** Trains and measures; null where the signal stopped it. */
+export async function oneRun(
+  bench: Bench,
+  label: Label,
+  o: Settled,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Result | null> {
+  const { files, guard } = bench;
+  const whole = o.method === 'full' || o.warmup === 'full';
+  const model = await freshModel(bench, whole ? 'f32' : o.base);
+  try {
+    const before = guard && (await lossOf(model, guard, o.batch)).loss;
+    const heard = listener(report, bench.seconds);
+    const stop = AbortSignal.any([signal, heard.spent]);
+    const tuned = await tune(model, { rows: bench.rows, held: bench.held }, tuneOptions(o), heard.report, stop);
+    if (signal.aborted) return null;
+    const update = tuned.selection && (await blocksUpdate(model, tuned.selection, tuned.matrices));
+    const after = guard && (await lossOf(model, guard, o.batch)).loss;
+    const exact = await answered(bench, model, signal);
+    if (signal.aborted) return null;
+    const modules = o.targets.map((t) => `${t}_proj` as Module);
+    const inTargets = targetsOf(model.decoder, modules).reduce((n, t) => n + t.rows * t.cols, 0);
+    const everything = parametersOf(model.decoder).reduce((n, w) => n + ('windows' in w ? w.rows * w.cols : w.value.shape[0]), 0);
+    const { trainable, ...figures } = heard.figures();
+    return {
+      ...label,
+      trainable,
+      share_targets: trainable / inTargets,
+      share_model: trainable / matrixParameters(model.decoder),
+      exact,
+      guard: before !== null && after !== null ? { before, after } : null,
+      adapter_bytes: savedBytes(o, trainable, tuned.selection?.blocks.length ?? 0, everything),
+      ...figures,
+      tokens_per_second: tuned.inputTokens / Math.max(1e-9, tuned.seconds),
+      steps: tuned.steps,
+      seconds: tuned.seconds,
+      blocks: update && { block: tuned.selection!.block, moved: update.blocks },
+      settings: settingsOf(o),
+    };
+  } finally {
+    clear(bench.gpu);
+  }
+
+  async function freshModel({ gpu, held, rows, asked }: Bench, base: Settled['base']): Promise<Model> {
+    const longest = [...rows, ...held, ...(guard ?? [])].reduce((n, r) => Math.max(n, r.ids.length), 1);
+    const most = (of: (r: Row) => number) => asked.reduce((n, r) => Math.max(n, of(r)), 0);
+    const spoken = most((r) => r.promptLength) + most((r) => r.ids.length - r.promptLength) + 1;
+    return loadModel(gpu, files, Math.max(longest, spoken), base);
+  }
+}
+
+/** The base itself, measured as a run is. */
+export async function baseRun(bench: Bench, label: Label, o: Settled, signal: AbortSignal): Promise<Result> {
+  const longest = [...bench.rows, ...bench.held, ...(bench.guard ?? [])].reduce((n, r) => Math.max(n, r.ids.length), 1);
+  const model = await loadModel(bench.gpu, bench.files, 2 * longest + 1, o.base);
+  try {
+    const { loss } = await lossOf(model, bench.held, o.batch);
+    const kept = bench.guard && (await lossOf(model, bench.guard, o.batch)).loss;
+    const none = { trainable: 0, share_targets: 0, share_model: 0, adapter_bytes: 0, tokens_per_second: 0, steps: 0, seconds: 0 };
+    return {
+      ...label,
+      ...none,
+      loss,
+      exact: await answered(bench, model, signal),
+      guard: kept === null ? null : { before: kept, after: kept },
+      device_bytes: { peak: 0, train: 0 },
+      warmup_seconds: 0,
+      curve: [],
+      evals: [{ step: 0, loss }],
+      blocks: null,
+      settings: settingsOf(o),
+    };
+  } finally {
+    clear(bench.gpu);
+  }
+}
+
+async function answered({ gpu, files, asked }: Bench, { decoder }: Model, signal: AbortSignal): Promise<Result['exact']> {
+  if (!asked.length) return null;
+  const answers = await answerRows(gpu, decoder, asked, { eos: files.config.eos_token_ids, signal });
+  return { right: answers.filter((a) => a.right).length, of: answers.length };
+}
+
+/** Everything on the device is of the run that has ended. */
+function clear({ memory }: Gpu): void {
+  for (const home of [...memory.live.values()]) release(memory, home);
+}
+
+/** The options that decide a run's figures, as plain JSON. */
+export function settingsOf({ given: _, tune: __, json: ___, quiet: ____, ...o }: Settled): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(o));
+}
+
+/** Passes a run's progress on, gathers its figures, and says when its time is spent. */
+function listener(report: Report, seconds = Number.POSITIVE_INFINITY) {
+  const spent = new AbortController();
+  const curve: number[] = [];
+  const evals: { step: number; loss: number }[] = [];
+  const device_bytes = { peak: 0, train: 0 };
+  let [trainable, warmup, time] = [0, 0, 0];
+  const passed: Line['kind'][] = ['start', 'warmup', 'step', 'eval', 'warning'];
+  return {
+    spent: spent.signal,
+    report(line: Line) {
+      if (line.kind === 'warmup') warmup += line.ms;
+      if (line.kind === 'step') curve.push(line.loss);
+      if (line.kind === 'eval') evals.push({ step: line.step, loss: line.loss });
+      if (line.kind === 'warmup' || line.kind === 'step') time += line.ms;
+      if (line.kind === 'plan' && !line.bound) {
+        device_bytes.peak = Math.max(device_bytes.peak, line.bytes.total);
+        if (line.program === 'train') [device_bytes.train, trainable] = [line.bytes.total, line.trainable];
+      }
+      if (passed.includes(line.kind)) report(line);
+      if (time > 1000 * seconds) spent.abort();
+    },
+    figures: () => ({
+      trainable,
+      loss: evals.at(-1)?.loss ?? Number.NaN,
+      device_bytes,
+      warmup_seconds: warmup / 1000,
+      curve,
+      evals,
+    }),
+  };
+}

@@ -1,0 +1,205 @@
+// `compare`: the methods of a recipe on the same data at equal size, several seeds each; a table, the results, a report.
+// Finished runs are kept in the output folder, so that a comparison that was stopped goes on where it stood.
+
+import { holdOut, parseHeldOut } from '../../data/split.ts';
+import { closeGpu, openGpu } from '../../gpu/device.ts';
+import { diskFolder, openPlace, readJson } from '../../io/bytes.ts';
+import { writeFile, writeFolder } from '../../io/write.ts';
+import { type Decoder, parametersOf } from '../../models/decoder.ts';
+import { type Options, type Settled, withDefaults } from '../../options/table.ts';
+import type { Report } from '../../report.ts';
+import { describe } from '../../train/model.ts';
+import { version } from '../../version.ts';
+import { builtIn } from '../built-in.ts';
+import { openFiles, openRows } from '../open.ts';
+import type { Task } from '../task.ts';
+import { type Method, parseRecipe, type Recipe, settle, withoutClash } from './recipe.ts';
+import { type Document, reportPage } from './report.ts';
+import { bestRate, type Result, summarize } from './result.ts';
+import { type Bench, baseRun, type Label, oneRun, settingsOf } from './run.ts';
+import { fitTo, parametersIn } from './size.ts';
+
+/** What the row of the base itself is called. */
+const BASE = 'untrained';
+
+export async function compareVerb({ o, files: [where], report, signal }: Task): Promise<void> {
+  const recipe = await readRecipeFile(where);
+  const out =
+    o.out ??
+    `compare-${where
+      .split(/[\\/]/)
+      .at(-1)!
+      .replace(/\.json$/, '')}`;
+  const common = withDefaults(withoutClash(recipe.common));
+  const opened = await openFiles(common, common.model ?? builtIn('model'), report);
+  const gpu = await openGpu({ device: o.device });
+  report({ kind: 'device', name: gpu.name, software: gpu.software });
+  try {
+    const bench: Bench = { gpu, files: opened.files, ...(await rowsOf(recipe, common, opened, report)), seconds: recipe.seconds };
+    const decoder = describe(opened.files, 1, common.base, gpu.limits.maxBinding);
+    const entries = entriesOf(recipe, decoder, report);
+    const results = await runAll(recipe, entries, bench, out, report, signal);
+    if (signal.aborted || !results.length) return;
+    const made: Document = {
+      title: recipe.title,
+      about: recipe.about,
+      model: {
+        name: opened.files.name.split(/[\\/]/).slice(-2).join('/'),
+        parameters: count(decoder),
+        layers: decoder.layers.length,
+        modules: modulesOf(decoder),
+      },
+      rows: { train: bench.rows.length, held: bench.held.length, guard: bench.guard?.length ?? 0, asked: bench.asked.length },
+      recipe,
+      device: gpu.name,
+      version,
+      date: new Date().toISOString(),
+      summary: summarize(results),
+      results,
+    };
+    await writeFile(`${out}/results.json`, `${JSON.stringify(made, null, 1)}\n`, { force: true });
+    await writeFile(`${out}/report.html`, await reportPage(made), { force: true });
+    report({ kind: 'comparison', title: recipe.title, rows: made.summary, report: `${out}/report.html` });
+  } finally {
+    closeGpu(gpu);
+    await opened.files.close();
+  }
+}
+
+// --- what is run ------------------------------------------------------------------------------------------------------
+
+/** A method at a size: its learning rates are tried on the first seed, the best runs on the others. */
+interface Entry {
+  method: Method;
+  size: string | null;
+  fit: Options;
+}
+
+function entriesOf(recipe: Recipe, decoder: Decoder, report: Report): Entry[] {
+  const common = withDefaults(withoutClash({ ...recipe.common, method: undefined }));
+  return recipe.methods.flatMap((method): Entry[] => {
+    const own = settle(recipe, method, {}, method.lrs[0], recipe.seeds[0]);
+    if (!recipe.sizes.length || own.method === 'full') return [{ method, size: null, fit: {} }];
+    return recipe.sizes.flatMap((size): Entry[] => {
+      const parameters = parametersIn(decoder, common, size);
+      const fit = fitTo(decoder, own, parameters);
+      if (typeof fit !== 'string') return [{ method, size, fit: fit.options }];
+      report({ kind: 'note', text: `${method.name} is left out at ${size} (${Math.round(parameters)} parameters): ${fit}` });
+      return [];
+    });
+  });
+}
+
+async function runAll(
+  { seeds, ...rest }: Recipe,
+  entries: Entry[],
+  bench: Bench,
+  out: string,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Result[]> {
+  const recipe = { seeds, ...rest };
+  const of = entries.reduce((n, e) => n + e.method.lrs.length + seeds.length - 1, 0);
+  const base = withDefaults(withoutClash(recipe.common));
+  const first: Label = { id: BASE, method: BASE, size: null, seed: seeds[0], lr: 0 };
+  const results = [(await kept(out, first, base)) ?? (await keep(out, await baseRun(bench, first, base, signal)))];
+  let index = 0;
+  const run = async ({ method, size, fit }: Entry, lr: number | undefined, seed: number): Promise<Result | null> => {
+    const o = settle(recipe, method, fit, lr, seed);
+    const label = { id: idOf(method.name, size, o.lr, seed), method: method.name, size, seed, lr: o.lr };
+    index++;
+    const had = await kept(out, label, o);
+    if (had) return had;
+    report({ kind: 'run', index, of, method: method.name, size, seed, lr: o.lr });
+    const made = await oneRun(bench, label, o, report, signal);
+    if (!made) return null;
+    const { curve: _, evals: __, blocks: ___, settings: ____, ...told } = made;
+    report({ kind: 'result', ...told });
+    return keep(out, made);
+  };
+  for (const entry of entries) {
+    const tried: Result[] = [];
+    for (const lr of entry.method.lrs) {
+      const made = await run(entry, lr, seeds[0]);
+      if (!made) return results;
+      tried.push(made);
+    }
+    results.push(...tried);
+    const lr = bestRate(tried);
+    for (const seed of seeds.slice(1)) {
+      const made = await run(entry, lr, seed);
+      if (!made) return results;
+      results.push(made);
+    }
+  }
+  return results;
+}
+
+const idOf = (...parts: (string | number | null)[]) =>
+  parts
+    .filter((p) => p !== null)
+    .join(' ')
+    .toLowerCase()
+    .replace('%', 'pct')
+    .replace(/[^a-z0-9.+-]+/g, '-');
+
+// --- what is kept -----------------------------------------------------------------------------------------------------
+
+/** The result of an earlier run with the same settings; other settings under the same name are an error. */
+async function kept(out: string, { id }: Label, o: Settled): Promise<Result | null> {
+  const source = await diskFolder(`${out}/runs`).file(`${id}.json`);
+  if (!source) return null;
+  try {
+    const found = (await readJson(source)) as unknown as Result;
+    if (JSON.stringify(found.settings) !== JSON.stringify(settingsOf(o)))
+      throw new Error(
+        `expected the recipe that ${out} was begun with, got other settings for ${id}: name another --out, or remove that folder.`,
+      );
+    return found;
+  } finally {
+    await source.close();
+  }
+}
+
+async function keep(out: string, result: Result): Promise<Result> {
+  const text = `${JSON.stringify(result)}\n`;
+  await writeFolder(`${out}/runs`, [{ name: `${result.id}.json`, chunks: text }], { force: true });
+  return result;
+}
+
+// --- what is opened ---------------------------------------------------------------------------------------------------
+
+/** A recipe's paths are relative to the recipe. */
+async function readRecipeFile(where: string): Promise<Recipe> {
+  const place = await openPlace(where);
+  if (!('source' in place)) throw new Error(`expected a recipe at ${where}, got a folder; name the .json file`);
+  const recipe = parseRecipe(await readJson(place.source).finally(() => place.source.close()));
+  const folder = where.replace(/[^\\/]*$/, '');
+  const beside = (path: string) => (/^([\\/]|[a-z]+:)/i.test(path) ? path : folder + path);
+  const { model, data, eval: held, guard } = recipe.common;
+  const isShare = held !== undefined && 'share' in parseHeldOut(held);
+  const common = { ...recipe.common };
+  if (model) common.model = beside(model);
+  if (data) common.data = data.map(beside);
+  if (held && !isShare) common.eval = beside(held);
+  if (guard) common.guard = beside(guard);
+  return { ...recipe, common };
+}
+
+async function rowsOf(recipe: Recipe, o: Settled, opened: Awaited<ReturnType<typeof openFiles>>, report: Report) {
+  const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
+  const asked = parseHeldOut(o.eval ?? builtIn('task/heldout.jsonl'));
+  const guard = o.guard ? (await openRows(o, opened, [o.guard], report)).rows : null;
+  if ('file' in asked) {
+    const held = (await openRows(o, opened, [asked.file], report)).rows;
+    return { rows: data.rows, held, guard, asked: held.slice(0, recipe.answers) };
+  }
+  const { train, held } = holdOut(data.rows.length, asked.share, recipe.seeds[0]);
+  const apart = held.map((i) => data.rows[i]);
+  return { rows: train.map((i) => data.rows[i]), held: apart, guard, asked: apart.slice(0, recipe.answers) };
+}
+
+const count = (d: Decoder) => parametersOf(d).reduce((n, w) => n + ('windows' in w ? w.rows * w.cols : w.value.shape[0]), 0);
+
+const modulesOf = ({ layers: [layer] }: Decoder) =>
+  Object.fromEntries(Object.entries(layer.matrices).map(([module, w]) => [module, [w.rows, w.cols] as const]));

@@ -1,0 +1,128 @@
+// The verb `demo`: the built-in model learns the built-in task, and shows what it could do before and what it can do after:
+// the new skill on held-out prompts, and the old skills on prompts of the data that the base was trained on.
+
+import type { IndexedRow } from '../data/load.ts';
+import { type Answer, answerRows } from '../eval/exact.ts';
+import { closeGpu } from '../gpu/device.ts';
+import { checkWritable, writeFolder } from '../io/write.ts';
+import { parseArgs } from '../options/args.ts';
+import { type Options, type Settled, withDefaults } from '../options/table.ts';
+import type { Compared, Report } from '../report.ts';
+import { targetsOf } from '../train/attach.ts';
+import type { Model } from '../train/model.ts';
+import { tuneOptions } from '../train/options.ts';
+import { smtFiles } from '../train/save.ts';
+import { tune } from '../train/tune.ts';
+import { version } from '../version.ts';
+import { builtIn } from './built-in.ts';
+import { type Opened, openFiles, openOnGpu, openRows } from './open.ts';
+import type { Task } from './task.ts';
+
+/** Settings of a run as flags without their dashes: { warmup_steps: 10 } is --warmup-steps 10. */
+export type Recipe = Record<string, string | number | readonly (string | number)[]>;
+
+export interface Places {
+  model: string;
+  train: string;
+  heldOut: string;
+  keep: string;
+}
+
+/** The built-in model and task on disk. */
+export const builtInPlaces = (): Places => ({
+  model: builtIn('model'),
+  train: builtIn('task/train.jsonl'),
+  heldOut: builtIn('task/heldout.jsonl'),
+  keep: builtIn('task/keep.jsonl'),
+});
+
+/** Where the demo leaves its adapter, unless told otherwise. */
+const OUT = 'out/demo-adapter';
+/** What may lie there: an adapter that an earlier demo left. */
+const ADAPTER = ['adapter_config.json', 'adapter_model.safetensors'];
+/** Held-out prompts that are shown with their answers. */
+const SHOWN = 6;
+
+type Exam = { skill: string; how: string; rows: IndexedRow[] };
+
+export async function demo(task: Task, recipe: Recipe, places: Places = builtInPlaces()): Promise<void> {
+  const { report, signal } = task;
+  const out = task.o.out ?? OUT;
+  const place = { force: task.o.force || (await checkWritable(out, { beside: ADAPTER, force: task.o.force })).length > 0 };
+  const o = settled(recipe, task.o);
+  const opened = await openFiles(o, places.model, report);
+  const { rows } = await openRows(o, opened, [places.train], report);
+  const read = async (file: string) => (await openRows(o, opened, [file], () => {})).rows;
+  const exams: Exam[] = [
+    { skill: 'new skill', how: 'held-out prompts answered exactly', rows: await read(places.heldOut) },
+    { skill: 'old skills', how: 'prompts of the old kinds answered exactly', rows: await read(places.keep) },
+  ];
+  const longest = [...rows, ...exams.flatMap((e) => e.rows)].reduce((n, r) => Math.max(n, r.ids.length), 1);
+  const model = await openOnGpu(o, opened.files, longest + 1, report);
+  try {
+    const before = await examine(model, opened, exams, 'before', report, signal);
+    if (signal.aborted) return;
+    const settings = tuneOptions(o);
+    const tuned = await tune(model, { rows }, settings, report, signal);
+    const after = await examine(model, opened, exams, 'after', report, signal);
+    if (!signal.aborted) report(skills(opened, exams, before, after));
+    const from = { block: tuned.selection!.block, targets: o.targets, score: o.score, budget: o.budget, seed: o.seed, version };
+    await writeFolder(out, await smtFiles(model, tuned.matrices, targetsOf(model.decoder, settings.targets), from), place);
+    const tokens_per_second = tuned.inputTokens / Math.max(1e-9, tuned.seconds);
+    report({ kind: 'done', out, steps: tuned.steps, seconds: tuned.seconds, tokens_per_second });
+  } finally {
+    closeGpu(model.gpu);
+    await opened.files.close();
+  }
+}
+
+/** The recipe's settings, held to the rules of the command line, with the machine and the seed of this command. */
+function settled(recipe: Recipe, { device, tune, seed }: Settled): Settled {
+  const flags = Object.entries(recipe).flatMap(([name, value]) => [`--${name.replaceAll('_', '-')}`, String(value)]);
+  const read = parseArgs('train', flags);
+  if (read.kind !== 'run') throw new Error(`expected a sound recipe, got one that is not: ${'text' in read ? read.text : ''}`);
+  const own: Options = { device, tune, seed };
+  return withDefaults({ ...read.options, ...own });
+}
+
+/** Answers to the prompts of every exam, one exam after the other. */
+async function examine(
+  { gpu, decoder }: Model,
+  { files }: Opened,
+  exams: Exam[],
+  when: 'before' | 'after',
+  report: Report,
+  signal: AbortSignal,
+): Promise<Answer[][]> {
+  const all = exams.reduce((n, e) => n + e.rows.length, 0);
+  report({ kind: 'start', phase: when, total: all });
+  const answers: Answer[][] = [];
+  let done = 0;
+  for (const { rows } of exams)
+    answers.push(
+      await answerRows(gpu, decoder, rows, { eos: files.config.eos_token_ids, signal }, () =>
+        report({ kind: 'progress', done: ++done }),
+      ),
+    );
+  return answers;
+}
+
+function skills({ tokenizer }: Opened, exams: Exam[], before: Answer[][], after: Answer[][]) {
+  const text = (ids: ArrayLike<number>) => tokenizer.decode(ids, { skip_special: true }).trim();
+  const said = (a: Answer) => ({ text: text(a.ids), right: a.right });
+  const [held] = exams;
+  const examples: Compared[] = held.rows.slice(0, SHOWN).map((row, i) => ({
+    prompt: text(row.ids.subarray(0, row.promptLength)),
+    before: said(before[0][i]),
+    after: said(after[0][i]),
+  }));
+  const right = (answers: Answer[]) => answers.filter((a) => a.right).length;
+  const scores = exams.map(({ skill, how, rows }, i) => ({
+    skill,
+    how,
+    before: right(before[i]),
+    after: right(after[i]),
+    of: rows.length,
+  }));
+  return { kind: 'skills' as const, examples, scores };
+}

@@ -1,0 +1,207 @@
+// The verb `inspect`: what is in model, adapter, data and selection files, and whether they are sound. The strict readers of
+// the run do the checking, so what is called sound here loads there.
+
+import { type DataRecord, detect } from '../data/columns.ts';
+import { readRecords } from '../data/read.ts';
+import { loadTokenizer } from '../data/tokenizer.ts';
+import { loadAdapter } from '../io/adapter.ts';
+import { type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
+import { formatBytes } from '../io/formats.ts';
+import { inspectFile } from '../io/headers.ts';
+import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
+import { rowCount, type TensorInfo } from '../io/tensors.ts';
+import { selectionIn } from '../train/selection.ts';
+import type { Task } from './task.ts';
+
+/** One line a file; throws at the end where any is unsound. */
+export async function inspectVerb({ files, report }: Task): Promise<void> {
+  let unsound = 0;
+  for (const path of files) {
+    const found = await inspectPlace(path).catch((e: Error) => e);
+    const error = found instanceof Error ? found.message : null;
+    if (error !== null) unsound++;
+    report({ kind: 'file', path, ok: error === null, error });
+    if (!(found instanceof Error)) for (const text of found) report({ kind: 'note', text: `  ${text}` });
+  }
+  if (unsound)
+    throw new Error(`expected sound files, got ${unsound} of ${files.length} that are not; what is wrong is said with each.`);
+}
+
+/** What is there, in lines of text; throws where it is not sound. */
+async function inspectPlace(path: string): Promise<string[]> {
+  const place = await openPlace(path);
+  if ('folder' in place) return inspectFolder(path, place.folder);
+  const { source } = place;
+  try {
+    return await inspectSource(path, source);
+  } finally {
+    await source.close();
+  }
+}
+
+async function inspectFolder(path: string, folder: Folder): Promise<string[]> {
+  const has = async (name: string) => {
+    const file = await folder.file(name);
+    await file?.close();
+    return file !== undefined;
+  };
+  if (await has('adapter_config.json')) return adapterFacts(path);
+  return modelFacts(path);
+}
+
+async function inspectSource(path: string, source: Source): Promise<string[]> {
+  const ending = source.name.toLowerCase().match(/\.(\w+)$/)?.[1] ?? '';
+  if (ending === 'gguf') return modelFacts(path);
+  if (['jsonl', 'ndjson', 'csv', 'tsv', 'txt', 'parquet'].includes(ending)) return dataFacts(source);
+  if (ending === 'json') return jsonFacts(path, source);
+  const { kind, metadata, tensors } = await inspectFile(source);
+  return [`${kind}, ${tensors.length} tensors`, ...pairs(metadata), ...tensorFacts(tensors)];
+}
+
+/** A .json file may be a model's config, an index of shards, a tokenizer, a selection, or data. */
+async function jsonFacts(path: string, source: Source): Promise<string[]> {
+  const json: any = await readJson(source);
+  if (Array.isArray(json)) return dataFacts(source);
+  if (json.model_type !== undefined || json.architectures !== undefined) return configFacts(await openConfig(path));
+  if (Array.isArray(json.blocks) && json.block !== undefined) return selectionFacts(selectionIn(json));
+  if (json.model?.vocab !== undefined) return tokenizerFacts({ json, config: {} });
+  if (Object.values(json).filter(Array.isArray).length === 1) return dataFacts(source);
+  return ['JSON', ...pairs(json)];
+}
+
+// --- models -----------------------------------------------------------------------------------------------------------
+
+async function modelFacts(path: string): Promise<string[]> {
+  const files = await openModel(path);
+  try {
+    const form = { hf: 'Hugging Face folder', 'hf-sharded': 'Hugging Face folder in shards', gguf: 'GGUF' }[files.form];
+    const tensors = [...files.tensors.values()].map((t) => ({ ...t, bytes: storedBytes(t) }));
+    return [form, ...configFacts(files.config), ...tokenizerFacts(files.tokenizer), ...total(tensors), ...tensorFacts(tensors)];
+  } finally {
+    await files.close();
+  }
+}
+
+function configFacts(c: ModelFiles['config']): string[] {
+  const rope = c.rope.scaling ? ` (${c.rope.scaling.type})` : '';
+  return [
+    `config     ${c.model_type}, ${c.n_layers} layers, hidden_size ${c.hidden_size}, intermediate_size ${c.intermediate_size}, vocabulary ${c.vocab_size}`,
+    `           ${c.n_heads} heads (${c.n_kv_heads} for keys and values) of ${c.head_dim}, rope_theta ${c.rope.theta}${rope}, ${c.max_position_embeddings} positions`,
+    `           ${c.tie_word_embeddings ? 'tied' : 'untied'} embeddings, ends at ${c.eos_token_ids.join(', ') || 'no token'}`,
+  ];
+}
+
+function tokenizerFacts(files: ModelFiles['tokenizer']): string[] {
+  const t = loadTokenizer(files);
+  const named = Object.entries(t.named).map(([name, text]) => `${name.replace(/_token$/, '')} ${JSON.stringify(text)}`);
+  const kind = files.json.model?.type ?? 'model';
+  return [
+    `tokenizer  ${kind}, ${t.vocab_size} ids${named.length ? `, ${named.join(', ')}` : ''}, ${t.chatTemplate ? 'with' : 'without'} a chat template`,
+  ];
+}
+
+interface Listed {
+  name: string;
+  format: string;
+  shape: number[];
+  bytes: number;
+}
+
+function total(tensors: Listed[]): string[] {
+  const elements = tensors.reduce((n, t) => n + t.shape.reduce((a, b) => a * b, 1), 0);
+  const bytes = tensors.reduce((n, t) => n + t.bytes, 0);
+  return [`tensors    ${tensors.length}, ${elements} parameters, ${bytes} bytes`];
+}
+
+function storedBytes({ shape, format }: TensorInfo): number {
+  return rowCount(shape) * formatBytes(format, shape.at(-1)!);
+}
+
+/** Tensors alike in all layers share a line: the name with {first-last} for the layer. */
+function tensorFacts(tensors: Listed[]): string[] {
+  const groups = new Map<string, { of: Listed; layers: number[]; bytes: number }>();
+  for (const t of tensors) {
+    const [, before, layer, after] = /^(.*?\b(?:layers|blk)\.)(\d+)(\..*)$/.exec(t.name) ?? [];
+    const key = `${layer === undefined ? t.name : `${before}*${after}`} ${t.format} ${t.shape.join(' x ')}`;
+    const group = groups.get(key) ?? { of: t, layers: [], bytes: 0 };
+    if (layer !== undefined) group.layers.push(Number(layer));
+    group.bytes += t.bytes;
+    groups.set(key, group);
+  }
+  const rows = [...groups.values()].map(({ of, layers, bytes }) => {
+    const name = layers.length > 1 ? of.name.replace(/((?:layers|blk)\.)\d+/, `$1{${ranges(layers)}}`) : of.name;
+    return { name, what: `[${of.shape.join(', ')}]`, format: of.format, bytes: `${bytes} bytes` };
+  });
+  const wide = (key: keyof (typeof rows)[0]) => Math.max(0, ...rows.map((r) => r[key].length));
+  const [name, what, format, bytes] = (['name', 'what', 'format', 'bytes'] as const).map(wide);
+  return rows.map(
+    (r) => `${r.name.padEnd(name)}  ${r.what.padEnd(what)}  ${r.format.padEnd(format)}  ${r.bytes.padStart(bytes)}`,
+  );
+}
+
+/** 0-3,5 */
+function ranges(numbers: number[]): string {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const runs: [number, number][] = [];
+  for (const n of sorted) {
+    const last = runs.at(-1);
+    if (last && n === last[1] + 1) last[1] = n;
+    else runs.push([n, n]);
+  }
+  return runs.map(([a, b]) => (a === b ? a : `${a}-${b}`)).join(',');
+}
+
+// --- the others -------------------------------------------------------------------------------------------------------
+
+async function adapterFacts(path: string): Promise<string[]> {
+  const adapter = await loadAdapter(path);
+  if (adapter.method !== 'smt')
+    return [
+      `${adapter.method} adapter, rank ${adapter.rank}, alpha ${adapter.alpha}, of ${adapter.targets.join(', ')}`,
+      ...adapter.matrices.map((m) => `${m.name}  [${m.shape.join(', ')}]`),
+    ];
+  const n = adapter.matrices.reduce((sum, m) => sum + m.index.length / 2, 0);
+  const { block, matrices, base } = adapter;
+  const unmoved = matrices.filter((m) => m.blocks.every((x) => x === 0)).length;
+  return [
+    `smt adapter, ${n} blocks of ${block} x ${block} in ${matrices.length} of ${Object.keys(base.shapes).length} matrices, ${n * block * block} parameters`,
+    `targets ${adapter.targets.join(',')}, score ${adapter.score}, budget ${adapter.budget}, seed ${adapter.seed}, by blocktune ${adapter.version}`,
+    ...(unmoved ? [`${unmoved} of the matrices hold only zeros: they did not train`] : []),
+    ...matrices.map((m) => `${m.name}  [${base.shapes[m.name].join(', ')}]  ${m.index.length / 2} blocks`),
+  ];
+}
+
+function selectionFacts({ block, blocks }: ReturnType<typeof selectionIn>): string[] {
+  const modules = new Map<string, number>();
+  for (const b of blocks) modules.set(b.module, (modules.get(b.module) ?? 0) + 1);
+  const counts = [...modules].map(([module, n]) => `${module} ${n}`);
+  return [`selection, ${blocks.length} blocks of ${block} x ${block}: ${counts.join(', ')}`];
+}
+
+/** Every row is looked at; tokens are not made, as that takes a model. */
+async function dataFacts(source: Source): Promise<string[]> {
+  const { records, shown } = await readRecords(source);
+  const forms = new Map<string, number>();
+  for (const read of records) {
+    if (read.fault !== undefined) throw new Error(`${read.where}: ${read.fault}`);
+    const form = formOf(read.where, read.record);
+    forms.set(form, (forms.get(form) ?? 0) + 1);
+  }
+  return [
+    `data, ${records.length} rows${shown ? `, ${shown}` : ''}`,
+    ...[...forms].map(([form, n]) => `columns ${form} (${n} rows)`),
+  ];
+}
+
+function formOf(where: string, record: DataRecord): string {
+  try {
+    return detect(record).shown;
+  } catch (e) {
+    throw new Error(`${where}: ${(e as Error).message}`);
+  }
+}
+
+function pairs(values: Record<string, unknown>): string[] {
+  const said = (value: unknown) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value));
+  return Object.entries(values).map(([key, value]) => `${key}  ${said(value).slice(0, 100)}`);
+}

@@ -1,0 +1,17 @@
+// One command: its options, who listens, and how it is stopped.
+
+import type { TunerCache } from '../gpu/autotune.ts';
+import type { Settled } from '../options/table.ts';
+import type { Report } from '../report.ts';
+
+export interface Task {
+  o: Settled;
+  /** What `inspect` is given. */
+  files: string[];
+  report: Report;
+  signal: AbortSignal;
+  /** Where kernel choices are remembered; measured anew each time where there is none. */
+  cache?: TunerCache;
+}
+
+export type { TunerCache };

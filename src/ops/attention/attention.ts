@@ -1,0 +1,87 @@
+// Causal grouped-query attention over packed rows, forward and backward (flash: no tokens x tokens matrix is stored).
+// The same op serves training (keys and queries are one stream) and decoding (keys are a cache with room to spare).
+
+import delta from '../../../shaders/attention_delta.wgsl?raw' with { type: 'text' };
+import { decide, flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../../gpu/program.ts';
+import type { Tensor } from '../../gpu/tensor.ts';
+import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
+import { type Form, formFor, layoutOf, type Pass } from './forms.ts';
+
+/** Who sees whom, and the shape of the heads. */
+export interface Attention {
+  /** First key that each query sees [N], u32: the start of its row. */
+  lo: Tensor;
+  /** Last key that each query sees [N], u32: the query itself in training, its position in decoding. */
+  last: Tensor;
+  /** Index of the last token of each token's row [N], u32: read by the backward, which takes last[t] = t. */
+  hi: Tensor;
+  n_heads: number;
+  n_kv_heads: number;
+  head_dim: number;
+  /** Factor of the scores, usually head_dim ** -0.5. */
+  scale: number;
+  /** Layout of the kernels; what suits the device unless said. */
+  form?: Form;
+}
+
+/**
+ * o = softmax(scale q kᵀ) v over the keys lo..last of each query. q [N, n_heads head_dim], k and v [keys, n_kv_heads head_dim]
+ * -> [N, n_heads head_dim]; head h reads kv head floor(h n_kv_heads / n_heads). Throws where head_dim is odd or the heads do not divide.
+ */
+export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: Attention): Tensor {
+  const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale } = options;
+  check(q, k, v, options);
+  const n = q.shape[0];
+  const form = options.form ?? formFor(p.limits);
+  const heads = { n, head_dim, group: n_heads / n_kv_heads };
+  const layout = (pass: Pass) => decide(p, () => layoutOf(form, pass, heads, p.limits));
+  const params = { n, n_heads, n_kv_heads, scale };
+  const keys = k.shape[0];
+  const pairs = keys === n ? (n * (n + 1)) / 2 : n * keys; // at most; rows shorter than the stream have fewer
+  const product = 2 * pairs * n_heads * head_dim;
+
+  const o = temp(p, 'o', [n, n_heads * head_dim]);
+  const lse = temp(p, 'lse', [n, n_heads], 'activations');
+  const forward = layout('forward');
+  run(p, forward.kernel, { q, k, v, lo, last, o, lse }, params, [forward.groups(n, n_heads)], { flops: 2 * product });
+  if (!flows(p, o, [q, k, v])) return o;
+
+  onBackward(p, () => {
+    const d_o = gradOf(p, o);
+    if (!d_o) return;
+    const stats = temp(p, 'stats', [n, n_heads, 2]);
+    const rows = n * n_heads;
+    const { part } = lanesOf(head_dim);
+    run(p, kernel('attention_delta', [part, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [groupsOf(rows)]);
+    if (p.needs.has(q)) {
+      const d_q = temp(p, `d_${q.name}`, q.shape);
+      const dq = layout('dq');
+      const bind = { q, k, v, lo, last, d_o, stats, d_q };
+      run(p, dq.kernel, bind, params, [dq.groups(n, n_heads)], { flops: 3 * product });
+      giveGrad(p, q, d_q);
+    }
+    if (p.needs.has(k) || p.needs.has(v)) {
+      const d_k = temp(p, `d_${k.name}`, k.shape);
+      const d_v = temp(p, `d_${v.name}`, v.shape);
+      const dkv = layout('dkv');
+      const bind = { q, k, v, hi, d_o, stats, d_k, d_v };
+      run(p, dkv.kernel, bind, params, [dkv.groups(n, n_kv_heads)], { flops: 4 * product });
+      giveGrad(p, k, d_k);
+      giveGrad(p, v, d_v);
+    }
+  });
+  return o;
+}
+
+function check(q: Tensor, k: Tensor, v: Tensor, { n_heads, n_kv_heads, head_dim }: Attention): void {
+  if (head_dim % 2 || head_dim < 2)
+    throw new Error(`expected an even head_dim, got ${head_dim}: this model's attention is not supported`);
+  if (n_heads % n_kv_heads)
+    throw new Error(`expected n_kv_heads to divide n_heads, got ${n_kv_heads} and ${n_heads}: check the model's config`);
+  const wide = (t: Tensor, heads: number) => t.shape[t.shape.length - 1] === heads * head_dim;
+  if (!wide(q, n_heads) || !wide(k, n_kv_heads) || !wide(v, n_kv_heads))
+    throw new Error(
+      `expected rows of ${n_heads} and ${n_kv_heads} heads of ${head_dim}, got q [${q.shape}], k [${k.shape}], v [${v.shape}]: ` +
+        'check the shapes of the projections',
+    );
+}

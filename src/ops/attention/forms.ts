@@ -1,0 +1,115 @@
+// The forms of attention's kernels, as data, with the tile sizes that fit a head. They compute the same sums in another order.
+// registers: an invocation owns a few queries (or keys) and needs no other. The plain form, for any device and any head.
+// subgroup: the same, but the invocations of a subgroup load keys (or queries) for each other: for software adapters.
+// tiles: a workgroup shares tiles of queries and keys in its memory: for GPUs.
+
+import registersForward from '../../../shaders/attention.wgsl?raw' with { type: 'text' };
+import registersDkv from '../../../shaders/attention_dkv.wgsl?raw' with { type: 'text' };
+import registersDq from '../../../shaders/attention_dq.wgsl?raw' with { type: 'text' };
+import subgroupForward from '../../../shaders/attention_subgroup.wgsl?raw' with { type: 'text' };
+import subgroupDkv from '../../../shaders/attention_subgroup_dkv.wgsl?raw' with { type: 'text' };
+import subgroupDq from '../../../shaders/attention_subgroup_dq.wgsl?raw' with { type: 'text' };
+import tilesForward from '../../../shaders/attention_tiled.wgsl?raw' with { type: 'text' };
+import tilesDkv from '../../../shaders/attention_tiled_dkv.wgsl?raw' with { type: 'text' };
+import tilesDq from '../../../shaders/attention_tiled_dq.wgsl?raw' with { type: 'text' };
+import { type Kernel, kernel, type Limits } from '../../gpu/program.ts';
+import { lanesOf } from '../elementwise/lanes.ts';
+
+export type Form = 'registers' | 'subgroup' | 'tiles';
+export type Pass = 'forward' | 'dq' | 'dkv';
+
+/** What a layout depends on: the largest number of queries, and heads of head_dim of which `group` share a kv head. */
+export interface Heads {
+  n: number;
+  head_dim: number;
+  group: number;
+}
+
+/** One pass over n rows of some heads (kv heads for dkv): its kernel, and how many workgroups it takes. */
+export interface Layout {
+  kernel: Kernel;
+  groups: (n: number, heads: number) => number;
+}
+
+/** The form for a device where nothing was measured. */
+export function formFor(limits: Limits): Form {
+  if (!limits.software) return 'tiles';
+  return shareOf(limits) ? 'subgroup' : 'registers';
+}
+
+/** The layout of a pass; registers where the device has no subgroups, the queries are too few for one, or no tile fits the head. */
+export function layoutOf(form: Form, pass: Pass, heads: Heads, limits: Limits): Layout {
+  const share = shareOf(limits);
+  const tile = tileFor(pass, heads.head_dim);
+  if (form === 'subgroup' && share && heads.n >= share) return inSubgroups(pass, heads, share);
+  if (form === 'tiles' && tile) return inTiles(pass, heads, tile);
+  return inRegisters(pass, heads);
+}
+
+/** Invocations of a workgroup that need nothing from each other: one SIMD group of a software adapter. */
+const WIDTH = 8;
+
+/**
+ * Queries (or keys) of one invocation. More of them load less for each product, but compile longer, with the square of what stays
+ * in registers: `room` numbers a tile take about a second on a software adapter.
+ */
+function rowsOf({ n, head_dim }: Heads, most: number, room: number): number {
+  return Math.max(1, Math.min(most, n, Math.floor(room / head_dim)));
+}
+
+function inRegisters(pass: Pass, heads: Heads): Layout {
+  const rows = pass === 'forward' ? rowsOf(heads, 8, 256) : rowsOf(heads, 4, 128); // the backward keeps twice as many tiles
+  const code = { forward: registersForward, dq: registersDq, dkv: registersDkv }[pass];
+  const name = { forward: 'attention', dq: 'attention_dq', dkv: 'attention_dkv' }[pass];
+  const consts = { HD: heads.head_dim, [pass === 'dkv' ? 'BK' : 'BQ']: rows, WG: WIDTH };
+  return {
+    kernel: kernel(name, [lanesOf(heads.head_dim).part, code], consts),
+    groups: (n, heads) => Math.ceil((Math.ceil(n / rows) * heads) / WIDTH),
+  };
+}
+
+/** How many invocations share what they load; none where the device has no subgroups of four. */
+function shareOf({ subgroups = 0 }: Limits): 8 | 4 | undefined {
+  return subgroups >= 8 ? 8 : subgroups >= 4 ? 4 : undefined;
+}
+
+function inSubgroups(pass: Pass, heads: Heads, SHARE: 8 | 4): Layout {
+  const rows = rowsOf(heads, 4, 128);
+  const code = { forward: subgroupForward, dq: subgroupDq, dkv: subgroupDkv }[pass];
+  const name = { forward: 'attention_subgroup', dq: 'attention_subgroup_dq', dkv: 'attention_subgroup_dkv' }[pass];
+  // Heads that share keys are neighbours: the fewer queries side by side, the fewer keys that only some of them see.
+  const HEADS = pass === 'dkv' ? 1 : [8, 4, 2, 1].find((h) => SHARE % h === 0 && heads.group % h === 0)!;
+  const consts: Record<string, number> = pass === 'dkv' ? { BK: rows } : { BQ: rows, HEADS };
+  return {
+    kernel: kernel(name, [lanesOf(heads.head_dim).part, code], { HD: heads.head_dim, SHARE, ...consts }),
+    groups: (n, heads) => Math.ceil(n / ((rows * SHARE) / HEADS)) * (heads / HEADS),
+  };
+}
+
+/** Scores of one invocation, TQ queries x TK keys; 8 x 8 invocations share a tile. */
+type Tile = readonly [TQ: number, TK: number];
+
+/** Every adapter has this much workgroup memory. */
+const WORKGROUP_BYTES = 16384;
+
+function inTiles(pass: Pass, { head_dim }: Heads, [TQ, TK]: Tile): Layout {
+  const code = { forward: tilesForward, dq: tilesDq, dkv: tilesDkv }[pass];
+  const name = { forward: 'attention_tiled', dq: 'attention_tiled_dq', dkv: 'attention_tiled_dkv' }[pass];
+  const rows = 8 * (pass === 'dkv' ? TK : TQ);
+  return {
+    kernel: kernel(name, [lanesOf(head_dim).part, code], { HD: head_dim, TQ, TK }),
+    groups: (n, heads) => Math.ceil(n / rows) * heads,
+  };
+}
+
+/** The largest tile whose workgroup memory every adapter has; none for very long heads. */
+function tileFor(pass: Pass, head_dim: number): Tile | undefined {
+  const sizes: Tile[] = [...(pass === 'forward' ? [[2, 4] as const] : []), [2, 2], [1, 2], [1, 1]];
+  return sizes.find(([TQ, TK]) => {
+    const [queries, keys] = [8 * TQ, 8 * TK];
+    const pitch = head_dim + lanesOf(head_dim).per;
+    const rows = { forward: queries + keys, dq: 2 * queries + keys, dkv: queries + 2 * keys }[pass];
+    const scores = { forward: 1, dq: 1, dkv: 2 }[pass] * queries * keys;
+    return 4 * (rows * pitch + scores + 3 * queries) + 16 <= WORKGROUP_BYTES;
+  });
+}

@@ -1,0 +1,126 @@
+// Scores of b x b blocks: figures of a weight's gradient, gathered in the backward of warm-up steps, or of its input's size.
+// A map [rows / b, cols / b] is added to by every step; what is left to do at the end (a root, an absolute value) is `finished`.
+
+import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
+import blocksCode from '../../../shaders/score_blocks.wgsl?raw' with { type: 'text' };
+import denseCode from '../../../shaders/score_dense.wgsl?raw' with { type: 'text' };
+import inputsCode from '../../../shaders/score_inputs.wgsl?raw' with { type: 'text' };
+import sumsCode from '../../../shaders/score_sums.wgsl?raw' with { type: 'text' };
+import { kernel, type Program, run, temp } from '../../gpu/program.ts';
+import { resident, type Tensor } from '../../gpu/tensor.ts';
+import { gemm, productSums, whole } from '../matmul/gemm.ts';
+import type { Hooked, Weight } from '../stored/weight.ts';
+import { SCALARS } from '../stream/stream.ts';
+
+/**
+ * absmean: per step mean |dW| in the block, summed over steps. absofmean: |block mean of the signed sum of dW|.
+ * absmean-of-sum: mean of |signed sum of dW|. l2: root of the summed squares.
+ */
+export type Score = 'absmean' | 'absofmean' | 'absmean-of-sum' | 'l2';
+
+/** What score_dense gathers for a score. */
+const KIND: Record<Score, 0 | 1 | 2> = { absmean: 0, absofmean: 1, 'absmean-of-sum': 0, l2: 2 };
+
+/** What gathers the score of one weight. */
+export interface Scorer {
+  weight: Weight;
+  b: number;
+  score: Score;
+  map: Tensor;
+  /** The signed sum of dW, where the score needs it: windows of whole block rows. */
+  sums: { r0: number; t: Tensor }[];
+}
+
+/** Rows of f32 that fit a binding, in whole block rows. */
+const rowsThatFit = (w: Weight, b: number, maxBinding: number) => Math.max(b, Math.floor(maxBinding / (4 * w.cols * b)) * b);
+
+export function newScorer(weight: Weight, b: number, score: Score, maxBinding: number): Scorer {
+  const sums: Scorer['sums'] = [];
+  const most = rowsThatFit(weight, b, maxBinding);
+  if (score === 'absmean-of-sum')
+    for (let r0 = 0; r0 < weight.rows; r0 += most)
+      sums.push({ r0, t: resident(`${weight.name}.sum`, [Math.min(most, weight.rows - r0), weight.cols], 'gradients') });
+  return { weight, b, score, sums, map: resident(`${weight.name}.score`, [weight.rows / b, weight.cols / b], 'other') };
+}
+
+/** What to attach to a frozen weight so that every backward scores it. dW is never stored but where its sum is the score. */
+export function scoreHook(s: Scorer): Hooked {
+  const { weight: w, b, map } = s;
+  return {
+    kind: 'hook',
+    backwardWeight(p, dy, x) {
+      if (s.score === 'absofmean') blockMeans(p, dy, x, w, b, map);
+      else if (s.score === 'absmean-of-sum') for (const { r0, t } of s.sums) product(p, dy, x, r0, t, 1);
+      else if (!productScores(p, s, dy, x))
+        eachWindow(p, w, b, (r0, g) => {
+          product(p, dy, x, r0, g, 0);
+          scoreDense(p, s, r0, g);
+        });
+    },
+  };
+}
+
+/** map += the score's figure of each block of dW = dY^T X, summed within the product; false where its sizes do not allow that. */
+function productScores(p: Program, s: Scorer, dy: Tensor, x: Tensor): boolean {
+  const { weight: w, b, map } = s;
+  const square = s.score === 'l2';
+  const sums = productSums(p, whole(dy), whole(x), w.rows, w.cols, x.shape[0], b, square);
+  if (!sums) return false;
+  const across = w.cols / b;
+  const blocks = (w.rows / b) * across;
+  const params = { blocks, across, height: b / sums.cell, width: b / 4, factor: square ? 1 : 1 / (b * b) };
+  run(p, kernel('score_blocks', [blocksCode]), { partials: sums.partials, map }, params, [Math.ceil(blocks / 64)]);
+  return true;
+}
+
+/** map += the score's figure of each block of g, rows r0.. of the gradient [rows, cols]. */
+export function scoreDense(p: Program, s: Scorer, row0: number, g: Tensor): void {
+  const cols = s.weight.cols;
+  const rows = g.shape.reduce((a, n) => a * n, 1) / cols;
+  const k = kernel('score_dense', [reduce, denseCode], { KIND: KIND[s.score] });
+  run(p, k, { g, map: s.map }, { cols, b: s.b, row0 }, [cols / s.b, rows / s.b], { flops: rows * cols });
+}
+
+/** The map of a score from what was gathered. */
+export function finished(score: Score, map: Float32Array): Float32Array {
+  if (score === 'absofmean') return map.map(Math.abs);
+  return score === 'l2' ? map.map(Math.sqrt) : map;
+}
+
+/** inputs[c] += |x[t, c]| over the tokens of a batch, padding left out: what to attach to gather the size of a weight's input. */
+export function inputHook(inputs: Tensor, scalars: Tensor): Hooked {
+  return {
+    kind: 'hook',
+    forward(p, x) {
+      const cols = x.shape[1];
+      run(p, kernel('score_inputs', [inputsCode]), { x, scalars, inputs }, { cols, tokens: SCALARS.tokens }, [
+        Math.ceil(cols / 64),
+      ]);
+    },
+    backwardWeight() {},
+  };
+}
+
+/** The mean of a block of dW = dY^T X is (block-summed dY)^T (block-summed X) / b^2: no dW, two sums and a tiny product. */
+function blockMeans(p: Program, dy: Tensor, x: Tensor, w: Weight, b: number, map: Tensor): void {
+  const ys = blockSums(p, dy, b, 1 / (b * b));
+  const xs = blockSums(p, x, b, 1);
+  gemm(p, 'tn', whole(ys), whole(xs), whole(map), w.rows / b, w.cols / b, x.shape[0], 1);
+}
+
+function blockSums(p: Program, x: Tensor, b: number, factor: number): Tensor {
+  const [n, cols] = x.shape;
+  const sums = temp(p, 'block_sums', [n, cols / b]);
+  const count = (n * cols) / b;
+  run(p, kernel('score_sums', [sumsCode]), { x, sums }, { count, b, factor }, [Math.ceil(count / 64)], { flops: n * cols });
+  return sums;
+}
+
+function eachWindow(p: Program, w: Weight, b: number, use: (r0: number, g: Tensor) => void): void {
+  const most = rowsThatFit(w, b, p.limits.maxBinding);
+  for (let r0 = 0; r0 < w.rows; r0 += most) use(r0, temp(p, 'dW', [Math.min(most, w.rows - r0), w.cols]));
+}
+
+function product(p: Program, dy: Tensor, x: Tensor, r0: number, g: Tensor, accumulate: 0 | 1): void {
+  gemm(p, 'tn', { ...whole(dy), at: r0 }, whole(x), whole(g), g.shape[0], g.shape[1], x.shape[0], accumulate);
+}

@@ -1,0 +1,66 @@
+// The language-model head and its loss over the target tokens alone, a chunk of rows at a time: logits for all tokens never exist.
+// The gradient of a chunk is made while its logits are there, so the head has its backward inside its forward.
+
+import { decide, giveGrad, gradOf, onBackward, type Program, temp } from '../../gpu/program.ts';
+import type { Tensor } from '../../gpu/tensor.ts';
+import { denseGradient, productInto, productTransposedInto } from '../matmul/linear.ts';
+import { rmsnorm } from '../norm/rmsnorm.ts';
+import type { Vector, Weight } from '../stored/weight.ts';
+import type { Stream } from '../stream/stream.ts';
+import { crossEntropy, lossSum } from './crossentropy.ts';
+import { gatherRows } from './gather.ts';
+
+/** Logits of one chunk at most, in bytes. */
+const LOGITS_BYTES = 24 << 20;
+
+export interface HeadOptions {
+  eps: number;
+  /** Make gradients: of h, and of the head where it trains. */
+  train: boolean;
+  /** Where the sum of the targets' losses goes (its first element): written for the first micro-batch and added to for the others. */
+  loss: Tensor;
+  /** Log-probability of each target [M], where somebody wants them. */
+  logprob?: Tensor;
+}
+
+/** Loss of predicting the targets from the hidden states h [N, D]: final norm, head, cross-entropy; sum in `loss`. */
+export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stream: Stream, o: HeadOptions): void {
+  const M = p.dims.M;
+  const x = rmsnorm(p, gatherRows(p, h, stream.targetAt, M), norm, o.eps);
+  const [D, V] = [head.cols, head.rows];
+  const logprob = o.logprob ?? temp(p, 'logprob', [M]);
+  const { rows, chunks } = decide(p, () => {
+    const most = Math.min(LOGITS_BYTES, p.limits.maxBinding);
+    const fit = Math.max(1, Math.min(M, Math.floor(most / (4 * V))));
+    const chunks = Math.ceil(M / fit);
+    return { chunks, rows: Math.ceil(M / chunks) };
+  });
+  const backward = o.train && p.needs.has(x);
+  const dx = backward ? temp(p, 'd_head_in', [M, D]) : null;
+  for (let c = 0; c < chunks; c++) {
+    const at = c * rows;
+    const m = Math.max(0, Math.min(rows, M - at));
+    const logits = temp(p, 'logits', [rows, V], 'logits');
+    const all = { t: logits, at: 0, ld: V };
+    const xs = { t: x, at: at * D, ld: D };
+    productInto(p, xs, m, head, all, 0);
+    crossEntropy(p, logits, {
+      m,
+      at,
+      V,
+      targetAt: stream.targetAt,
+      targetId: stream.targetId,
+      scalars: stream.scalars,
+      logprob,
+      train: o.train,
+    });
+    if (!o.train) continue;
+    denseGradient(p, all, xs, m, head, p.dims.first && c === 0 ? 0 : 1);
+    if (dx) productTransposedInto(p, all, m, head, { t: dx, at: at * D, ld: D }, 0);
+  }
+  lossSum(p, logprob, M, o.loss);
+  if (dx)
+    onBackward(p, () => {
+      if (!gradOf(p, x)) giveGrad(p, x, dx);
+    });
+}

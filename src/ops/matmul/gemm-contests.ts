@@ -1,0 +1,73 @@
+// Contests between the variants of the product, one for each class of shapes that a run has.
+
+import type { Contest } from '../../gpu/autotune.ts';
+import type { Limits } from '../../gpu/program.ts';
+import { resident } from '../../gpu/tensor.ts';
+import { multiply, whole } from './gemm.ts';
+import { choose, classOf, eligible, type Layout, type Shape, VARIANTS, type Variant } from './gemm-variants.ts';
+
+export interface Product {
+  layout: Layout;
+  m: number;
+  n: number;
+  k: number;
+}
+
+/** FLOPs of a contest's product at most: some ten milliseconds on a software adapter, a fraction of one on a GPU. */
+const FLOPS = { software: 64e6, hardware: 2e9 };
+
+/** The largest product of each class stands for it, the class with the most work first, the device's default first in each. */
+export function gemmContests(products: Product[], limits: Limits): Contest[] {
+  const classes = new Map<string, { work: number; largest: Product }>();
+  for (const x of products) {
+    const key = classOf(x.layout, shapeOf(x));
+    const work = x.m * x.n * x.k;
+    const { largest } = classes.get(key) ?? { largest: x };
+    const size = (y: Product) => y.m * y.n * y.k;
+    classes.set(key, { work: (classes.get(key)?.work ?? 0) + work, largest: work > size(largest) ? x : largest });
+  }
+  return [...classes]
+    .sort(([, x], [, y]) => y.work - x.work)
+    .map(([key, { largest }]) => ({ key, entrants: entrants(clipped(largest, limits), limits) }));
+}
+
+function entrants(x: Product, limits: Limits): Contest['entrants'] {
+  const shape = shapeOf(x);
+  const standard = choose(x.layout, shape, { ...limits, choices: undefined });
+  const others = VARIANTS.filter((v) => v.layout === x.layout && v !== standard && eligible(v, shape, limits));
+  return [standard, ...others].map((v) => ({ name: v.name, build: (p) => product(p, v, x) }));
+}
+
+function product(p: Parameters<typeof multiply>[0], v: Variant, { layout, m, n, k }: Product): void {
+  const a = resident('a', layout === 'tn' ? [k, m] : [m, k], 'other');
+  const b = resident('b', layout === 'nt' ? [n, k] : [k, n], 'other');
+  multiply(p, v, whole(a), whole(b), whole(resident('c', [m, n], 'other')), m, n, k, 0);
+}
+
+/** Fewer columns, then a shorter sum, then fewer rows, in steps that keep the class. */
+function clipped(x: Product, limits: Limits): Product {
+  const most = (limits.software ? FLOPS.software : FLOPS.hardware) / 2;
+  const y = { ...x };
+  const halve = (size: 'n' | 'k' | 'm', least: number) => {
+    while (y.m * y.n * y.k > most && y[size] >= 2 * least && y[size] % 8 === 0) y[size] /= 2;
+  };
+  halve('n', 256);
+  halve('k', 256);
+  halve('m', 512);
+  return y;
+}
+
+/** Whole matrices as a shape. */
+function shapeOf({ layout, m, n, k }: Product): Shape {
+  return {
+    M: m,
+    N: n,
+    K: k,
+    a_at: 0,
+    lda: layout === 'tn' ? m : k,
+    b_at: 0,
+    ldb: layout === 'nt' ? k : n,
+    c_at: 0,
+    ldc: n,
+  };
+}

@@ -1,0 +1,192 @@
+// The variants of the f32 product as data, and which of them a shape and a device can take. How they run is in gemm.ts.
+// Software adapters pay for every load, so they multiply from packed panels; others share tiles in workgroup memory.
+
+import half from '../../../shaders/gemm_half.wgsl?raw' with { type: 'text' };
+import pack from '../../../shaders/gemm_pack.wgsl?raw' with { type: 'text' };
+import packAny from '../../../shaders/gemm_pack_any.wgsl?raw' with { type: 'text' };
+import packStored from '../../../shaders/gemm_pack_stored.wgsl?raw' with { type: 'text' };
+import packVec4 from '../../../shaders/gemm_pack_vec4.wgsl?raw' with { type: 'text' };
+import packed from '../../../shaders/gemm_packed.wgsl?raw' with { type: 'text' };
+import packedPlain from '../../../shaders/gemm_packed_plain.wgsl?raw' with { type: 'text' };
+import plain from '../../../shaders/gemm_plain.wgsl?raw' with { type: 'text' };
+import reduce from '../../../shaders/gemm_reduce.wgsl?raw' with { type: 'text' };
+import single from '../../../shaders/gemm_single.wgsl?raw' with { type: 'text' };
+import store from '../../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
+import tile from '../../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
+
+export type Layout = 'nt' | 'nn' | 'tn';
+
+/** Sizes of C = A B and where the operands lie: element offsets and distances between rows. */
+export interface Shape {
+  M: number;
+  N: number;
+  K: number;
+  a_at: number;
+  lda: number;
+  b_at: number;
+  ldb: number;
+  c_at: number;
+  ldc: number;
+}
+
+/** What a device is, as far as the choice goes. */
+export interface Device {
+  software?: boolean;
+  /** Invocations of its smallest subgroup; 0 without the feature. */
+  subgroups?: number;
+  /** Products in half precision are asked for, and its self-test has passed. */
+  half?: boolean;
+  /** Names of variants by class of shapes, where the tuner measured them. */
+  choices?: Record<string, string>;
+}
+
+export interface Variant {
+  name: string;
+  /** The kernel's name: layouts that differ only in packing share one pipeline. */
+  kernel: string;
+  layout: Layout;
+  parts: string[];
+  consts: Record<string, number | boolean>;
+  /** Rows and columns of C per workgroup. */
+  tile: [number, number];
+  /** Both operands are packed into panels first (packOf), two more dispatches and two temporaries. */
+  packs: boolean;
+  /** What must be multiples of 4: nothing; offset, row distance and N of C; the same and the contiguous dimensions of A, B and C. */
+  vec4: 'none' | 'c' | 'all';
+  /** The subgroup size that it needs at least. */
+  lanes?: number;
+  /** Multiplies as f16. */
+  half?: boolean;
+}
+
+const LAYOUTS: Layout[] = ['nt', 'nn', 'tn'];
+const turns = (layout: Layout) => ({ AT: layout === 'tn', BT: layout === 'nt' });
+
+/** All variants, a device's favourites first. */
+export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
+  {
+    name: `gemm_packed8_${layout}`,
+    kernel: 'gemm_packed8',
+    layout,
+    parts: [store, packed],
+    consts: { LANES: 8, ROWS: 64, COLS4: 2 },
+    tile: [64, 64],
+    packs: true,
+    vec4: 'c',
+    lanes: 8,
+  },
+  {
+    name: `gemm_packed4_${layout}`,
+    kernel: 'gemm_packed4',
+    layout,
+    parts: [store, packed],
+    consts: { LANES: 4, ROWS: 32, COLS4: 1 },
+    tile: [32, 16],
+    packs: true,
+    vec4: 'c',
+    lanes: 4,
+  },
+  {
+    name: `gemm_packed_plain_${layout}`,
+    kernel: 'gemm_packed_plain',
+    layout,
+    parts: [store, packedPlain],
+    consts: { ROWS: 16, COLS4: 4 },
+    tile: [16, 128],
+    packs: true,
+    vec4: 'c',
+  },
+  {
+    name: `gemm_tile8_${layout}`,
+    kernel: 'gemm_tile8',
+    layout,
+    parts: [store, single, tile],
+    consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
+    tile: [64, 64],
+    packs: false,
+    vec4: 'all',
+  },
+  {
+    name: `gemm_tile4_${layout}`,
+    kernel: 'gemm_tile4',
+    layout,
+    parts: [store, single, tile],
+    consts: { ...turns(layout), ROWS: 4, COLS4: 1 },
+    tile: [64, 64],
+    packs: false,
+    vec4: 'all',
+  },
+  {
+    name: `gemm_half_${layout}`,
+    kernel: 'gemm_half',
+    layout,
+    parts: [store, half, tile],
+    consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
+    tile: [64, 64],
+    packs: false,
+    vec4: 'all',
+    half: true,
+  },
+  {
+    name: `gemm_plain_${layout}`,
+    kernel: 'gemm_plain',
+    layout,
+    parts: [plain],
+    consts: turns(layout),
+    tile: [32, 32],
+    packs: false,
+    vec4: 'none',
+  },
+]);
+
+/** Whether a variant can take a shape on a device. */
+export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes' | 'half'>, shape: Shape, device: Device): boolean {
+  if ((v.lanes ?? 0) > (device.subgroups ?? 0)) return false;
+  if (v.half && !device.half) return false;
+  const fours = (...sizes: number[]) => sizes.every((s) => s % 4 === 0);
+  const { M, N, K } = shape;
+  if (v.vec4 === 'none') return true;
+  if (!fours(N, shape.c_at, shape.ldc)) return false;
+  if (v.vec4 === 'c') return true;
+  return fours(shape.a_at, shape.lda, shape.b_at, shape.ldb, v.layout === 'tn' ? M : K, v.layout === 'nt' ? K : N);
+}
+
+/** The variant for a shape: half precision where it was asked for, the tuner's choice for its class, else the default of the device. */
+export function choose(layout: Layout, shape: Shape, device: Device = {}): Variant {
+  const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
+  const tuned = device.choices?.[classOf(layout, shape)];
+  const favourite = able.find((v) => v.half) ?? able.find((v) => v.name === tuned);
+  return favourite ?? able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1];
+}
+
+/** Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4. */
+export function classOf(layout: Layout, shape: Shape): string {
+  const rows = shape.M <= 16 ? 16 : shape.M <= 64 ? 64 : shape.M <= 256 ? 256 : 'many';
+  const divides = (['all', 'c', 'none'] as const).find((vec4) => eligible({ layout, vec4 }, shape, {}));
+  return `gemm ${layout} ${rows} ${divides}`;
+}
+
+/** Workgroups of a product. */
+export function gridOf(v: Variant, M: number, N: number): [number, number, number] {
+  return [Math.ceil(N / v.tile[1]), Math.ceil(M / v.tile[0]), 1];
+}
+
+/** A variant's parts and constants with sums over cells of `cell` rows (gemm_reduce.wgsl) in the place of stores. */
+export function reduced(v: Variant, cell: number, square: boolean): Pick<Variant, 'parts' | 'consts'> {
+  return { parts: v.parts.map((part) => (part === store ? reduce : part)), consts: { ...v.consts, CELL: cell, SQUARE: square } };
+}
+
+/**
+ * The kernel that packs an operand: alongK where it lies [rows, K]; vec4 where offset, ld and contiguous size are multiples of 4;
+ * stored: the format part of a weight that is not f32.
+ */
+export function packOf(alongK: boolean, vec4: boolean, stored?: string) {
+  const consts = { ALONG_K: alongK };
+  if (stored) return { name: 'gemm_pack_stored', parts: [stored, pack, packStored], consts };
+  return vec4
+    ? { name: 'gemm_pack', parts: [pack, packVec4], consts }
+    : { name: 'gemm_pack_any', parts: [pack, packAny], consts };
+}
+
+/** Elements of an operand in panels. */
+export const packedSize = (rows: number, K: number) => 64 * Math.ceil(rows / 64) * 4 * Math.ceil(K / 4);

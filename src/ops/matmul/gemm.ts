@@ -1,0 +1,194 @@
+// C = A B or C += A B in three layouts, on windows of larger matrices. The kernels are data in gemm-variants.ts;
+// which of them runs is decided here, once for all sizes of a program.
+
+import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
+import type { Tensor } from '../../gpu/tensor.ts';
+import { type Format, STORED } from '../stored/formats.ts';
+import { choose, gridOf, type Layout, packedSize, packOf, reduced, type Shape, type Variant } from './gemm-variants.ts';
+
+/** A matrix inside a tensor: element offset of its first entry and distance between rows. */
+export interface Mat {
+  t: Tensor;
+  at: number;
+  ld: number;
+  /** Where t holds a stored weight instead of f32: its format, and its scales. Only what readsStored() allows. */
+  stored?: { format: Format; s?: Tensor };
+}
+
+/** A whole tensor [rows, cols] as a matrix. */
+export const whole = (t: Tensor): Mat => ({ t, at: 0, ld: t.shape[t.shape.length - 1] });
+
+/**
+ * c (+)= a b. nt: c[m,n] = sum a[m,k] b[n,k]; nn: sum a[m,k] b[k,n]; tn: sum a[k,m] b[k,n].
+ * accumulate 0 writes, 1 adds.
+ */
+export function gemm(
+  p: Program,
+  layout: Layout,
+  a: Mat,
+  b: Mat,
+  c: Mat,
+  m: number,
+  n: number,
+  k: number,
+  accumulate: 0 | 1,
+): void {
+  const variant = decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.limits));
+  multiply(p, variant, a, b, c, m, n, k, accumulate);
+}
+
+/** Whether the product can read b in its stored format, so that it need not be unpacked first. */
+export function readsStored(p: Program, layout: Layout, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): boolean {
+  return decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.limits).packs && b.at % 4 === 0 && b.ld % 4 === 0);
+}
+
+function shapeOf(a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): Shape {
+  return { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld };
+}
+
+/** The product by a given variant, which must be eligible for it. */
+export function multiply(
+  p: Program,
+  v: Variant,
+  a: Mat,
+  b: Mat,
+  c: Mat,
+  m: number,
+  n: number,
+  k: number,
+  accumulate: 0 | 1,
+): void {
+  eachPiece(p, v, a, b, m, n, k, (left, right, piece) => {
+    const { row, col, rows, cols, steps, first } = piece;
+    const params = { c_at: c.at + row * c.ld + col, ldc: c.ld, accumulate: first ? accumulate : 1 };
+    product(p, v, left, right, rows, cols, steps, { c: c.t }, params);
+  });
+}
+
+/**
+ * Sums of |c| or c^2 over cells of c = a^T b that is itself never stored: partials [m / cell, n / 4], a cell is `cell` rows x 4 columns
+ * and a block of the given edge has whole ones. null where the edge or the sizes do not allow it.
+ */
+export function productSums(
+  p: Program,
+  a: Mat,
+  b: Mat,
+  m: number,
+  n: number,
+  k: number,
+  edge: number,
+  square: boolean,
+): { partials: Tensor; cell: number } | null {
+  const { v, cell } = decide(p, () => {
+    const v = choose('tn', { ...shapeOf(a, b, a, m, n, k), c_at: 0, ldc: n }, p.limits);
+    const whole = v.vec4 !== 'none' && k <= piecesOf(p, m, n, k).deep;
+    const serves = (c: number) => edge % c === 0 && (v.consts.ROWS as number) % c === 0 && (m * n) / c <= p.limits.maxBinding;
+    return { v, cell: whole ? CELLS.find(serves) : undefined };
+  });
+  if (!cell) return null;
+  const partials = temp(p, 'partials', [m / cell, n / 4]);
+  const reducing = { ...v, name: `${v.name}_reduce`, kernel: `${v.kernel}_reduce`, ...reduced(v, cell, square) };
+  eachPiece(p, reducing, a, b, m, n, k, (left, right, { row, col, rows, cols, steps }) => {
+    const params = { c_at: ((row / cell) * n + col) / 4, ldc: n / 4 };
+    product(p, reducing, left, right, rows, cols, steps, { partials }, params);
+  });
+  return { partials, cell };
+}
+
+/** Rows of a cell, the largest that serves first. */
+const CELLS = [64, 32, 16, 8, 4];
+
+function product(
+  p: Program,
+  v: Variant,
+  a: Mat,
+  b: Mat,
+  m: number,
+  n: number,
+  k: number,
+  out: Record<string, Tensor>,
+  params: Record<string, number>,
+): void {
+  const all = { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, ...params };
+  const grid = m * n === 0 ? [0, 1, 1] : gridOf(v, m, n);
+  run(p, kernel(v.kernel, v.parts, v.consts), { a: a.t, b: b.t, ...out }, all, grid, {
+    flops: 2 * m * n * k,
+    bytes: 4 * (m * k + k * n + m * n),
+    label: p.label ? `${p.label} ${v.name}` : v.name,
+  });
+}
+
+/** Bytes of packed panels of one operand at most. */
+const PACKED_BYTES = 16 << 20;
+/** The longest panel: 64 x this many f32 are 2 MiB. */
+const LONGEST = 8192;
+
+interface Piece {
+  row: number;
+  col: number;
+  rows: number;
+  cols: number;
+  steps: number;
+  /** The first along k: it may write where the others add. */
+  first: boolean;
+}
+
+/** A variant that packs multiplies piece by piece, so that the panels of a piece stay within a slot; others all at once. */
+function eachPiece(
+  p: Program,
+  v: Variant,
+  a: Mat,
+  b: Mat,
+  m: number,
+  n: number,
+  k: number,
+  multiply: (a: Mat, b: Mat, piece: Piece) => void,
+): void {
+  if (!v.packs) {
+    multiply(a, b, { row: 0, col: 0, rows: m, cols: n, steps: k, first: true });
+    return;
+  }
+  const aAlongK = v.layout !== 'tn';
+  const bAlongK = v.layout === 'nt';
+  const { deep, wide, ms, ns, ks } = decide(p, () => piecesOf(p, m, n, k));
+  for (let row = 0; row < ms * wide; row += wide) {
+    for (let at = 0; at < ks * deep; at += deep) {
+      const steps = clamp(k - at, deep);
+      const first = at === 0;
+      const rows = first || steps ? clamp(m - row, wide) : 0;
+      const left = packed(p, shifted(a, aAlongK, row, at), aAlongK, rows, steps);
+      for (let col = 0; col < ns * wide; col += wide) {
+        const cols = clamp(n - col, wide);
+        const right = packed(p, shifted(b, bAlongK, col, at), bAlongK, cols, steps);
+        multiply(left, right, { row, col, rows, cols, steps, first });
+      }
+    }
+  }
+}
+
+function piecesOf(p: Program, m: number, n: number, k: number) {
+  const most = Math.min(PACKED_BYTES, p.limits.maxBinding) / 4;
+  const deep = Math.max(4, Math.min(4 * Math.ceil(k / 4), 4 * Math.floor(Math.min(LONGEST, most / 64) / 4)));
+  const wide = Math.max(64, Math.floor(most / deep / 64) * 64);
+  return { deep, wide, ms: Math.ceil(m / wide), ns: Math.ceil(n / wide), ks: Math.ceil(k / deep) };
+}
+
+const clamp = (size: number, most: number) => Math.max(0, Math.min(size, most));
+
+/** The part of an operand from `row` and `k` on. */
+function shifted(x: Mat, alongK: boolean, row: number, k: number): Mat {
+  return { ...x, at: x.at + (alongK ? row * x.ld + k : k * x.ld + row) };
+}
+
+/** An operand in panels of 64 rows: a row of A, a column of B. */
+function packed(p: Program, x: Mat, alongK: boolean, rows: number, k: number): Mat {
+  const t = temp(p, 'packed', [packedSize(rows, k)]);
+  const vec4 = decide(p, () => [x.at, x.ld, alongK ? k : rows].every((size) => size % 4 === 0));
+  const { name, parts, consts } = packOf(alongK, vec4, x.stored && STORED[x.stored.format].part);
+  const grid = rows * k === 0 ? [0, 1, 1] : [Math.ceil(k / 16), Math.ceil(rows / 64), 1];
+  const source: Record<string, Tensor> = x.stored ? { wq: x.t, ...(x.stored.s && { ws: x.stored.s }) } : { src: x.t };
+  run(p, kernel(name, parts, consts), { ...source, panel: t }, { rows, K: k, src_at: x.at, ld: x.ld, dst_at: 0 }, grid, {
+    bytes: 8 * rows * k,
+  });
+  return { t, at: 0, ld: 0 };
+}

@@ -1,0 +1,34 @@
+// Sums over the rows of a matrix, into the gradient of a vector: biases and norm weights. In two stages of a fixed order,
+// so that the bits do not depend on how the work was spread.
+
+import columnsum from '../../../shaders/columnsum.wgsl?raw' with { type: 'text' };
+import plain from '../../../shaders/columnsum_plain.wgsl?raw' with { type: 'text' };
+import { kernel, type Program, run, temp } from '../../gpu/program.ts';
+import type { Tensor } from '../../gpu/tensor.ts';
+import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
+
+/** Rows that one invocation adds up one after the other. */
+const CHUNK = 32;
+
+/** What is summed: a WGSL part declaring `fn term(r: u32, c: u32) -> E`, and its bindings. */
+export interface Term {
+  part: string;
+  bind: Record<string, Tensor>;
+}
+
+export const valuesOf = (values: Tensor): Term => ({ part: plain, bind: { values } });
+
+/** grad[c] = sum over the rows of term(r, c); added to what is there where this is not the step's first micro-batch. */
+export function columnSum(p: Program, term: Term, rows: number, cols: number, grad: Tensor): void {
+  const chunks = Math.ceil(rows / CHUNK);
+  const sums = temp(p, 'column_sums', [chunks, cols]);
+  stage(p, term, rows, cols, CHUNK, sums, 0);
+  stage(p, valuesOf(sums), chunks, cols, chunks, grad, p.dims.first ? 0 : 1);
+}
+
+function stage(p: Program, term: Term, rows: number, cols: number, chunk: number, out: Tensor, accumulate: 0 | 1): void {
+  const { part, per } = lanesOf(cols);
+  const params = { rows, cols: cols / per, chunk, accumulate };
+  const grid = [groupsOf(cols / per), Math.ceil(rows / chunk)];
+  run(p, kernel('columnsum', [part, columnsum, term.part]), { ...term.bind, out }, params, grid, { flops: rows * cols });
+}

@@ -1,0 +1,42 @@
+// AdamW as PyTorch defines it, over everything that trains. Clip factor, skipping and bias corrections come from the GPU's own
+// state (gradnorm.ts), the learning rate from the step's scalars, so a step needs nothing from the host.
+
+import adamwCode from '../../../shaders/adamw.wgsl?raw' with { type: 'text' };
+import onBase from '../../../shaders/adamw_base.wgsl?raw' with { type: 'text' };
+import plain from '../../../shaders/adamw_plain.wgsl?raw' with { type: 'text' };
+import { kernel, type Program, run } from '../../gpu/program.ts';
+import type { Tensor } from '../../gpu/tensor.ts';
+import { groupsOf, vec4sOf } from '../elementwise/lanes.ts';
+
+/** A tensor that trains, with its gradient and moments: f32, of one shape. A tied tensor is listed once. */
+export interface Trained {
+  name: string;
+  value: Tensor;
+  grad: Tensor;
+  m: Tensor;
+  v: Tensor;
+  /** Whether weight decay acts on it: 2-D tensors only. */
+  decay: boolean;
+  /** Where the value is a difference: what it is added to; decay then acts on the sum. */
+  base?: Tensor;
+}
+
+export interface AdamWOptions {
+  betas: readonly [number, number];
+  eps: number;
+  weightDecay: number;
+}
+
+/** value -= lr (weightDecay (base + value) + m̂ / (√v̂ + eps)) for each tensor; `gradNorm` must have run on the same state. */
+export function adamw(p: Program, trained: readonly Trained[], state: Tensor, scalars: Tensor, options: AdamWOptions): void {
+  const [beta1, beta2] = options.betas;
+  const rates = { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, eps: options.eps };
+  for (const t of trained) {
+    const decay = t.decay ? options.weightDecay : 0;
+    const base = decay !== 0 ? t.base : undefined;
+    const k = kernel('adamw', [adamwCode, base ? onBase : plain]);
+    const bind = { state, scalars, grad: t.grad, value: t.value, m: t.m, v: t.v, ...(base && { base }) };
+    const count = vec4sOf(t.value);
+    run(p, k, bind, { count, ...rates, decay }, [groupsOf(count)], { flops: 60 * count });
+  }
+}

@@ -1,0 +1,103 @@
+// A weight matrix as the model sees it: what is stored, in windows of whole rows, and what of it trains.
+// Models never ask which method trains it; methods never ask where in the network it sits.
+
+import type { Program } from '../../gpu/program.ts';
+import { type Role, resident, type Tensor } from '../../gpu/tensor.ts';
+import { type Format, storedBytes } from './formats.ts';
+
+/** Rows r0 <= r < r1 of a weight: quants (or plain elements) and, for quantized formats, scales. */
+export interface Window {
+  r0: number;
+  r1: number;
+  q: Tensor;
+  s?: Tensor;
+}
+
+/** A matrix [rows, cols] = [out, in], named as the checkpoint names it. */
+export interface Weight {
+  name: string;
+  rows: number;
+  cols: number;
+  format: Format;
+  windows: Window[];
+  trains: Trains | null;
+}
+
+/** A vector parameter (norm weight, bias), always f32. `grad` is there where it trains. */
+export interface Vector {
+  name: string;
+  value: Tensor;
+  grad: Tensor | null;
+}
+
+/** What trains of a matrix. Every kind is linked into `linear` by its own forward and backward. */
+export type Trains = Dense | Hooked | Product;
+
+/** All of it, in place: f32 masters in the windows, one gradient a window. */
+export interface Dense {
+  kind: 'dense';
+  grads: Tensor[];
+}
+
+/** Something beside the stored matrix: blocks, low-rank factors, or only a score of its gradient. */
+export interface Hooked {
+  kind: 'hook';
+  /** y += what the trained part adds for input x. */
+  forward?(p: Program, x: Tensor, y: Tensor): void;
+  /** dx += its contribution; absent where the trained part does not see x. */
+  backwardInput?(p: Program, dy: Tensor, dx: Tensor): void;
+  /** Gradients of the trained part, or scores, from dy and the input x. */
+  backwardWeight(p: Program, dy: Tensor, x: Tensor): void;
+}
+
+/** Something in place of the stored product, where what trains does more than add to it: y (+)= f(x), and all its gradients. */
+export interface Product {
+  kind: 'product';
+  forward(p: Program, x: Tensor, y: Tensor, accumulate: 0 | 1): void;
+  /** Gradients of the trained part from dy and the input x, and dx (+)= its own where that is asked for. */
+  backward(p: Program, dy: Tensor, x: Tensor, dx: { into: Tensor; accumulate: 0 | 1 } | null): void;
+}
+
+/** Resident tensors for a matrix, in as few windows of whole rows as the limits allow. */
+export function newWeight(
+  name: string,
+  rows: number,
+  cols: number,
+  format: Format,
+  maxBinding: number,
+  role: Role = 'weights',
+): Weight {
+  const perRow = storedBytes(format, 1, cols);
+  const most = evenly(Math.floor(maxBinding / Math.max(perRow.q, perRow.s ?? 0)));
+  if (most < 1)
+    throw new Error(
+      `expected a row of ${name} to fit a binding of ${maxBinding} bytes, got ${perRow.q} bytes: this adapter is too small for it`,
+    );
+  const windows: Window[] = [];
+  for (let r0 = 0; r0 < rows; r0 += most) {
+    const r1 = Math.min(rows, r0 + most);
+    const bytes = storedBytes(format, r1 - r0, cols);
+    const at = rows > most ? `[${r0}:${r1}]` : '';
+    windows.push({
+      r0,
+      r1,
+      q: resident(`${name}${at}`, [Math.ceil(bytes.q / 4)], role, format === 'f32' ? 'f32' : 'u32'),
+      s: bytes.s === undefined ? undefined : resident(`${name}${at}.scales`, [Math.ceil(bytes.s / 4)], role, 'u32'),
+    });
+  }
+  return { name, rows, cols, format, windows, trains: null };
+}
+
+/** At most n rows, such that blocks of up to 256 rows lie in one window where they can. */
+function evenly(n: number): number {
+  return n >= 256 ? n - (n % 256) : n < 1 ? n : 2 ** Math.floor(Math.log2(n));
+}
+
+export function newVector(name: string, n: number): Vector {
+  return { name, value: resident(name, [n], 'weights'), grad: null };
+}
+
+/** Every tensor that a weight keeps on the device. */
+export function tensorsOf(w: Weight | Vector): Tensor[] {
+  return 'windows' in w ? w.windows.flatMap((v) => (v.s ? [v.q, v.s] : [v.q])) : [w.value];
+}

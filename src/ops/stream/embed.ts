@@ -1,0 +1,47 @@
+// The embedding: rows of a stored matrix by token id, and where it trains the sum of their gradients by id.
+
+import embedCode from '../../../shaders/embed.wgsl?raw' with { type: 'text' };
+import backward from '../../../shaders/embed_backward.wgsl?raw' with { type: 'text' };
+import one from '../../../shaders/embed_lanes1.wgsl?raw' with { type: 'text' };
+import four from '../../../shaders/embed_lanes4.wgsl?raw' with { type: 'text' };
+import { flows, gradOf, kernel, onBackward, type Program, run, temp } from '../../gpu/program.ts';
+import type { Tensor } from '../../gpu/tensor.ts';
+import { zeroAtFirst } from '../elementwise/fill.ts';
+import { lanesOf } from '../elementwise/lanes.ts';
+import { STORED } from '../stored/formats.ts';
+import type { Weight } from '../stored/weight.ts';
+import type { Stream } from './stream.ts';
+
+/** h[N, D] = W[ids[n]] for the N tokens of the step. The host answers for ids below W's rows. */
+export function embed(p: Program, s: Pick<Stream, 'ids' | 'order' | 'groups'>, w: Weight): Tensor {
+  const { N } = p.dims;
+  const D = w.cols;
+  const h = temp(p, 'embedded', [N, D], 'activations');
+  const { part, per } = lanesOf(D);
+  const k = kernel('embed', [part, embedCode, STORED[w.format].part, per === 4 ? four : one]);
+  for (const { r0, r1, q, s: scales } of w.windows)
+    run(p, k, { ids: s.ids, h, wq: q, ...(scales && { ws: scales }) }, { cols: D / per, r0, r1 }, [N], { bytes: 8 * N * D });
+  if (w.trains?.kind !== 'dense') return h;
+
+  const { grads } = w.trains;
+  flows(p, h, [], true);
+  onBackward(p, () => {
+    const dh = gradOf(p, h);
+    if (!dh) return;
+    w.windows.forEach(({ r0, r1 }, i) => {
+      const grad = grads[i];
+      if (!bound(p, grad)) zeroAtFirst(p, grad); // the head that is tied to it has written its own gradient there
+      const k = kernel('embed_backward', [part, backward]);
+      run(p, k, { groups: s.groups, order: s.order, dh, grad }, { cols: D / per, r0, r1 }, [N], {
+        flops: N * D,
+        bytes: 12 * N * D,
+      });
+    });
+  });
+  return h;
+}
+
+/** Whether some dispatch so far names the tensor. */
+function bound(p: Program, t: Tensor): boolean {
+  return p.entries.some((e) => e.op === 'run' && e.bind.includes(t));
+}

@@ -1,0 +1,111 @@
+/** The help texts, made from the options table: one page for the program, one for each verb. */
+import { flagOf, GROUPS, type Key, keysOf, type Option, option, VERBS, type Verb } from './table.ts';
+
+const WIDTH = 100;
+
+const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
+  train: [
+    ['train --data rows.jsonl --out adapter', 'the built-in model on your rows'],
+    [
+      'train --model hf:HuggingFaceTB/SmolLM2-135M-Instruct --data gsm8k.jsonl --out adapter',
+      'a real model by Sparse Matrix Tuning',
+    ],
+    [
+      'train --model DIR --data a.jsonl --targets all --budget 5%t --epochs 2 --eval 5% --out adapter',
+      'more matrices, held-out loss',
+    ],
+  ],
+  select: [['select --model DIR --data a.jsonl --budget 863b --out blocks.json', 'blocks for train --selection blocks.json']],
+  eval: [['eval --model DIR --adapter adapter --data test.jsonl --per-example', 'log-probability of every answer']],
+  generate: [
+    ['generate --adapter adapter --prompt "Once upon a time"', 'one answer'],
+    ['generate --model DIR --data prompts.jsonl --temperature 0.7 --top-p 0.9', 'one answer a row, drawn by chance'],
+  ],
+  merge: [['merge --model DIR --adapter adapter --out merged', 'a folder that transformers loads']],
+  export: [['export --model DIR --adapter adapter --format gguf --dtype q8_0 --out model.gguf', 'for llama.cpp']],
+  plan: [
+    ['plan --model DIR --batch 4 --max-length 512', 'bytes of weights, blocks, activations, ...'],
+    ['plan --model DIR --table', 'methods by budgets'],
+  ],
+  inspect: [['inspect model.gguf adapter rows.jsonl', 'one line a file']],
+  doctor: [['doctor', 'is this machine ready?']],
+  bench: [['bench --json', 'figures for other programs']],
+  compare: [
+    ['compare docs/recipes/plateau-built-in.json --out plateau', 'score against trainable share; stopped, it goes on there'],
+  ],
+  demo: [['demo', 'under two minutes, without a GPU too']],
+};
+
+/** What the program does and its verbs. */
+export function overview(): string {
+  const verbs = Object.entries(VERBS).map(([verb, what]): [string, string] => [verb, what]);
+  return [
+    'blocktune: fine-tune Llama-family language models on the GPU you have, by Sparse Matrix Tuning',
+    '',
+    'Usage: blocktune VERB [options]',
+    '',
+    'Verbs',
+    ...columns(verbs),
+    '',
+    'Examples',
+    ...examples(['demo', 'train', 'generate']),
+    '',
+    'blocktune VERB --help lists the options of a verb.',
+  ].join('\n');
+}
+
+/** The options of a verb, by group, with examples. */
+export function help(verb: Verb): string {
+  const keys = keysOf(verb);
+  const left = widest(keys.map(entry));
+  const groups = (Object.keys(GROUPS) as (keyof typeof GROUPS)[]).flatMap((group) => {
+    const own = keys.filter((key) => option(key).group === group);
+    return own.length === 0 ? [] : ['', GROUPS[group], ...columns(own.map(entry), left)];
+  });
+  return [
+    `blocktune ${verb}: ${VERBS[verb]}`,
+    '',
+    `Usage: blocktune ${verb} ${{ inspect: 'FILE... ', compare: 'RECIPE.json ' }[verb as string] ?? ''}[options]`,
+    ...groups,
+    '',
+    'Examples',
+    ...examples([verb]),
+  ].join('\n');
+}
+
+function entry(key: Key): [string, string] {
+  const one = option(key);
+  const value = one.kind === 'choice' ? one.choices!.join('|') : one.metavar;
+  const short = value !== undefined && value.length > 14;
+  const fallback = one.default === undefined ? '' : ` (default:\u00a0${shown(one)})`;
+  return [
+    `${flagOf(key)}${value === undefined ? '' : ` ${short ? key.toUpperCase() : value}`}`,
+    `${short ? `${value!.replaceAll('|', ', ')}: ` : ''}${one.help}${fallback}`,
+  ];
+}
+
+const shown = (one: Option<unknown>) => (Array.isArray(one.default) ? one.default.join(',') : String(one.default));
+
+const examples = (verbs: Verb[]) =>
+  verbs.flatMap((verb) => EXAMPLES[verb].flatMap(([command, what]) => [`  # ${what}`, `  blocktune ${command}`]));
+
+const widest = (rows: [string, string][]) => Math.max(...rows.map(([name]) => name.length)) + 4;
+
+/** Two columns, the second wrapped under itself. */
+function columns(rows: [string, string][], left = widest(rows)): string[] {
+  return rows.flatMap(([name, what]) => {
+    const lines = wrap(what, WIDTH - left).map((line) => line.replaceAll('\u00a0', ' '));
+    return lines.map((line, i) => (i === 0 ? `  ${name}`.padEnd(left) : ' '.repeat(left)) + line);
+  });
+}
+
+/** Lines of at most this width, broken at spaces; a no-break space holds words together. */
+function wrap(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines[lines.length - 1];
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}

@@ -1,0 +1,66 @@
+/**
+ * Published settings by name (`--preset`), and what is published about the learning rate. Data and arithmetic on options;
+ * what was given explicitly always wins over a preset.
+ */
+import type { Options } from './table.ts';
+
+export const PRESETS = ['smt-paper', 'smft'] as const;
+
+/** SMT's released code, the commonsense run (a Llama of 7 B): a full warm-up that is kept, then its best blocks. */
+const SMT_PAPER: Options = {
+  targets: ['q', 'k', 'v'],
+  block: 256,
+  budget: '0.84%',
+  select: 'gradient',
+  score: 'absofmean',
+  spread: 'global',
+  warmup: 'full',
+  warmupSteps: 100,
+  lr: 9.65e-6,
+  betas: [0.9, 0.95],
+  eps: 1e-8,
+  weightDecay: 0,
+  clip: 1,
+  schedule: 'linear',
+  lrWarmup: 0,
+  epochs: 3,
+  batch: 4,
+  accumulate: 16,
+  maxLength: 2048,
+  learn: 'response',
+  seed: 1234,
+};
+
+/** The guide's package: weights stay while gradients gather over 100 batches. */
+const SMFT: Options = {
+  targets: ['q', 'k', 'v'],
+  block: 256,
+  budget: '1%t',
+  select: 'gradient',
+  score: 'absmean',
+  warmup: 'frozen',
+  warmupSteps: 100,
+};
+
+/** How blocks are chosen: nothing of it stands beside blocks that are chosen already. */
+const CHOICE = ['block', 'budget', 'select', 'score', 'spread', 'warmup', 'warmupSteps'] as const;
+
+/** The options with a preset's settings where none is given; without a preset, the options themselves. */
+export function withPreset(options: Options): Options {
+  if (!options.preset) return options;
+  const filled: Options =
+    options.preset === 'smt-paper' ? { ...SMT_PAPER } : { ...SMFT, lr: smftRate(options.budget ?? SMFT.budget!) };
+  if (options.steps !== undefined) delete filled.epochs;
+  if (options.selection) for (const key of CHOICE) delete filled[key];
+  return { ...filled, ...options };
+}
+
+/** The guide's peak: 2e-3 where 1 to 5 % of the targets train, 2e-4 from 10 % on. Budgets in other words count as small. */
+function smftRate(budget: string): number {
+  return publishedRate(Number(budget.match(/^(.*)%t$/i)?.[1] ?? 0) / 100);
+}
+
+/** Peak learning rate that the guide gives for a share (0 to 1) of the target blocks; between 5 and 10 % it is silent: the smaller. */
+export function publishedRate(share_targets: number): number {
+  return share_targets > 0.05 ? 2e-4 : 2e-3;
+}

@@ -1,0 +1,136 @@
+/**
+ * What makes options sound: the values that each may take, and which contradict each other. One set of rules for the
+ * command line and for saved recipes; a fault is a sentence, no fault is undefined.
+ */
+import { looksLikeBudget } from '../methods/smt/budget.ts';
+import { looksLikeSize } from './size.ts';
+import { flagOf, type Key, type Option, type Options, option, type Verb, withDefaults } from './table.ts';
+
+/** What is wrong with a value of this option, or undefined. */
+export function faultOf(key: Key, value: unknown): string | undefined {
+  const wanted = expected(option(key));
+  return sound(option(key), value) ? undefined : `expected ${flagOf(key)} to be ${wanted}, got ${JSON.stringify(value)}`;
+}
+
+/** The values that an option takes, in words. */
+export function expected({ kind, choices, min, above, max, below }: Option<unknown>): string {
+  if (kind === 'flag') return 'true or false';
+  if (kind === 'text') return 'a text';
+  if (kind === 'texts') return 'one or more texts';
+  if (kind === 'choice') return `one of ${choices!.join(' ')}`;
+  if (kind === 'choices') return `some of ${choices!.join(' ')}`;
+  if (kind === 'pair') return 'two numbers from 0 to below 1, such as 0.9,0.95';
+  if (kind === 'block') return 'auto or a whole number from 1';
+  if (kind === 'size') return 'a size such as 6GB or 900MiB';
+  if (kind === 'budget') return 'a budget such as 0.84%, 5%t, 863b or attn=0.8%,mlp=0.2%';
+  const bounds = [
+    min !== undefined && `from ${min}`,
+    above !== undefined && `above ${above}`,
+    max !== undefined && `to ${max}`,
+    below !== undefined && `below ${below}`,
+  ];
+  return [kind === 'int' ? 'a whole number' : 'a number', ...bounds.filter(Boolean)].join(' ');
+}
+
+function sound({ kind, choices, min, above, max, below }: Option<unknown>, value: unknown): boolean {
+  const all = (list: unknown, each: (item: unknown) => boolean) => Array.isArray(list) && list.length > 0 && list.every(each);
+  const number = Number.isFinite(value) ? (value as number) : Number.NaN;
+  switch (kind) {
+    case 'flag':
+      return typeof value === 'boolean';
+    case 'text':
+      return typeof value === 'string' && value !== '';
+    case 'texts':
+      return all(value, (item) => typeof item === 'string' && item !== '');
+    case 'choice':
+      return choices!.includes(value as string);
+    case 'choices':
+      return (
+        all(value, (item) => choices!.includes(item as string)) && new Set(value as string[]).size === (value as string[]).length
+      );
+    case 'pair':
+      return (
+        all(value, (item) => Number.isFinite(item) && (item as number) >= 0 && (item as number) < 1) &&
+        (value as unknown[]).length === 2
+      );
+    case 'block':
+      return value === 'auto' || (Number.isSafeInteger(value) && number >= 1);
+    case 'size':
+      return typeof value === 'string' && looksLikeSize(value);
+    case 'budget':
+      return typeof value === 'string' && looksLikeBudget(value);
+    default: {
+      const whole = kind !== 'int' || Number.isSafeInteger(value);
+      return (
+        whole &&
+        number >= (min ?? number) &&
+        number > (above ?? -Infinity) &&
+        number <= (max ?? number) &&
+        number < (below ?? Infinity)
+      );
+    }
+  }
+}
+
+const OF_SMT: Key[] = ['budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection', 'preset'];
+const OF_RANK: Key[] = ['rank', 'alpha', 'dropout'];
+
+// Options that cannot stand together.
+const EITHER: [Key, Key][] = [
+  ['steps', 'epochs'],
+  ...(['budget', 'score', 'select', 'spread', 'warmup', 'warmupSteps'] as const).map((key): [Key, Key] => ['selection', key]),
+  ['adapter', 'rank'],
+  ['adapter', 'alpha'],
+  ['adapter', 'targets'],
+  ...OF_SMT.map((key): [Key, Key] => ['adapter', key]),
+  ['prompt', 'data'],
+  ['resume', 'force'],
+  ['table', 'method'],
+];
+
+// Options that mean nothing without another.
+const NEEDS: [Key, Key][] = [
+  ['evalEvery', 'eval'],
+  ['patience', 'eval'],
+  ['resume', 'out'],
+  ['checkpointEvery', 'out'],
+  ['keep', 'out'],
+];
+
+const REQUIRED: Partial<Record<Verb, Key[]>> = { merge: ['adapter', 'out'], export: ['out'] };
+
+/** The first contradiction among the options given to a verb, or undefined. */
+export function contradiction(verb: Verb, given: Options): string | undefined {
+  const has = (key: Key) => given[key] !== undefined && given[key] !== false;
+  for (const [one, other] of EITHER)
+    if (has(one) && has(other)) return `expected ${flagOf(one)} or ${flagOf(other)}, got both; leave one out`;
+  for (const [key, other] of NEEDS)
+    if (has(key) && !has(other) && verb === 'train') return `expected ${flagOf(other)} beside ${flagOf(key)}, got none; give it`;
+  for (const key of REQUIRED[verb] ?? []) if (!has(key)) return `expected ${flagOf(key)}, got none; ${verb} needs it`;
+  if ((verb === 'train' || verb === 'plan') && !has('table')) return ofMethod(given, has);
+  return ofSelect(given, has);
+}
+
+function ofMethod(given: Options, has: (key: Key) => boolean): string | undefined {
+  const { method, warmup } = withDefaults(given);
+  const stray = (key: Key, methods: string) =>
+    `expected ${flagOf(key)} with --method ${methods}, got --method ${method}; leave it out`;
+  const low = method === 'lora' || method === 'dora';
+  if (has('adapter') && method === 'full')
+    return 'expected --adapter with --method smt, lora or dora, got --method full; merge the adapter and train the result';
+  for (const key of OF_SMT) if (has(key) && method !== 'smt') return stray(key, 'smt');
+  if (has('targets') && method === 'full') return stray('targets', 'smt, lora or dora');
+  for (const key of OF_RANK) if (has(key) && !low && !has('adapter')) return stray(key, 'lora or dora');
+  if (has('dtype') && method !== 'full' && warmup !== 'full')
+    return 'expected --dtype with --method full or --warmup full, got a run that writes an adapter; give it to merge';
+  return ofSelect(given, has);
+}
+
+function ofSelect(given: Options, has: (key: Key) => boolean): string | undefined {
+  const { select, warmup } = withDefaults(given);
+  if (has('stability') && (select === 'magnitude' || select === 'random' || warmup === 'full'))
+    return `expected --stability with blocks chosen by a frozen warm-up, got ${warmup === 'full' ? '--warmup full' : `--select ${select}`}; leave it out`;
+  if (has('score') && has('select') && given.select !== 'gradient')
+    return `expected --score with --select gradient, got --select ${given.select}, which scores by itself; leave --score out`;
+  return undefined;
+}

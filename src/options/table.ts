@@ -1,0 +1,236 @@
+/**
+ * The options table: every flag of the command line with its verbs, kind, default and words. The flags (args.ts), --help
+ * (help.ts), the page's forms and the checks on a saved recipe (recipe.ts) are all made from it. Which options exclude
+ * each other is rules.ts. A key is the flag in camel case: maxLength is --max-length, and max-length in no other spelling.
+ */
+
+import { choice, choices, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
+import { PRESETS, withPreset } from './presets.ts';
+
+export { GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
+
+const ALL = Object.keys(VERBS) as Verb[];
+const LOADS = ALL.filter((verb) => !['inspect', 'demo', 'compare'].includes(verb));
+const READS: Verb[] = ['train', 'select', 'eval', 'plan'];
+const ROWS: Verb[] = ['train', 'select', 'eval', 'generate', 'plan'];
+const CHOOSES: Verb[] = ['train', 'select', 'plan'];
+const SAVES: Verb[] = ['train', 'select', 'merge', 'export', 'demo'];
+
+const MODEL: Where = ['model', LOADS];
+const RUN: Where = ['run', ['train', 'plan']];
+const BLOCKS: Where = ['blocks', CHOOSES];
+const RANK: Where = ['rank', ['train', 'plan']];
+const STEP: Where = ['optimizer', ['train']];
+const WATCH: Where = ['watch', ['train']];
+const ANSWER: Where = ['answer', ['generate']];
+
+export const METHODS = ['smt', 'full', 'lora', 'dora'] as const;
+export const STORED = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0'] as const;
+export const TARGETS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
+
+export const OPTIONS = {
+  model: text(
+    MODEL,
+    'M',
+    'Hugging Face folder, .gguf file, http(s) address of either, or hf:OWNER/NAME (default: the built-in model)',
+  ),
+  hub: or(text(MODEL, 'URL', 'host of hf:OWNER/NAME'), 'https://huggingface.co'),
+  base: or(choice(MODEL, ['keep', ...STORED], 'how frozen weights are stored on the GPU'), 'keep'),
+  adapter: text(
+    ['model', ['train', 'eval', 'generate', 'merge', 'export']],
+    'A',
+    'start from, or apply, this adapter folder: ours, or LoRA and DoRA as PEFT saves them',
+  ),
+
+  data: texts(['data', ROWS], 'D...', '.jsonl .json .csv .txt .parquet, one or several (default: the built-in task)'),
+  columns: text(
+    ['data', ROWS],
+    'R=C,...',
+    'which column is which, for example prompt=question,completion=answer (default: detected and shown)',
+  ),
+  template: or(text(['data', ROWS], 'T', 'auto, alpaca, chat, plain, or a file with a chat template (Jinja)'), 'auto'),
+  learn: or(choice(['data', READS], ['response', 'all'], 'which tokens are learned'), 'response'),
+  batch: or(int(['data', READS], 'rows a micro-batch'), 4),
+  maxLength: or(int(['data', READS], 'longer rows are cut at the end (tokens)', 2), 512),
+  noShuffle: flag(['data', READS], 'rows in the order of the file'),
+  skipBadRows: flag(['data', ROWS], 'count unsound rows instead of stopping at the first'),
+
+  method: or(
+    choice(['method', ['train', 'plan']], METHODS, 'what trains: chosen blocks, everything, or adapters of low rank'),
+    'smt',
+  ),
+  preset: choice(
+    ['method', CHOOSES],
+    PRESETS,
+    "published settings where none are given: SMT's released code, or the SMFT package of its guide",
+  ),
+  targets: or(
+    choices(
+      ['method', CHOOSES],
+      TARGETS,
+      'T,...',
+      'matrices that may train: q,k,v,o,gate,up,down; attn, mlp and all are short for several',
+    ),
+    ['q', 'k', 'v'],
+  ),
+
+  budget: or(
+    {
+      kind: 'budget',
+      group: 'blocks',
+      verbs: CHOOSES,
+      metavar: 'B',
+      help: '0.84% of the model, 5%t of the targets, 863b blocks, or attn=0.8%,mlp=0.2%',
+    } as Option<string>,
+    '0.84%',
+  ),
+  block: or(
+    {
+      kind: 'block',
+      group: 'blocks',
+      verbs: CHOOSES,
+      metavar: 'N',
+      help: 'edge of a block; auto: the largest power of two up to 256 that divides',
+    } as Option<number | 'auto'>,
+    'auto',
+  ),
+  score: or(
+    choice(BLOCKS, ['absmean', 'absofmean', 'absmean-of-sum', 'l2'], 'how gradients become the score of a block'),
+    'absmean',
+  ),
+  select: or(choice(BLOCKS, ['gradient', 'activation', 'magnitude', 'random'], 'what blocks are chosen by'), 'gradient'),
+  spread: or(choice(BLOCKS, ['global', 'matrix'], 'one ranking of all blocks, or a share for every matrix'), 'global'),
+  warmup: or(
+    choice(BLOCKS, ['frozen', 'full'], 'frozen: weights stay while scores gather; full: they train, and the result is a model'),
+    'frozen',
+  ),
+  warmupSteps: or(int(BLOCKS, 'micro-batches that scores gather over; fewer where the data is shorter'), 100),
+  selection: text(['blocks', ['train', 'plan']], 'FILE', 'train these blocks (what select --out wrote), without a warm-up'),
+  scores: text(['blocks', ['select']], 'FILE', 'write the score of every block (safetensors)'),
+  stability: flag(['blocks', ['select']], 'choose by each half of the warm-up alone too, and tell how many blocks agree'),
+
+  rank: or(int(RANK, 'rank of the adapters'), 16),
+  alpha: or(number(RANK, 'A', 'the adapter counts alpha / rank times', { above: 0 }), 32),
+  dropout: or(number(RANK, 'P', "share of the adapter's inputs left out in a step", { min: 0, below: 1 }), 0),
+
+  recompute: or(
+    choice(
+      ['run', CHOOSES],
+      ['auto', 'on', 'off'],
+      'make what a layer kept for the backward again instead of keeping it; auto: where --memory would not do without',
+    ),
+    'auto',
+  ),
+  memory: {
+    kind: 'size',
+    group: 'run',
+    verbs: CHOOSES,
+    metavar: 'SIZE',
+    help: 'most that the run may take of the GPU, such as 6GB or 900MiB (default: no limit)',
+  } as Option<string>,
+  steps: int(['run', ['train']], 'optimizer steps (default: one epoch)'),
+  epochs: number(['run', ['train']], 'X', 'passes over the data', { above: 0 }),
+  accumulate: or(int(RUN, 'micro-batches a step'), 1),
+  seed: or(int(['run', [...LOADS, 'demo']], 'the same seed gives the same bits on the same machine', 0), 0),
+
+  lr: number(STEP, 'X', 'peak learning rate (default: smt 1e-4, lora and dora 2e-4, full 1e-5)', { above: 0 }),
+  schedule: or(choice(STEP, ['constant', 'linear', 'cosine'], 'how the learning rate falls'), 'linear'),
+  lrWarmup: or(number(STEP, 'X', 'steps, or below 1 a share of the run, in which it rises', { min: 0 }), 0.03),
+  betas: {
+    kind: 'pair',
+    group: 'optimizer',
+    verbs: ['train'],
+    metavar: 'A,B',
+    help: "AdamW's (default: smt 0.9,0.95, others 0.9,0.999)",
+  } as Option<[number, number]>,
+  eps: or(number(STEP, 'X', "AdamW's", { above: 0 }), 1e-8),
+  weightDecay: or(number(STEP, 'X', 'on matrices only', { min: 0 }), 0),
+  clip: or(number(STEP, 'X', 'largest norm of the gradient; 0 is off', { min: 0 }), 1),
+
+  eval: text(WATCH, 'FILE|SHARE', 'held-out rows: a file, or a share of the data such as 5%'),
+  evalEvery: int(WATCH, 'steps between evaluations (default: at the end of an epoch)'),
+  patience: int(WATCH, 'stop after N evaluations without a better one, and keep the best'),
+  guard: text(WATCH, 'FILE', 'a second data set, whose loss before and after tells what the model forgets'),
+  checkpointEvery: or(int(WATCH, 'steps between checkpoints; 0 is off', 0), 0),
+  resume: flag(WATCH, 'go on from the newest sound checkpoint'),
+  keep: or(int(WATCH, 'checkpoints kept'), 2),
+  perExample: flag(['watch', ['eval']], 'one line a row'),
+
+  prompt: text(ANSWER, 'T', 'what to go on from'),
+  chat: flag(ANSWER, "the prompt is a user's message, in the model's chat template"),
+  maxNewTokens: or(int(ANSWER, 'longest answer'), 128),
+  temperature: or(number(ANSWER, 'X', '0 takes the likeliest token', { min: 0 }), 0),
+  topP: or(number(ANSWER, 'X', 'drawn from the likeliest tokens that make up this share', { above: 0, max: 1 }), 1),
+
+  out: text(
+    ['output', [...SAVES, 'compare']],
+    'PLACE',
+    'folder or file to write; it must be new or empty, but for compare, which goes on there',
+  ),
+  force: flag(['output', SAVES], 'write over what is there'),
+  format: or(choice(['output', ['merge', 'export']], ['hf', 'gguf', 'onnx', 'peft'], 'of the result'), 'hf'),
+  dtype: choice(
+    ['output', ['train', 'merge', 'export']],
+    [...STORED, 'q4_1'],
+    "of the result (default: the base's; f16 from a quantized base; f32 after training everything)",
+  ),
+  table: flag(['output', ['plan']], 'methods by rows, budgets by columns'),
+
+  device: or(text(['machine', [...LOADS, 'demo', 'compare']], 'NAME', 'the GPU, by part of its name'), 'auto'),
+  arithmetic: or(
+    choice(
+      ['machine', LOADS],
+      ['f32', 'f16'],
+      'f16: multiply halves where the GPU passes its self-test; faster on some, three digits',
+    ),
+    'f32',
+  ),
+  tune: or(
+    choice(
+      ['machine', [...LOADS, 'demo', 'compare']],
+      ['on', 'off'],
+      'time kernel variants for at most 5 s before the first step',
+    ),
+    'on',
+  ),
+
+  json: flag(['general', ALL], 'one JSON object a line on standard output, and nothing else'),
+  quiet: flag(['general', ALL], 'no progress'),
+  help: flag(['general', ALL], 'this text'),
+  version: flag(['general', ALL], 'the version'),
+} as const;
+
+export type Key = keyof typeof OPTIONS;
+type ValueOf<O> = O extends Option<infer T> ? T : never;
+
+/** Options as given: any of the table, by key. */
+export type Options = { -readonly [K in Key]?: ValueOf<(typeof OPTIONS)[K]> };
+
+type WithDefault = { [K in Key]: (typeof OPTIONS)[K] extends { default: unknown } ? K : never }[Key];
+
+/** Options with every default filled in. */
+export type Settled = Options & { -readonly [K in WithDefault]-?: ValueOf<(typeof OPTIONS)[K]> } & {
+  lr: number;
+  betas: [number, number];
+  /** What was given, before the defaults. */
+  given: Options;
+};
+
+export const KEYS = Object.keys(OPTIONS) as Key[];
+export const option = (key: Key) => OPTIONS[key] as Option<unknown>;
+export const keysOf = (verb: Verb) => KEYS.filter((key) => option(key).verbs.includes(verb));
+export const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+const PEAK: Record<(typeof METHODS)[number], number> = { smt: 1e-4, full: 1e-5, lora: 2e-4, dora: 2e-4 };
+
+/** The options with the preset's settings, the table's defaults, and lr and betas by method. */
+export function withDefaults(options: Options): Settled {
+  const settled: Record<string, unknown> = {};
+  const wanted = withPreset(options);
+  for (const key of KEYS) settled[key] = wanted[key] ?? option(key).default;
+  const method = options.method ?? 'smt';
+  settled.lr ??= PEAK[method];
+  settled.betas ??= method === 'smt' ? [0.9, 0.95] : [0.9, 0.999];
+  for (const key of KEYS) if (settled[key] === undefined) delete settled[key];
+  return { ...settled, given: options } as Settled;
+}

@@ -1,0 +1,194 @@
+// A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
+
+import type { Gpu } from '../gpu/device.ts';
+import type { Limits } from '../gpu/program.ts';
+import { allocate, type Memory, read, write } from '../gpu/tensor.ts';
+import { decode } from '../io/dequant.ts';
+import { sha256 } from '../io/hash.ts';
+import type { ModelFiles } from '../io/model.ts';
+import { encode, type WritableFormat } from '../io/quant.ts';
+import type { TensorInfo } from '../io/tensors.ts';
+import type { SparseMatrix } from '../methods/smt/blocks.ts';
+import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
+import { ropeTable } from '../ops/attention/rope.ts';
+import { type Format, isStored, STORED, splitQuants } from '../ops/stored/formats.ts';
+import { tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
+
+/** A model on the device, and where it came from. */
+export interface Model {
+  gpu: Gpu;
+  files: ModelFiles;
+  decoder: Decoder;
+  /** The weights on the device are no longer the files': they have been trained. */
+  moved: boolean;
+}
+
+/** What of a model a plan needs: its weights described, and the limits of a device that need not be there. */
+export interface Planned {
+  gpu: { limits: Limits };
+  decoder: Decoder;
+}
+
+/** Opens nothing, closes nothing: puts the model of open files on the device. positions: the longest row it will see. */
+export async function loadModel(
+  gpu: Gpu,
+  files: ModelFiles,
+  positions: number,
+  base: Base,
+  progress?: (done: number, all: number) => void,
+): Promise<Model> {
+  const decoder = describe(files, positions, base, gpu.limits.maxBinding);
+  await upload(gpu.memory, files, decoder, progress);
+  return { gpu, files, decoder, moved: false };
+}
+
+/** How frozen weights are stored on the device: as in the file, or converted at load. */
+export type Base = 'keep' | 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
+
+/** Bytes read from the file at a time. */
+const CHUNK = 8 << 20;
+
+/** The format on the device of a matrix stored as `stored`, with rows of `cols`. */
+export function deviceFormat(stored: TensorInfo['format'], cols: number, base: Base): Format {
+  if (base === 'keep' && !isStored(stored))
+    throw new Error(`expected one of the formats ${Object.keys(STORED).join(' ')}, got ${stored}: use --base f32 or f16`);
+  const wanted = base === 'keep' ? (stored as Format) : base;
+  return cols % STORED[wanted].block ? 'f16' : wanted; // a row is no whole number of blocks
+}
+
+/** The decoder of a model file, described: nothing is allocated or read. positions: the longest row it will see. */
+export function describe(files: ModelFiles, positions: number, base: Base, maxBinding: number): Decoder {
+  const format = (name: string) => {
+    const info = files.tensors.get(name);
+    if (!info) throw new Error(`expected a tensor ${name} in ${files.name}, got none`);
+    return naming(name, () => deviceFormat(info.format, info.shape.at(-1)!, base));
+  };
+  return newDecoder(files.config, positions, format, maxBinding);
+}
+
+/** What could not be stored as asked, for people; null where all is. */
+export function fallback(d: Decoder, base: Base): string | null {
+  if (base === 'keep') return null;
+  const matrices = parametersOf(d).filter((w): w is Weight => 'windows' in w);
+  const other = matrices.filter((w) => w.format !== base);
+  if (!other.length) return null;
+  const columns = [...new Set(other.map((w) => w.cols))].join(' or ');
+  const blocks = `whole blocks of ${STORED[base].block}, as ${base} has them`;
+  return `${other.length} of ${matrices.length} matrices are stored as f16: their rows of ${columns} values are no ${blocks}`;
+}
+
+/** Allocates and fills every parameter and the RoPE table. `progress` hears of bytes read and of all bytes. */
+export async function upload(
+  memory: Memory,
+  files: ModelFiles,
+  d: Decoder,
+  progress: (done: number, all: number) => void = () => {},
+): Promise<void> {
+  const parameters = parametersOf(d);
+  const all = parameters.reduce((n, w) => n + tensorsOf(w).reduce((k, t) => k + t.bytes, 0), 0);
+  let done = 0;
+  for (const w of parameters) {
+    for (const t of tensorsOf(w)) allocate(memory, t.home!);
+    const info = files.tensors.get(w.name)!;
+    await ('windows' in w ? uploadMatrix(memory, info, w) : uploadVector(memory, info, w));
+    done += tensorsOf(w).reduce((k, t) => k + t.bytes, 0);
+    progress(done, all);
+  }
+  const [positions] = d.rope.shape;
+  allocate(memory, d.rope.home!);
+  write(memory, d.rope, ropeTable(d.config.rope, d.config.head_dim, positions));
+}
+
+async function uploadMatrix(memory: Memory, info: TensorInfo, w: Weight): Promise<void> {
+  for (const v of w.windows) {
+    const at = { q: 0, s: 0 };
+    for await (const bytes of stored(info, w, v.r0, v.r1)) {
+      const { q, s } = splitQuants(w.format, bytes);
+      write(memory, v.q, q, at.q);
+      at.q += q.byteLength / 4;
+      if (!s || !v.s) continue;
+      write(memory, v.s, s, at.s);
+      at.s += s.byteLength / 4;
+    }
+  }
+}
+
+async function uploadVector(memory: Memory, info: TensorInfo, v: Vector): Promise<void> {
+  write(memory, v.value, decode(info.format, await info.rows(0, 1), info.shape[0]));
+}
+
+/** Rows r0 <= r < r1 in the device's format, a chunk at a time, each a multiple of 4 bytes but the last. */
+async function* stored(info: TensorInfo, w: Weight, r0: number, r1: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1))
+    yield info.format === w.format ? bytes : recoded(w, decode(info.format, bytes, (to - from) * w.cols));
+}
+
+/** Values as a weight stores them: one of the formats that `--base` names, since others come as they are. */
+function recoded(w: Weight, values: Float32Array): Uint8Array<ArrayBuffer> {
+  return naming(w.name, () => encode(w.format as WritableFormat, values));
+}
+
+function naming<T>(name: string, f: () => T): T {
+  try {
+    return f();
+  } catch (e) {
+    throw new Error(`${name}: ${(e as Error).message}`);
+  }
+}
+
+/** Values of a matrix as the device holds them, rows r0 <= r < r1, a chunk at a time. */
+export async function* values(info: TensorInfo, w: Weight, r0 = 0, r1 = w.rows): AsyncGenerator<Float32Array<ArrayBuffer>> {
+  for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1)) {
+    const plain = decode(info.format, bytes, (to - from) * w.cols);
+    yield info.format === w.format || w.format === 'f32' ? plain : decode(w.format, recoded(w, plain), plain.length);
+  }
+}
+
+async function* chunks(info: TensorInfo, cols: number, r0: number, r1: number) {
+  const rows = Math.max(8, Math.floor(CHUNK / (4 * cols)) & ~7);
+  for (let from = r0; from < r1; from += rows) {
+    const to = Math.min(r1, from + rows);
+    yield { from, to, bytes: await info.rows(from, to) };
+  }
+}
+
+/** SHA-256 of the f32 values of a matrix, hexadecimal. */
+export async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
+  const all = new Float32Array(w.rows * w.cols);
+  let at = 0;
+  for await (const part of values(info, w)) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return sha256(all);
+}
+
+/** Base values of the blocks of a set [n, b, b], as the device holds them. */
+export async function baseBlocks(model: Model, { weight, set }: SparseMatrix): Promise<Float32Array<ArrayBuffer>> {
+  const { b, index } = set;
+  const out = new Float32Array((index.length / 2) * b * b);
+  for (const row of new Set(index.filter((_, i) => i % 2 === 0))) {
+    const band = await rowsOf(model, weight, row * b, (row + 1) * b);
+    for (let n = 0; n < index.length / 2; n++) {
+      if (index[2 * n] !== row) continue;
+      const col = index[2 * n + 1] * b;
+      for (let i = 0; i < b; i++) out.set(band.subarray(i * weight.cols + col, i * weight.cols + col + b), (n * b + i) * b);
+    }
+  }
+  return out;
+}
+
+/** Rows r0 <= r < r1 of a weight in f32: from the files, or from the device where it has moved on. */
+async function rowsOf({ gpu, files, moved }: Model, w: Weight, r0: number, r1: number): Promise<Float32Array> {
+  if (moved) {
+    const v = w.windows.find((x) => x.r0 <= r0 && r1 <= x.r1)!;
+    return (await read(gpu.memory, v.q)).subarray((r0 - v.r0) * w.cols, (r1 - v.r0) * w.cols);
+  }
+  const rows = new Float32Array((r1 - r0) * w.cols);
+  let at = 0;
+  for await (const part of values(files.tensors.get(w.name)!, w, r0, r1)) {
+    rows.set(part, at);
+    at += part.length;
+  }
+  return rows;
+}

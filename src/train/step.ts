@@ -1,0 +1,102 @@
+// The loop of a training run: feed, forward and backward, update, and results read back late. A step is five lines.
+
+import type { Batches } from '../data/batches.ts';
+import { ladder, type Packed, pack } from '../data/pack.ts';
+import type { Row } from '../data/rows.ts';
+import { type Gpu, idle } from '../gpu/device.ts';
+import { RING } from '../gpu/plan.ts';
+import { type Machine, readback, replay } from '../gpu/run.ts';
+import { feed, feedPass, feedScalars } from '../models/inputs.ts';
+import { RESULTS } from '../ops/optimizer/gradnorm.ts';
+import type { Report } from '../report.ts';
+import type { Phase } from './plans.ts';
+
+export interface Loop {
+  gpu: Gpu;
+  machine: Machine;
+  phase: Phase;
+  rows: Row[];
+  order: Batches;
+  steps: number;
+  lrAt: (t: number) => number;
+  /** The embedding trains, so tokens are fed sorted too. */
+  sorted: boolean;
+  /** Steps done before, by a run that this one goes on from. */
+  from?: number;
+  /** Steps (from 1) after which the run waits for all results and calls `after`, which stops it by answering false. */
+  pausesAt?: (step: number) => boolean;
+  after?: (step: number) => Promise<boolean>;
+  signal?: AbortSignal;
+}
+
+/** What a run did: optimizer steps, tokens read (padding not counted), and the time of the steps alone. */
+export interface Ran {
+  steps: number;
+  inputTokens: number;
+  seconds: number;
+}
+
+interface Pending {
+  step: number;
+  targets: number;
+  tokens: number;
+  lr: number;
+  results: Promise<Float32Array>;
+}
+
+/** Runs the steps and reports each in order. Stops early at the signal, between two steps. */
+export async function train(l: Loop, report: Report): Promise<Ran> {
+  const { memory } = l.gpu;
+  const { stream } = l.phase;
+  const pending: Pending[] = [];
+  // a software adapter works inside submit: being far ahead of it would only make its times hard to read
+  const ahead = l.gpu.software ? 2 : RING - 1;
+  const done = { steps: l.from ?? 0, inputTokens: 0, seconds: 0 };
+  let last = performance.now();
+  let going = true;
+  const arrive = async () => {
+    const p = pending.shift()!;
+    const r = await p.results;
+    const now = performance.now();
+    done.steps = p.step;
+    done.inputTokens += p.tokens;
+    done.seconds += (now - last) / 1000;
+    report({
+      kind: 'step',
+      step: p.step,
+      loss: r[RESULTS.lossSum] / p.targets,
+      lr: p.lr,
+      grad_norm: r[RESULTS.norm],
+      tokens: p.targets,
+      input_tokens: p.tokens,
+      ms: now - last,
+      skipped: r[RESULTS.skipped] !== 0,
+    });
+    last = now;
+  };
+  for (let t = l.from ?? 0; t < l.steps && going && !l.signal?.aborted; t++) {
+    const batch = l.order.step(t).map((micro) => pack(micro.map((i) => l.rows[i])));
+    const targets = batch.reduce((n, b) => n + b.m, 0);
+    const lr = l.lrAt(t);
+    feedScalars(memory, stream, targets, lr);
+    batch.forEach((b, i) => run(l, b, t * l.order.accumulate + i, i === 0));
+    replay(l.machine, 'update', {});
+    const tokens = batch.reduce((n, b) => n + b.n, 0);
+    pending.push({ step: t + 1, targets, tokens, lr, results: readback(l.machine, 'update') });
+    if (pending.length >= ahead) await arrive();
+    if (!l.pausesAt?.(t + 1)) continue;
+    while (pending.length) await arrive();
+    going = (await l.after?.(t + 1)) ?? true;
+    last = performance.now();
+  }
+  while (pending.length) await arrive();
+  await idle(l.gpu);
+  return done;
+}
+
+function run(l: Loop, b: Packed, pass: number, first: boolean): void {
+  const [N, M] = [ladder(b.n, l.phase.sizes.N), ladder(b.m, l.phase.sizes.M)];
+  feed(l.gpu.memory, l.phase.stream, b, N, M, l.sorted);
+  feedPass(l.gpu.memory, l.phase.stream, pass);
+  replay(l.machine, 'train', { N, M, first: first ? 1 : 0 });
+}

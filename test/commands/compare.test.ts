@@ -1,0 +1,300 @@
+// A comparison: its recipe, methods of equal size, what the runs say together, the page, and that it goes on where it stopped.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseRecipe, settle } from '../../src/commands/compare/recipe.ts';
+import { type Document, reportPage } from '../../src/commands/compare/report.ts';
+import { bestRate, median, type Result, summarize } from '../../src/commands/compare/result.ts';
+import { fitTo, parametersIn, savedBytes } from '../../src/commands/compare/size.ts';
+import { compareVerb } from '../../src/commands/compare/verb.ts';
+import { newDecoder } from '../../src/models/decoder.ts';
+import { withDefaults } from '../../src/options/table.ts';
+import type { Line } from '../../src/report.ts';
+import { halves, overlap } from '../../src/train/diagnostics.ts';
+import type { Layout } from '../../src/train/order.ts';
+import { TINY } from '../models/tiny.ts';
+
+describe('a recipe', () => {
+  const least = { title: 'T', methods: [{ name: 'SMT' }] };
+  test('has defaults', () => {
+    expect(parseRecipe(least)).toMatchObject({
+      about: '',
+      sizes: [],
+      seeds: [0],
+      answers: 0,
+      methods: [{ name: 'SMT', lrs: [undefined] }],
+    });
+  });
+  test('gives every method the common options that mean something to it', () => {
+    const recipe = parseRecipe({
+      ...least,
+      common: { budget: '5%t', score: 'l2', rank: 4, steps: 7 },
+      methods: [{ name: 'L', method: 'lora', lr: [1, 2] }],
+    });
+    const [method] = recipe.methods;
+    expect(settle(recipe, method, { rank: 3 }, method.lrs[1], 9)).toMatchObject({
+      method: 'lora',
+      rank: 3,
+      lr: 2,
+      seed: 9,
+      steps: 7,
+      score: 'absmean',
+    });
+  });
+  test.each<[object, RegExp]>([
+    [{ methods: [] }, /methods: expected at least one method/],
+    [{ title: 3 }, /title: expected a title/],
+    [{ sizess: [] }, /sizess/],
+    [{ methods: [{ name: 'A' }, { name: 'A' }] }, /two methods are called A/],
+    [{ methods: [{ name: 'A', data: ['x'] }] }, /A has data, in which methods cannot differ/],
+    [{ methods: [{ name: 'A', rnak: 3 }] }, /A has rnak/],
+    [{ methods: [{ name: 'A', lr: [] }] }, /empty list of learning rates/],
+    [{ methods: [{ name: 'A', lr: -1 }] }, /--lr to be a number above 0/],
+    [{ methods: [{ name: 'A', method: 'sft' }] }, /one of smt full lora dora/],
+    [{ common: { seed: 3 } }, /common has seed, which compare sets itself/],
+    [{ sizes: ['attn=1%'] }, /has groups/],
+    [{ sizes: ['5'] }, /expected a budget/],
+    [{ sizes: ['5%t'], methods: [{ name: 'A', budget: '1%' }] }, /a budget beside sizes/],
+    [{ seconds: 3 }, /"schedule": "constant"/],
+    [{ seeds: [] }, /expected a seed, got none/],
+  ])('with %j is refused', (wrong, reason) => {
+    expect(() => parseRecipe({ ...least, ...wrong })).toThrow(reason);
+  });
+  test.each(['plateau-built-in', 'plateau-stories260k'])('%s of the docs is sound', (name) => {
+    const json = JSON.parse(readFileSync(resolve('docs/recipes', `${name}.json`), 'utf8'));
+    expect(parseRecipe(json).sizes.length).toBeGreaterThan(2);
+  });
+});
+
+describe('equal size', () => {
+  // q [32, 32] and v [16, 32] of two layers: 3,072 parameters; a rank costs 224, magnitudes 96
+  const decoder = newDecoder(TINY, 8, () => 'f32', 2 ** 27);
+  const settled = (method: 'smt' | 'lora' | 'dora', alpha?: number) =>
+    withDefaults({ method, targets: ['q', 'v'], ...(alpha && { alpha }) });
+  test('in budgets of the targets', () => {
+    expect(parametersIn(decoder, settled('smt'), '50%t')).toBe(1536);
+    expect(parametersIn(decoder, settled('smt'), '3b')).toBe(3 * 16 * 16);
+  });
+  test.each([
+    ['smt', 1100, { options: { budget: '4b' }, trainable: 1024 }],
+    ['lora', 1100, { options: { rank: 5, alpha: 10 }, trainable: 1120 }],
+    ['dora', 1100, { options: { rank: 4, alpha: 8 }, trainable: 992 }],
+    ['lora', 180, { options: { rank: 1, alpha: 2 }, trainable: 224 }],
+  ] as const)('%s at %i parameters', (method, parameters, fit) => {
+    expect(fitTo(decoder, settled(method), parameters)).toEqual(fit);
+  });
+  test.each([
+    ['smt', 255, /block of 16 x 16 has 256/],
+    ['lora', 179, /rank 1 on these matrices has 224/],
+    ['lora', 5000, /rank 16 on these matrices has 3584/],
+  ] as const)('%s has none at %i', (method, parameters, reason) => {
+    expect(fitTo(decoder, settled(method), parameters)).toMatch(reason);
+  });
+  test('an alpha that is given stays', () => {
+    expect(fitTo(decoder, settled('lora', 7), 1100)).toMatchObject({ options: { rank: 5 } });
+    expect(fitTo(decoder, settled('lora', 7), 1100)).not.toHaveProperty('options.alpha');
+  });
+  test('what is saved: blocks and their places, or a model', () => {
+    expect([savedBytes(settled('smt'), 512, 2, 9999), savedBytes(withDefaults({ method: 'full' }), 1, 0, 9999)]).toEqual([
+      2064, 39996,
+    ]);
+  });
+});
+
+describe('results', () => {
+  test('take the rate that is best on the first seed, and spread over its seeds', () => {
+    const all = [
+      result('A', 0, 0.1, 3),
+      result('A', 0, 0.2, 2),
+      result('A', 1, 0.2, 4),
+      result('B', 0, 0.1, Number.NaN),
+      result('B', 0, 0.2, 9),
+    ];
+    expect(summarize(all)).toMatchObject([
+      { method: 'A', lr: 0.2, runs: 2, loss: { mean: 3, min: 2, max: 4 }, exact: { mean: 0.5 }, forgot: { mean: 0.25 } },
+      { method: 'B', lr: 0.2, runs: 1, loss: { mean: 9 } },
+    ]);
+    expect(bestRate(all.slice(3))).toBe(0.2);
+  });
+  test.each([
+    [[], 0],
+    [[3], 3],
+    [[4, 1], 2.5],
+    [[9, 1, 2], 2],
+  ])('the median of %j is %d', (values, expected) => {
+    expect(median(values)).toBe(expected);
+  });
+});
+
+describe('diagnostics', () => {
+  const choice = (row: number) => ({ layer: 0, module: 'q_proj', row, col: 0, score: 0 });
+  const chosen = (...rows: number[]) => ({ block: 8, blocks: rows.map(choice) });
+  test.each([
+    [chosen(1, 2, 3), chosen(3, 4, 5), 1 / 3],
+    [chosen(1, 2), chosen(2, 1), 1],
+    [chosen(1), chosen(2), 0],
+  ])('the overlap of choices', (one, other, share) => {
+    expect(overlap(one, other)).toBeCloseTo(share, 12);
+  });
+  test('halves of a warm-up read different micro-batches, one at a time', () => {
+    const order = {
+      n_rows: 10,
+      batch: 1,
+      accumulate: 2,
+      shuffle: false,
+      seed: 0,
+      steps_per_epoch: 5,
+      step: (t: number) => [[2 * t], [2 * t + 1]],
+    };
+    const { first, second, steps } = halves({ order, steps: 5, sizes: { N: 1, M: 1 }, microBatches: 10 } as Layout, 7);
+    expect(steps).toBe(3);
+    expect([0, 1, 2].flatMap((t) => first.order.step(t))).toEqual([[0], [1], [2]]);
+    expect([0, 1, 2].flatMap((t) => second.order.step(t))).toEqual([[3], [4], [5]]);
+  });
+});
+
+describe('the page', () => {
+  const results = ['5%t', '10%t'].flatMap((size, i) => [
+    result('A & <b>', 0, 0.1, 3 - i, size),
+    result('B', 0, 0.1, 4 - i, size),
+  ]);
+  const d: Document = {
+    title: 'A </script> title',
+    about: '',
+    model: { name: 'm', parameters: 1000, layers: 2, modules: { q_proj: [32, 32], v_proj: [16, 32] } },
+    rows: { train: 3, held: 2, guard: 1, asked: 2 },
+    recipe: parseRecipe({ title: 'T', methods: [{ name: 'A & <b>' }, { name: 'B' }] }),
+    device: 'D',
+    version: '0',
+    date: '2026-01-02T03:04:05.000Z',
+    summary: summarize(results),
+    results,
+  };
+  const page = reportPage(d, { script: 'var uPlot', style: '.u-x {}' });
+  test('says every method, escaped, and its figures', async () => {
+    const html = await page;
+    expect(html).toContain('A &lt;/script&gt; title');
+    expect(html).toContain('A &amp; &lt;b&gt;');
+    expect(html).not.toContain('<b>"');
+    expect(html).toContain('3.0000');
+    expect(html.match(/<svg/g)).toHaveLength(4);
+  });
+  test('needs nothing but itself', async () => {
+    expect(await page).not.toMatch(/https?:|src=|<link|@import|url\(/);
+    expect(await page).toContain('var uPlot');
+  });
+  test('holds the charts as data: a line a method, a point a size', async () => {
+    const [, json] = (await page).match(/id="data">(.*?)<\/script>/s)!;
+    const { methods, figures } = JSON.parse(json);
+    expect(methods).toEqual(['A & <b>', 'B']);
+    expect(figures.map((f: { title: string }) => f.title)).toEqual([
+      'Held-out loss',
+      'Exact answers',
+      'Forgetting',
+      'Loss by step at 5 % of the targets',
+      'Loss by step at 10 % of the targets',
+    ]);
+    expect(figures[0].series[1].points.map((p: { x: number; y: number }) => [p.x, p.y])).toEqual([
+      [0.05, 4],
+      [0.1, 3],
+    ]);
+  });
+});
+
+const shared = resolve(process.env.BLOCKTUNE_SHARED ?? '../shared');
+const present = readdirSync(shared, { withFileTypes: true }).some((e) => e.name === 'data');
+
+describe.skipIf(!present)('on stories260K (needs the shared data)', () => {
+  test('every method runs at equal size, and a stopped comparison goes on', { timeout: 240_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compare-'));
+    const recipe = {
+      title: 'T',
+      common: {
+        model: join(shared, 'data/models/stories260K-hf'),
+        data: [join(shared, 'data/datasets/aesop/fables.jsonl')],
+        guard: 'guard.jsonl',
+        eval: '3%',
+        maxLength: 24,
+        batch: 2,
+        steps: 2,
+        warmupSteps: 2,
+        targets: ['q', 'v'],
+        block: 16,
+      },
+      sizes: ['15%t'],
+      answers: 1,
+      methods: [
+        { name: 'SMT', lr: [1e-3, 2e-3] },
+        { name: 'LoRA', method: 'lora' },
+        { name: 'DoRA', method: 'dora' },
+        { name: 'full', method: 'full' },
+      ],
+    };
+    const where = join(folder, 'recipe.json');
+    writeFileSync(where, JSON.stringify(recipe));
+    writeFileSync(join(folder, 'guard.jsonl'), '{"text": "Once upon a time there was a fox."}\n');
+    const out = join(folder, 'out');
+    const begin = async (stopAfter = Number.POSITIVE_INFINITY) => {
+      const stop = new AbortController();
+      const lines: Line[] = [];
+      const report = (line: Line) => {
+        lines.push(line);
+        if (lines.filter((l) => l.kind === 'result').length >= stopAfter) stop.abort();
+      };
+      await compareVerb({ o: withDefaults({ out }), files: [where], report, signal: stop.signal });
+      return lines;
+    };
+    const results = (lines: Line[]) => lines.flatMap((l) => (l.kind === 'result' ? [l] : []));
+
+    const first = results(await begin(3));
+    expect(first.map((r) => `${r.method} ${r.lr}`)).toEqual(['SMT 0.001', 'SMT 0.002', 'LoRA 0.0002']);
+    const lines = await begin();
+    expect(results(lines).map((r) => r.method)).toEqual(['DoRA', 'full']);
+    const all: Document = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8'));
+    expect(all.summary.map((s) => s.method)).toEqual(['untrained', 'SMT', 'LoRA', 'DoRA', 'full']);
+    expect(all.results.find((r) => r.id === first[0].id)!.loss).toBe(first[0].loss);
+    const [untrained, smt, lora] = all.summary;
+    expect(Math.abs(lora.trainable / smt.trainable - 1)).toBeLessThan(0.25);
+    expect(smt.loss.mean).not.toBe(untrained.loss.mean);
+    expect(smt.device_bytes.train).toBeGreaterThan(4 * 260_032);
+    const run = all.results.find((r) => r.method === 'SMT')!;
+    expect(run.blocks!.moved.reduce((sum, b) => sum + b.share, 0)).toBeCloseTo(1, 9);
+    expect(run.blocks!.moved).toHaveLength(run.trainable / 256);
+    expect(run.guard!.after).not.toBe(run.guard!.before);
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toMatch(/^<!doctype html>[\s\S]*uPlot/);
+
+    writeFileSync(where, JSON.stringify({ ...recipe, common: { ...recipe.common, steps: 3 } }));
+    await expect(begin()).rejects.toThrow(/other settings for untrained: name another --out/);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+function result(method: string, seed: number, lr: number, loss: number, size = '5%t'): Result {
+  return {
+    id: `${method}-${size}-${lr}-${seed}`,
+    method,
+    size,
+    seed,
+    lr,
+    trainable: 256,
+    share_targets: Number.parseFloat(size) / 100,
+    share_model: 0.01,
+    loss,
+    exact: { right: 1, of: 2 },
+    guard: { before: 1, after: 1.25 },
+    device_bytes: { peak: 2e6, train: 1e6 },
+    adapter_bytes: 1032,
+    tokens_per_second: 100,
+    steps: 2,
+    warmup_seconds: 1,
+    seconds: 2,
+    curve: [5, loss],
+    evals: [
+      { step: 1, loss: 5 },
+      { step: 2, loss },
+    ],
+    blocks: { block: 16, moved: [{ layer: 1, module: 'q_proj', row: 1, col: 0, share: 1 }] },
+    settings: {},
+  };
+}

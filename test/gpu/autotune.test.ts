@@ -1,0 +1,133 @@
+// The tuner with kernels whose speed is known: how long each loops.
+import { expect, test, vi } from 'vitest';
+import { LLAMA_3M } from '../../src/commands/bench/model.ts';
+import { type Contest, tuneKernels } from '../../src/gpu/autotune.ts';
+import { type Build, kernel, run } from '../../src/gpu/program.ts';
+import { resident } from '../../src/gpu/tensor.ts';
+import { gemmContests } from '../../src/ops/matmul/gemm-contests.ts';
+import { choose, classOf, type Shape, VARIANTS } from '../../src/ops/matmul/gemm-variants.ts';
+import { productsOf, tuneFor } from '../../src/train/autotune.ts';
+import { testGpu } from './harness.ts';
+
+const gpu = await testGpu();
+const budget = 60_000; // enough for any machine, however busy
+
+const code = `
+struct Params { origin: vec3u, n: u32 }
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  var x = f32(id.x);
+  for (var i = 0u; i < P.n; i++) { x = fma(x, 0.999, 0.01); }
+  y[id.x] = x;
+}`;
+const slowly =
+  (n: number): Build =>
+  (p) =>
+    run(p, kernel('slow', [code]), { y: resident('y', [4096], 'other') }, { n }, [64]);
+const broken: Build = (p) =>
+  run(p, kernel('broken', [code.replace('0.999', 'nowhere')]), { y: resident('y', [4096], 'other') }, { n: 1 }, [64]);
+const contest = (key: string, entrants: Record<string, Build>): Contest => ({
+  key,
+  entrants: Object.entries(entrants).map(([name, build]) => ({ name, build })),
+});
+
+test('the fastest entrant wins, wherever it stands, and nothing is left on the device', async () => {
+  const before = gpu.memory.bytes;
+  const choices = await tuneKernels(
+    gpu,
+    [
+      contest('a', { slow: slowly(8000), fast: slowly(100), middle: slowly(4000) }),
+      contest('b', { fast: slowly(100), slow: slowly(8000) }),
+    ],
+    { budget },
+  );
+  expect(choices).toEqual({ a: 'fast', b: 'fast' });
+  expect(gpu.memory.bytes).toBe(before);
+});
+
+test('what does not compile here is passed over', async () => {
+  expect(await tuneKernels(gpu, [contest('a', { standard: slowly(1000), broken })], { budget })).toEqual({ a: 'standard' });
+  expect(await tuneKernels(gpu, [contest('a', { broken, other: slowly(1000) })], { budget })).toEqual({ a: 'other' });
+});
+
+test('no time, no measurement: the default stays and is not remembered', async () => {
+  const set = vi.fn();
+  const choices = await tuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: slowly(100) })], {
+    budget: -1,
+    cache: { get: () => null, set },
+  });
+  expect(choices).toEqual({ a: 'slow' });
+  expect(set).not.toHaveBeenCalled();
+});
+
+test('a result is remembered by adapter and entrants, and measured once', async () => {
+  const stored = new Map<string, string>();
+  const cache = { get: (k: string) => stored.get(k), set: (k: string, v: string) => void stored.set(k, v) };
+  const build = vi.fn(slowly(100));
+  const a = contest('a', { slow: slowly(8000), fast: build });
+  expect(await tuneKernels(gpu, [a], { cache, budget })).toEqual({ a: 'fast' });
+  const calls = build.mock.calls.length;
+  expect(await tuneKernels(gpu, [a], { cache, budget })).toEqual({ a: 'fast' });
+  expect(build.mock.calls.length).toBe(calls);
+  expect([...stored.keys()]).toEqual([expect.stringContaining(gpu.name)]);
+  // another set of entrants is another question
+  await tuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: build, third: slowly(6000) })], { cache, budget });
+  expect(stored.size).toBe(2);
+});
+
+test('an answer in the cache that names no entrant is measured anew', async () => {
+  const set = vi.fn();
+  const a = contest('a', { slow: slowly(8000), fast: slowly(100) });
+  expect(await tuneKernels(gpu, [a], { cache: { get: () => 'gone', set }, budget })).toEqual({ a: 'fast' });
+  expect(set).toHaveBeenCalledOnce();
+});
+
+const shape: Shape = { M: 256, N: 64, K: 64, a_at: 0, lda: 64, b_at: 0, ldb: 64, c_at: 0, ldc: 64 };
+
+const anywhere = VARIANTS.filter((v) => v.layout === 'nn' && !v.lanes && !v.half);
+test.each(anywhere.map((v) => v.name))('choices are taken: %s', (name) => {
+  expect(choose('nn', shape, { choices: { [classOf('nn', shape)]: name } }).name).toBe(name);
+});
+
+test.each([
+  ['a variant that the device cannot take', { [classOf('nn', shape)]: 'gemm_packed8_nn' }],
+  ['half precision that was not asked for', { [classOf('nn', shape)]: 'gemm_half_nn' }],
+  ['a variant of another layout', { [classOf('nn', shape)]: 'gemm_plain_nt' }],
+  ['an unknown name', { [classOf('nn', shape)]: 'gemm_of_tomorrow' }],
+  ['another class', { 'gemm nn 16 all': 'gemm_plain_nn' }],
+])('%s is not chosen', (_, choices) => {
+  expect(choose('nn', shape, { choices })).toBe(choose('nn', shape));
+});
+
+test.each([
+  ['rows', { M: 16 }, { M: 17 }],
+  ['rows', { M: 64 }, { M: 65 }],
+  ['rows', { M: 256 }, { M: 257 }],
+  ['what divides', {}, { K: 63 }],
+  ['what divides', { a_at: 1 }, { c_at: 1 }],
+])('shapes that differ in %s are of two classes', (_, a, b) => {
+  expect(classOf('nn', { ...shape, ...a })).not.toBe(classOf('nn', { ...shape, ...b }));
+});
+
+test('a contest has the default first and every variant that the device can take, at a size of a few milliseconds', () => {
+  const products = productsOf(LLAMA_3M, { N: 256, M: 255 }, true);
+  expect(products.length).toBe((4 * 7 + 1) * 3);
+  for (const { key, entrants } of gemmContests(products, gpu.limits)) {
+    expect(key).toMatch(/^gemm (nt|nn|tn) (16|64|256|many) (all|c|none)$/);
+    expect(new Set(entrants.map((e) => e.name)).size).toBe(entrants.length);
+    expect(entrants.length).toBeGreaterThan(1);
+  }
+});
+
+test('tuning for a model sets choices that plans then use', async () => {
+  const stored = new Map<string, string>();
+  const cache = { get: (k: string) => (stored.has(k) ? stored.get(k) : k.split('|').pop()), set: () => {} };
+  const tuned = await tuneFor(gpu, LLAMA_3M, { N: 256, M: 256 }, false, { cache });
+  const [nt] = Object.entries(tuned).filter(([k]) => k.startsWith('gemm nt 256'));
+  expect(nt[1]).toBe('gemm_plain_nt'); // what the cache said: the last entrant
+  const q: Shape = { M: 256, N: 256, K: 256, a_at: 0, lda: 256, b_at: 0, ldb: 256, c_at: 0, ldc: 256 };
+  expect(choose('nt', q, gpu.limits).name).toBe('gemm_plain_nt');
+  gpu.limits.choices = undefined;
+});

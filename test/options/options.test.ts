@@ -1,0 +1,261 @@
+import { describe, expect, test } from 'vitest';
+import { parseBudget } from '../../src/methods/smt/budget.ts';
+import { parseArgs, parseCommand } from '../../src/options/args.ts';
+import { help, overview } from '../../src/options/help.ts';
+import { readRecipe } from '../../src/options/recipe.ts';
+import { faultOf } from '../../src/options/rules.ts';
+import { flagOf, KEYS, keysOf, type Options, option, VERBS, type Verb, withDefaults } from '../../src/options/table.ts';
+
+const parse = (line: string) => parseCommand(line.split(' ').filter(Boolean));
+const options = (line: string) => {
+  const parsed = parse(line);
+  return parsed.kind === 'run' ? parsed.options : parsed;
+};
+const refusal = (line: string) => {
+  const parsed = parse(line);
+  return parsed.kind === 'usage' ? parsed.text : parsed;
+};
+
+describe('a command line', () => {
+  test('of every kind of value', () => {
+    expect(
+      options(
+        'train --model M --data a.jsonl b.csv --data c.txt --method smt --steps 20 --lr 2e-4 --betas 0.9,0.95 --targets v,q_proj --block 16 --budget=5%t --no-shuffle --json',
+      ),
+    ).toEqual({
+      model: 'M',
+      data: ['a.jsonl', 'b.csv', 'c.txt'],
+      method: 'smt',
+      steps: 20,
+      lr: 2e-4,
+      betas: [0.9, 0.95],
+      targets: ['q', 'v'],
+      block: 16,
+      budget: '5%t',
+      noShuffle: true,
+      json: true,
+    });
+  });
+  test('inspect takes files', () => {
+    expect(parse('inspect a.gguf --json b')).toEqual({
+      kind: 'run',
+      verb: 'inspect',
+      options: { json: true },
+      files: ['a.gguf', 'b'],
+    });
+  });
+  test.each([
+    ['train --targets all', { targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] }],
+    ['train --targets mlp,q', { targets: ['q', 'gate', 'up', 'down'] }],
+    ['train --block auto', { block: 'auto' }],
+    ['train --lr-warmup 0', { lrWarmup: 0 }],
+    ['train --budget attn=0.8%,mlp=0.2%', { budget: 'attn=0.8%,mlp=0.2%' }],
+    ['train --budget 0%', { budget: '0%' }],
+    ['generate --temperature 0 --prompt -1', { temperature: 0, prompt: '-1' }],
+    ['train --columns prompt=q,completion=a', { columns: 'prompt=q,completion=a' }],
+    ['train --method full --dtype bf16', { method: 'full', dtype: 'bf16' }],
+    ['plan --table --rank 8', { table: true, rank: 8 }],
+  ])('%s', (line, expected) => {
+    expect(options(line)).toEqual(expected);
+  });
+
+  // What ../shared/conformance/check.py types, so that none of it is refused.
+  test.each([
+    'eval --model M --data D --per-example --batch 1 --max-length 64 --tune off --json',
+    'eval --model M --data D --per-example --adapter A --tune off --json',
+    'generate --model M --data D --max-new-tokens 20 --temperature 0 --tune off --json',
+    'train --model M --data D --out O --method full --epochs 2 --batch 4 --schedule constant --lr-warmup 0 --max-length 512 --lr 1e-3 --betas 0.9,0.999 --eps 1e-05 --clip 1.23 --weight-decay 0 --no-shuffle --tune off --json',
+    'train --out O --method smt --steps 6 --block 16 --warmup-steps 3 --targets q,k,v,o,gate,up,down --budget 42b --spread matrix',
+    'train --out O --method smt --steps 6 --selection F --targets q,k,v,o,gate,up,down --weight-decay 0.1',
+    'train --out O --method smt --block 16 --warmup-steps 3 --warmup full --score absofmean --budget 24b',
+    'train --out O --method lora --steps 6 --adapter A --lr 5e-3',
+    'select --model M --data D --batch 4 --max-length 512 --block 16 --warmup-steps 3 --targets q,k --budget 24b --no-shuffle --select gradient --score absmean-of-sum --out F --scores S',
+    'select --warmup-steps 3 --select magnitude --out F --scores S',
+    'merge --model M --adapter A --out O --tune off --json',
+  ])('%s', (line) => {
+    expect(parse(line)).toMatchObject({ kind: 'run' });
+  });
+});
+
+describe('wrong usage', () => {
+  test.each([
+    ['trian', /did you mean train\?/],
+    ['frobnicate', /expected one of train select/],
+    ['--json train', /the verb comes first/],
+    ['eval --steps 5', /option of eval, got --steps, which belongs to train/],
+    ['train --bacth 5', /did you mean --batch\?/],
+    ['train --maxLength 5', /which there is not/],
+    ['train --zzzzzzzz 5', /see its help/],
+    ['train file.jsonl', /begin with --, got "file.jsonl"/],
+    ['train --steps', /followed by a whole number from 1, got nothing/],
+    ['train --lr --steps 5', /--lr to be followed by a number above 0/],
+    ['train --json=yes', /without a value/],
+    ['train --steps 5 --steps 5', /once, got it twice/],
+    ['train --steps 0', /a whole number from 1, got "0"/],
+    ['train --steps 1.5', /got "1.5"/],
+    ['train --steps 0x10', /got "0x10"/],
+    ['train --max-length 1', /from 2/],
+    ['train --lr 0', /a number above 0/],
+    ['train --lr NaN', /got "NaN"/],
+    ['train --lr Infinity', /got "Infinity"/],
+    ['train --betas 0.9', /two numbers/],
+    ['train --betas 0.9,1', /two numbers/],
+    ['train --dropout 1 --method lora', /from 0 below 1/],
+    ['generate --top-p 0', /above 0 to 1/],
+    ['train --block 0', /auto or a whole number/],
+    ['train --targets q,x', /some of q k v/],
+    ['train --method sft', /one of smt full lora dora/],
+    ['train --budget 5', /a budget such as/],
+    ['train --budget attn=5%,attn=5%', /a budget such as/],
+    ['train --steps 5 --epochs 1', /--steps or --epochs, got both/],
+    ['train --selection F --warmup-steps 5', /--selection or --warmup-steps/],
+    ['train --selection F --budget 5%', /--selection or --budget/],
+    ['train --method full --budget 5%', /--budget with --method smt, got --method full/],
+    ['train --method full --targets q', /--targets with --method smt, lora or dora/],
+    ['train --rank 8', /--rank with --method lora or dora, got --method smt/],
+    ['train --adapter A --method lora --rank 8', /--adapter or --rank/],
+    ['train --adapter A --targets q', /--adapter or --targets/],
+    ['train --adapter A --budget 3b', /--adapter or --budget/],
+    ['train --adapter A --selection S', /--adapter or --selection/],
+    ['train --adapter A --method full', /--adapter with --method smt, lora or dora, got --method full/],
+    ['train --dtype f16', /writes an adapter/],
+    ['select --score l2 --select magnitude', /scores by itself/],
+    ['train --patience 2', /--eval beside --patience/],
+    ['train --resume', /--out beside --resume/],
+    ['train --resume --force --out O', /--resume or --force/],
+    ['generate --prompt a --data D', /--prompt or --data/],
+    ['merge --adapter A', /--out, got none/],
+    ['inspect', /files or folders to inspect/],
+    ['inspect --model M', /which belongs to train/],
+    ['plan --table --method full', /--table or --method/],
+  ])('%s', (line, reason) => {
+    expect(refusal(line)).toMatch(reason);
+  });
+});
+
+describe('help', () => {
+  test.each([['--help'], [''], ['help'], ['-h']])('%s shows the verbs', (line) => {
+    expect(parse(line)).toEqual({ kind: 'help', text: overview() });
+  });
+  test.each(Object.keys(VERBS) as Verb[])('%s lists every option it has, and none it has not, within 100 columns', (verb) => {
+    const text = help(verb);
+    const listed = [...text.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, name]) => name);
+    expect(listed.sort()).toEqual(keysOf(verb).map(flagOf).sort());
+    const [, rows] = text.split('Usage:');
+    for (const line of rows.split('Examples')[0].split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+    expect(parse(`${verb} --help`)).toEqual({ kind: 'help', text });
+  });
+  test.each(Object.keys(VERBS) as Verb[])('the examples of %s are right', (verb) => {
+    const lines = [...help(verb).matchAll(/^ {2}blocktune (.*)$/gm)].map(([, line]) => line.replaceAll(/"[^"]*"/g, 'text'));
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) expect(parse(line)).toMatchObject({ kind: 'run', verb });
+  });
+  test('the version, from either place', () => {
+    expect([parse('--version'), parse('eval --version')]).toEqual([{ kind: 'version' }, { kind: 'version' }]);
+  });
+});
+
+describe('the table', () => {
+  test.each(KEYS)('%s: its default is sound, its words are there', (key) => {
+    const { default: value, help, kind } = option(key);
+    if (value !== undefined) expect(faultOf(key, value)).toBeUndefined();
+    expect(help.length).toBeGreaterThan(5);
+    if (kind === 'choice') expect(option(key).choices!.length).toBeGreaterThan(1);
+  });
+  test('defaults of CLI.md', () => {
+    expect(withDefaults({})).toMatchObject({
+      method: 'smt',
+      batch: 4,
+      accumulate: 1,
+      maxLength: 512,
+      learn: 'response',
+      lr: 1e-4,
+      schedule: 'linear',
+      lrWarmup: 0.03,
+      betas: [0.9, 0.95],
+      eps: 1e-8,
+      weightDecay: 0,
+      clip: 1,
+      budget: '0.84%',
+      block: 'auto',
+      targets: ['q', 'k', 'v'],
+      score: 'absmean',
+      select: 'gradient',
+      spread: 'global',
+      warmup: 'frozen',
+      warmupSteps: 100,
+      rank: 16,
+      alpha: 32,
+      dropout: 0,
+      base: 'keep',
+      checkpointEvery: 0,
+      keep: 2,
+      maxNewTokens: 128,
+      temperature: 0,
+      topP: 1,
+      format: 'hf',
+      device: 'auto',
+      tune: 'on',
+    });
+  });
+  test.each([
+    ['smt', 1e-4, [0.9, 0.95]],
+    ['full', 1e-5, [0.9, 0.999]],
+    ['lora', 2e-4, [0.9, 0.999]],
+    ['dora', 2e-4, [0.9, 0.999]],
+  ] as const)('%s: lr %f, betas %o', (method, lr, betas) => {
+    expect(withDefaults({ method })).toMatchObject({ lr, betas });
+    expect(withDefaults({ method, lr: 3, betas: [0, 0] })).toMatchObject({ lr: 3, betas: [0, 0] });
+  });
+});
+
+describe('a budget', () => {
+  test.each([
+    ['0.84%', { all: { kind: 'model', share: 0.0084 } }],
+    ['5%t', { all: { kind: 'targets', share: 0.05 } }],
+    ['863b', { all: { kind: 'blocks', count: 863 } }],
+    ['100%', { all: { kind: 'model', share: 1 } }],
+    ['attn=0.8%,mlp=0.2%', { attn: { kind: 'model', share: 0.008 }, mlp: { kind: 'model', share: 0.002 } }],
+    ['mlp=3b', { mlp: { kind: 'blocks', count: 3 } }],
+  ])('%s', (text, expected) => {
+    expect(parseBudget(text)).toEqual(expected);
+  });
+  test.each([
+    ['0%', /above zero, got 0%/],
+    ['0b', /above zero/],
+    ['-1%', /above zero, got -1%/],
+    ['100.1%', /at most 100 percent/],
+    ['101%t', /at most 100 percent/],
+    ['1.5b', /whole blocks/],
+    ['attn=1%,mlp=0%', /above zero, got 0%/],
+    ['5', /expected a budget, got "5"/],
+    ['%', /expected a budget/],
+    ['attn=1%,2%', /expected a budget/],
+  ])('%s is refused', (text, reason) => {
+    expect(() => parseBudget(text)).toThrow(reason);
+  });
+});
+
+describe('a saved recipe', () => {
+  test('comes back as it went', () => {
+    const recipe = options('train --method lora --rank 8 --data a b --betas 0.9,0.95 --lr 1e-4 --targets q,v') as Options;
+    expect(readRecipe('train', JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
+  });
+  test.each([
+    [{ steps: 0 }, /--steps to be a whole number from 1, got 0/],
+    [{ steps: '5' }, /got "5"/],
+    [{ stepz: 5 }, /stepz/],
+    [{ perExample: true }, /perExample/],
+    [{ steps: 5, epochs: 1 }, /--steps or --epochs/],
+    [{ targets: ['q', 'q'] }, /some of q k v/],
+    [{ lr: 0, batch: -1 }, /--batch.*;.*--lr|--lr.*;.*--batch/],
+    [[], /sound recipe/],
+    [null, /sound recipe/],
+  ])('%o is refused', (recipe, reason) => {
+    expect(() => readRecipe('train', recipe)).toThrow(reason);
+  });
+  test('what a flag refuses for its verb, a recipe refuses', () => {
+    expect(parseArgs('eval', ['--steps', '5'])).toMatchObject({ kind: 'usage' });
+    expect(() => readRecipe('eval', { steps: 5 })).toThrow(/steps/);
+  });
+});
