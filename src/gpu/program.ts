@@ -49,6 +49,8 @@ export interface Program {
   chosen: number;
   tape: (() => void)[];
   grads: Map<Tensor, Tensor>;
+  /** Resident gradients that this trace has put something into. */
+  written: Set<Tensor>;
   /** Tensors through which a gradient must flow. */
   needs: Set<Tensor>;
   /** Recipes for tensors that the backward makes again instead of keeping. */
@@ -73,6 +75,7 @@ export function trace(name: string, build: Build, dims: Dims, limits: Limits, la
     chosen: 0,
     tape: [],
     grads: new Map(),
+    written: new Set(),
     needs: new Set(),
     recipes: new Map(),
     label: '',
@@ -213,6 +216,16 @@ export function intoGrad(p: Program, t: Tensor): { into: Tensor; accumulate: 0 |
   const into = temp(p, `d_${t.name}`, t.shape);
   p.grads.set(t, into);
   return { into, accumulate: 0 };
+}
+
+/**
+ * How a contribution goes into a resident gradient: 0 writes, 1 adds. The first of a program writes, unless the micro-batch adds
+ * to those before it.
+ */
+export function adds(p: Program, grad: Tensor): 0 | 1 {
+  const first = !p.written.has(grad);
+  p.written.add(grad);
+  return first && p.dims.first ? 0 : 1;
 }
 
 /** Says how to make `t` again cheaply; a backward that asks by `again` does not keep it alive. */

@@ -2,6 +2,7 @@
 // A tied head and embedding are one weight and so one gradient.
 
 import { resident } from '../gpu/tensor.ts';
+import { dense } from '../ops/matmul/linear.ts';
 import type { Trained } from '../ops/optimizer/adamw.ts';
 import type { Vector, Weight } from '../ops/stored/weight.ts';
 
@@ -20,7 +21,7 @@ function trainMatrix(w: Weight): Trained[] {
     decay: true,
   }));
   for (const v of w.windows) v.q.home!.role = 'trained';
-  w.trains = { kind: 'dense', grads: trained.map((t) => t.grad) };
+  w.trains = dense(trained.map((t) => t.grad));
   return trained;
 }
 

@@ -6,8 +6,8 @@ import { plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, prepare, replay } from '../gpu/run.ts';
 import { type Home, type Memory, read, release, type Tensor, write } from '../gpu/tensor.ts';
-import { type Dora, doraProduct, doraScale, doraSquares, newDora } from '../ops/lowrank/dora.ts';
-import { type LowRank, lowRankHook, newLowRank } from '../ops/lowrank/lowrank.ts';
+import { type Dora, doraScale, doraSquares, newDora, trainsDora } from '../ops/lowrank/dora.ts';
+import { type LowRank, newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
 import type { Trained } from '../ops/optimizer/adamw.ts';
 import type { Weight } from '../ops/stored/weight.ts';
 import { moments } from './full.ts';
@@ -45,7 +45,7 @@ export function attachFactors(
     const dropout = train?.dropout ? { share: train.dropout, key: keyOf(train.seed, i) } : null;
     const factors = newLowRank(name, rows, cols, rank, scale, train && { dropout });
     const dora = method === 'dora' ? newDora(weight, factors) : null;
-    weight.trains = dora ? doraProduct(dora) : lowRankHook(factors);
+    weight.trains = dora ? trainsDora(dora) : trainsFactors(factors);
     return { weight, factors, dora };
   });
 }

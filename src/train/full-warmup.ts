@@ -67,13 +67,14 @@ export function planFullWarmup(model: Planned, sizes: Sizes, o: TuneOptions, tar
 /** Adds a step's dense gradient to the score of its weight. */
 function scoreGradients(p: Program, s: Scorer): void {
   const { trains, windows } = s.weight;
-  if (trains?.kind !== 'dense') return;
+  const grads = trains?.grads;
+  if (!grads) return;
   windows.forEach((v, i) => {
     if (v.r0 % s.b)
       throw new Error(
         `expected windows of whole block rows for ${s.weight.name}, got one at row ${v.r0} with blocks of ${s.b}: use another --block`,
       );
-    if (s.score === 'absmean-of-sum') addInto(p, trains.grads[i], s.sums[i].t);
-    else scoreDense(p, s, v.r0, trains.grads[i]);
+    if (s.score === 'absmean-of-sum') addInto(p, grads[i], s.sums[i].t);
+    else scoreDense(p, s, v.r0, grads[i]);
   });
 }

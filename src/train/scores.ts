@@ -5,7 +5,7 @@ import type { Row } from '../data/rows.ts';
 import { read, resident } from '../gpu/tensor.ts';
 import type { ScoreMaps, Target } from '../methods/smt/select.ts';
 import type { Module } from '../models/decoder.ts';
-import { finished, inputHook, newScorer, scoreDense, scoreHook } from '../ops/blocks/score.ts';
+import { finished, newScorer, scoreDense, scoresGradient, sumsInput } from '../ops/blocks/score.ts';
 import { newStream, type Stream } from '../ops/stream/stream.ts';
 import type { Report } from '../report.ts';
 import { type Model, type Planned, values } from './model.ts';
@@ -51,7 +51,7 @@ async function byGradient(w: Reading, o: TuneOptions, targets: Target[], b: numb
 /** Hangs what scores gradients on the targets. */
 export function hangScorers(model: Planned, targets: Target[], b: number, o: Pick<TuneOptions, 'score'>) {
   const scorers = scorersOf(model, targets, b, o);
-  for (const s of scorers) s.weight.trains = scoreHook(s);
+  for (const s of scorers) s.weight.trains = scoresGradient(s);
   const summed = scorers.filter((s) => s.sums.length);
   const finish = summed.length
     ? (p: Parameters<typeof scoreDense>[0]) => summed.forEach((s) => s.sums.forEach(({ r0, t }) => scoreDense(p, s, r0, t)))
@@ -95,7 +95,7 @@ async function byInput(w: Reading, targets: Target[], b: number, report: Report)
 /** Hangs what sums up the inputs' sizes on the targets. */
 export function hangInputs(model: Planned, targets: Target[], { scalars }: Stream) {
   const inputs = new Map(targets.map((t) => [t, resident(`${t.name}.inputs`, [t.cols], 'other')]));
-  for (const [t, x] of inputs) weightOf(model, t).trains = inputHook(x, scalars);
+  for (const [t, x] of inputs) weightOf(model, t).trains = sumsInput(x, scalars);
   return { inputs, gradients: false, gathered: [...inputs.values()] };
 }
 

@@ -12,7 +12,7 @@ import { trainAll } from '../../src/methods/full.ts';
 import { attachBlocks, fillBlocks, trainedBlocks } from '../../src/methods/smt/blocks.ts';
 import { type Decoder, type DecoderConfig, newDecoder, parametersOf } from '../../src/models/decoder.ts';
 import { feed, feedScalars } from '../../src/models/inputs.ts';
-import { finished, newScorer, type Score, scoreDense, scoreHook } from '../../src/ops/blocks/score.ts';
+import { finished, newScorer, type Score, scoreDense, scoresGradient } from '../../src/ops/blocks/score.ts';
 import { newResults } from '../../src/ops/optimizer/gradnorm.ts';
 import type { Vector, Weight } from '../../src/ops/stored/weight.ts';
 import { newStream } from '../../src/ops/stream/stream.ts';
@@ -143,7 +143,7 @@ export async function lossAndGradients(gpu: Gpu, d: Decoder, rows: Row[], recomp
 export async function scores(gpu: Gpu, d: Decoder, names: string[], score: Score, b: number, rows: Row[], batch: number) {
   const scorers = weights(d, names).map((w) => newScorer(w, b, score, gpu.limits.maxBinding));
   for (const s of scorers) {
-    s.weight.trains = scoreHook(s);
+    s.weight.trains = scoresGradient(s);
     for (const t of [s.map, ...s.sums.map((x) => x.t)]) write(gpu.memory, t, new Uint8Array(t.bytes));
   }
   for (let i = 0; i < rows.length; i += batch) (await oneStep(gpu, d, rows.slice(i, i + batch), false, false)).drop();

@@ -10,6 +10,7 @@ import { addInto, fill, fillBackward } from '../../src/ops/elementwise/fill.ts';
 import { swiglu } from '../../src/ops/elementwise/swiglu.ts';
 import { crossEntropy } from '../../src/ops/loss/crossentropy.ts';
 import { gatherRows } from '../../src/ops/loss/gather.ts';
+import { dense } from '../../src/ops/matmul/linear.ts';
 import { rmsnorm } from '../../src/ops/norm/rmsnorm.ts';
 import { adamw } from '../../src/ops/optimizer/adamw.ts';
 import { gradNorm } from '../../src/ops/optimizer/gradnorm.ts';
@@ -141,7 +142,7 @@ describe('cut dispatches', () => {
       cols: D,
       format: 'f32',
       windows: [{ r0: 0, r1: N, q }],
-      trains: { kind: 'dense', grads: [grad] },
+      trains: dense([grad]),
     };
     await wholeAndCut([N, D], (p) => embed(p, s, w));
     await wholeAndCut([N * D], (p) => {

@@ -1,9 +1,10 @@
 // The embedding and its deterministic scatter, over windows, tied and untied, first and later micro-batches.
 
 import { describe, expect, test } from 'vitest';
-import { backward, giveGrad } from '../../src/gpu/program.ts';
+import { adds, backward, giveGrad } from '../../src/gpu/program.ts';
 import { allocate, type Tensor, write } from '../../src/gpu/tensor.ts';
 import { addInto } from '../../src/ops/elementwise/fill.ts';
+import { dense } from '../../src/ops/matmul/linear.ts';
 import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';
 import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import { embed } from '../../src/ops/stream/embed.ts';
@@ -82,13 +83,17 @@ describe('the gradient of embed', () => {
     const cut = (a: Float32Array) => w.windows.map((v) => a.slice(v.r0 * D, v.r1 * D));
     const grads: Tensor[] = await Promise.all(cut(before).map((a, i) => input(`grad ${i}`, [a.length], a)));
     const zeros = await Promise.all(grads.map((g, i) => input(`zeros ${i}`, [...g.shape], new Float32Array(g.shape[0]))));
-    w.trains = { kind: 'dense', grads };
+    w.trains = dense(grads);
     const tdy = await input('dy', [ids.length, D], dy);
     const got = await runProgram(
       (p) => {
         const h = embed(p, s, w);
         // stands for a head that has its gradient in the same place
-        if (tied) grads.forEach((g, i) => void addInto(p, zeros[i], g));
+        if (tied)
+          grads.forEach((g, i) => {
+            adds(p, g);
+            addInto(p, zeros[i], g);
+          });
         giveGrad(p, h, tdy);
         backward(p);
         return Object.fromEntries(grads.map((g, i) => [i, g]));

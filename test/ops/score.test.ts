@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { allocate, write } from '../../src/gpu/tensor.ts';
-import { newScorer, type Score, scoreHook } from '../../src/ops/blocks/score.ts';
+import { newScorer, type Score, scoreGradient } from '../../src/ops/blocks/score.ts';
 import { type Format, storedBytes } from '../../src/ops/stored/formats.ts';
 import { newWeight } from '../../src/ops/stored/weight.ts';
 import { f32Bound } from '../compare.ts';
@@ -37,7 +37,7 @@ test.each(cases)(
     const [dy, x] = [await input('dy', [N, rows], DY), await input('x', [N, cols], X)];
     let stored = 0;
     const out = await runProgram((p) => {
-      scoreHook(s).backwardWeight(p, dy, x);
+      scoreGradient(p, s, dy, x);
       stored = p.temps.filter((t) => t.name.endsWith('dW')).length;
       return { map: s.map };
     });

@@ -21,7 +21,7 @@ import '../compare.ts';
 import { rowsOf, scores, startRun } from '../models/tiny.ts';
 
 const FIXTURES = `${import.meta.dirname}/../fixtures`;
-const MIXED = `${FIXTURES}/tune/tiny-q4_k_m.gguf`;
+const MIXED = `${FIXTURES}/train/tiny-q4_k_m.gguf`;
 
 let gpu: Gpu;
 const opened: ModelFiles[] = [];

@@ -12,7 +12,7 @@ import { fillBlocks, trainedBlocks } from '../../methods/smt/blocks.ts';
 import { blockCount } from '../../methods/smt/select.ts';
 import { type Decoder, type DecoderConfig, type Module, newDecoder, parametersOf } from '../../models/decoder.ts';
 import { feed, feedScalars } from '../../models/inputs.ts';
-import { newScorer, scoreHook } from '../../ops/blocks/score.ts';
+import { newScorer, scoresGradient } from '../../ops/blocks/score.ts';
 import type { Trained } from '../../ops/optimizer/adamw.ts';
 import { newResults } from '../../ops/optimizer/gradnorm.ts';
 import { newStream } from '../../ops/stream/stream.ts';
@@ -87,7 +87,7 @@ async function warmup(gpu: Gpu, d: Decoder, score: Warmup, sizes: Sizes) {
   const stream = newStream(sizes.N, sizes.M);
   const weights = targetsOf(d, QKV).map((t) => d.layers[t.layer].matrices[t.module as Module]);
   const scorers = weights.map((w) => newScorer(w, BLOCK, score, gpu.limits.maxBinding));
-  for (const s of scorers) s.weight.trains = scoreHook(s);
+  for (const s of scorers) s.weight.trains = scoresGradient(s);
   const gathered = scorers.map((s) => s.map);
   const made = planWarmup(d, { sizes, stream, recompute: false, gradients: true, gathered }, gpu.limits);
   const dims = { ...sizes, first: 1 };

@@ -1,7 +1,7 @@
 // Sparse Matrix Tuning of chosen blocks: differences D beside the base, gradients for these blocks alone, fresh moments.
 
 import { type Memory, release, resident, write } from '../../gpu/tensor.ts';
-import { type BlockSet, blocksHook, newBlockSet } from '../../ops/blocks/blocks.ts';
+import { type BlockSet, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
 import type { Trained } from '../../ops/optimizer/adamw.ts';
 import type { Weight } from '../../ops/stored/weight.ts';
 import { moments } from '../full.ts';
@@ -21,7 +21,7 @@ export interface SparseMatrix {
 export function attachBlocks(chosen: Chosen[], b: number, train: boolean): SparseMatrix[] {
   return chosen.map(({ weight, index }) => {
     const set = newBlockSet(weight.name, weight.rows, weight.cols, b, index, train);
-    weight.trains = blocksHook(set);
+    weight.trains = trainsBlocks(set);
     return { weight, set };
   });
 }

@@ -7,9 +7,10 @@ import inputCode from '../../../shaders/blocks_input.wgsl?raw' with { type: 'tex
 import input8 from '../../../shaders/blocks_input8.wgsl?raw' with { type: 'text' };
 import weightCode from '../../../shaders/blocks_weight.wgsl?raw' with { type: 'text' };
 import weight8 from '../../../shaders/blocks_weight8.wgsl?raw' with { type: 'text' };
-import { kernel, type Program, run } from '../../gpu/program.ts';
+import { adds, kernel, type Program, run } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
-import type { Hooked } from '../stored/weight.ts';
+import { beside } from '../matmul/linear.ts';
+import type { Trains } from '../stored/weight.ts';
 
 /** n chosen blocks of one matrix [rows, cols]; D and its gradient are [n, b, b], in the order of `index` (by row, then column). */
 export interface BlockSet {
@@ -62,13 +63,14 @@ export function newBlockSet(
 export const wordsFor = (n: number) => 11 * n;
 
 /** What trains of the weight the blocks belong to. */
-export function blocksHook(s: BlockSet): Hooked {
-  return {
-    kind: 'hook',
-    forward: (p, x, y) => blocksForward(p, s, x, y),
-    backwardInput: (p, dy, dx) => blocksInput(p, s, dy, dx),
-    backwardWeight: (p, dy, x) => blocksWeight(p, s, dy, x, p.dims.first ? 0 : 1),
-  };
+export function trainsBlocks(s: BlockSet): Trains {
+  return beside((p, x, y) => {
+    blocksForward(p, s, x, y);
+    return {
+      gradients: (dy, x) => blocksWeight(p, s, dy, x, s.grad ? adds(p, s.grad) : 0),
+      input: (dy, dx) => blocksInput(p, s, dy, dx),
+    };
+  });
 }
 
 /** The plain kernels own 4 x 4 an invocation, 8 x 8 invocations a workgroup; those for edges of whole eights 8 x 8, 32 in a row. */

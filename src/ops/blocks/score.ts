@@ -9,7 +9,8 @@ import sumsCode from '../../../shaders/score_sums.wgsl?raw' with { type: 'text' 
 import { kernel, type Program, run, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { gemm, productSums, whole } from '../matmul/gemm.ts';
-import type { Hooked, Weight } from '../stored/weight.ts';
+import { beside } from '../matmul/linear.ts';
+import type { Trains, Weight } from '../stored/weight.ts';
 import { SCALARS } from '../stream/stream.ts';
 
 /**
@@ -43,21 +44,19 @@ export function newScorer(weight: Weight, b: number, score: Score, maxBinding: n
   return { weight, b, score, sums, map: resident(`${weight.name}.score`, [weight.rows / b, weight.cols / b], 'other') };
 }
 
-/** What to attach to a frozen weight so that every backward scores it. dW is never stored but where its sum is the score. */
-export function scoreHook(s: Scorer): Hooked {
+/** What to attach to a frozen weight so that every backward scores it. */
+export const scoresGradient = (s: Scorer): Trains => beside((p) => ({ gradients: (dy, x) => scoreGradient(p, s, dy, x) }));
+
+/** map += the score's figures of dW = dY^T X, which is never stored but where its sum is the score. */
+export function scoreGradient(p: Program, s: Scorer, dy: Tensor, x: Tensor): void {
   const { weight: w, b, map } = s;
-  return {
-    kind: 'hook',
-    backwardWeight(p, dy, x) {
-      if (s.score === 'absofmean') blockMeans(p, dy, x, w, b, map);
-      else if (s.score === 'absmean-of-sum') for (const { r0, t } of s.sums) product(p, dy, x, r0, t, 1);
-      else if (!productScores(p, s, dy, x))
-        eachWindow(p, w, b, (r0, g) => {
-          product(p, dy, x, r0, g, 0);
-          scoreDense(p, s, r0, g);
-        });
-    },
-  };
+  if (s.score === 'absofmean') blockMeans(p, dy, x, w, b, map);
+  else if (s.score === 'absmean-of-sum') for (const { r0, t } of s.sums) product(p, dy, x, r0, t, 1);
+  else if (!productScores(p, s, dy, x))
+    eachWindow(p, w, b, (r0, g) => {
+      product(p, dy, x, r0, g, 0);
+      scoreDense(p, s, r0, g);
+    });
 }
 
 /** map += the score's figure of each block of dW = dY^T X, summed within the product; false where its sizes do not allow that. */
@@ -88,17 +87,14 @@ export function finished(score: Score, map: Float32Array): Float32Array {
 }
 
 /** inputs[c] += |x[t, c]| over the tokens of a batch, padding left out: what to attach to gather the size of a weight's input. */
-export function inputHook(inputs: Tensor, scalars: Tensor): Hooked {
-  return {
-    kind: 'hook',
-    forward(p, x) {
-      const cols = x.shape[1];
-      run(p, kernel('score_inputs', [inputsCode]), { x, scalars, inputs }, { cols, tokens: SCALARS.tokens }, [
-        Math.ceil(cols / 64),
-      ]);
-    },
-    backwardWeight() {},
-  };
+export function sumsInput(inputs: Tensor, scalars: Tensor): Trains {
+  return beside((p, x) => {
+    const cols = x.shape[1];
+    run(p, kernel('score_inputs', [inputsCode]), { x, scalars, inputs }, { cols, tokens: SCALARS.tokens }, [
+      Math.ceil(cols / 64),
+    ]);
+    return {};
+  });
 }
 
 /** The mean of a block of dW = dY^T X is (block-summed dY)^T (block-summed X) / b^2: no dW, two sums and a tiny product. */

@@ -6,7 +6,7 @@ import fromBias from '../../../shaders/fill_bias.wgsl?raw' with { type: 'text' }
 import fromBoth from '../../../shaders/fill_both.wgsl?raw' with { type: 'text' };
 import fromResidual from '../../../shaders/fill_residual.wgsl?raw' with { type: 'text' };
 import fromZero from '../../../shaders/fill_zero.wgsl?raw' with { type: 'text' };
-import { giveGrad, gradOf, kernel, type Program, run } from '../../gpu/program.ts';
+import { adds, giveGrad, gradOf, kernel, type Program, run } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { columnSum, valuesOf } from '../norm/columnsum.ts';
 import type { Vector } from '../stored/weight.ts';
@@ -32,11 +32,11 @@ export function fillBackward(p: Program, dy: Tensor, bias: Vector | null, residu
   else giveGrad(p, residual, dy);
 }
 
-/** y = 0 in the step's first micro-batch. In the others a dispatch of no workgroups, so that both stay one program. */
+/** A gradient y = 0 in the step's first micro-batch. In the others a dispatch of no workgroups, so that both stay one program. */
 export function zeroAtFirst(p: Program, y: Tensor): void {
   const { part, per } = lanesOf(countOf(y));
   const count = countOf(y) / per;
-  run(p, kernel('fill', [part, fillCode, fromZero]), { y }, { cols: 1, count }, [p.dims.first ? groupsOf(count) : 0]);
+  run(p, kernel('fill', [part, fillCode, fromZero]), { y }, { cols: 1, count }, [adds(p, y) ? 0 : groupsOf(count)]);
 }
 
 /** y += x, of the same shape. */

@@ -3,7 +3,7 @@
 
 import { decide, giveGrad, gradOf, onBackward, type Program, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { denseGradient, productInto, productTransposedInto } from '../matmul/linear.ts';
+import { product } from '../matmul/linear.ts';
 import { rmsnorm } from '../norm/rmsnorm.ts';
 import type { Vector, Weight } from '../stored/weight.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -43,7 +43,7 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
     const logits = temp(p, 'logits', [rows, V], 'logits');
     const all = { t: logits, at: 0, ld: V };
     const xs = { t: x, at: at * D, ld: D };
-    productInto(p, xs, m, head, all, 0);
+    const back = product(p, head, xs, m, all, 0);
     crossEntropy(p, logits, {
       m,
       at,
@@ -54,9 +54,7 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
       logprob,
       train: o.train,
     });
-    if (!o.train) continue;
-    denseGradient(p, all, xs, m, head, p.dims.first && c === 0 ? 0 : 1);
-    if (dx) productTransposedInto(p, all, m, head, { t: dx, at: at * D, ld: D }, 0);
+    if (o.train) back(all, () => xs, dx && { into: { t: dx, at: at * D, ld: D }, accumulate: 0 });
   }
   lossSum(p, logprob, M, o.loss);
   if (dx)

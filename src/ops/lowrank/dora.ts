@@ -10,11 +10,11 @@ import { kernel, type Program, run, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
 import { whole } from '../matmul/gemm.ts';
-import { panels, productInto, productTransposedInto } from '../matmul/linear.ts';
+import { entire, panels, productInto, productTransposedInto } from '../matmul/linear.ts';
 import { columnSum } from '../norm/columnsum.ts';
-import type { Product, Weight } from '../stored/weight.ts';
+import type { Into, Trains, Weight } from '../stored/weight.ts';
 import { dropout, drops } from './dropout.ts';
-import { down, type LowRank, lowRankForward, lowRankWeight, masked, ofA, throughFactors } from './lowrank.ts';
+import { down, type LowRank, type LowRankBackward, lowRankForward, masked, ofA } from './lowrank.ts';
 
 /** Factors and magnitudes of one matrix. */
 export interface Dora {
@@ -27,8 +27,6 @@ export interface Dora {
   squares: Tensor;
   scale: Tensor;
   invNorm: Tensor;
-  /** The product before it was scaled, of each program's forward. */
-  kept: WeakMap<Program, Tensor>;
 }
 
 /** Magnitudes beside the factors of a weight, not yet allocated; they train where the factors do. */
@@ -43,16 +41,16 @@ export function newDora(weight: Weight, factors: LowRank): Dora {
     squares: vector('row_squares', 'other'),
     scale: vector('row_scale', 'other'),
     invNorm: vector('inv_row_norm', 'other'),
-    kept: new WeakMap(),
   };
 }
 
 /** What trains of the weight, in place of its plain product. */
-export function doraProduct(d: Dora): Product {
+export function trainsDora(d: Dora): Trains {
   return {
-    kind: 'product',
-    forward: (p, x, y, accumulate) => forward(p, d, x, y, accumulate),
-    backward: (p, dy, x, dx) => backward(p, d, dy, x, dx),
+    forward(p, w, x, n, y, accumulate) {
+      const back = forward(p, d, entire(x, w), n, entire(y, w), accumulate);
+      return (dy, again, dx) => back(entire(dy, w), entire(again(), w), dx);
+    },
   };
 }
 
@@ -75,9 +73,8 @@ export function doraScale(p: Program, { weight: w, factors: f, magnitude, square
 }
 
 /** y (+)= scale (W + s B A) x; with dropout as PEFT has it, W x + (scale - 1) W x' + scale s B A x' for the masked input x'. */
-function forward(p: Program, d: Dora, x: Tensor, y: Tensor, accumulate: 0 | 1): void {
+function forward(p: Program, d: Dora, x: Tensor, N: number, y: Tensor, accumulate: 0 | 1) {
   const { weight: w, factors: f } = d;
-  const N = x.shape[0];
   const z = temp(p, 'product', [N, w.rows], 'activations');
   const seen = masked(p, f, x);
   productInto(p, whole(seen), N, w, whole(z), 0);
@@ -85,33 +82,33 @@ function forward(p: Program, d: Dora, x: Tensor, y: Tensor, accumulate: 0 | 1): 
     productInto(p, whole(x), N, w, whole(y), accumulate);
     apply(p, d, z, [0, -1], y, 1);
   }
-  lowRankForward(p, f, seen, z);
+  const factors = lowRankForward(p, f, seen, z);
   apply(p, d, z, [1, 0], y, seen === x ? accumulate : 1);
-  d.kept.set(p, z);
+  return (dy: Tensor, x: Tensor, dx: Into | null) => backward(p, d, z, factors, dy, x, dx);
 }
 
-function backward(p: Program, d: Dora, dy: Tensor, x: Tensor, dx: { into: Tensor; accumulate: 0 | 1 } | null): void {
+/** z: the product before it was scaled, of the forward. */
+function backward(p: Program, d: Dora, z: Tensor, factors: LowRankBackward, dy: Tensor, x: Tensor, dx: Into | null): void {
   const { weight: w, factors: f } = d;
-  const z = d.kept.get(p);
-  if (!z || !d.grad)
-    throw new Error(`program ${p.name}: expected a forward through ${w.name} and magnitudes that train, got none`);
+  if (!d.grad) throw new Error(`expected magnitudes of ${w.name} that train, got some without a gradient`);
   const [N] = dy.shape;
   columnSum(p, { part: magnitudeTerm, bind: { dy, z, inv_norm: d.invNorm } }, N, w.rows, d.grad);
   const dz = temp(p, 'd_product', dy.shape);
   apply(p, d, dy, [1, 0], dz, 0);
-  lowRankWeight(p, f, dz, masked(p, f, x));
+  factors.gradients(dz, masked(p, f, x));
   if (!dx) return;
+  const into = entire(dx.into, w);
   if (!drops(p, f.dropout)) {
-    productTransposedInto(p, whole(dz), N, w, whole(dx.into), dx.accumulate);
-    throughFactors(p, f, dz, dx.into, 1);
+    productTransposedInto(p, whole(dz), N, w, dx.into, dx.accumulate);
+    factors.input(dz, into, 1);
     return;
   }
-  productTransposedInto(p, whole(dy), N, w, whole(dx.into), dx.accumulate);
+  productTransposedInto(p, whole(dy), N, w, dx.into, dx.accumulate);
   const [rest, inner] = [temp(p, 'd_rest', dy.shape), temp(p, 'd_dropped', x.shape)];
   apply(p, d, dy, [1, -1], rest, 0);
   productTransposedInto(p, whole(rest), N, w, whole(inner), 0);
-  throughFactors(p, f, dz, inner, 1);
-  dropout(p, f.dropout, inner, dx.into, 1);
+  factors.input(dz, inner, 1);
+  dropout(p, f.dropout, inner, into, 1);
 }
 
 /** y (+)= (weight scale + plain) x, by columns. */

@@ -4,9 +4,10 @@
 import downCode from '../../../shaders/lowrank_down.wgsl?raw' with { type: 'text' };
 import upCode from '../../../shaders/lowrank_up.wgsl?raw' with { type: 'text' };
 import weightCode from '../../../shaders/lowrank_weight.wgsl?raw' with { type: 'text' };
-import { kernel, type Program, run, temp } from '../../gpu/program.ts';
+import { adds, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
-import type { Hooked } from '../stored/weight.ts';
+import { beside } from '../matmul/linear.ts';
+import type { Trains } from '../stored/weight.ts';
 import { type Dropout, dropout, drops } from './dropout.ts';
 
 /** Factors of one matrix [rows, cols]. `grads` is absent where they are only applied. */
@@ -22,8 +23,6 @@ export interface LowRank {
   grads: { A: Tensor; B: Tensor } | null;
   /** On the input of A, while training. */
   dropout: Dropout | null;
-  /** What each program's forward left for its backward: s A x, and s B' dy once that is made. */
-  kept: WeakMap<Program, { u: Tensor; g?: Tensor }>;
 }
 
 /** Factors of a matrix, not yet allocated. */
@@ -52,18 +51,23 @@ export function newLowRank(
     B: factor('lora_B', b),
     grads: train && { A: grad('lora_A', a), B: grad('lora_B', b) },
     dropout: train?.dropout ?? null,
-    kept: new WeakMap(),
   };
 }
 
 /** What trains of the weight that the factors belong to. */
-export function lowRankHook(f: LowRank): Hooked {
-  return {
-    kind: 'hook',
-    forward: (p, x, y) => lowRankForward(p, f, masked(p, f, x), y),
-    backwardInput: (p, dy, dx) => lowRankInput(p, f, dy, dx),
-    backwardWeight: (p, dy, x) => lowRankWeight(p, f, dy, masked(p, f, x)),
-  };
+export function trainsFactors(f: LowRank): Trains {
+  return beside((p, x, y) => {
+    const back = lowRankForward(p, f, masked(p, f, x), y);
+    return {
+      gradients: (dy, x) => back.gradients(dy, masked(p, f, x)),
+      input(dy, dx) {
+        const masks = drops(p, f.dropout);
+        const inner = masks ? temp(p, 'd_dropped', dx.shape) : dx;
+        back.input(dy, inner, masks ? 0 : 1);
+        if (masks) dropout(p, f.dropout!, inner, dx, 1);
+      },
+    };
+  });
 }
 
 /** The input as the factors see it: with dropout a copy, made anew by whoever asks. */
@@ -74,49 +78,34 @@ export function masked(p: Program, f: LowRank, x: Tensor): Tensor {
   return out;
 }
 
+/** The backward of y += s B A x; s B' dy is made once for both of its parts. */
+export interface LowRankBackward {
+  /** dB (+)= dy' (s A x) and dA (+)= (s B' dy)' x, for x[N, cols] already masked. */
+  gradients(dy: Tensor, x: Tensor): void;
+  /** dx[N, cols] (+)= A' (s B' dy), the mask left to the caller. */
+  input(dy: Tensor, dx: Tensor, accumulate: 0 | 1): void;
+}
+
 /** y[N, rows] += s B A x for x[N, cols], already masked. */
-export function lowRankForward(p: Program, f: LowRank, x: Tensor, y: Tensor): void {
-  const N = x.shape[0];
-  const u = temp(p, 'rank', [N, f.rank], 'activations');
-  down(p, x, N, ofA(f), u, f.scale);
+export function lowRankForward(p: Program, f: LowRank, x: Tensor, y: Tensor): LowRankBackward {
+  const u = temp(p, 'rank', [x.shape[0], f.rank], 'activations');
+  down(p, x, x.shape[0], ofA(f), u, f.scale);
   up(p, u, ofB(f), y, 1);
-  f.kept.set(p, { u });
-}
-
-/** dB (+)= dy' (s A x) and dA (+)= (s B' dy)' x over the N tokens of dy[N, rows] and x[N, cols], already masked. */
-export function lowRankWeight(p: Program, f: LowRank, dy: Tensor, x: Tensor): void {
-  if (!f.grads) throw new Error(`expected factors that train, got ${f.name} without gradients`);
-  const accumulate = p.dims.first ? 0 : 1;
-  gradient(p, keptOf(p, f).u, dy, { ...ofB(f), t: f.grads.B }, accumulate);
-  gradient(p, between(p, f, dy), x, { ...ofA(f), t: f.grads.A }, accumulate);
-}
-
-/** dx[N, cols] += A' (s B' dy), through the mask where there is one. */
-export function lowRankInput(p: Program, f: LowRank, dy: Tensor, dx: Tensor): void {
-  const masks = drops(p, f.dropout);
-  const inner = masks ? temp(p, 'd_dropped', dx.shape) : dx;
-  throughFactors(p, f, dy, inner, masks ? 0 : 1);
-  if (masks) dropout(p, f.dropout!, inner, dx, 1);
-}
-
-/** dx (+)= A' (s B' dy), the mask left to the caller. */
-export function throughFactors(p: Program, f: LowRank, dy: Tensor, dx: Tensor, accumulate: 0 | 1): void {
-  up(p, between(p, f, dy), ofA(f), dx, accumulate);
-}
-
-/** s B' dy [N, rank]: made once a backward, for dA and dx. */
-function between(p: Program, f: LowRank, dy: Tensor): Tensor {
-  const kept = keptOf(p, f);
-  if (kept.g) return kept.g;
-  kept.g = temp(p, 'd_rank', [dy.shape[0], f.rank]);
-  down(p, dy, dy.shape[0], ofB(f), kept.g, f.scale);
-  return kept.g;
-}
-
-function keptOf(p: Program, f: LowRank) {
-  const kept = f.kept.get(p);
-  if (!kept) throw new Error(`program ${p.name}: expected a forward through the factors of ${f.name} before their backward`);
-  return kept;
+  let made: Tensor | null = null;
+  const between = (dy: Tensor) => {
+    if (made) return made;
+    made = temp(p, 'd_rank', [dy.shape[0], f.rank]);
+    down(p, dy, dy.shape[0], ofB(f), made, f.scale);
+    return made;
+  };
+  return {
+    gradients(dy, x) {
+      if (!f.grads) throw new Error(`expected factors that train, got ${f.name} without gradients`);
+      gradient(p, u, dy, { ...ofB(f), t: f.grads.B }, adds(p, f.grads.B));
+      gradient(p, between(dy), x, { ...ofA(f), t: f.grads.A }, adds(p, f.grads.A));
+    },
+    input: (dy, dx, accumulate) => up(p, between(dy), ofA(f), dx, accumulate),
+  };
 }
 
 // --- the three products ------------------------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
 // y = x W^T (+ bias) (+ residual) for weights in any stored format, with what trains of them; the backward beside it.
 // The f32 product does the work: stored formats are unpacked a panel at a time, so no product is written per format.
 
-import { again, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../../gpu/program.ts';
+import { adds, again, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { fill, fillBackward } from '../elementwise/fill.ts';
 import { gemv, unpack } from '../stored/unpack.ts';
-import type { Vector, Weight, Window } from '../stored/weight.ts';
+import type { Backward, Into, Trains, Vector, Weight, Window } from '../stored/weight.ts';
 import { gemm, type Mat, readsStored, whole } from './gemm.ts';
 
 /** Bytes of an unpacked panel at most: it is a temporary, and a cache should hold a good part of it. */
@@ -22,41 +22,97 @@ export interface LinearOptions {
 
 /** One output [N, rows] a weight, all of the same input x [N, cols]. Adding a residual hands its gradient through. */
 export function linear(p: Program, x: Tensor, weights: Weight[], options: LinearOptions = {}): Tensor[] {
-  const outs = weights.map((w, i) => forward(p, x, w, options.bias?.[i] ?? null, options.add));
-  weights.forEach((w, i) => {
-    const bias = options.bias?.[i];
-    const from = options.add ? [x, options.add] : [x];
-    flows(p, outs[i], from, w.trains !== null || Boolean(bias?.grad));
+  const { add } = options;
+  const made = weights.map((w, i) => {
+    const bias = options.bias?.[i] ?? null;
+    const y = temp(p, short(w), [x.shape[0], w.rows], 'activations');
+    if (bias || add) fill(p, y, bias, add);
+    const back = product(p, w, whole(x), x.shape[0], whole(y), bias || add ? 1 : 0);
+    flows(p, y, add ? [x, add] : [x], w.trains !== null || Boolean(bias?.grad));
+    return { y, bias, back };
   });
   onBackward(p, () => {
-    weights.forEach((w, i) => {
-      const dy = gradOf(p, outs[i]);
-      if (!dy) return;
-      const bias = options.bias?.[i];
-      if (w.trains?.kind === 'product') {
-        w.trains.backward(p, dy, again(p, x), p.needs.has(x) ? intoGrad(p, x) : null);
-      } else {
-        if (w.trains) weightBackward(p, dy, again(p, x), w);
-        if (p.needs.has(x)) inputBackward(p, dy, x, w);
-      }
-      fillBackward(p, dy, bias ?? null, options.add && p.needs.has(options.add) ? options.add : undefined);
-    });
+    for (const { y, bias, back } of made) {
+      const dy = gradOf(p, y);
+      if (!dy) continue;
+      back(whole(dy), () => whole(again(p, x)), p.needs.has(x) ? intoWhole(p, x) : null);
+      fillBackward(p, dy, bias, add && p.needs.has(add) ? add : undefined);
+    }
   });
-  return outs;
+  return made.map(({ y }) => y);
 }
 
-function forward(p: Program, x: Tensor, w: Weight, bias: Vector | null, add?: Tensor): Tensor {
-  const y = temp(p, short(w), [x.shape[0], w.rows], 'activations');
-  const filled = Boolean(bias || add);
-  if (filled) fill(p, y, bias, add);
-  if (w.trains?.kind === 'product') {
-    w.trains.forward(p, x, y, filled ? 1 : 0);
-    return y;
-  }
-  productInto(p, whole(x), x.shape[0], w, whole(y), filled ? 1 : 0);
-  if (w.trains?.kind === 'hook') w.trains.forward?.(p, x, y);
-  return y;
+/** y (+)= what x becomes by a weight as it trains, over n rows; returns the backward. */
+export function product(p: Program, w: Weight, x: Mat, n: number, y: Mat, accumulate: 0 | 1): Backward {
+  return (w.trains ?? FROZEN).forward(p, w, x, n, y, accumulate);
 }
+
+const intoWhole = (p: Program, x: Tensor): Into => {
+  const { into, accumulate } = intoGrad(p, x);
+  return { into: whole(into), accumulate };
+};
+
+// --- what trains --------------------------------------------------------------------------------------------------------
+
+/** Nothing: the stored product and its dx. */
+const FROZEN: Trains = {
+  forward(p, w, x, n, y, accumulate) {
+    productInto(p, x, n, w, y, accumulate);
+    return (dy, _, dx) => {
+      if (dx) productTransposedInto(p, dy, n, w, dx.into, dx.accumulate);
+    };
+  },
+};
+
+/** All of a matrix stored as f32, in place: dW (+)= dy^T x into one gradient a window. */
+export function dense(grads: Tensor[]): Trains {
+  return {
+    grads,
+    forward(p, w, x, n, y, accumulate) {
+      const frozen = FROZEN.forward(p, w, x, n, y, accumulate);
+      return (dy, again, dx) => {
+        const input = again();
+        w.windows.forEach((v, i) => {
+          const grad = { t: grads[i], at: 0, ld: w.cols };
+          gemm(p, 'tn', { ...dy, at: dy.at + v.r0 }, input, grad, v.r1 - v.r0, w.cols, n, adds(p, grads[i]));
+        });
+        frozen(dy, again, dx);
+      };
+    },
+  };
+}
+
+/** The backward of a part beside the stored product. */
+export interface Part {
+  /** The part's own gradients (or figures of the weight's) from dy and the input x. */
+  gradients?(dy: Tensor, x: Tensor): void;
+  /** dx += its contribution; absent where the part does not see x. */
+  input?(dy: Tensor, dx: Tensor): void;
+}
+
+/** Something beside the stored product, which `add` adds to y: chosen blocks, low-rank factors, or only a score of the gradient. */
+export function beside(add: (p: Program, x: Tensor, y: Tensor) => Part): Trains {
+  return {
+    forward(p, w, x, n, y, accumulate) {
+      const frozen = FROZEN.forward(p, w, x, n, y, accumulate);
+      const part = add(p, entire(x, w), entire(y, w));
+      return (dy, again, dx) => {
+        part.gradients?.(entire(dy, w), entire(again(), w));
+        frozen(dy, again, dx);
+        if (dx) part.input?.(entire(dy, w), entire(dx.into, w));
+      };
+    },
+  };
+}
+
+/** The tensor behind a matrix that is all of it. */
+export function entire({ t, at, ld }: Mat, w: Weight): Tensor {
+  if (at !== 0 || ld !== t.shape[t.shape.length - 1])
+    throw new Error(`expected whole inputs and outputs of ${w.name}, got a part of ${t.name}: what trains beside it needs them`);
+  return t;
+}
+
+// --- the stored product -------------------------------------------------------------------------------------------------
 
 /** y (+)= x W^T for n rows of x, by the stored part of W alone. */
 export function productInto(p: Program, x: Mat, n: number, w: Weight, y: Mat, accumulate: 0 | 1): void {
@@ -72,12 +128,6 @@ export function productInto(p: Program, x: Mat, n: number, w: Weight, y: Mat, ac
   }
 }
 
-function inputBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
-  const { into, accumulate } = intoGrad(p, x);
-  productTransposedInto(p, whole(dy), dy.shape[0], w, whole(into), accumulate);
-  if (w.trains?.kind === 'hook') w.trains.backwardInput?.(p, dy, into);
-}
-
 /** dx (+)= dy W for n rows of dy, by the stored part of W alone. */
 export function productTransposedInto(p: Program, dy: Mat, n: number, w: Weight, dx: Mat, accumulate: 0 | 1): void {
   let adds = accumulate;
@@ -88,20 +138,6 @@ export function productTransposedInto(p: Program, dy: Mat, n: number, w: Weight,
       adds = 1;
     }
   }
-}
-
-function weightBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
-  if (w.trains?.kind === 'hook') w.trains.backwardWeight(p, dy, x);
-  else denseGradient(p, whole(dy), whole(x), x.shape[0], w, p.dims.first ? 0 : 1);
-}
-
-/** dW (+)= dy^T x over n rows of both, into the gradient windows of a weight that trains densely. */
-export function denseGradient(p: Program, dy: Mat, x: Mat, n: number, w: Weight, accumulate: 0 | 1): void {
-  if (w.trains?.kind !== 'dense') return;
-  const { grads } = w.trains;
-  w.windows.forEach((v, i) => {
-    gemm(p, 'tn', { ...dy, at: dy.at + v.r0 }, x, { t: grads[i], at: 0, ld: w.cols }, v.r1 - v.r0, w.cols, n, accumulate);
-  });
 }
 
 /** The rows of a window as an operand of the product: as they are stored where it reads that, else as panels of f32. */

@@ -3,7 +3,7 @@
 
 import columnsum from '../../../shaders/columnsum.wgsl?raw' with { type: 'text' };
 import plain from '../../../shaders/columnsum_plain.wgsl?raw' with { type: 'text' };
-import { kernel, type Program, run, temp } from '../../gpu/program.ts';
+import { adds, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
 
@@ -23,7 +23,7 @@ export function columnSum(p: Program, term: Term, rows: number, cols: number, gr
   const chunks = Math.ceil(rows / CHUNK);
   const sums = temp(p, 'column_sums', [chunks, cols]);
   stage(p, term, rows, cols, CHUNK, sums, 0);
-  stage(p, valuesOf(sums), chunks, cols, chunks, grad, p.dims.first ? 0 : 1);
+  stage(p, valuesOf(sums), chunks, cols, chunks, grad, adds(p, grad));
 }
 
 function stage(p: Program, term: Term, rows: number, cols: number, chunk: number, out: Tensor, accumulate: 0 | 1): void {

@@ -3,6 +3,7 @@
 
 import type { Program } from '../../gpu/program.ts';
 import { type Role, resident, type Tensor } from '../../gpu/tensor.ts';
+import type { Mat } from '../matmul/gemm.ts';
 import { type Format, storedBytes } from './formats.ts';
 
 /** Rows r0 <= r < r1 of a weight: quants (or plain elements) and, for quantized formats, scales. */
@@ -30,32 +31,24 @@ export interface Vector {
   grad: Tensor | null;
 }
 
-/** What trains of a matrix. Every kind is linked into `linear` by its own forward and backward. */
-export type Trains = Dense | Hooked | Product;
-
-/** All of it, in place: f32 masters in the windows, one gradient a window. */
-export interface Dense {
-  kind: 'dense';
-  grads: Tensor[];
+/** What trains of a matrix, in the place of its plain product. One hook, whatever the method. */
+export interface Trains {
+  /** y (+)= f(x) over n rows of x[n, cols] and y[n, rows]; returns its own backward. */
+  forward(p: Program, w: Weight, x: Mat, n: number, y: Mat, accumulate: 0 | 1): Backward;
+  /** Where all of the matrix trains: its gradient, one tensor a window. A lookup of rows (an embedding) adds to it. */
+  grads?: Tensor[];
 }
 
-/** Something beside the stored matrix: blocks, low-rank factors, or only a score of its gradient. */
-export interface Hooked {
-  kind: 'hook';
-  /** y += what the trained part adds for input x. */
-  forward?(p: Program, x: Tensor, y: Tensor): void;
-  /** dx += its contribution; absent where the trained part does not see x. */
-  backwardInput?(p: Program, dy: Tensor, dx: Tensor): void;
-  /** Gradients of the trained part, or scores, from dy and the input x. */
-  backwardWeight(p: Program, dy: Tensor, x: Tensor): void;
-}
+/**
+ * From dy the gradients of what trains, then dx (+)= its own where one is asked for. Who needs the input asks for it by `x`,
+ * since it may have to be made again.
+ */
+export type Backward = (dy: Mat, x: () => Mat, dx: Into | null) => void;
 
-/** Something in place of the stored product, where what trains does more than add to it: y (+)= f(x), and all its gradients. */
-export interface Product {
-  kind: 'product';
-  forward(p: Program, x: Tensor, y: Tensor, accumulate: 0 | 1): void;
-  /** Gradients of the trained part from dy and the input x, and dx (+)= its own where that is asked for. */
-  backward(p: Program, dy: Tensor, x: Tensor, dx: { into: Tensor; accumulate: 0 | 1 } | null): void;
+/** Where a result goes: written over what is there (0), or added to it (1). */
+export interface Into {
+  into: Mat;
+  accumulate: 0 | 1;
 }
 
 /** Resident tensors for a matrix, in as few windows of whole rows as the limits allow. */

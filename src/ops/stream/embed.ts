@@ -21,16 +21,16 @@ export function embed(p: Program, s: Pick<Stream, 'ids' | 'order' | 'groups'>, w
   const k = kernel('embed', [part, embedCode, STORED[w.format].part, per === 4 ? four : one]);
   for (const { r0, r1, q, s: scales } of w.windows)
     run(p, k, { ids: s.ids, h, wq: q, ...(scales && { ws: scales }) }, { cols: D / per, r0, r1 }, [N], { bytes: 8 * N * D });
-  if (w.trains?.kind !== 'dense') return h;
+  const grads = w.trains?.grads;
+  if (!grads) return h;
 
-  const { grads } = w.trains;
   flows(p, h, [], true);
   onBackward(p, () => {
     const dh = gradOf(p, h);
     if (!dh) return;
     w.windows.forEach(({ r0, r1 }, i) => {
       const grad = grads[i];
-      if (!bound(p, grad)) zeroAtFirst(p, grad); // the head that is tied to it has written its own gradient there
+      if (!p.written.has(grad)) zeroAtFirst(p, grad); // a head that is tied to it has put its own gradient there
       const k = kernel('embed_backward', [part, backward]);
       run(p, k, { groups: s.groups, order: s.order, dh, grad }, { cols: D / per, r0, r1 }, [N], {
         flops: N * D,
@@ -39,9 +39,4 @@ export function embed(p: Program, s: Pick<Stream, 'ids' | 'order' | 'groups'>, w
     });
   });
   return h;
-}
-
-/** Whether some dispatch so far names the tensor. */
-function bound(p: Program, t: Tensor): boolean {
-  return p.entries.some((e) => e.op === 'run' && e.bind.includes(t));
 }
