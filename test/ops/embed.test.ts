@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad } from '../../src/gpu/program.ts';
-import { allocate, type Tensor, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { type Tensor, write } from '../../src/gpu/tensor.ts';
 import { addInto } from '../../src/ops/elementwise/fill.ts';
 import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';
 import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
@@ -21,7 +22,7 @@ async function weight(V: number, D: number, rows: number, data: Float32Array): P
   const { memory } = await testGpu();
   const w = newWeight('embed', V, D, 'f32', rows * D * 4);
   for (const v of w.windows) {
-    allocate(memory, v.q.home!);
+    allocate(GPU.scope, v.q.home!);
     write(memory, v.q, data.slice(v.r0 * D, v.r1 * D));
   }
   return w;

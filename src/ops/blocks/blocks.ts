@@ -67,7 +67,7 @@ export function blocksHook(s: BlockSet): Hooked {
     kind: 'hook',
     forward: (p, x, y) => blocksForward(p, s, x, y),
     backwardInput: (p, dy, dx) => blocksInput(p, s, dy, dx),
-    backwardWeight: (p, dy, x) => blocksWeight(p, s, dy, x, p.dims.first ? 0 : 1),
+    backwardWeight: (p, dy, x) => blocksWeight(p, s, dy, x, p.accumulate),
   };
 }
 

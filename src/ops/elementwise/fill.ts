@@ -36,7 +36,7 @@ export function fillBackward(p: Program, dy: Tensor, bias: Vector | null, residu
 export function zeroAtFirst(p: Program, y: Tensor): void {
   const { part, per } = lanesOf(countOf(y));
   const count = countOf(y) / per;
-  run(p, kernel('fill', [part, fillCode, fromZero]), { y }, { cols: 1, count }, [p.dims.first ? groupsOf(count) : 0]);
+  run(p, kernel('fill', [part, fillCode, fromZero]), { y }, { cols: 1, count }, [p.accumulate ? 0 : groupsOf(count)]);
 }
 
 /** y += x, of the same shape. */

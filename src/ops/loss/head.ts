@@ -30,7 +30,7 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
   const [D, V] = [head.cols, head.rows];
   const logprob = o.logprob ?? temp(p, 'logprob', [M]);
   const { rows, chunks } = decide(p, () => {
-    const most = Math.min(LOGITS_BYTES, p.limits.maxBinding);
+    const most = Math.min(LOGITS_BYTES, p.planning.maxBinding);
     const fit = Math.max(1, Math.min(M, Math.floor(most / (4 * V))));
     const chunks = Math.ceil(M / fit);
     return { chunks, rows: Math.ceil(M / chunks) };
@@ -55,7 +55,7 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
       train: o.train,
     });
     if (!o.train) continue;
-    denseGradient(p, all, xs, m, head, p.dims.first && c === 0 ? 0 : 1);
+    denseGradient(p, all, xs, m, head, c > 0 ? 1 : p.accumulate);
     if (dx) productTransposedInto(p, all, m, head, { t: dx, at: at * D, ld: D }, 0);
   }
   lossSum(p, logprob, M, o.loss);

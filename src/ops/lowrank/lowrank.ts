@@ -86,7 +86,7 @@ export function lowRankForward(p: Program, f: LowRank, x: Tensor, y: Tensor): vo
 /** dB (+)= dy' (s A x) and dA (+)= (s B' dy)' x over the N tokens of dy[N, rows] and x[N, cols], already masked. */
 export function lowRankWeight(p: Program, f: LowRank, dy: Tensor, x: Tensor): void {
   if (!f.grads) throw new Error(`expected factors that train, got ${f.name} without gradients`);
-  const accumulate = p.dims.first ? 0 : 1;
+  const accumulate = p.accumulate;
   gradient(p, keptOf(p, f).u, dy, { ...ofB(f), t: f.grads.B }, accumulate);
   gradient(p, between(p, f, dy), x, { ...ofA(f), t: f.grads.A }, accumulate);
 }

@@ -92,7 +92,7 @@ export function productTransposedInto(p: Program, dy: Mat, n: number, w: Weight,
 
 function weightBackward(p: Program, dy: Tensor, x: Tensor, w: Weight): void {
   if (w.trains?.kind === 'hook') w.trains.backwardWeight(p, dy, x);
-  else denseGradient(p, whole(dy), whole(x), x.shape[0], w, p.dims.first ? 0 : 1);
+  else denseGradient(p, whole(dy), whole(x), x.shape[0], w, p.accumulate);
 }
 
 /** dW (+)= dy^T x over n rows of both, into the gradient windows of a weight that trains densely. */
@@ -121,7 +121,7 @@ interface Panel {
 /** The rows of a window as f32: in place where that is how they are stored, else unpacked in panels. */
 export function panels(p: Program, w: Weight, v: Window): Panel[] {
   if (w.format === 'f32') return [{ r0: v.r0, r1: v.r1, t: () => v.q }];
-  const fit = Math.floor(Math.min(PANEL_BYTES, p.limits.maxBinding) / (4 * w.cols));
+  const fit = Math.floor(Math.min(PANEL_BYTES, p.planning.maxBinding) / (4 * w.cols));
   const most = Math.max(4, fit - (fit % 4)); // so that every panel starts at a whole vec4
   const out: Panel[] = [];
   for (let r0 = v.r0; r0 < v.r1; r0 += most) {

@@ -23,7 +23,7 @@ export function columnSum(p: Program, term: Term, rows: number, cols: number, gr
   const chunks = Math.ceil(rows / CHUNK);
   const sums = temp(p, 'column_sums', [chunks, cols]);
   stage(p, term, rows, cols, CHUNK, sums, 0);
-  stage(p, valuesOf(sums), chunks, cols, chunks, grad, p.dims.first ? 0 : 1);
+  stage(p, valuesOf(sums), chunks, cols, chunks, grad, p.accumulate);
 }
 
 function stage(p: Program, term: Term, rows: number, cols: number, chunk: number, out: Tensor, accumulate: 0 | 1): void {
