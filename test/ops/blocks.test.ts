@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { allocate, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { write } from '../../src/gpu/tensor.ts';
 import { blocksForward, blocksInput, blocksWeight, newBlockSet } from '../../src/ops/blocks/blocks.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 
@@ -45,9 +46,9 @@ const cases = [
 test.each(cases)(
   'blocks of $b in [$rows, $cols], $N tokens: forward, input and weight gradients equal the dense sums',
   async ({ b, rows, cols, N, blocks }) => {
-    const { memory } = await testGpu();
+    const { memory, scope } = await testGpu();
     const s = newBlockSet('w', rows, cols, b, blocks, true);
-    for (const t of [s.delta, s.grad!, s.lists]) allocate(memory, t.home!);
+    for (const t of [s.delta, s.grad!, s.lists]) allocate(scope, t.home!);
     const d = noise(blocks.length * b * b, 1);
     write(memory, s.delta, d);
     write(memory, s.lists, s.places.words);
