@@ -1,5 +1,5 @@
 // Random choices among words, from the project's seeded stream: the same seed gives the same text on every machine.
-import { below, random } from '../src/data/random.ts';
+import { below, random } from '../src/random.ts';
 
 /** Uniform 32-bit integers. */
 export type Random = () => number;

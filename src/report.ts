@@ -1,9 +1,71 @@
 // What a run tells while it goes: one plain object a line, the `--json` lines of the command line. Printing is the hosts' business.
 
-import type { Result, Summary } from './commands/compare/result.ts';
 import type { Bytes } from './gpu/plan.ts';
-import type { Choice } from './methods/smt/select.ts';
-import type { Moved } from './train/diagnostics.ts';
+
+/** A block by its place, row and column counted in blocks. */
+export interface BlockPlace {
+  layer: number;
+  module: string;
+  row: number;
+  col: number;
+}
+
+/** Figures of one run of a comparison. */
+export interface RunFigures {
+  /** Also the name of its file: method, size, learning rate, seed. */
+  id: string;
+  method: string;
+  size: string | null;
+  seed: number;
+  lr: number;
+  trainable: number;
+  /** Fractions of the parameters of the targets and of all 2-D parameters. */
+  share_targets: number;
+  share_model: number;
+  /** Held-out loss in nats a target at the end. */
+  loss: number;
+  /** Held-out rows answered exactly as they are, and how many were asked; null where the recipe asks for none. */
+  exact: { right: number; of: number } | null;
+  /** Loss of the guard's rows before and after; null without one. */
+  guard: { before: number; after: number } | null;
+  /** The largest program of the run by plan, warm-up included, and the training step's alone. */
+  device_bytes: { peak: number; train: number };
+  /** Tensor bytes of what is saved: an adapter in f32, or after full fine-tuning a model in f32. */
+  adapter_bytes: number;
+  /** Input tokens a second, by wall time of the steps. */
+  tokens_per_second: number;
+  steps: number;
+  /** Wall time of the warm-up and of the steps. */
+  warmup_seconds: number;
+  seconds: number;
+}
+
+/** Mean over seeds, and the smallest and largest. */
+export interface Spread {
+  mean: number;
+  min: number;
+  max: number;
+}
+
+/** A method at a size over all seeds. */
+export interface Summary {
+  method: string;
+  size: string | null;
+  lr: number;
+  runs: number;
+  trainable: number;
+  share_targets: number;
+  share_model: number;
+  loss: Spread;
+  /** Share of the answers that were right. */
+  exact: Spread | null;
+  /** Rise of the guard's loss. */
+  forgot: Spread | null;
+  device_bytes: { peak: number; train: number };
+  adapter_bytes: number;
+  tokens_per_second: number;
+  seconds: number;
+}
 
 /** One prompt, answered before and after. */
 export interface Compared {
@@ -26,7 +88,14 @@ export type Line =
     }
   | { kind: 'memory'; program: string; planned: number; allocated: number }
   | { kind: 'warmup'; step: number; loss: number; tokens: number; ms: number }
-  | { kind: 'selection'; block: number; blocks: Choice[]; share_model: number; share_targets: number; trainable: number }
+  | {
+      kind: 'selection';
+      block: number;
+      blocks: (BlockPlace & { score: number })[];
+      share_model: number;
+      share_targets: number;
+      trainable: number;
+    }
   | {
       kind: 'step';
       step: number;
@@ -41,16 +110,17 @@ export type Line =
   /** guard: the second data set that it is of, where it is not the held-out rows. */
   | { kind: 'eval'; step: number; loss: number; perplexity: number; tokens: number; guard?: string }
   /** What the chosen blocks became: the norm of all differences, and each block's share (0 to 1) of its square. */
-  | { kind: 'blocks_update'; norm: number; blocks: Moved[] }
+  | { kind: 'blocks_update'; norm: number; blocks: (BlockPlace & { share: number })[] }
   /** Blocks that the choices by the two halves of the warm-up share, and each with the whole's; shares of the budget, 0 to 1. */
   | { kind: 'stability'; steps: number; halves: number; whole: [first: number, second: number]; by_chance: number }
   /** Of `compare`: a run that begins, what it came to, and the table of all. */
   | { kind: 'run'; index: number; of: number; method: string; size: string | null; seed: number; lr: number }
-  | ({ kind: 'result' } & Omit<Result, 'curve' | 'evals' | 'blocks' | 'settings'>)
+  | ({ kind: 'result' } & RunFigures)
   | { kind: 'comparison'; title: string; rows: Summary[]; report: string }
   | { kind: 'example'; index: number; logprob: number; tokens: number }
   | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
-  | { kind: 'done'; out: string | null; steps: number; seconds: number; tokens_per_second: number }
+  /** made: what lies at `out`. */
+  | { kind: 'done'; out: string | null; made?: 'adapter' | 'model'; steps: number; seconds: number; tokens_per_second: number }
   /** One measurement. gflops and its share of the adapter's FMA peak where the work is arithmetic, gbs where it is traffic. */
   | {
       kind: 'bench';

@@ -13,7 +13,7 @@ const notYet = (verb: Verb) => async (): Promise<Run> => {
 /** Loads a verb's code. */
 export const LOAD: Record<Verb, () => Promise<Run>> = {
   train: async () => (await import('../commands/train.ts')).trainVerb,
-  select: async () => (await import('../commands/train.ts')).selectVerb,
+  select: async () => (await import('../commands/select.ts')).selectVerb,
   eval: async () => (await import('../commands/eval.ts')).evaluateVerb,
   generate: async () => (await import('../commands/eval.ts')).generateVerb,
   merge: async () => (await import('../commands/merge.ts')).mergeVerb,

@@ -1,142 +1,74 @@
-// train and select, from options to what lies on disk.
+// The verb `train`: open, load, train, save. What a run is, is the library's business; what was asked for is settings.ts's.
 
-import type { Dataset } from '../data/load.ts';
-import type { Row } from '../data/rows.ts';
 import { holdOut, parseHeldOut } from '../data/split.ts';
-import { closeGpu } from '../gpu/device.ts';
-import { loadAdapter } from '../io/adapter.ts';
-import { writeSafetensors } from '../io/safetensors.ts';
-import { checkWritable, writeFile, writeFolder } from '../io/write.ts';
+import {
+  checkAdapterBase,
+  checkSavable,
+  closeGpu,
+  loadAdapter,
+  longestOf,
+  type OpenModel,
+  type Rows,
+  resultFiles,
+  type TuneData,
+  tune,
+} from '../index.ts';
+import { checkWritable, writeFolder } from '../io/write.ts';
 import type { Settled } from '../options/table.ts';
 import type { Report } from '../report.ts';
-import { adopt, checkBase } from '../train/adapter.ts';
-import { targetsOf } from '../train/attach.ts';
-import { tuneRun } from '../train/autotune.ts';
-import { CHECKPOINTS, identityOf, keepingIn, mustBeSame, newestCheckpoint } from '../train/checkpoint.ts';
-import { choose, selectionLine } from '../train/choose.ts';
-import { blocksUpdate, guardLoss, stability } from '../train/diagnostics.ts';
-import { rankingOf } from '../train/lowrank.ts';
-import type { Model } from '../train/model.ts';
-import { tuneOptions } from '../train/options.ts';
-import { layOut } from '../train/order.ts';
-import { rankedFiles, smtFiles } from '../train/save.ts';
-import { readSelection } from '../train/selection.ts';
-import { tune } from '../train/tune.ts';
-import { version } from '../version.ts';
+import { CHECKPOINTS } from '../train/checkpoint.ts';
 import { builtIn } from './built-in.ts';
-import { modelFiles } from './merge.ts';
-import { type Opened, openFiles, openOnGpu, openRows } from './open.ts';
-import { withinMemory } from './plan.ts';
-import { withRateNote } from './rate-note.ts';
+import { openFiles, openOnGpu, openRows } from './open.ts';
+import { withAdvice } from './rate-note.ts';
+import { readSelection } from './selection.ts';
+import { adopt, methodFrom, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
 
 export async function trainVerb({ o: asked, report, signal, cache }: Task): Promise<void> {
   const adapter = asked.adapter ? await loadAdapter(asked.adapter) : undefined;
   const o = adapter ? adopt(asked, adapter) : asked;
+  const method = methodFrom(o, { adapter, selection: o.selection ? await readSelection(o.selection) : undefined });
   const place = { force: o.force || o.resume, beside: [CHECKPOINTS] };
-  if (o.out) await checkWritable(o.out, place); // before the long run, not after it
-  const warn = (text: string) => report({ kind: 'warning', text });
-  const found = o.resume ? await newestCheckpoint(o.out!, warn) : undefined;
-  if (o.resume && !found) warn(`no checkpoint in ${o.out}: the run starts from its beginning`);
-  const selection = o.selection ? await readSelection(o.selection) : undefined;
+  const dtype = o.dtype ?? 'f32';
+  // whatever could fail after the long run fails before it
+  if (o.out) await checkWritable(o.out, place);
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
-  const { files } = opened;
-  const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
-  const { rows, held } = await heldOut(data, o, opened, report);
-  const guard = o.guard ? { name: o.guard, rows: (await openRows(o, opened, [o.guard], report)).rows } : undefined;
-  const whole = o.method === 'full' || o.warmup === 'full'; // everything trains, so the result is a model
-  const base = whole ? 'f32' : o.base;
-  const model = await openOnGpu({ ...o, base }, files, longest([...rows, ...(held ?? []), ...(guard?.rows ?? [])]), report);
+  if (o.out) checkSavable(method, opened.files, dtype);
+  const data = await openTraining(o, opened, report);
+  const longest = longestOf(data.rows, data.held, data.guard?.rows);
+  const model = await openOnGpu(o, opened, longest, report, method.movesBase ? 'f32' : o.base);
   try {
-    if (adapter) await checkBase(model, adapter, report);
-    const asked = { ...tuneOptions(o), selection: found?.selection ?? selection, adapter };
-    const settings = withinMemory(o, model, { rows, held }, asked, report);
-    const of = o.checkpointEvery || found ? await identityOf(model, rows, settings) : undefined;
-    if (found) mustBeSame(found, of!);
-    model.moved = Boolean(found) && o.warmup === 'full'; // its warmed-up weights are in the checkpoint
-    model.planning = await tuneRun(model, layOut(rows, settings).sizes, whole, o, cache, found?.kernels);
-    const { choices } = model.planning;
-    const keeping = of && keepingIn(o.out!, model, of, o.checkpointEvery, o.keep, choices, found);
-
-    if (guard) await guardLoss(model, guard, o.batch, 0, report);
-    const tuned = await tune(model, { rows, held, keeping }, settings, withRateNote(o, report), signal);
-    if (tuned.selection) report(await blocksUpdate(model, tuned.selection, tuned.matrices));
-    if (guard) await guardLoss(model, guard, o.batch, tuned.steps, report);
-    const nothing = signal.aborted && tuned.steps === 0;
+    method.check(model.decoder);
+    if (adapter) await checkAdapterBase(model, adapter, report);
+    const { made, ...tuned } = await tune(model, data, tuneOptions(o, method, cache), withAdvice(o, report), signal);
+    const nothing = !made || (signal.aborted && tuned.steps === 0);
     if (nothing) report({ kind: 'warning', text: 'stopped before the first training step: nothing was saved' });
-    if (o.out && !nothing) {
+    const out = nothing ? null : (o.out ?? null);
+    if (out && made) {
       report({ kind: 'start', phase: 'save', total: 1 });
-      const targets = targetsOf(model.decoder, settings.targets);
-      const from = {
-        block: tuned.selection?.block ?? 0,
-        targets: o.targets,
-        score: o.score,
-        budget: o.budget,
-        seed: o.seed,
-        version,
-      };
-      const made = whole
-        ? modelFiles(model, o.dtype ?? 'f32', tuned.matrices)
-        : tuned.ranked.length
-          ? await rankedFiles(model, tuned.ranked, rankingOf(settings))
-          : await smtFiles(model, tuned.matrices, targets, from);
-      await writeFolder(o.out, made, place);
+      await writeFolder(out, await resultFiles(model, made, dtype), place);
     }
-    report({
-      kind: 'done',
-      out: nothing ? null : (o.out ?? null),
-      steps: tuned.steps,
-      seconds: tuned.seconds,
-      tokens_per_second: tuned.inputTokens / Math.max(1e-9, tuned.seconds),
-    });
-  } finally {
-    closeGpu(model.gpu);
-    await files.close();
-  }
-}
-
-export async function selectVerb({ o, report, signal, cache }: Task): Promise<void> {
-  const opened = await openFiles(o, o.model ?? builtIn('model'), report);
-  const data = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
-  const model = await openOnGpu(o, opened.files, longest(data.rows), report);
-  try {
-    const settings = withinMemory(o, model, data, tuneOptions(o), report);
-    const run = layOut(data.rows, settings);
-    model.planning = await tuneRun(model, run.sizes, true, o, cache);
-    const chosen = await choose(model, data.rows, settings, run, report, signal);
-    const line = selectionLine(model, settings, chosen);
-    report(line);
-    if (o.stability && !signal.aborted) report(await stability(model, data.rows, settings, run, chosen, signal));
-    if (o.out) await writeFile(o.out, `${JSON.stringify(line)}\n`, { force: o.force });
-    if (o.scores) await writeFile(o.scores, scoreFile(model, chosen.maps, chosen.block), { force: o.force });
+    const { steps, seconds, inputTokens } = tuned;
+    const tokens_per_second = inputTokens / Math.max(1e-9, seconds);
+    report({ kind: 'done', out, made: method.movesBase ? 'model' : 'adapter', steps, seconds, tokens_per_second });
   } finally {
     closeGpu(model.gpu);
     await opened.files.close();
   }
 }
 
-/** Rows apart for evaluation: a file of their own, or a share of the data. */
-async function heldOut(data: Dataset, o: Settled, opened: Opened, report: Report): Promise<{ rows: Row[]; held?: Row[] }> {
-  if (o.eval === undefined) return { rows: data.rows };
-  const asked = parseHeldOut(o.eval);
-  if ('file' in asked) return { rows: data.rows, held: (await openRows(o, opened, [asked.file], report)).rows };
-  const { train, held } = holdOut(data.rows.length, asked.share, o.seed);
-  report({ kind: 'note', text: `${held.length} of ${data.rows.length} rows are held out` });
-  return { rows: train.map((i) => data.rows[i]), held: held.map((i) => data.rows[i]) };
+/** Rows to train on, rows held out of them or in a file of their own, and the guard's. */
+async function openTraining(o: Settled, opened: OpenModel, report: Report): Promise<TuneData> {
+  const all = (await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report)).rows;
+  const guard = o.guard ? { name: o.guard, rows: (await openRows(o, opened, [o.guard], report)).rows } : undefined;
+  return { ...(await heldOut(all, o, opened, report)), guard };
 }
 
-const longest = (rows: Row[]) => rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
-
-/** Score maps as safetensors, under their weights' names. */
-function scoreFile(model: Model, maps: Map<string, Float32Array>, b: number) {
-  const tensors = [...maps].map(([name, map]) => {
-    const [rows, cols] = model.files.tensors.get(name)!.shape;
-    return {
-      name,
-      dtype: 'F32',
-      shape: [rows / b, cols / b],
-      bytes: () => new Uint8Array(map.buffer, map.byteOffset, map.byteLength),
-    };
-  });
-  return writeSafetensors(tensors);
+async function heldOut(rows: Rows, o: Settled, opened: OpenModel, report: Report): Promise<{ rows: Rows; held?: Rows }> {
+  if (o.eval === undefined) return { rows };
+  const asked = parseHeldOut(o.eval);
+  if ('file' in asked) return { rows, held: (await openRows(o, opened, [asked.file], report)).rows };
+  const { train, held } = holdOut(rows.length, asked.share, o.seed);
+  report({ kind: 'note', text: `${held.length} of ${rows.length} rows are held out` });
+  return { rows: train.map((i) => rows[i]), held: held.map((i) => rows[i]) };
 }

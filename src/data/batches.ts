@@ -2,7 +2,7 @@
  * Which rows a step sees: an epoch's order, cut into steps and micro-batches. Any step can be asked for by its number
  * alone, so a run is resumed from a number. Laying the rows end to end is pack.ts.
  */
-import { permutation, random } from './random.ts';
+import { permutation, random } from '../random.ts';
 
 export interface BatchOptions {
   /** Rows of the data. */

@@ -1,5 +1,5 @@
 /** Rows held out of training to be evaluated on: `--eval` names a file of them, or a share of the data. */
-import { permutation, random } from './random.ts';
+import { permutation, random } from '../random.ts';
 
 /** A share (`5%`, `0.05`) or else a file. */
 export function parseHeldOut(text: string): { share: number } | { file: string } {

@@ -1,7 +1,6 @@
 // Text from a model: the prompt is read in chunks into a key/value cache, then one token at a time is chosen and read.
 
 import { ladder } from '../data/pack.ts';
-import { random } from '../data/random.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Planning } from '../gpu/limits.ts';
 import { type Plan, plan } from '../gpu/plan.ts';
@@ -15,6 +14,7 @@ import { whole } from '../ops/matmul/gemm.ts';
 import { productInto } from '../ops/matmul/linear.ts';
 import { rmsnorm } from '../ops/norm/rmsnorm.ts';
 import { newStream, type Stream } from '../ops/stream/stream.ts';
+import { random } from '../random.ts';
 
 /** Tokens of a prompt read at a time. */
 const CHUNK = 64;

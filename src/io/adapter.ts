@@ -53,6 +53,10 @@ export async function loadAdapter(where: string | Folder, options: PlaceOptions 
   }
 }
 
+/** SHA-256 sums of the f32 values of the base's matrices, where the adapter notes them. */
+export const hashesOf = (adapter: Adapter): Record<string, string> =>
+  adapter.method === 'smt' ? adapter.base.sha256 : (adapter.sha256 ?? {});
+
 /** The files of an adapter folder, for `writeFolder` or a download. */
 export function adapterFiles(adapter: Adapter): FileToWrite[] {
   const { config, tensors } = adapter.method === 'smt' ? smtFiles(adapter) : peftFiles(adapter);

@@ -1,125 +1,182 @@
 // LoRA and DoRA as PEFT defines them: low-rank factors beside frozen matrices, with DoRA a learned length for every row too.
-// Any stored format will do (on a quantized base this is QLoRA). How the products run is in ops/lowrank and ops/dora.
+// Any stored format will do (on a quantized base this is QLoRA). How the products run is ops/lowrank.
 
-import { type Gpu, idle } from '../gpu/device.ts';
-import type { Planning } from '../gpu/limits.ts';
+import { idle } from '../gpu/device.ts';
 import { plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, prepare, replay } from '../gpu/run.ts';
-import type { Memory } from '../gpu/scope.ts';
-import { type Home, read, type Tensor, write } from '../gpu/tensor.ts';
+import { read, type Tensor, write } from '../gpu/tensor.ts';
+import type { Adapter } from '../io/adapter.ts';
+import type { PeftAdapter } from '../io/adapter-peft.ts';
+import { type Decoder, type Module, matrixNamed } from '../models/decoder.ts';
 import { type Dora, doraScale, doraSquares, newDora, trainsDora } from '../ops/lowrank/dora.ts';
 import { type LowRank, newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
-import type { Trained } from '../ops/optimizer/adamw.ts';
+import { newTrained, type Trained } from '../ops/optimizer/adamw.ts';
 import type { Weight } from '../ops/stored/weight.ts';
-import { moments } from './full.ts';
+import { random } from '../random.ts';
+import type { Attached, Base, Method, MethodKind, Training } from './method.ts';
+import { targetsOf, weightOf } from './targets.ts';
+
+/** Settings of LoRA and DoRA. */
+export interface RankSettings {
+  targets: readonly Module[];
+  rank: number;
+  /** The factors count alpha / rank times. */
+  alpha: number;
+  /** Share of the factors' input left out in a step. */
+  dropout: number;
+  seed: number;
+}
+
+export const RANK_DEFAULTS = { rank: 16, alpha: 32, dropout: 0 } as const;
+
+export const LORA: MethodKind<RankSettings> = kind('lora', 'adapters of low rank');
+export const DORA: MethodKind<RankSettings> = kind('dora', 'the same, with a learned length a row');
+
+/** Low-rank factors beside the target matrices: q, k and v where none are named. */
+export const lora = (settings: Partial<RankSettings> = {}): Method => ranked('lora', withDefaults(settings));
+/** The same, with a learned length for every row of a matrix. */
+export const dora = (settings: Partial<RankSettings> = {}): Method => ranked('dora', withDefaults(settings));
+
+const withDefaults = (settings: Partial<RankSettings> = {}): RankSettings => ({
+  targets: ['q_proj', 'k_proj', 'v_proj'],
+  seed: 0,
+  ...RANK_DEFAULTS,
+  ...settings,
+});
+
+type Name = PeftAdapter['method'];
+
+function kind(name: Name, help: string): MethodKind<RankSettings> {
+  return {
+    name,
+    help,
+    lr: 2e-4,
+    betas: [0.9, 0.999],
+    takes: ['targets', 'rank', 'alpha', 'dropout', 'adapter', 'base'],
+    make: (settings) => ranked(name, settings),
+    adapters: {
+      words: (a) => {
+        const { rank, alpha, dropout, matrices } = peft(a);
+        return { rank, alpha, dropout, targets: [...new Set(matrices.map((m) => m.name.split('.').at(-2)!))] };
+      },
+      from: (a, settings) => ranked(name, settings ?? withDefaults(), peft(a)),
+    },
+    sized: (d, settings, parameters) => sized(name, d, settings, parameters),
+  };
+}
+
+function peft(a: Adapter): PeftAdapter {
+  if ('rank' in a) return a;
+  throw new Error('expected an adapter of low rank, got one of another method.');
+}
+
+/** saved: goes on from these factors, whose rank, alpha and matrices they must be. */
+function ranked(name: Name, settings: RankSettings, saved?: PeftAdapter): Method {
+  return {
+    name,
+    settings: { ...settings },
+    movesBase: false,
+    wholeGradients: false,
+    check(d) {
+      if (!saved) for (const w of weightsOf(d, settings)) checkRank(w, settings.rank);
+    },
+    attach: (d, train) => attach(name, d, settings, saved, train),
+  };
+}
 
 /** What is attached to one matrix. */
-export interface RankedMatrix {
+interface RankedMatrix {
   weight: Weight;
   factors: LowRank;
   /** With DoRA; the factors are its. */
   dora: Dora | null;
 }
 
-export interface RankOptions {
-  method: 'lora' | 'dora';
-  rank: number;
-  /** The factors count this much: alpha / rank, or with rslora alpha / sqrt(rank). */
-  scale: number;
-}
-
 /** Values of a matrix's factors: A [rank, cols], B [rows, rank], and DoRA's magnitudes [rows], by default the rows' norms. */
-export interface Factors {
+interface Factors {
   A: Float32Array<ArrayBuffer>;
   B: Float32Array<ArrayBuffer>;
   magnitude?: Float32Array<ArrayBuffer>;
 }
 
-/** Attaches factors to weights. Nothing is allocated. train: share of the input dropped, and the seed of its masks. */
-export function attachFactors(
-  weights: Weight[],
-  { method, rank, scale }: RankOptions,
-  train: { dropout: number; seed: number } | null,
-): RankedMatrix[] {
-  return weights.map((weight, i) => {
-    const { name, rows, cols } = weight;
-    const dropout = train?.dropout ? { share: train.dropout, key: keyOf(train.seed, i) } : null;
-    const factors = newLowRank(name, rows, cols, rank, scale, train && { dropout });
-    const dora = method === 'dora' ? newDora(weight, factors) : null;
-    weight.trains = dora ? trainsDora(dora) : trainsFactors(factors);
-    return { weight, factors, dora };
+function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | undefined, train: Training | null): Attached {
+  const weights = saved ? saved.matrices.map((m) => matrixNamed(d, m.name)) : weightsOf(d, s);
+  const { rank, alpha, use_rslora } = saved ?? { ...s, use_rslora: false };
+  const scale = alpha / (use_rslora ? Math.sqrt(rank) : rank);
+  const matrices = weights.map((weight, i): RankedMatrix => {
+    const dropout = train && s.dropout ? { share: s.dropout, key: keyOf(s.seed, i) } : null;
+    const factors = newLowRank(weight.name, weight.rows, weight.cols, rank, scale, train && { dropout });
+    return { weight, factors, dora: name === 'dora' ? newDora(weight, factors) : null };
   });
+  const hooks = matrices.map(({ weight, factors, dora }) => ({
+    weight,
+    trains: dora ? trainsDora(dora) : trainsFactors(factors),
+  }));
+  for (const { weight, trains } of hooks) weight.trains = trains;
+  const kept = (m: RankedMatrix) => [m.factors.A, m.factors.B, ...(m.dora ? [m.dora.scale] : [])];
+  const forScale = matrices.flatMap(({ dora: x }) => (x ? [x.magnitude, x.squares, x.invNorm] : []));
+  return {
+    trained: train ? matrices.flatMap(trainedOf) : [],
+    hooks,
+    tensors: [...matrices.flatMap(kept), ...(train ? forScale : [])],
+    scratch: train ? [] : forScale,
+    sorted: false,
+    fill: (base) => fill(base, matrices, saved ? savedIn(saved) : fresh(s.seed)),
+    after: rescale(matrices),
+    refresh: (base) => rescaleNow(base, matrices),
+    adapter: (base) => adapterOf(base, name, matrices, s, saved),
+  };
 }
 
-/** What the optimizer moves. Decay acts on the factors, as matrices; not on magnitudes. */
-export function trainedFactors(matrices: RankedMatrix[]): Trained[] {
-  const trained = (value: Tensor, grad: Tensor, decay: boolean) => ({ ...moments(value.name, value.shape), value, grad, decay });
-  return matrices.flatMap(({ factors: { A, B, grads }, dora }) => [
-    trained(A, grads!.A, true),
-    trained(B, grads!.B, true),
-    ...(dora ? [trained(dora.magnitude, dora.grad!, false)] : []),
-  ]);
+/** Weight decay acts on the factors, as matrices; not on magnitudes. */
+function trainedOf({ factors: { A, B, grads }, dora: d }: RankedMatrix): Trained[] {
+  const factors = [newTrained(A, grads!.A, { decay: true }), newTrained(B, grads!.B, { decay: true })];
+  return d ? [...factors, newTrained(d.magnitude, d.grad!, { decay: false })] : factors;
 }
 
-/** Device bytes that outlive training beside the model itself. */
-export function homesOfFactors(matrices: RankedMatrix[]): Home[] {
-  return matrices.flatMap(({ factors: f, dora: d }) =>
-    [f.A, f.B, ...(d ? [d.magnitude, d.squares, d.scale, d.invNorm] : [])].map((t) => t.home!),
-  );
+const weightsOf = (d: Decoder, { targets }: RankSettings) => targetsOf(d, targets).map((t) => weightOf(d, t));
+
+function checkRank({ name, rows, cols }: Weight, rank: number): void {
+  const most = Math.min(rows, cols);
+  if (rank > most)
+    throw new Error(
+      `expected a rank of at most ${most} for ${name} [${rows}, ${cols}], got --rank ${rank}. ` +
+        `Use --rank ${most} or less, or leave that matrix out of --targets.`,
+    );
 }
 
-/** Those of them that a finished adapter needs: its factors and row scales. */
-export function appliedFactors(matrices: RankedMatrix[]): Home[] {
-  return matrices.flatMap(({ factors: f, dora: d }) => [f.A, f.B, ...(d ? [d.scale] : [])].map((t) => t.home!));
-}
+// --- values -------------------------------------------------------------------------------------------------------------
 
-/** A device, and what programs for it are planned with. */
-interface On {
-  gpu: Gpu;
-  planning: Planning;
-}
-
-/** Writes allocated factors' values, and with DoRA makes what follows from them and the stored rows. */
-export async function fillFactors(on: On, matrices: RankedMatrix[], values: (m: RankedMatrix) => Factors): Promise<void> {
-  const { memory } = on.gpu;
-  if (matrices.some((m) => m.dora)) await once(on, squaresOf(matrices));
-  for (const m of matrices) {
-    const { A, B, magnitude } = values(m);
+/** Writes the factors' values, and with DoRA makes what follows from them and the stored rows. */
+async function fill(base: Base, matrices: RankedMatrix[], values: (m: RankedMatrix, i: number) => Factors): Promise<void> {
+  const { memory } = base.gpu;
+  const doras = matrices.flatMap(({ dora: d }) => (d ? [d] : []));
+  if (doras.length) await once(base, (p) => doras.forEach((d) => doraSquares(p, d)));
+  for (const [i, m] of matrices.entries()) {
+    const { A, B, magnitude } = values(m, i);
     write(memory, m.factors.A, A);
     write(memory, m.factors.B, B);
-    if (m.dora) write(memory, m.dora.magnitude, magnitude ?? (await rowNorms(memory, m.dora)));
+    // B begins at zero, so rows begin at the length that they have
+    if (m.dora) write(memory, m.dora.magnitude, magnitude ?? (await read(memory, m.dora.squares)).map(Math.sqrt));
   }
-  await rescaleNow(on, matrices);
+  await rescaleNow(base, matrices);
 }
 
-/** Row scales as the factors now are: to be run after whatever moves them. Nothing to do without DoRA. */
-export function rescale(matrices: RankedMatrix[]): Build {
+/** Row scales as the factors now are. Nothing to do without DoRA. */
+function rescale(matrices: RankedMatrix[]): Build {
   return (p) => {
-    for (const { dora } of matrices) if (dora) doraScale(p, dora);
+    for (const { dora: d } of matrices) if (d) doraScale(p, d);
   };
 }
 
-/** The same, at once: where the host has written factors. */
-export async function rescaleNow(on: On, matrices: RankedMatrix[]): Promise<void> {
-  if (matrices.some((m) => m.dora)) await once(on, rescale(matrices));
+async function rescaleNow(base: Base, matrices: RankedMatrix[]): Promise<void> {
+  if (matrices.some((m) => m.dora)) await once(base, rescale(matrices));
 }
 
-const squaresOf =
-  (matrices: RankedMatrix[]): Build =>
-  (p) => {
-    for (const { dora } of matrices) if (dora) doraSquares(p, dora);
-  };
-
-/** Norms of the stored rows: where magnitudes begin, since B begins at zero. */
-async function rowNorms(memory: Memory, d: Dora): Promise<Float32Array<ArrayBuffer>> {
-  return (await read(memory, d.squares)).map(Math.sqrt);
-}
-
-/** Runs a program a single time over allocated tensors. */
-async function once({ gpu, planning }: On, build: Build): Promise<void> {
-  const made = plan([{ name: 'once', build, dims: {} }], planning);
-  const machine = await prepare(gpu, made);
+/** Runs a program a single time. */
+async function once({ gpu, planning }: Base, build: Build): Promise<void> {
+  const machine = await prepare(gpu, plan([{ name: 'once', build, dims: {} }], planning));
   try {
     replay(machine, 'once', {});
     await idle(gpu);
@@ -128,5 +185,78 @@ async function once({ gpu, planning }: On, build: Build): Promise<void> {
   }
 }
 
+function savedIn({ matrices }: PeftAdapter): (m: RankedMatrix) => Factors {
+  const byName = new Map(matrices.map((m) => [m.name, m]));
+  const copy = (x: Float32Array) => Float32Array.from(x);
+  return ({ weight }) => {
+    const { A, B, magnitude } = byName.get(weight.name)!;
+    return { A: copy(A), B: copy(B), magnitude: magnitude && copy(magnitude) };
+  };
+}
+
+/** PEFT's beginning: A Kaiming-uniform with a = sqrt(5), that is within 1 / sqrt(cols); B zero, so that nothing changes yet. */
+function fresh(seed: number): (m: RankedMatrix, i: number) => Factors {
+  return ({ factors: { rows, cols, rank } }, i) => {
+    const draw = random(seed, 0x10a, i);
+    const bound = 1 / Math.sqrt(cols);
+    const A = Float32Array.from({ length: rank * cols }, () => (draw() / 2 ** 31 - 1) * bound);
+    return { A, B: new Float32Array(rows * rank) };
+  };
+}
+
 /** One key a seed and matrix, so that no two of them drop alike. */
 const keyOf = (seed: number, i: number) => (Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(i + 1, 0x85ebca6b)) >>> 0;
+
+// --- what it becomes ----------------------------------------------------------------------------------------------------
+
+/** The factors on the device in PEFT's words, with the hash of every matrix of the base that they change. */
+async function adapterOf(
+  base: Base,
+  method: Name,
+  all: RankedMatrix[],
+  s: RankSettings,
+  saved: PeftAdapter | undefined,
+): Promise<PeftAdapter> {
+  const value = (t: Tensor) => read(base.gpu.memory, t);
+  const matrices: PeftAdapter['matrices'] = [];
+  const sha256: Record<string, string> = {};
+  for (const { weight: w, factors, dora: d } of all) {
+    const magnitude = d ? { magnitude: await value(d.magnitude) } : {};
+    matrices.push({
+      name: w.name,
+      shape: [w.rows, w.cols],
+      A: await value(factors.A),
+      B: await value(factors.B),
+      ...magnitude,
+    });
+    sha256[w.name] = await base.sha256(w);
+  }
+  const { rank, alpha } = saved ?? s;
+  const targets = moduleNames(base.decoder, matrices);
+  const { use_rslora = false, base: base_ = '' } = saved ?? {};
+  return { method, rank, alpha, use_rslora, dropout: s.dropout, targets, base: base_, sha256, matrices };
+}
+
+/** q_proj where every layer's has factors, else the full name of each that does. */
+function moduleNames(d: Decoder, matrices: { name: string }[]): string[] {
+  const whole = matrices.map(({ name }) => name.replace(/\.weight$/, ''));
+  const short = [...new Set(whole.map((name) => name.split('.').at(-1)!))];
+  return matrices.length === short.length * d.layers.length ? short : whole;
+}
+
+// --- size ---------------------------------------------------------------------------------------------------------------
+
+/** How far from a size a method may be and still be called equal. */
+const EQUAL = 1.25;
+
+function sized(name: Name, d: Decoder, settings: RankSettings, parameters: number) {
+  const targets = targetsOf(d, settings.targets);
+  const each = targets.reduce((n, t) => n + t.rows + t.cols, 0);
+  const magnitudes = name === 'dora' ? targets.reduce((n, t) => n + t.rows, 0) : 0;
+  const most = targets.reduce((n, t) => Math.min(n, t.rows, t.cols), Number.POSITIVE_INFINITY);
+  const rank = Math.min(most, Math.max(1, Math.round((parameters - magnitudes) / each)));
+  const trainable = rank * each + magnitudes;
+  if (trainable > parameters * EQUAL || trainable < parameters / EQUAL)
+    return `rank ${rank} on these matrices has ${trainable} parameters`;
+  return { options: { rank, alpha: 2 * rank }, trainable };
+}

@@ -1,48 +1,32 @@
-// The tuner for one run: the products that the model's matrices will ask for, measured before the first step.
+// Kernels chosen for one run: the products that the model's matrices will ask for, measured before anything is planned.
 
-import { type TunerCache, type TunerOptions, tuneKernels } from '../gpu/autotune.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { type Choices, type Planning, planningOf } from '../gpu/limits.ts';
+import type { Sizes } from '../eval/likelihood.ts';
+import { type TunerOptions, tuneKernels } from '../gpu/autotune.ts';
+import { type Planning, planningOf } from '../gpu/limits.ts';
 import { type DecoderConfig, MODULES, matrixShape } from '../models/decoder.ts';
 import { gemmContests, type Product } from '../ops/matmul/gemm-contests.ts';
 import type { Model } from './model.ts';
-import type { Sizes } from './plans.ts';
 
 /**
- * Chooses kernels for steps of N tokens and M targets: a planning with them, for all that is planned later.
- * dense: matrices train whole, so their gradients are products too. At most options.budget milliseconds.
+ * The planning of a model with the fastest kernels for micro-batches of these sizes. wholeGradients: gradients of whole matrices
+ * are products too. At most options.budget milliseconds.
  */
-export async function tuneFor(
-  gpu: Gpu,
-  planning: Planning,
-  config: DecoderConfig,
-  sizes: Sizes,
-  dense: boolean,
-  options: TunerOptions = {},
-): Promise<Planning> {
-  const choices = await tuneKernels(gpu, gemmContests(productsOf(config, sizes, dense), planning), options);
-  return planningOf(planning, { choices });
-}
-
-/** The same for a model, as a run asks for it: nothing where tuning is off, what was chosen before where a run goes on. */
-export async function tuneRun(
+export async function withKernels(
   { gpu, planning, decoder }: Pick<Model, 'gpu' | 'planning' | 'decoder'>,
   sizes: Sizes,
-  dense: boolean,
-  o: { tune: 'on' | 'off' },
-  cache?: TunerCache,
-  before?: Choices,
+  { wholeGradients }: { wholeGradients: boolean },
+  options: TunerOptions = {},
 ): Promise<Planning> {
-  if (before) return planningOf(planning, { choices: before });
-  return o.tune === 'on' ? tuneFor(gpu, planning, decoder.config, sizes, dense, { cache }) : planning;
+  const products = productsOf(decoder.config, sizes, wholeGradients);
+  return planningOf(planning, { choices: await tuneKernels(gpu, gemmContests(products, planning), options) });
 }
 
 /** The products of one step: y = x W^T, dx = dy W and dW = dy^T x of every matrix, and of the head over the targets. */
-export function productsOf(config: DecoderConfig, { N, M }: Sizes, dense: boolean): Product[] {
+export function productsOf(config: DecoderConfig, { N, M }: Sizes, wholeGradients: boolean): Product[] {
   const of = (tokens: number, rows: number, cols: number): Product[] => [
     { layout: 'nt', m: tokens, n: rows, k: cols },
     { layout: 'nn', m: tokens, n: cols, k: rows },
-    ...(dense ? [{ layout: 'tn' as const, m: rows, n: cols, k: tokens }] : []),
+    ...(wholeGradients ? [{ layout: 'tn' as const, m: rows, n: cols, k: tokens }] : []),
   ];
   const layer = MODULES.flatMap((m) => of(N, ...matrixShape(config, m)));
   const layers = Array.from({ length: config.n_layers }, () => layer).flat();

@@ -3,29 +3,29 @@
 
 import type { Row } from '../data/rows.ts';
 import type { Choices } from '../gpu/limits.ts';
+import type { Memory } from '../gpu/scope.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
 import { diskFolder, type Folder, readText } from '../io/bytes.ts';
 import { sha256 } from '../io/hash.ts';
+import type { ModelFiles } from '../io/model.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import { removeFolder, writeFolder } from '../io/write.ts';
-import type { Selection } from '../methods/smt/select.ts';
 import { version } from '../version.ts';
 import type { Model } from './model.ts';
-import type { TuneOptions } from './options.ts';
-import type { Keeping } from './session.ts';
+import type { Keeping, Standing } from './session.ts';
 
-/** Where a run stood: enough, with the tensors, to go on. */
-export interface Standing {
-  /** Optimizer steps attempted: also the place in the data. */
-  step: number;
-  selection: Selection | null;
+/** Enough, with the tensors, to go on. */
+export interface Checkpoint extends Standing {
   /** Kernel variants, by class of shapes: they sum in different orders. */
   kernels: Choices;
-  /** Hashes of the model, the rows and the settings: a run goes on only with the same. */
-  of: Record<'model' | 'data' | 'settings', string>;
+  /** What tells runs apart: one goes on only with the same. */
+  of: Identity;
 }
 
-export interface Found extends Standing {
+/** Hashes of the model, the rows and the settings. */
+export type Identity = Record<'model' | 'data' | 'settings', string>;
+
+export interface Found extends Checkpoint {
   name: string;
   folder: Folder;
 }
@@ -36,26 +36,31 @@ const MANIFEST = 'manifest.json';
 /** The folder under `--out`. */
 export const CHECKPOINTS = 'checkpoints';
 
-/** Writes a checkpoint of the named tensors, one at a time, and removes all but the newest `keep`. */
-export async function saveCheckpoint(
+/** Writes a checkpoint of device tensors, one at a time, and of the best values so far; removes all but the newest `keep`. */
+async function saveCheckpoint(
   out: string,
-  { gpu }: Model,
+  memory: Memory,
   tensors: Tensor[],
-  standing: Standing,
+  best: Map<string, Float32Array<ArrayBuffer>>,
+  at: Checkpoint,
   keep: number,
 ): Promise<void> {
   const sums: Record<string, string> = {};
-  const state = tensors.map((t) => ({
-    name: t.name,
+  const entry = (name: string, values: () => Promise<Float32Array<ArrayBuffer>>, size: number) => ({
+    name,
     dtype: 'F32',
-    shape: [sizeOf(t)],
+    shape: [size],
     async bytes() {
-      const values = await read(gpu.memory, t);
-      sums[t.name] = await sha256(values);
-      return new Uint8Array(values.buffer, 0, values.byteLength);
+      const all = await values();
+      sums[name] = await sha256(all);
+      return new Uint8Array(all.buffer, 0, all.byteLength);
     },
-  }));
-  const run = new TextEncoder().encode(`${JSON.stringify({ version, ...standing })}\n`);
+  });
+  const state = [
+    ...tensors.map((t) => entry(t.name, () => read(memory, t), sizeOf(t))),
+    ...[...best].map(([name, values]) => entry(bestOf(name), async () => values, values.length)),
+  ];
+  const run = new TextEncoder().encode(`${JSON.stringify({ version, ...at })}\n`);
   sums[RUN] = await sha256(run);
   // files are written in this order, so the sums are complete when the manifest's turn comes
   const manifest = async function* () {
@@ -67,7 +72,7 @@ export async function saveCheckpoint(
     { name: RUN, chunks: run },
     { name: MANIFEST, chunks: manifest() },
   ];
-  await writeFolder(`${root}/${nameOf(standing.step)}`, files, { force: true });
+  await writeFolder(`${root}/${nameOf(at.step)}`, files, { force: true });
   for (const old of (await listed(root)).slice(keep)) await removeFolder(`${root}/${old}`);
 }
 
@@ -85,7 +90,7 @@ export async function newestCheckpoint(out: string, skipped: (text: string) => v
 }
 
 /** Throws where a run with other data, settings or model would go on from this checkpoint. */
-export function mustBeSame(found: Found, of: Standing['of']): void {
+export function mustBeSame(found: Found, of: Identity): void {
   const other = (Object.keys(of) as (keyof typeof of)[]).filter((k) => found.of[k] !== of[k]);
   if (other.length)
     throw new Error(
@@ -93,46 +98,41 @@ export function mustBeSame(found: Found, of: Standing['of']): void {
     );
 }
 
-/** Writes the saved values into allocated tensors. */
-export async function restore({ gpu }: Model, tensors: Tensor[], found: Found): Promise<void> {
-  await opened(found.folder, async (stored) => {
-    for (const t of tensors) {
-      const values = stored.has(t.name) ? await stored.get(t.name)!() : undefined;
-      if (values?.length !== sizeOf(t))
-        throw new Error(
-          `expected ${t.name} in ${found.name}, got ${values ? 'another shape' : 'none'}: start anew in another --out.`,
-        );
-      write(gpu.memory, t, values);
-    }
+/** Writes the saved values into allocated tensors, and answers the best values of those named that have some. */
+async function restore(memory: Memory, tensors: Tensor[], best: Map<string, number>, found: Found) {
+  return opened(found.folder, async (stored) => {
+    const value = async (key: string, size: number) => {
+      const values = await stored.get(key)?.();
+      if (values?.length === size) return values;
+      throw new Error(`expected ${key} in ${found.name}, got ${values ? 'another shape' : 'none'}: start anew in another --out.`);
+    };
+    for (const t of tensors) write(memory, t, await value(t.name, sizeOf(t)));
+    const kept = new Map<string, Float32Array<ArrayBuffer>>();
+    for (const [name, size] of best) if (stored.has(bestOf(name))) kept.set(name, await value(bestOf(name), size));
+    return kept;
   });
 }
 
 /** Checkpoints of a run under `out`: every so many steps, and from where `found` stood. */
 export function keepingIn(
   out: string,
-  model: Model,
-  of: Standing['of'],
+  { gpu: { memory }, planning: { choices: kernels } }: Model,
+  of: Identity,
   every: number,
   keep: number,
-  kernels: Standing['kernels'],
   found?: Found,
 ): Keeping {
   return {
     every,
     from: found?.step ?? 0,
-    save: (step, tensors, selection) => saveCheckpoint(out, model, tensors, { step, selection, kernels, of }, keep),
-    restore: async (tensors) => {
-      if (found) await restore(model, tensors, found);
-    },
+    stopping: found?.stopping,
+    save: (at, tensors, best) => saveCheckpoint(out, memory, tensors, best, { ...at, kernels, of }, keep),
+    restore: async (tensors, best) => (found ? restore(memory, tensors, best, found) : new Map()),
   };
 }
 
 /** Hashes that tell runs apart: the model's tensors and config, the rows, and the settings that decide figures. */
-export async function identityOf(
-  { files }: Model,
-  rows: Row[],
-  { adapter: _, selection: __, ...settings }: TuneOptions,
-): Promise<Standing['of']> {
+export async function identityOf(files: ModelFiles, rows: Row[], settings: Record<string, unknown>): Promise<Identity> {
   const words = (value: unknown) => sha256(new TextEncoder().encode(JSON.stringify(value)));
   const tensors = [];
   for (const t of files.tensors.values()) tensors.push([t.name, t.shape, t.format, await sha256(await t.rows(0, 1))]);
@@ -154,7 +154,7 @@ async function readCheckpoint(folder: Folder, name: string): Promise<Found> {
       if (!values || (await sha256(values)) !== sums[key]) throw new Error(`${key} is not what was written`);
     }
   });
-  return { ...(JSON.parse(run) as Standing), name, folder };
+  return { ...(JSON.parse(run) as Checkpoint), name, folder };
 }
 
 async function textOf(folder: Folder, name: string): Promise<string> {
@@ -186,6 +186,7 @@ async function opened<T>(
 }
 
 const sizeOf = (t: Tensor) => t.shape.reduce((a, b) => a * b, 1);
+const bestOf = (name: string) => `best.${name}`;
 const nameOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
 
 /** Checkpoints under a folder, newest first. */

@@ -1,25 +1,29 @@
 // A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
 
+import type { Tokenizer } from '../data/tokenizer.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
 import type { Memory } from '../gpu/scope.ts';
 import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
 import { read, write } from '../gpu/tensor.ts';
+import type { ModelConfig } from '../io/config.ts';
 import { decode } from '../io/dequant.ts';
 import { sha256 } from '../io/hash.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { encode, type WritableFormat } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
-import type { SparseMatrix } from '../methods/smt/blocks.ts';
-import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
+import type { Base } from '../methods/method.ts';
+import { type Decoder, type Module, matrixShape, newDecoder, parametersOf } from '../models/decoder.ts';
 import { ropeTable } from '../ops/attention/rope.ts';
 import { type Format, isStored, STORED, splitQuants } from '../ops/stored/formats.ts';
 import { tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
+import type { OpenModel } from './open.ts';
 
 /** A model on the device, and where it came from. */
 export interface Model {
   gpu: Gpu;
   files: ModelFiles;
+  tokenizer: Tokenizer;
   decoder: Decoder;
   /** Owns the parameters and the RoPE table; what is put on the model has a scope of its own within. */
   scope: Scope;
@@ -29,26 +33,28 @@ export interface Model {
   moved: boolean;
 }
 
-/** What of a model a plan needs: its weights described, for a device that need not be there. */
-export type Planned = Pick<Model, 'decoder' | 'planning'>;
+export interface LoadOptions {
+  /** The longest row that it will see, in tokens: how far its positions reach. */
+  longest: number;
+  /** How frozen weights are stored on the device: as in the file, or converted at load. */
+  base?: StoredAs;
+  /** What programs are planned with, where it is more than the device's limits. */
+  planning?: Planning;
+  /** Hears of bytes read and of all bytes. */
+  progress?: (done: number, all: number) => void;
+}
 
-/** Opens nothing, closes nothing: puts the model of open files on the device. positions: the longest row it will see. */
-export async function loadModel(
-  gpu: Gpu,
-  files: ModelFiles,
-  positions: number,
-  base: Base,
-  progress?: (done: number, all: number) => void,
-): Promise<Model> {
-  const decoder = describe(files, positions, base, gpu.limits.maxBinding);
+/** Puts an open model on the device, tensor by tensor. `freeModel` frees it; its files stay open. */
+export async function loadModel(gpu: Gpu, { files, tokenizer }: OpenModel, o: LoadOptions): Promise<Model> {
+  const decoder = describe(files, o.longest, o.base ?? 'keep', gpu.limits.maxBinding);
   const scope = newScope(gpu.scope);
   try {
-    await upload(scope, files, decoder, progress);
+    await upload(scope, files, decoder, o.progress);
   } catch (e) {
     free(scope);
     throw e;
   }
-  return { gpu, files, decoder, scope, planning: planningOf(gpu.limits), moved: false };
+  return { gpu, files, tokenizer, decoder, scope, planning: o.planning ?? planningOf(gpu.limits), moved: false };
 }
 
 /** Frees the model and whatever has been put on it. */
@@ -57,13 +63,13 @@ export function freeModel(model: Model): void {
 }
 
 /** How frozen weights are stored on the device: as in the file, or converted at load. */
-export type Base = 'keep' | 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
+export type StoredAs = 'keep' | 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
 
 /** Bytes read from the file at a time. */
 const CHUNK = 8 << 20;
 
 /** The format on the device of a matrix stored as `stored`, with rows of `cols`. */
-export function deviceFormat(stored: TensorInfo['format'], cols: number, base: Base): Format {
+export function deviceFormat(stored: TensorInfo['format'], cols: number, base: StoredAs): Format {
   if (base === 'keep' && !isStored(stored))
     throw new Error(`expected one of the formats ${Object.keys(STORED).join(' ')}, got ${stored}: use --base f32 or f16`);
   const wanted = base === 'keep' ? (stored as Format) : base;
@@ -71,7 +77,7 @@ export function deviceFormat(stored: TensorInfo['format'], cols: number, base: B
 }
 
 /** The decoder of a model file, described: nothing is allocated or read. positions: the longest row it will see. */
-export function describe(files: ModelFiles, positions: number, base: Base, maxBinding: number): Decoder {
+export function describe(files: ModelFiles, positions: number, base: StoredAs, maxBinding: number): Decoder {
   const format = (name: string) => {
     const info = files.tensors.get(name);
     if (!info) throw new Error(`expected a tensor ${name} in ${files.name}, got none`);
@@ -80,8 +86,22 @@ export function describe(files: ModelFiles, positions: number, base: Base, maxBi
   return newDecoder(files.config, positions, format, maxBinding);
 }
 
+/** A fresh decoder, described: its matrices stored as `base`, with positions for rows of so many tokens. */
+export type DecoderFor = (positions: number, base: StoredAs, maxBinding: number) => Decoder;
+
+/** Decoders of a model's files; of a config alone every matrix is stored as the config says. */
+export function decoderFor(of: ModelFiles | ModelConfig): DecoderFor {
+  if ('tensors' in of) return (positions, base, maxBinding) => describe(of, positions, base, maxBinding);
+  const cols = (name: string) => {
+    const module = name.match(/(\w+_proj)\.weight$/)?.[1];
+    return module ? matrixShape(of, module as Module)[1] : of.hidden_size;
+  };
+  return (positions, base, maxBinding) =>
+    newDecoder(of, positions, (name) => deviceFormat(of.dtype, cols(name), base), maxBinding);
+}
+
 /** What could not be stored as asked, for people; null where all is. */
-export function fallback(d: Decoder, base: Base): string | null {
+export function fallback(d: Decoder, base: StoredAs): string | null {
   if (base === 'keep') return null;
   const matrices = parametersOf(d).filter((w): w is Weight => 'windows' in w);
   const other = matrices.filter((w) => w.format !== base);
@@ -152,7 +172,7 @@ function naming<T>(name: string, f: () => T): T {
 }
 
 /** Values of a matrix as the device holds them, rows r0 <= r < r1, a chunk at a time. */
-export async function* values(info: TensorInfo, w: Weight, r0 = 0, r1 = w.rows): AsyncGenerator<Float32Array<ArrayBuffer>> {
+async function* values(info: TensorInfo, w: Weight, r0 = 0, r1 = w.rows): AsyncGenerator<Float32Array<ArrayBuffer>> {
   for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1)) {
     const plain = decode(info.format, bytes, (to - from) * w.cols);
     yield info.format === w.format || w.format === 'f32' ? plain : decode(w.format, recoded(w, plain), plain.length);
@@ -168,7 +188,7 @@ async function* chunks(info: TensorInfo, cols: number, r0: number, r1: number) {
 }
 
 /** SHA-256 of the f32 values of a matrix, hexadecimal. */
-export async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
+async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
   const all = new Float32Array(w.rows * w.cols);
   let at = 0;
   for await (const part of values(info, w)) {
@@ -178,32 +198,22 @@ export async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
   return sha256(all);
 }
 
-/** Base values of the blocks of a set [n, b, b], as the device holds them. */
-export async function baseBlocks(model: Model, { weight, set }: SparseMatrix): Promise<Float32Array<ArrayBuffer>> {
-  const { b, index } = set;
-  const out = new Float32Array((index.length / 2) * b * b);
-  for (const row of new Set(index.filter((_, i) => i % 2 === 0))) {
-    const band = await rowsOf(model, weight, row * b, (row + 1) * b);
-    for (let n = 0; n < index.length / 2; n++) {
-      if (index[2 * n] !== row) continue;
-      const col = index[2 * n + 1] * b;
-      for (let i = 0; i < b; i++) out.set(band.subarray(i * weight.cols + col, i * weight.cols + col + b), (n * b + i) * b);
-    }
-  }
-  return out;
+/** The model as its method sees it. */
+export function baseOf({ gpu, planning, decoder, files, moved }: Model): Base {
+  const info = (w: Weight) => files.tensors.get(w.name)!;
+  return {
+    gpu,
+    planning,
+    decoder,
+    values: (w, r0 = 0, r1 = w.rows) => (moved ? valuesOnDevice(gpu.memory, w, r0, r1) : values(info(w), w, r0, r1)),
+    sha256: (w) => hashOf(info(w), w),
+  };
 }
 
-/** Rows r0 <= r < r1 of a weight in f32: from the files, or from the device where it has moved on. */
-async function rowsOf({ gpu, files, moved }: Model, w: Weight, r0: number, r1: number): Promise<Float32Array> {
-  if (moved) {
-    const v = w.windows.find((x) => x.r0 <= r0 && r1 <= x.r1)!;
-    return (await read(gpu.memory, v.q)).subarray((r0 - v.r0) * w.cols, (r1 - v.r0) * w.cols);
+/** The same of f32 masters that have moved on and are no longer the files'. */
+async function* valuesOnDevice(memory: Memory, w: Weight, r0: number, r1: number): AsyncGenerator<Float32Array<ArrayBuffer>> {
+  for (const v of w.windows) {
+    const [from, to] = [Math.max(r0, v.r0), Math.min(r1, v.r1)];
+    if (from < to) yield (await read(memory, v.q)).subarray((from - v.r0) * w.cols, (to - v.r0) * w.cols);
   }
-  const rows = new Float32Array((r1 - r0) * w.cols);
-  let at = 0;
-  for await (const part of values(files.tensors.get(w.name)!, w, r0, r1)) {
-    rows.set(part, at);
-    at += part.length;
-  }
-  return rows;
 }

@@ -1,65 +1,118 @@
 // The memory of each phase of a run, planned from a described decoder; no GPU is needed.
 
-import { likelihood } from '../eval/likelihood.ts';
+import { likelihood, type Sizes } from '../eval/likelihood.ts';
 import type { Planning } from '../gpu/limits.ts';
-import type { Plan } from '../gpu/plan.ts';
-import { plan } from '../gpu/plan.ts';
+import { type Bytes, type Plan, plan } from '../gpu/plan.ts';
+import type { Build } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
+import { type Attached, type Method, trainableOf, type Warmup } from '../methods/method.ts';
 import type { Decoder } from '../models/decoder.ts';
-import type { Trained } from '../ops/optimizer/adamw.ts';
 import { newOptimizerState, newResults } from '../ops/optimizer/gradnorm.ts';
 import { newStream, type Stream } from '../ops/stream/stream.ts';
-import { type Around, micro, update } from './programs.ts';
+import type { OptimizerOptions } from './options.ts';
+import { micro, update } from './programs.ts';
 
-/** The largest micro-batch of a phase: packed tokens and targets. */
-export type Sizes = { N: number; M: number };
-
-export interface OptimizerOptions {
-  betas: readonly [number, number];
-  eps: number;
-  weightDecay: number;
-  clip: number;
-}
-
+/** Programs of a phase, what they read and what they leave. */
 export interface Phase {
   plan: Plan;
   stream: Stream;
   results: Tensor;
+  /** The optimizer's scalars: part of what a checkpoint keeps. */
   state: Tensor;
-  logprob: Tensor | null;
   sizes: Sizes;
 }
 
+/** How a phase is planned, beside what trains. */
+export interface PhaseOptions extends OptimizerOptions {
+  sizes: Sizes;
+  recompute: boolean;
+}
+
 /**
- * Training: the micro-batch, the update, and evaluation where `evaluate` gives its largest batch. All share slots.
- * `around.before` runs between the last micro-batch and the update, `around.after` behind it.
+ * Training: programs `train` (a micro-batch), `update`, and `eval` where `evaluate` gives its largest batch. All share slots.
+ * before: sees the gradients of a step ahead of the update. more: what else runs over the same inputs.
  */
 export function planTraining(
   d: Decoder,
-  trained: Trained[],
-  sizes: Sizes,
-  o: OptimizerOptions & { recompute: boolean },
+  { trained, after }: Pick<Attached, 'trained' | 'after'>,
+  o: PhaseOptions,
   planning: Planning,
   evaluate?: Sizes,
-  around: Around = {},
+  { before, finish, gathered = [], stream }: { before?: Build; finish?: Build; gathered?: Tensor[]; stream?: Stream } = {},
 ): Phase {
-  const largest = { N: Math.max(sizes.N, evaluate?.N ?? 0), M: Math.max(sizes.M, evaluate?.M ?? 0) };
-  const stream = newStream(largest.N, largest.M);
+  const { sizes } = o;
+  const inputs = stream ?? newStream(Math.max(sizes.N, evaluate?.N ?? 0), Math.max(sizes.M, evaluate?.M ?? 0));
   const [results, state] = [newResults(), newOptimizerState()];
-  const logprob = evaluate ? resident('logprob', [evaluate.M], 'other') : null;
   const parts = [
-    {
-      name: 'train',
-      build: micro(d, stream, { results, recompute: o.recompute, gradients: true }),
-      dims: sizes,
-    },
-    { name: 'update', build: update(trained, state, results, stream, o, around), dims: {}, readback: results },
+    { name: 'train', build: micro(d, inputs, { results, recompute: o.recompute, gradients: true }), dims: sizes },
+    { name: 'update', build: update(trained, state, results, inputs, o, { before, after }), dims: {}, readback: results },
+    ...(evaluate ? [evaluation(d, inputs, evaluate)] : []),
+    ...(finish ? [{ name: 'finish', build: finish, dims: {} }] : []),
   ];
-  const evalLoss = newResults();
-  const also = trained.flatMap((t) => (t.base ? [t.base.home!] : []));
-  const all =
-    evaluate && logprob
-      ? [...parts, { name: 'eval', build: likelihood(d, stream, evalLoss, logprob), dims: evaluate, readback: logprob }]
-      : parts;
-  return { plan: plan(all, planning, also), stream, results, state, logprob, sizes };
+  const also = [...trained.flatMap((t) => (t.base ? [t.base] : [])), ...gathered].map((t) => t.home!);
+  return { plan: plan(parts, planning, also), stream: inputs, results, state, sizes };
+}
+
+function evaluation(d: Decoder, stream: Stream, sizes: Sizes) {
+  const logprob = resident('logprob', [sizes.M], 'other');
+  return { name: 'eval', build: likelihood(d, stream, newResults(), logprob), dims: sizes, readback: logprob };
+}
+
+/** A warm-up: programs `warmup` (a micro-batch of a frozen model) or `train` and `update` (where it trains), and `finish`. */
+export function planWarmup(d: Decoder, w: Warmup, stream: Stream, o: PhaseOptions, planning: Planning): Phase {
+  const { finish, gathered, trains } = w;
+  if (trains) return planTraining(d, trains.attached, o, planning, undefined, { ...trains, finish, gathered, stream });
+  const results = newResults();
+  const build = micro(d, stream, { results, recompute: o.recompute, gradients: w.gradients });
+  const parts = [
+    { name: 'warmup', build, dims: o.sizes, readback: results },
+    ...(finish ? [{ name: 'finish', build: finish, dims: {} }] : []),
+  ];
+  const homes = gathered.map((t) => t.home!);
+  return { plan: plan(parts, planning, homes), stream, results, state: results, sizes: o.sizes };
+}
+
+// --- a whole run by its plans -------------------------------------------------------------------------------------------
+
+/** Planned bytes of one program. bound: the choice is not made yet, and no choice takes more. */
+export interface Figures {
+  bytes: Bytes;
+  trainable: number;
+  bound: boolean;
+}
+
+/** What a run will take: its largest batches, and how it trains. */
+export interface PlanOptions extends PhaseOptions {
+  evaluate?: Sizes;
+}
+
+/** Training by a method, its update and evaluation included. The decoder must be one that nothing hangs on; it is left so. */
+export function trainingFigures(d: Decoder, method: Method, o: PlanOptions, planning: Planning): Figures {
+  const attached = method.attach(d, { decays: o.weightDecay > 0 });
+  const { bytes } = planTraining(d, attached, o, planning, o.evaluate).plan;
+  const figures = { bytes, trainable: trainableOf(attached), bound: method.choose !== undefined };
+  detach(attached);
+  return figures;
+}
+
+/** What a method chooses by; null where it reads no data for that. */
+export function warmupFigures(d: Decoder, method: Method, o: PlanOptions, planning: Planning): Figures | null {
+  const stream = newStream(o.sizes.N, o.sizes.M);
+  const warmup = method.warmup?.(d, stream, planning);
+  if (!warmup) return null;
+  const { bytes } = planWarmup(d, warmup, stream, o, planning).plan;
+  const trainable = warmup.trains ? trainableOf(warmup.trains.attached) : 0;
+  warmup.off();
+  return { bytes, trainable, bound: false };
+}
+
+/** Bytes of the largest program of a run, warm-up included. */
+export function runBytes(d: Decoder, method: Method, o: PlanOptions, planning: Planning): number {
+  const warmup = warmupFigures(d, method, o, planning)?.bytes.total ?? 0;
+  return Math.max(warmup, trainingFigures(d, method, o, planning).bytes.total);
+}
+
+function detach(attached: Attached): void {
+  for (const { weight } of attached.hooks) weight.trains = null;
+  attached.settle?.();
 }

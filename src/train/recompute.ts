@@ -1,7 +1,18 @@
-// Whether a run keeps what its layers made or makes it again in the backward, decided by plans: `--recompute` and `--memory`.
-// There is no way to ask WebGPU how much memory a device has, so that without --memory nothing is a limit.
+// Whether a run keeps what its layers made or makes it again in the backward, decided by plans.
+// There is no way to ask WebGPU how much memory a device has, so that without a limit given nothing is one.
 
+import type { Planning } from '../gpu/limits.ts';
+import type { Method } from '../methods/method.ts';
+import type { Decoder } from '../models/decoder.ts';
 import { parseSize, sizeOf } from '../options/size.ts';
+import { type PlanOptions, runBytes } from './plans.ts';
+
+export interface MemoryOptions {
+  /** Make again what a layer kept for the backward; auto: where `memory` would not do without. */
+  recompute: 'auto' | 'on' | 'off';
+  /** Most device bytes that the run may take, such as 6GB. */
+  memory?: string;
+}
 
 export interface Recompute {
   recompute: boolean;
@@ -9,21 +20,16 @@ export interface Recompute {
   shown: string | null;
 }
 
-interface Asked {
-  recompute: 'auto' | 'on' | 'off';
-  memory?: string;
-}
-
-/** Decides by the bytes that a run takes when layers are kept (false) and when they are made again (true). Throws where neither fits. */
-export function settleRecompute(asked: Asked, bytesOf: (recompute: boolean) => number): Recompute {
-  const { fault, ...settled } = weighRecompute(asked, bytesOf);
+/** Decides by the bytes that a run takes when layers are kept and when they are made again. Throws where neither fits. */
+export function settleRecompute(d: Decoder, method: Method, o: PlanOptions, planning: Planning, asked: MemoryOptions): Recompute {
+  const { fault, ...settled } = weighRecompute(asked, (recompute) => runBytes(d, method, { ...o, recompute }, planning));
   if (fault) throw fault;
   return settled;
 }
 
-/** The same, with the fault told instead of thrown: a plan shows the figures all the same. */
+/** By the bytes of a run with layers kept (false) and made again (true); the fault is told, not thrown: a plan shows the figures all the same. */
 export function weighRecompute(
-  { recompute: asked, memory }: Asked,
+  { recompute: asked, memory }: MemoryOptions,
   bytesOf: (recompute: boolean) => number,
 ): Recompute & { fault?: Error } {
   if (memory === undefined) return { recompute: asked === 'on', shown: null };

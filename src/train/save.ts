@@ -1,55 +1,66 @@
-// What a run leaves: an adapter folder, SMT's or PEFT's, or after full fine-tuning a Hugging Face folder.
+// What a run leaves: an adapter folder, or where the base itself has trained a Hugging Face folder. Every way to save is checked
+// before the first step.
 
 import { read } from '../gpu/tensor.ts';
-import { adapterFiles, type SmtAdapter } from '../io/adapter.ts';
+import { type Adapter, adapterFiles } from '../io/adapter.ts';
+import { rowChanges } from '../io/adapter-merge.ts';
+import { hfConfig, hfFiles } from '../io/export-hf.ts';
+import type { ModelFiles } from '../io/model.ts';
+import { encode } from '../io/quant.ts';
 import type { FileToWrite } from '../io/write.ts';
-import type { RankedMatrix } from '../methods/lora.ts';
-import type { SparseMatrix } from '../methods/smt/blocks.ts';
-import type { Target } from '../methods/smt/select.ts';
-import type { Module } from '../models/decoder.ts';
-import { type Ranking, rankedAdapter } from './lowrank.ts';
-import { hashOf, type Model } from './model.ts';
+import type { Method } from '../methods/method.ts';
+import { parametersOf } from '../models/decoder.ts';
+import type { Vector, Weight } from '../ops/stored/weight.ts';
+import { baseOf, type Model } from './model.ts';
+import type { OnModel } from './session.ts';
 
-/** How the blocks of an adapter were chosen, for its config. */
-export interface Provenance {
-  block: number;
-  targets: string[];
-  score: string;
-  budget: string;
-  seed: number;
-  version: string;
+/** Values in which a whole model is written. */
+export const MODEL_DTYPES = ['f32', 'f16', 'bf16'] as const;
+export type ModelDtype = (typeof MODEL_DTYPES)[number];
+
+/** Throws where the result of a run by this method could not be written: before the run. */
+export function checkSavable(method: Method, files: ModelFiles, dtype: string): void {
+  if (method.movesBase) hfConfig(files.config, modelDtype(dtype));
 }
 
-/** The trained blocks as an adapter: differences, and the shapes and hashes of every target matrix of the base. */
-export async function smtAdapter(
-  model: Model,
-  matrices: SparseMatrix[],
-  targets: Target[],
-  from: Provenance,
-): Promise<SmtAdapter> {
-  const base: SmtAdapter['base'] = { shapes: {}, sha256: {} };
-  for (const t of targets) {
-    const weight = model.decoder.layers[t.layer].matrices[t.module as Module];
-    base.shapes[t.name] = [t.rows, t.cols];
-    base.sha256[t.name] = await hashOf(model.files.tensors.get(t.name)!, weight);
+/** The files of what was made: of an adapter, or of the model in `dtype` with what was trained beside it added. */
+export async function resultFiles(model: Model, { method, attached }: OnModel, dtype: string): Promise<FileToWrite[]> {
+  const adapter = await attached.adapter(baseOf(model));
+  if (method.movesBase) return modelFiles(model, adapter, modelDtype(dtype));
+  return adapterFiles(adapter!);
+}
+
+/** The model's files, its parameters read from the device one by one. */
+function modelFiles(model: Model, adapter: Adapter | null, dtype: ModelDtype): FileToWrite[] {
+  const changes = adapter ? rowChanges(adapter) : new Map();
+  const { config, generation, tokenizer } = model.files;
+  const tensors = parametersOf(model.decoder).map((w) => ({
+    name: w.name,
+    shape: 'windows' in w ? [w.rows, w.cols] : [...w.value.shape],
+    bytes: () => fromDevice(model, w, changes.get(w.name), dtype),
+  }));
+  return hfFiles({ config, generation, tokenizer, dtype, tensors });
+}
+
+async function* fromDevice(
+  { gpu }: Model,
+  w: Weight | Vector,
+  change: ((values: Float32Array, r: number) => void) | undefined,
+  dtype: ModelDtype,
+): AsyncGenerator<Uint8Array> {
+  if (!('windows' in w)) {
+    yield encode(dtype, await read(gpu.memory, w.value));
+    return;
   }
-  const saved = [];
-  for (const { weight, set } of matrices)
-    saved.push({ name: weight.name, index: Int32Array.from(set.index), blocks: await read(model.gpu.memory, set.delta) });
-  return { method: 'smt', ...from, base, matrices: saved };
+  for (const { r0, r1, q } of w.windows) {
+    const values = await read(gpu.memory, q);
+    for (let r = r0; change && r < r1; r++) change(values.subarray((r - r0) * w.cols, (r - r0 + 1) * w.cols), r);
+    yield encode(dtype, values);
+  }
 }
 
-/** The files of the adapter of trained factors, as PEFT has them. */
-export async function rankedFiles(model: Model, matrices: RankedMatrix[], o: Ranking): Promise<FileToWrite[]> {
-  return adapterFiles(await rankedAdapter(model, matrices, o));
-}
-
-/** The files of the adapter of trained blocks. */
-export async function smtFiles(
-  model: Model,
-  matrices: SparseMatrix[],
-  targets: Target[],
-  from: Provenance,
-): Promise<FileToWrite[]> {
-  return adapterFiles(await smtAdapter(model, matrices, targets, from));
+/** A dtype that a Hugging Face folder is written in. */
+export function modelDtype(dtype: string): ModelDtype {
+  if (MODEL_DTYPES.includes(dtype as ModelDtype)) return dtype as ModelDtype;
+  throw new Error(`expected --dtype f32, f16 or bf16 for a Hugging Face folder, got ${dtype}.`);
 }

@@ -1,170 +1,222 @@
-// One training phase: plan, allocate, run the loop with evaluation and early stopping, free all but what was trained.
+// One run as a story: choose what trains, hang it on the model, train it with evaluation and early stopping, free the rest.
+// Which method it is is not known here; options, commands and printing neither.
 
 import type { Row } from '../data/rows.ts';
-import { type Sizes, scoreRows, summary } from '../eval/likelihood.ts';
-import type { Build } from '../gpu/program.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
-import { allocate, newScope } from '../gpu/scope.ts';
-import { type Home, read, type Tensor, write } from '../gpu/tensor.ts';
-import type { Selection } from '../methods/smt/select.ts';
+import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
+import { type Tensor, write } from '../gpu/tensor.ts';
+import { type Attached, type Choosing, type Method, takeOff, trainableOf } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
-import type { Trained } from '../ops/optimizer/adamw.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
 import type { Report } from '../report.ts';
-import type { Model } from './model.ts';
-import type { TuneOptions } from './options.ts';
-import type { Layout } from './order.ts';
-import { type Phase, planTraining } from './plans.ts';
+import { type Stopping, type Watcher, watcher } from './evaluate.ts';
+import { baseOf, type Model } from './model.ts';
+import type { RunOptions } from './options.ts';
+import { orderRows, type RowOrder } from './order.ts';
+import { type Phase, planTraining, trainingFigures } from './plans.ts';
 import { lrAt, warmupSteps } from './schedule.ts';
-import { type Ran, train } from './step.ts';
+import { type TrainResult, train } from './step.ts';
+import { warmUp } from './warmup.ts';
 
-export interface TuneData {
+/** What a run is made on. */
+export interface Run {
+  model: Model;
   rows: Row[];
   /** Held-out rows, for the loss during the run. */
   held?: Row[];
-  keeping?: Keeping;
+  order: RowOrder;
+  options: RunOptions;
+  report: Report;
+  signal?: AbortSignal;
+}
+
+/** What hangs on a model and what it takes there; `removeAdapter` takes it off and frees it. */
+export interface OnModel {
+  method: Method;
+  attached: Attached;
+  scope: Scope;
+}
+
+/** What a run came to; `made` is null where it was stopped before anything trained. */
+export interface Tuned extends TrainResult {
+  made: OnModel | null;
 }
 
 /** How a run keeps what it has reached, and what it goes on from. */
 export interface Keeping {
-  /** Steps between checkpoints. */
+  /** Steps between checkpoints; 0 is none. */
   every: number;
-  /** The step that has been reached by the run that this one goes on from. */
+  /** The step that was reached by the run that this one goes on from. */
   from: number;
-  save(step: number, tensors: Tensor[], selection: Selection | null): Promise<void>;
-  /** Writes what was saved into the tensors; does nothing where the run is new. */
-  restore(tensors: Tensor[]): Promise<void>;
+  stopping?: Stopping;
+  save(at: Standing, tensors: Tensor[], best: Map<string, Float32Array<ArrayBuffer>>): Promise<void>;
+  /** Writes what was saved into the tensors, and answers the best values; does nothing where the run is new. */
+  restore(tensors: Tensor[], best: Map<string, number>): Promise<Map<string, Float32Array<ArrayBuffer>>>;
 }
 
-/** What a method has put on the model for training. */
-export interface Attached {
-  trained: Trained[];
-  /** Writes the first values, once everything is allocated. */
-  fill(): Promise<void>;
-  /** Run after every update: what follows from the values just moved. */
-  after?: Build;
-  /** The same, where the host has written values. */
-  moved?(): Promise<void>;
-  /** Device bytes that outlive the phase beside the model itself: allocated within the model's scope. */
-  keep: Home[];
-  /** The embedding trains. */
-  sorted: boolean;
-  /** The blocks that train, where it is blocks. */
-  selection?: Selection;
+/** Where a run stands. */
+export interface Standing {
+  /** Optimizer steps attempted: also the place in the data. */
+  step: number;
+  /** What the method has chosen, as it tells it. */
+  choice: unknown;
+  /** Early stopping, where rows are held out. */
+  stopping?: Stopping;
 }
 
-/** Trains what is attached; leaves it trained on the device, and frees the rest. */
-export async function trainPhase(
+/** A run over rows, laid out by its options. */
+export function newRun(
   model: Model,
-  { rows, held, keeping }: TuneData,
-  o: TuneOptions,
-  run: Layout,
-  attached: Attached,
+  { rows, held }: { rows: Row[]; held?: Row[] },
+  options: RunOptions,
   report: Report,
   signal?: AbortSignal,
-): Promise<Ran> {
-  const { gpu, decoder, planning } = model;
-  const { trained } = attached;
-  const phase = planTraining(decoder, trained, run.sizes, o, planning, run.evaluate, { after: attached.after });
-  const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0);
-  report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable, bound: false });
-  const kept = newScope(model.scope);
-  for (const home of attached.keep) allocate(kept, home);
-  const machine = await prepare(gpu, phase.plan, model.scope);
-  for (const t of trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
-  await attached.fill();
-  const state = [...trained.flatMap((t) => [t.value, t.m, t.v]), phase.state, ...(model.moved ? baseOf(model) : [])];
-  if (keeping?.from) {
-    await keeping.restore(state);
-    await attached.moved?.();
+): Run {
+  return { model, rows, held, order: orderRows(rows, options, held), options, report, signal };
+}
+
+/** Trains a loaded model. What was trained stays on the device, hung on the model. */
+export async function runMethod(run: Run, method: Method, keeping?: Keeping): Promise<Tuned> {
+  const { model, report, options } = run;
+  const decays = options.weightDecay > 0;
+  if (method.choose) announce(run, method);
+  const chosen = method.choose ? await method.choose(choosing(run)) : method;
+  if (!chosen) return { steps: 0, inputTokens: 0, seconds: 0, made: null };
+  for (const line of chosen.announce?.(model.decoder) ?? []) report(line);
+  const made = await hang(model, chosen, chosen.attach(model.decoder, { decays }));
+  try {
+    return { ...(await trainPhase(run, made, keeping)), made };
+  } catch (e) {
+    removeAdapter(made);
+    throw e;
   }
-  const save = async (step: number) => keeping?.save(step, state, attached.selection ?? null);
-  report({ kind: 'start', phase: 'train', total: run.steps });
-  const rise = warmupSteps(o.lrWarmup, run.steps);
-  const told = new Set<string>();
-  const weigh = (program: string) => {
-    if (!told.has(program)) report({ kind: 'memory', program, planned: phase.plan.bytes.total, allocated: gpu.memory.bytes });
-    told.add(program);
-  };
-  const watch =
-    held && run.evaluate
-      ? watcher(model, machine, phase, { rows: held, sizes: run.evaluate }, trained, o, run, report)
-      : undefined;
-  const ran = await train(
-    {
-      gpu,
-      machine,
-      phase,
-      rows,
-      order: run.order,
-      steps: run.steps,
-      lrAt: (t) => lrAt(t, run.steps, o.lr, o.schedule, rise),
-      sorted: attached.sorted,
-      from: keeping?.from,
-      pausesAt: (step) => Boolean(watch?.due(step) || keptAt(keeping, step)),
-      async after(step) {
-        const going = watch?.due(step) ? await watch.evaluate(step) : true;
-        if (keptAt(keeping, step)) await save(step);
-        return going;
-      },
-      signal,
-    },
-    (line) => {
-      report(line);
-      if (line.kind === 'step') weigh('train');
-    },
-  );
+}
+
+/** What a run lets a method choose by. */
+export const choosing = (run: Run): Choosing => ({
+  base: baseOf(run.model),
+  warmUp: (make) => warmUp(run, make),
+  report: run.report,
+});
+
+/** Prints what training will need before the choice is made: an upper bound. */
+function announce({ model, order, options, report }: Run, method: Method): void {
+  const figures = trainingFigures(model.decoder, method, { ...options, ...order }, model.planning);
+  report({ kind: 'plan', program: 'train', ...figures });
+}
+
+/** Gives what is attached its tensors, in a scope of its own on the model. */
+export async function hang(model: Model, method: Method, attached: Attached): Promise<OnModel> {
+  const scope = newScope(model.scope);
+  for (const t of attached.tensors) allocate(scope, t.home!);
+  return { method, attached, scope };
+}
+
+/** Takes what hangs on a model off again: the model is its base (where that has not been trained itself). */
+export function removeAdapter({ attached, scope }: OnModel): void {
+  takeOff(attached);
+  free(scope);
+}
+
+/** Trains what hangs on the model; leaves it trained on the device, and frees the rest. */
+async function trainPhase(run: Run, on: OnModel, keeping?: Keeping): Promise<TrainResult> {
+  const { model, order, options, report } = run;
+  const phase = planTraining(model.decoder, on.attached, { ...options, sizes: order.sizes }, model.planning, order.evaluate);
+  report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable: trainableOf(on.attached), bound: false });
+  const machine = await prepare(model.gpu, phase.plan, model.scope);
+  try {
+    const ran = await steps(run, on, phase, machine, keeping);
+    model.moved ||= on.method.movesBase;
+    on.attached.settle?.();
+    return ran;
+  } finally {
+    dispose(machine);
+  }
+}
+
+async function steps(run: Run, { method, attached }: OnModel, phase: Phase, machine: Machine, keeping?: Keeping) {
+  const { model, held, order, report, signal } = run;
+  const { memory } = model.gpu;
+  const base = baseOf(model);
+  const { trained } = attached;
+  for (const t of trained) for (const x of [t.m, t.v]) write(memory, x, new Uint8Array(x.bytes));
+  await attached.fill(base);
+  const watch = held && order.evaluate && watcher(run, { rows: held, sizes: order.evaluate }, attached, phase, machine);
+  const state = [...trained.flatMap((t) => [t.value, t.m, t.v]), phase.state, ...movedOf(model, attached)];
+  if (keeping?.from) {
+    await resume(keeping, state, attached, watch);
+    await attached.refresh?.(base);
+  }
+  const save = async (step: number) =>
+    keeping?.save({ step, choice: method.choice ?? null, stopping: watch?.standing }, state, watch?.best ?? new Map());
+  report({ kind: 'start', phase: 'train', total: order.steps });
+  const weigh = once((program) => report({ kind: 'memory', program, planned: phase.plan.bytes.total, allocated: memory.bytes }));
+  const ran = await train({ ...loop(run, attached, phase, machine), ...pauses(keeping, watch, save) }, (line) => {
+    report(line);
+    if (line.kind === 'step') weigh('train');
+  });
   if (keeping?.every && signal?.aborted && !keptAt(keeping, ran.steps)) await save(ran.steps);
   if (watch) {
     await watch.end(ran.steps);
-    await attached.moved?.();
+    await attached.refresh?.(base);
     weigh('eval');
   }
-  dispose(machine);
   return ran;
+}
+
+/** Of the loop, all that does not depend on how the run is kept. */
+function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attached, phase: Phase, machine: Machine) {
+  const rise = warmupSteps(o.lrWarmup, order.steps);
+  return {
+    gpu: model.gpu,
+    machine,
+    phase,
+    rows,
+    batches: order.batches,
+    steps: order.steps,
+    lrAt: (t: number) => lrAt(t, order.steps, o.lr, o.schedule, rise),
+    sorted,
+    signal,
+  };
+}
+
+/** When the loop waits for its results, and what is done then. */
+function pauses(keeping: Keeping | undefined, watch: Watcher | undefined, save: (step: number) => Promise<unknown>) {
+  return {
+    from: keeping?.from,
+    ended: watch?.spent() ?? false,
+    pausesAt: (step: number) => Boolean(watch?.due(step) || keptAt(keeping, step)),
+    async after(step: number) {
+      const going = watch?.due(step) ? await watch.evaluate(step) : true;
+      if (keptAt(keeping, step)) await save(step);
+      return going;
+    },
+  };
+}
+
+async function resume(keeping: Keeping, state: Tensor[], { trained }: Attached, watch: Watcher | undefined): Promise<void> {
+  const best = await keeping.restore(state, new Map(trained.map((t) => [t.name, t.value.shape.reduce((a, b) => a * b, 1)])));
+  if (!watch || !keeping.stopping) return;
+  watch.standing = keeping.stopping;
+  watch.best = best;
 }
 
 const keptAt = (keeping: Keeping | undefined, step: number) => Boolean(keeping?.every && step % keeping.every === 0);
 
-/** The parameters themselves, where the base has moved and is no longer the files'. */
-function baseOf({ decoder }: Model): Tensor[] {
-  return parametersOf(decoder).flatMap(tensorsOf);
+/** The parameters themselves, where the base has moved and is no longer the files': all that do not train anyway. */
+function movedOf({ moved, decoder }: Model, { trained }: Attached): Tensor[] {
+  if (!moved) return [];
+  const values = new Set(trained.map((t) => t.value));
+  return parametersOf(decoder)
+    .flatMap(tensorsOf)
+    .filter((t) => !values.has(t));
 }
 
-/** Evaluates on held-out rows every so many steps (an epoch where not told), keeps the best, and stops when patience ends. */
-function watcher(
-  { gpu }: Model,
-  machine: Machine,
-  phase: Phase,
-  held: { rows: Row[]; sizes: Sizes },
-  trained: Trained[],
-  o: TuneOptions,
-  run: Layout,
-  report: Report,
-) {
-  const every = o.evalEvery ?? run.order.steps_per_epoch;
-  let best = { loss: Number.POSITIVE_INFINITY, values: [] as Float32Array<ArrayBuffer>[] };
-  let worse = 0;
-  let last = -1;
-  const evaluate = async (step: number) => {
-    last = step;
-    const found = summary(await scoreRows(gpu, { machine, stream: phase.stream, sizes: held.sizes }, held.rows, o.batch));
-    report({ kind: 'eval', step, ...found });
-    if (o.patience === undefined) return true;
-    if (found.loss < best.loss) {
-      best = { loss: found.loss, values: [] };
-      for (const t of trained) best.values.push(await read(gpu.memory, t.value));
-      worse = 0;
-      return true;
-    }
-    return ++worse < o.patience;
-  };
-  return {
-    due: (step: number) => step % every === 0,
-    evaluate,
-    async end(step: number) {
-      if (last !== step) await evaluate(step);
-      for (const [i, values] of best.values.entries()) write(gpu.memory, trained[i].value, values);
-    },
+/** Calls `f` once for each argument. */
+function once(f: (name: string) => void): (name: string) => void {
+  const called = new Set<string>();
+  return (name) => {
+    if (!called.has(name)) f(name);
+    called.add(name);
   };
 }

@@ -16,13 +16,15 @@ export interface Loop {
   machine: Machine;
   phase: Phase;
   rows: Row[];
-  order: Batches;
+  batches: Batches;
   steps: number;
   lrAt: (t: number) => number;
   /** The embedding trains, so tokens are fed sorted too. */
   sorted: boolean;
   /** Steps done before, by a run that this one goes on from. */
   from?: number;
+  /** That run had come to its end by itself: there is nothing to do. */
+  ended?: boolean;
   /** Steps (from 1) after which the run waits for all results and calls `after`, which stops it by answering false. */
   pausesAt?: (step: number) => boolean;
   after?: (step: number) => Promise<boolean>;
@@ -30,7 +32,7 @@ export interface Loop {
 }
 
 /** What a run did: optimizer steps, tokens read (padding not counted), and the time of the steps alone. */
-export interface Ran {
+export interface TrainResult {
   steps: number;
   inputTokens: number;
   seconds: number;
@@ -45,7 +47,7 @@ interface Pending {
 }
 
 /** Runs the steps and reports each in order. Stops early at the signal, between two steps. */
-export async function train(l: Loop, report: Report): Promise<Ran> {
+export async function train(l: Loop, report: Report): Promise<TrainResult> {
   const { memory } = l.gpu;
   const { stream } = l.phase;
   const pending: Pending[] = [];
@@ -53,7 +55,7 @@ export async function train(l: Loop, report: Report): Promise<Ran> {
   const ahead = l.gpu.software ? 2 : RING - 1;
   const done = { steps: l.from ?? 0, inputTokens: 0, seconds: 0 };
   let last = performance.now();
-  let going = true;
+  let going = !l.ended;
   const arrive = async () => {
     const p = pending.shift()!;
     const r = await p.results;
@@ -75,11 +77,11 @@ export async function train(l: Loop, report: Report): Promise<Ran> {
     last = now;
   };
   for (let t = l.from ?? 0; t < l.steps && going && !l.signal?.aborted; t++) {
-    const batch = l.order.step(t).map((micro) => pack(micro.map((i) => l.rows[i])));
+    const batch = l.batches.step(t).map((micro) => pack(micro.map((i) => l.rows[i])));
     const targets = batch.reduce((n, b) => n + b.m, 0);
     const lr = l.lrAt(t);
     feedScalars(memory, stream, targets, lr);
-    batch.forEach((b, i) => run(l, b, t * l.order.accumulate + i, i === 0));
+    batch.forEach((b, i) => run(l, b, t * l.batches.accumulate + i, i === 0));
     replay(l.machine, 'update', {});
     const tokens = batch.reduce((n, b) => n + b.n, 0);
     pending.push({ step: t + 1, targets, tokens, lr, results: readback(l.machine, 'update') });

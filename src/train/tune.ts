@@ -1,75 +1,92 @@
-// One training run as a story: lay out, warm up, score, select, train.
-// Hosts (command line, page) turn flags or forms into options and print the report's lines; saving is tune/save.ts.
+// A run with all that stands around it: kernels chosen, memory settled, checkpoints kept and resumed, what is forgotten measured.
+// The run itself is session.ts.
 
-import { write } from '../gpu/tensor.ts';
-import type { SmtAdapter } from '../io/adapter.ts';
-import { trainAll } from '../methods/full.ts';
-import type { RankedMatrix } from '../methods/lora.ts';
-import { fillBlocks, type SparseMatrix, trainedBlocks } from '../methods/smt/blocks.ts';
-import type { Selection } from '../methods/smt/select.ts';
-import { parametersOf } from '../models/decoder.ts';
+import type { Row } from '../data/rows.ts';
+import type { TunerCache } from '../gpu/autotune.ts';
+import { planningOf } from '../gpu/limits.ts';
+import type { Method } from '../methods/method.ts';
 import type { Report } from '../report.ts';
-import { deltasOf, selectionOf } from './adapter.ts';
-import { attach } from './attach.ts';
-import { choose, selectionLine } from './choose.ts';
-import { rankingOf, trainRanked } from './lowrank.ts';
-import { baseBlocks, type Model } from './model.ts';
-import type { TuneOptions } from './options.ts';
-import { layOut } from './order.ts';
-import { type Attached, type TuneData, trainPhase } from './session.ts';
-import type { Ran } from './step.ts';
+import { withKernels } from './autotune.ts';
+import { type Found, identityOf, keepingIn, mustBeSame, newestCheckpoint } from './checkpoint.ts';
+import { lossOf } from './evaluate.ts';
+import { baseOf, type Model } from './model.ts';
+import type { RunOptions } from './options.ts';
+import { type MemoryOptions, settleRecompute } from './recompute.ts';
+import { newRun, type Run, runMethod, type Tuned } from './session.ts';
 
-export interface Tuned extends Ran {
-  /** The chosen blocks and their trained differences (smt). */
-  selection: Selection | null;
-  matrices: SparseMatrix[];
-  /** The matrices with low-rank factors (lora, dora). */
-  ranked: RankedMatrix[];
+export interface TuneData {
+  rows: Row[];
+  /** Held-out rows, for the loss during the run. */
+  held?: Row[];
+  /** A second data set, whose loss before and after tells what the model forgets. */
+  guard?: { name: string; rows: Row[] };
 }
 
-/**
- * Trains a loaded model on rows. What was trained stays on the device, attached to the model; smt never writes the base's bytes,
- * except in a full warm-up.
- */
+export interface TuneOptions extends Omit<RunOptions, 'recompute'>, MemoryOptions {
+  method: Method;
+  /** Time kernel variants before the first step, and remember the fastest in the cache. */
+  autotune: boolean;
+  cache?: TunerCache;
+  checkpoints?: CheckpointOptions;
+}
+
+export interface CheckpointOptions {
+  /** The folder whose subfolder `checkpoints` they are in. */
+  folder: string;
+  /** Steps between them; 0 is none. */
+  every: number;
+  /** How many stay. */
+  keep: number;
+  /** Go on from the newest sound one. */
+  resume: boolean;
+}
+
+/** Trains a loaded model on rows by a method. What was trained stays on the device, hung on the model; the base is not written but by a method that says so. */
 export async function tune(model: Model, data: TuneData, o: TuneOptions, report: Report, signal?: AbortSignal): Promise<Tuned> {
-  const run = layOut(data.rows, o, data.held);
-  if (o.method === 'full') {
-    const ran = await trainPhase(model, data, o, run, everything(model), report, signal);
-    model.moved = true;
-    return { ...ran, selection: null, matrices: [], ranked: [] };
-  }
-  if (o.method === 'lora' || o.method === 'dora') {
-    const { matrices: ranked, attached } = trainRanked(model, rankingOf(o));
-    const ran = await trainPhase(model, data, o, run, attached, report, signal);
-    return { ...ran, selection: null, matrices: [], ranked };
-  }
-  const saved = o.adapter?.method === 'smt' ? o.adapter : undefined;
-  const known = saved ? selectionOf(saved) : o.selection;
-  const selection = known ?? (await choose(model, data.rows, o, run, report, signal));
-  // stopped while it warmed up: there is nothing to train on, and nothing to save
-  if (signal?.aborted && !known) return { steps: 0, inputTokens: 0, seconds: 0, selection: null, matrices: [], ranked: [] };
-  report(selectionLine(model, o, selection));
-  const matrices = attach(model, selection, true);
-  const ran = await trainPhase(model, data, o, run, { ...blocks(model, matrices, o, saved), selection }, report, signal);
-  return { ...ran, selection, matrices, ranked: [] };
-}
-
-function everything(model: Model): Attached {
-  return { trained: trainAll(parametersOf(model.decoder)), fill: async () => {}, keep: [], sorted: true };
-}
-
-function blocks(model: Model, matrices: SparseMatrix[], o: TuneOptions, saved?: SmtAdapter): Attached {
-  const trained = trainedBlocks(matrices, o.weightDecay > 0);
-  return {
-    trained,
-    keep: matrices.flatMap(({ set }) => [set.delta.home!, set.lists.home!]),
-    sorted: false,
-    async fill() {
-      for (const [i, m] of matrices.entries()) {
-        fillBlocks(model.gpu.memory, m, saved && deltasOf(saved, m));
-        const { base } = trained[i];
-        if (base) write(model.gpu.memory, base, await baseBlocks(model, m));
-      }
-    },
+  const found = o.checkpoints?.resume ? await reached(o.checkpoints.folder, report) : undefined;
+  const method = found?.choice ? o.method.chosen!(found.choice) : o.method;
+  const run = await prepareRun(model, data, { ...o, method }, report, signal, found);
+  model.moved ||= Boolean(found) && method.movesBase; // its weights are in the checkpoint
+  const keeping = o.checkpoints && (await keepRun(run, method, o.checkpoints, found));
+  const { guard } = data;
+  const forgotten = async (step: number) => {
+    if (guard) report({ kind: 'eval', step, ...(await lossOf(model, guard.rows, o.batch)), guard: guard.name });
   };
+  await forgotten(0);
+  const tuned = await runMethod(run, method, keeping);
+  for (const line of (await tuned.made?.attached.told?.(baseOf(model))) ?? []) report(line);
+  await forgotten(tuned.steps);
+  return tuned;
+}
+
+/** The run laid out, with the model's kernels chosen and its memory settled. Choosing comes first: it decides on bytes too. */
+export async function prepareRun(
+  model: Model,
+  data: TuneData,
+  o: TuneOptions,
+  report: Report,
+  signal?: AbortSignal,
+  found?: Found,
+): Promise<Run> {
+  const run = newRun(model, data, { ...o, recompute: o.recompute === 'on' }, report, signal);
+  if (found) model.planning = planningOf(model.planning, { choices: found.kernels });
+  else if (o.autotune) model.planning = await withKernels(model, run.order.sizes, o.method, { cache: o.cache });
+  const { recompute, shown } = settleRecompute(model.decoder, o.method, { ...run.options, ...run.order }, model.planning, o);
+  if (shown) report({ kind: 'note', text: shown });
+  return { ...run, options: { ...run.options, recompute } };
+}
+
+async function reached(folder: string, report: Report): Promise<Found | undefined> {
+  const warn = (text: string) => report({ kind: 'warning', text });
+  const found = await newestCheckpoint(folder, warn);
+  if (!found) warn(`no checkpoint in ${folder}: the run starts from its beginning`);
+  return found;
+}
+
+async function keepRun({ model, rows, options }: Run, method: Method, c: CheckpointOptions, found: Found | undefined) {
+  if (!c.every && !found) return undefined;
+  const { name, settings } = method;
+  const of = await identityOf(model.files, rows, { method: name, ...settings, ...options });
+  if (found) mustBeSame(found, of);
+  return keepingIn(c.folder, model, of, c.every, c.keep, found);
 }

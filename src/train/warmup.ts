@@ -1,90 +1,102 @@
-// The frozen warm-up: the model reads some batches and its weights do not move, while what hangs on them gathers figures.
+// A warm-up: the model reads some batches while what hangs on it gathers figures. Frozen, its weights do not move; where something
+// trains meanwhile, they are optimizer steps at the peak learning rate, and stay.
 
 import type { Batches } from '../data/batches.ts';
 import { ladder, pack } from '../data/pack.ts';
-import type { Row } from '../data/rows.ts';
 import { idle } from '../gpu/device.ts';
-import type { Planning } from '../gpu/limits.ts';
-import { type Plan, plan } from '../gpu/plan.ts';
-import type { Build } from '../gpu/program.ts';
-import { dispose, prepare, readback, replay } from '../gpu/run.ts';
-import { type Tensor, write } from '../gpu/tensor.ts';
-import type { Decoder } from '../models/decoder.ts';
+import { dispose, type Machine, prepare, readback, replay } from '../gpu/run.ts';
+import { allocate, free, newScope } from '../gpu/scope.ts';
+import { read, type Tensor, write } from '../gpu/tensor.ts';
+import { type Choosing, type Gathered, trainableOf, type Warmup } from '../methods/method.ts';
 import { feed, feedScalars } from '../models/inputs.ts';
-import { newResults, RESULTS } from '../ops/optimizer/gradnorm.ts';
-import type { Stream } from '../ops/stream/stream.ts';
-import type { Report } from '../report.ts';
-import type { Model } from './model.ts';
-import type { Sizes } from './plans.ts';
-import { micro } from './programs.ts';
+import { RESULTS } from '../ops/optimizer/gradnorm.ts';
+import { newStream } from '../ops/stream/stream.ts';
+import { type Phase, planWarmup } from './plans.ts';
+import type { Run } from './session.ts';
+import { train } from './step.ts';
 
-export interface Warmup {
-  model: Model;
-  rows: Row[];
-  order: Batches;
-  /** Micro-batches to read. */
-  steps: number;
-  sizes: Sizes;
-  stream: Stream;
-  recompute: boolean;
-  /** Forward and backward, or forward alone. */
-  gradients: boolean;
-  /** What is gathered: zeroed first, and there until `use` has read it. */
-  gathered: Tensor[];
-  /** Run once after the last step. */
-  finish?: Build;
-  signal?: AbortSignal;
+/** Reads the data with what `make` puts on the weights, and leaves nothing on the device but the model. */
+export async function warmUp(run: Run, make: Parameters<Choosing['warmUp']>[0]): Promise<Gathered | null> {
+  const { model, order, options: o, report, signal } = run;
+  const { gpu, decoder, planning } = model;
+  const stream = newStream(order.sizes.N, order.sizes.M);
+  const w = make(decoder, stream, planning);
+  const scope = newScope(model.scope);
+  try {
+    const phase = planWarmup(decoder, w, stream, { ...o, sizes: order.sizes }, planning);
+    const trainable = w.trains ? trainableOf(w.trains.attached) : 0;
+    report({ kind: 'plan', program: 'warmup', bytes: phase.plan.bytes, trainable, bound: false });
+    for (const t of w.gathered) allocate(scope, t.home!);
+    const machine = await prepare(gpu, phase.plan, scope);
+    for (const t of w.gathered) write(gpu.memory, t, new Uint8Array(t.bytes));
+    const steps = stepsOf(run, w);
+    report({ kind: 'start', phase: 'warmup', total: steps });
+    const tokens = await (w.trains ? trained(run, w, phase, machine, steps) : frozen(run, w, phase, machine, steps));
+    if (signal?.aborted) return null;
+    if (w.finish) replay(machine, 'finish', {});
+    await idle(gpu);
+    const values = new Map<Tensor, Float32Array<ArrayBuffer>>();
+    for (const t of w.gathered) values.set(t, await read(gpu.memory, t));
+    dispose(machine);
+    model.moved ||= w.trains !== undefined;
+    return { tokens, of: (t) => values.get(t)! };
+  } finally {
+    w.off();
+    free(scope);
+  }
 }
 
-/** Reads the batches, lets `use` read what was gathered, and leaves nothing on the device but the model. */
-export async function warmUp<T>(w: Warmup, use: (tokens: number) => Promise<T>, report: Report): Promise<T> {
-  const { gpu, decoder, planning } = w.model;
-  const made = planWarmup(decoder, w, planning);
-  report({ kind: 'plan', program: 'warmup', bytes: made.bytes, trainable: 0, bound: false });
-  const machine = await prepare(gpu, made, w.model.scope);
-  for (const t of w.gathered) write(gpu.memory, t, new Uint8Array(t.bytes));
-  report({ kind: 'start', phase: 'warmup', total: w.steps });
+/** As many as asked; fewer, and said so, where an epoch has no more. */
+function stepsOf({ order, report }: Run, w: Warmup): number {
+  const most = w.trains ? order.batches.steps_per_epoch : order.microBatches;
+  if (most >= w.steps) return w.steps;
+  const there = w.trains ? `${most} steps an epoch` : `${most} micro-batches`;
+  report({ kind: 'note', text: `the data gives ${there}, so the warm-up takes ${most} steps instead of ${w.steps}` });
+  return most;
+}
+
+/** Answers the tokens read. */
+async function frozen(run: Run, _: Warmup, phase: Phase, machine: Machine, steps: number): Promise<number> {
+  const { model, rows, order, report, signal } = run;
+  const { memory } = model.gpu;
   let last = performance.now();
   let tokens = 0;
-  const batches = microBatches(w.order);
-  for (let t = 0; t < w.steps && !w.signal?.aborted; t++) {
-    const b = pack(batches.next().value.map((i) => w.rows[i]));
-    const [N, M] = [ladder(b.n, w.sizes.N), ladder(b.m, w.sizes.M)];
-    feed(gpu.memory, w.stream, b, N, M, false);
-    feedScalars(gpu.memory, w.stream, b.m, 0, b.n);
+  const batches = microBatches(order.batches);
+  for (let t = 0; t < steps && !signal?.aborted; t++) {
+    const b = pack(batches.next().value.map((i) => rows[i]));
+    const [N, M] = [ladder(b.n, phase.sizes.N), ladder(b.m, phase.sizes.M)];
+    feed(memory, phase.stream, b, N, M, false);
+    feedScalars(memory, phase.stream, b.m, 0, b.n);
     replay(machine, 'warmup', { N, M });
     const r = await readback(machine, 'warmup');
     const now = performance.now();
     report({ kind: 'warmup', step: t + 1, loss: r[RESULTS.lossSum] / b.m, tokens: b.m, ms: now - last });
-    if (t === 0) report({ kind: 'memory', program: 'warmup', planned: made.bytes.total, allocated: gpu.memory.bytes });
+    if (t === 0) weigh(run, phase);
     last = now;
     tokens += b.n;
   }
-  if (w.finish) replay(machine, 'finish', {});
-  await idle(gpu);
-  const answer = await use(tokens);
-  dispose(machine);
-  return answer;
-}
-
-/** The memory of a warm-up; no GPU is needed. */
-export function planWarmup(
-  d: Decoder,
-  w: Pick<Warmup, 'sizes' | 'stream' | 'recompute' | 'gradients' | 'gathered' | 'finish'>,
-  planning: Planning,
-): Plan {
-  const results = newResults();
-  const build = micro(d, w.stream, { results, recompute: w.recompute, gradients: w.gradients });
-  const parts: Parameters<typeof plan>[0] = [{ name: 'warmup', build, dims: w.sizes, readback: results }];
-  if (w.finish) parts.push({ name: 'finish', build: w.finish, dims: {} });
-  return plan(
-    parts,
-    planning,
-    w.gathered.map((t) => t.home!),
-  );
+  return tokens;
 }
 
 /** The micro-batches of the steps of the data, one after the other, epoch after epoch. */
-function* microBatches(order: Batches): Generator<number[], never> {
-  for (let t = 0; ; t++) yield* order.step(t);
+function* microBatches(batches: Batches): Generator<number[], never> {
+  for (let t = 0; ; t++) yield* batches.step(t);
+}
+
+async function trained(run: Run, w: Warmup, phase: Phase, machine: Machine, steps: number): Promise<number> {
+  const { model, rows, order, options, report, signal } = run;
+  const { attached } = w.trains!;
+  for (const t of attached.trained) for (const x of [t.m, t.v]) write(model.gpu.memory, x, new Uint8Array(x.bytes));
+  const { sorted } = attached;
+  const loop = { gpu: model.gpu, machine, phase, rows, batches: order.batches, steps, lrAt: () => options.lr, sorted, signal };
+  const { inputTokens } = await train(loop, (line) => {
+    if (line.kind !== 'step') return;
+    report({ kind: 'warmup', step: line.step, loss: line.loss, tokens: line.tokens, ms: line.ms });
+    if (line.step === 1) weigh(run, phase);
+  });
+  return inputTokens;
+}
+
+function weigh({ model, report }: Run, { plan }: Phase): void {
+  report({ kind: 'memory', program: 'warmup', planned: plan.bytes.total, allocated: model.gpu.memory.bytes });
 }

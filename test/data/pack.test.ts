@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { batches, largestBatch, stepsOf } from '../../src/data/batches.ts';
 import { ladder, pack, pad } from '../../src/data/pack.ts';
-import { below, permutation, random } from '../../src/data/random.ts';
+import { below, permutation, random } from '../../src/random.ts';
 
 const row = (ids: number[], labels: number[]) => ({
   ids: Int32Array.from(ids),

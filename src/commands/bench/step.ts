@@ -1,31 +1,28 @@
-// The steps that are measured: forward alone, and every method's training of one small model, set up exactly as a run sets them up.
+// The steps that are measured: forward alone, the warm-up, and a step of any method on a small model, set up as a run sets them up.
 
-import { likelihood } from '../../eval/likelihood.ts';
+import { likelihood, type Sizes } from '../../eval/likelihood.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { planningOf } from '../../gpu/limits.ts';
 import { plan } from '../../gpu/plan.ts';
-import type { Build, Entry } from '../../gpu/program.ts';
-import { type Machine, prepare, replay } from '../../gpu/run.ts';
-import { free, newScope, type Scope } from '../../gpu/scope.ts';
+import type { Entry } from '../../gpu/program.ts';
+import { dispose, type Machine, prepare, replay } from '../../gpu/run.ts';
+import { allocate, free, newScope, type Scope } from '../../gpu/scope.ts';
 import { resident, write } from '../../gpu/tensor.ts';
-import { trainAll } from '../../methods/full.ts';
-import { attachFactors, fillFactors, type RankedMatrix, rescale, trainedFactors } from '../../methods/lora.ts';
-import { fillBlocks, trainedBlocks } from '../../methods/smt/blocks.ts';
-import { blockCount } from '../../methods/smt/select.ts';
-import { type Decoder, type DecoderConfig, type Module, newDecoder, parametersOf } from '../../models/decoder.ts';
+import { type Base, type Method, trainableOf } from '../../methods/method.ts';
+import { type Decoder, type DecoderConfig, newDecoder } from '../../models/decoder.ts';
 import { feed, feedScalars } from '../../models/inputs.ts';
-import { newScorer, scoresGradient } from '../../ops/blocks/score.ts';
-import type { Trained } from '../../ops/optimizer/adamw.ts';
 import { newResults } from '../../ops/optimizer/gradnorm.ts';
-import { newStream } from '../../ops/stream/stream.ts';
-import { attach, boundSelection, matrixParameters, targetsOf } from '../../train/attach.ts';
-import { planTraining } from '../../train/plans.ts';
-import { planWarmup } from '../../train/warmup.ts';
+import { newStream, type Stream } from '../../ops/stream/stream.ts';
+import { planTraining, planWarmup } from '../../train/plans.ts';
 import { fillDecoder, randomValues, someRows } from './model.ts';
 
-/** smt and its like: 0.84 % of the model in blocks of 32; smt little and smt much: 0.1 and 5 % of q, k, v; absmean, absofmean: warm-up. */
-export type StepKind = 'forward' | 'smt' | 'full' | 'lora' | 'dora' | 'recompute' | 'smt little' | 'smt much' | Warmup;
-type Warmup = 'absmean' | 'absofmean';
+/** What is measured: a method's step, the step of its warm-up, or without a method the forward alone. */
+export interface StepKind {
+  name: string;
+  method?: Method;
+  warmup?: boolean;
+  recompute?: boolean;
+}
 
 /** A step ready to run: `run` submits one and does not wait. */
 export interface Step {
@@ -43,7 +40,7 @@ export interface Step {
 }
 
 /** AdamW as a run has it, with a learning rate so small that a measured model stays what it is. */
-const OPTIMIZER = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip: 1, recompute: false };
+const OPTIMIZER = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip: 1 };
 
 /** Prepares a step of `rows` rows of T tokens. */
 export async function prepareStep(gpu: Gpu, config: DecoderConfig, kind: StepKind, rows: number, T: number): Promise<Step> {
@@ -52,12 +49,9 @@ export async function prepareStep(gpu: Gpu, config: DecoderConfig, kind: StepKin
   fillDecoder(scope, d, randomValues(1));
   const batch = someRows(rows, T, config.vocab_size);
   const sizes = { N: batch.n, M: batch.m };
-  const { machine, stream, programs, trainable } = await (kind === 'forward'
-    ? forward(gpu, scope, d, sizes)
-    : kind === 'absmean' || kind === 'absofmean'
-      ? warmup(gpu, scope, d, kind, sizes)
-      : training(gpu, scope, d, kind, sizes));
-  feed(gpu.memory, stream, batch, sizes.N, sizes.M, kind === 'full');
+  const make = !kind.method ? forward : kind.warmup ? warmup : training;
+  const { machine, stream, programs, trainable, sorted } = await make(gpu, d, kind, sizes, scope);
+  feed(gpu.memory, stream, batch, sizes.N, sizes.M, sorted);
   feedScalars(gpu.memory, stream, batch.m, 1e-6);
   return {
     kind,
@@ -68,107 +62,51 @@ export async function prepareStep(gpu: Gpu, config: DecoderConfig, kind: StepKin
     tokens: batch.n,
     pairs: (rows * T * (T + 1)) / 2,
     run: () => programs.forEach(({ name, dims }) => replay(machine, name, dims)),
-    free: () => free(scope),
+    free() {
+      dispose(machine);
+      free(scope);
+    },
   };
 }
 
-interface Sizes {
-  N: number;
-  M: number;
+interface Made {
+  machine: Machine;
+  stream: Stream;
+  programs: Step['programs'];
+  trainable: number;
+  sorted: boolean;
 }
 
-async function forward(gpu: Gpu, scope: Scope, d: Decoder, sizes: Sizes) {
+async function forward(gpu: Gpu, d: Decoder, _: StepKind, sizes: Sizes, scope: Scope): Promise<Made> {
   const stream = newStream(sizes.N, sizes.M);
   const build = likelihood(d, stream, newResults(), resident('logprob', [sizes.M], 'other'));
-  const made = plan([{ name: 'forward', build, dims: { ...sizes } }], planningOf(gpu.limits));
-  return { machine: await prepare(gpu, made, scope), stream, programs: [{ name: 'forward', dims: { ...sizes } }], trainable: 0 };
+  const made = plan([{ name: 'forward', build, dims: sizes }], planningOf(gpu.limits));
+  const machine = await prepare(gpu, made, scope);
+  return { machine, stream, programs: [{ name: 'forward', dims: sizes }], trainable: 0, sorted: false };
 }
 
-/** A step of the frozen warm-up over q, k, v of every layer. */
-async function warmup(gpu: Gpu, scope: Scope, d: Decoder, score: Warmup, sizes: Sizes) {
+/** A step of a frozen warm-up. */
+async function warmup(gpu: Gpu, d: Decoder, { method }: StepKind, sizes: Sizes, scope: Scope): Promise<Made> {
   const stream = newStream(sizes.N, sizes.M);
-  const weights = targetsOf(d, QKV).map((t) => d.layers[t.layer].matrices[t.module as Module]);
-  const scorers = weights.map((w) => newScorer(w, BLOCK, score, gpu.limits.maxBinding));
-  for (const s of scorers) s.weight.trains = scoresGradient(s);
-  const gathered = scorers.map((s) => s.map);
-  const made = planWarmup(d, { sizes, stream, recompute: false, gradients: true, gathered }, planningOf(gpu.limits));
-  return { machine: await prepare(gpu, made, scope), stream, programs: [{ name: 'warmup', dims: { ...sizes } }], trainable: 0 };
+  const planning = planningOf(gpu.limits);
+  const w = method!.warmup!(d, stream, planning)!;
+  const phase = planWarmup(d, w, stream, { ...OPTIMIZER, sizes, recompute: false }, planning);
+  const machine = await prepare(gpu, phase.plan, scope);
+  return { machine, stream, programs: [{ name: 'warmup', dims: sizes }], trainable: 0, sorted: false };
 }
 
-type Training = Exclude<StepKind, 'forward' | Warmup>;
-
-async function training(gpu: Gpu, scope: Scope, d: Decoder, kind: Training, sizes: Sizes) {
-  const { trained, fill, after } = attached(gpu, d, kind);
-  const phase = planTraining(
-    d,
-    trained,
-    sizes,
-    { ...OPTIMIZER, recompute: kind === 'recompute' },
-    planningOf(gpu.limits),
-    undefined,
-    {
-      after,
-    },
-  );
-  const machine = await prepare(gpu, phase.plan, scope);
-  for (const t of trained) zero(gpu, t);
-  await fill();
+/** A step of a method; what it would choose by data is where it needs most. */
+async function training(gpu: Gpu, d: Decoder, { method, recompute = false }: StepKind, sizes: Sizes, scope: Scope): Promise<Made> {
+  const planning = planningOf(gpu.limits);
+  const attached = method!.attach(d, { decays: false });
+  const { plan: planned, stream } = planTraining(d, attached, { ...OPTIMIZER, sizes, recompute }, planning);
+  for (const t of attached.tensors) allocate(scope, t.home!);
+  const machine = await prepare(gpu, planned, scope);
+  for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  await attached.fill({ gpu, planning, decoder: d } as Base); // without files: nothing asks for stored values here
   const programs = [
-    { name: 'train', dims: { ...sizes } },
+    { name: 'train', dims: sizes },
     { name: 'update', dims: {} },
   ];
-  return {
-    machine,
-    stream: phase.stream,
-    programs,
-    trainable: trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0),
-  };
-}
-
-interface Attached {
-  trained: Trained[];
-  fill(): Promise<void>;
-  /** Follows every update. */
-  after?: Build;
-}
-
-function attached(gpu: Gpu, d: Decoder, kind: Exclude<StepKind, 'forward'>): Attached {
-  if (kind === 'full') return { trained: trainAll(parametersOf(d)), fill: async () => {} };
-  if (kind === 'lora' || kind === 'dora') return lowRank(gpu, d, kind);
-  const matrices = sparse(d, kind);
-  return { trained: trainedBlocks(matrices, false), fill: async () => matrices.forEach((m) => fillBlocks(gpu.memory, m)) };
-}
-
-/** Factors on q, k, v of every layer, of the rank that comes nearest to what SMT trains. */
-function lowRank(gpu: Gpu, d: Decoder, method: 'lora' | 'dora'): Attached {
-  const weights = targetsOf(d, QKV).map((t) => d.layers[t.layer].matrices[t.module as Module]);
-  const ofRank1 = weights.reduce((n, w) => n + w.rows + w.cols, 0);
-  const rank = Math.round((sparseCount(d) * BLOCK * BLOCK) / ofRank1);
-  const matrices = attachFactors(weights, { method, rank, scale: 2 }, { dropout: 0, seed: 0 });
-  const values = ({ weight: w }: RankedMatrix) => ({
-    A: Float32Array.from({ length: rank * w.cols }, (_, i) => Math.sin(i) / Math.sqrt(w.cols)),
-    B: new Float32Array(rank * w.rows),
-  });
-  return {
-    trained: trainedFactors(matrices),
-    fill: () => fillFactors({ gpu, planning: planningOf(gpu.limits) }, matrices, values),
-    after: rescale(matrices),
-  };
-}
-
-/** 0.84 % of the model in blocks of 32, dealt out to q, k, v of every layer in turn: no matrix and no layer is spared. */
-function sparse(d: Decoder, kind: StepKind) {
-  const share = { 'smt little': 0.001, 'smt much': 0.05 }[kind as string];
-  const count = share ? blockCount({ kind: 'targets', share }, BLOCK, targetsOf(d, QKV), matrixParameters(d)) : sparseCount(d);
-  return attach({ decoder: d }, boundSelection(targetsOf(d, QKV), BLOCK, count), true);
-}
-
-const sparseCount = (d: Decoder) => blockCount({ kind: 'model', share: 0.0084 }, BLOCK, targetsOf(d, QKV), matrixParameters(d));
-
-const QKV = ['q_proj', 'k_proj', 'v_proj'] as const;
-
-const BLOCK = 32;
-
-function zero(gpu: Gpu, t: Trained): void {
-  for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  return { machine, stream, programs, trainable: trainableOf(attached), sorted: attached.sorted };
 }

@@ -7,43 +7,50 @@ import type { DecoderConfig } from '../../models/decoder.ts';
 import type { Report } from '../../report.ts';
 import { giga, line } from './line.ts';
 import { LLAMA_3M, LLAMA_16M } from './model.ts';
+import { everything, forward, little, much, ofEqualSize, recompute, sparse, warmupBy } from './kinds.ts';
 import { prepareStep, type Step, type StepKind } from './step.ts';
 
 const ROUNDS = 3;
 
 /** The full step at 1 x 256; forward, SMT and full at 2 x 128 with their ratios; the parts of each as shares of the peak. */
 export async function benchSteps(gpu: Gpu, peak: Peak, report: Report): Promise<void> {
-  await inTurn(gpu, peak, report, ['full'], 1, 256);
-  const ms = await inTurn(gpu, peak, report, ['forward', 'smt', 'full'], 2, 128);
-  report(line('smt/forward', '2x128', { ratio: ms.smt / ms.forward }));
-  report(line('full/smt', '2x128', { ratio: ms.full / ms.smt }));
-  const equal = await inTurn(gpu, peak, report, ['smt', 'lora', 'dora'], 2, 128); // as many parameters each
-  report(line('lora/smt', '2x128', { ratio: equal.lora / equal.smt }));
-  report(line('dora/smt', '2x128', { ratio: equal.dora / equal.smt }));
-  const sparse = await inTurn(gpu, peak, report, ['smt', 'recompute', 'absmean', 'absofmean'], 2, 128);
-  report(line('recompute/smt', '2x128', { ratio: sparse.recompute / sparse.smt }));
-  report(line('absmean warm-up/smt', '2x128', { ratio: sparse.absmean / sparse.smt }));
-  report(line('absofmean warm-up/smt', '2x128', { ratio: sparse.absofmean / sparse.smt }));
-  const budget = await inTurn(gpu, peak, report, ['smt little', 'smt much'], 2, 128, LLAMA_16M);
-  report(line('5%t/0.1%t', '2x128', { ratio: budget['smt much'] / budget['smt little'] }));
+  const compare = async (kinds: StepKind[], config = LLAMA_3M) => {
+    const ms = await inTurn(gpu, peak, report, kinds, 2, 128, config);
+    return (one: StepKind, other: StepKind, name = `${one.name}/${other.name}`) =>
+      report(line(name, '2x128', { ratio: ms.get(one)! / ms.get(other)! }));
+  };
+  await inTurn(gpu, peak, report, [everything], 1, 256);
+  const extremes = await compare([forward, sparse, everything]);
+  extremes(sparse, forward);
+  extremes(everything, sparse);
+  const others = ofEqualSize(LLAMA_3M);
+  const equal = await compare([sparse, ...others]);
+  for (const other of others) equal(other, sparse);
+  const [absmean, absofmean] = [warmupBy('absmean'), warmupBy('absofmean')];
+  const own = await compare([sparse, recompute, absmean, absofmean]);
+  own(recompute, sparse);
+  own(absmean, sparse, `absmean warm-up/${sparse.name}`);
+  own(absofmean, sparse, `absofmean warm-up/${sparse.name}`);
+  const budgets = await compare([little, much], LLAMA_16M);
+  budgets(much, little, '5%t/0.1%t');
 }
 
 async function inTurn(gpu: Gpu, peak: Peak, report: Report, kinds: StepKind[], rows: number, T: number, config = LLAMA_3M) {
-  const best = {} as Record<StepKind, number>;
+  const best = new Map<StepKind, number>();
   const steps: Step[] = [];
   for (const kind of kinds) steps.push(await prepareStep(gpu, config, kind, rows, T));
   const shape = `${rows}x${T}`;
   for (let round = 0; round < ROUNDS; round++)
     for (const s of steps) {
-      best[s.kind] = Math.min(best[s.kind] ?? Number.POSITIVE_INFINITY, await msOf(gpu, s.run));
+      best.set(s.kind, Math.min(best.get(s.kind) ?? Number.POSITIVE_INFINITY, await msOf(gpu, s.run)));
       await peak.again();
     }
   for (const s of steps) {
-    const ms = best[s.kind];
-    report(line(`${s.kind} step`, shape, { ms, gflops: giga(usefulFlops(s, config), ms), peak_gflops: peak.best }));
+    const ms = best.get(s.kind)!;
+    report(line(`${s.kind.name} step`, shape, { ms, gflops: giga(usefulFlops(s, config), ms), peak_gflops: peak.best }));
     for (const [part, t] of await parts(s))
       report(
-        line(`${s.kind}: ${part}`, shape, { ms: t.ms, gflops: t.flops ? giga(t.flops, t.ms) : null, peak_gflops: peak.best }),
+        line(`${s.kind.name}: ${part}`, shape, { ms: t.ms, gflops: t.flops ? giga(t.flops, t.ms) : null, peak_gflops: peak.best }),
       );
     s.free();
   }
@@ -54,7 +61,7 @@ async function inTurn(gpu: Gpu, peak: Peak, report: Report, kinds: StepKind[], r
 export function usefulFlops(s: Step, { head_dim, n_heads, n_layers }: DecoderConfig = LLAMA_3M): number {
   const attention = 4 * s.pairs * head_dim * n_heads * n_layers;
   const products = s.entries.reduce((n, e) => n + (e.op === 'run' && isProduct(e.kernel.name) ? e.flops : 0), 0);
-  return products + attention * (s.kind === 'forward' ? 1 : 3);
+  return products + attention * (s.kind.method ? 3 : 1);
 }
 
 const isProduct = (kernel: string) => /^(gemm|gemv|blocks|lowrank_)/.test(kernel);

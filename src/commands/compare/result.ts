@@ -1,66 +1,14 @@
 // What one run of a comparison came to, and what all of a method's runs at one size say together.
 
-import type { Moved } from '../../train/diagnostics.ts';
+import type { BlockPlace, RunFigures, Spread, Summary } from '../../report.ts';
 
-export interface Result {
-  /** Also the name of its file: method, size, learning rate, seed. */
-  id: string;
-  method: string;
-  size: string | null;
-  seed: number;
-  lr: number;
-  trainable: number;
-  /** Fractions of the parameters of the targets and of all 2-D parameters. */
-  share_targets: number;
-  share_model: number;
-  /** Held-out loss in nats a target at the end. */
-  loss: number;
-  /** Held-out rows answered exactly as they are, and how many were asked; null where the recipe asks for none. */
-  exact: { right: number; of: number } | null;
-  /** Loss of the guard's rows before and after; null without one. */
-  guard: { before: number; after: number } | null;
-  /** The largest program of the run by plan, warm-up included, and the training step's alone. */
-  device_bytes: { peak: number; train: number };
-  /** Tensor bytes of what is saved: an adapter in f32, or after full fine-tuning a model in f32. */
-  adapter_bytes: number;
-  /** Input tokens a second, by wall time of the steps. */
-  tokens_per_second: number;
-  steps: number;
-  /** Wall time of the warm-up and of the steps. */
-  warmup_seconds: number;
-  seconds: number;
+export interface Result extends RunFigures {
   /** Training loss of every step, and held-out loss by step. */
   curve: number[];
   evals: { step: number; loss: number }[];
-  blocks: { block: number; moved: Moved[] } | null;
+  blocks: { block: number; moved: (BlockPlace & { share: number })[] } | null;
   /** The options that made it: a result is taken up again only by the same. */
   settings: Record<string, unknown>;
-}
-
-/** Mean over seeds, and the smallest and largest. */
-export interface Spread {
-  mean: number;
-  min: number;
-  max: number;
-}
-
-export interface Summary {
-  method: string;
-  size: string | null;
-  lr: number;
-  runs: number;
-  trainable: number;
-  share_targets: number;
-  share_model: number;
-  loss: Spread;
-  /** Share of the answers that were right. */
-  exact: Spread | null;
-  /** Rise of the guard's loss. */
-  forgot: Spread | null;
-  device_bytes: { peak: number; train: number };
-  adapter_bytes: number;
-  tokens_per_second: number;
-  seconds: number;
 }
 
 /** One row a method and size, in the order of the results, each by its best learning rate (the one that all seeds ran). */

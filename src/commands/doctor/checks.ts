@@ -1,6 +1,5 @@
 // The self-tests of `doctor`: for each kernel small inputs and what f64 makes of them.
 
-import { random } from '../../data/random.ts';
 import type { Planning } from '../../gpu/limits.ts';
 import type { Program } from '../../gpu/program.ts';
 import { backward, giveGrad, gradOf, temp } from '../../gpu/program.ts';
@@ -18,6 +17,7 @@ import { type Format, STORED, splitQuants } from '../../ops/stored/formats.ts';
 import { unpack } from '../../ops/stored/unpack.ts';
 import { newWeight } from '../../ops/stored/weight.ts';
 import { newStream } from '../../ops/stream/stream.ts';
+import { random } from '../../random.ts';
 import { attentionF64 } from './attention.ts';
 
 export interface Check {

@@ -1,45 +1,148 @@
-// Sparse Matrix Tuning of chosen blocks: differences D beside the base, gradients for these blocks alone, fresh moments.
+// Chosen blocks on a model: differences D beside the base, gradients for these blocks alone, and what they become.
 
-import type { Memory } from '../../gpu/scope.ts';
-import { resident, write } from '../../gpu/tensor.ts';
+import { read, resident, write } from '../../gpu/tensor.ts';
+import type { SmtAdapter } from '../../io/adapter.ts';
+import type { Decoder } from '../../models/decoder.ts';
 import { type BlockSet, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
-import type { Trained } from '../../ops/optimizer/adamw.ts';
+import { newTrained, type Trained } from '../../ops/optimizer/adamw.ts';
 import type { Weight } from '../../ops/stored/weight.ts';
-import { moments } from '../full.ts';
+import type { Line } from '../../report.ts';
+import type { Attached, Base, Training } from '../method.ts';
+import type { Selection } from './select.ts';
 
-/** Blocks of one matrix, by block row and column. */
-export interface Chosen {
-  weight: Weight;
-  index: [number, number][];
-}
-
-export interface SparseMatrix {
+/** A weight and its chosen blocks. */
+interface SparseMatrix {
   weight: Weight;
   set: BlockSet;
 }
 
-/** Attaches chosen blocks to their weights. Nothing is allocated; `fillBlocks` writes the lists and the first differences. */
-export function attachBlocks(chosen: Chosen[], b: number, train: boolean): SparseMatrix[] {
-  return chosen.map(({ weight, index }) => {
-    const set = newBlockSet(weight.name, weight.rows, weight.cols, b, index, train);
-    weight.trains = trainsBlocks(set);
-    return { weight, set };
-  });
-}
-
-/** What the optimizer moves. `decayed`: weight decay is on, so the base values of the blocks are needed too. */
-export function trainedBlocks(matrices: SparseMatrix[], decayed: boolean): Trained[] {
-  return matrices.map(({ set }) => ({
-    ...moments(set.delta.name, set.delta.shape),
-    value: set.delta,
-    grad: set.grad!,
-    decay: true,
-    base: decayed ? resident(`${set.delta.name}.base`, set.delta.shape, 'other') : undefined,
+/** Puts the blocks of a selection on the decoder's weights; a block that it does not have is an error. saved: they begin as its differences. */
+export function attachBlocks(
+  d: Decoder,
+  selection: Selection,
+  train: Training | null,
+  saved: SmtAdapter | undefined,
+): Omit<Attached, 'adapter'> & { matrices: SparseMatrix[] } {
+  const { block: b } = selection;
+  const matrices = [...byWeight(d, selection)].map(([weight, index]) => ({
+    weight,
+    set: newBlockSet(weight.name, weight.rows, weight.cols, b, index, train !== null),
   }));
+  const hooks = matrices.map(({ weight, set }) => ({ weight, trains: trainsBlocks(set) }));
+  for (const { weight, trains } of hooks) weight.trains = trains;
+  const trained = train ? matrices.map(({ set }) => trainedBlocks(set, train)) : [];
+  return {
+    matrices,
+    trained,
+    hooks,
+    tensors: matrices.flatMap(({ set }) => [set.delta, set.lists]),
+    scratch: [],
+    sorted: false,
+    async fill(base) {
+      const { memory } = base.gpu;
+      for (const [i, { weight, set }] of matrices.entries()) {
+        write(memory, set.lists, set.places.words);
+        write(memory, set.delta, saved ? deltasOf(saved, weight, set) : new Float32Array(set.delta.bytes / 4));
+        const beneath = trained[i]?.base;
+        if (beneath) write(memory, beneath, await baseBlocks(base, weight, set));
+      }
+    },
+    told: async (base) => [await blocksUpdate(base, selection, matrices)],
+  };
 }
 
-/** Writes the lists, and the differences where they are known (a saved adapter), to allocated blocks. */
-export function fillBlocks(memory: Memory, { set }: SparseMatrix, delta?: Float32Array<ArrayBuffer>): void {
-  write(memory, set.lists, set.places.words);
-  write(memory, set.delta, delta ?? new Float32Array(set.delta.bytes / 4));
+/** Block rows and columns by weight; throws where a block lies outside this model, or is named twice. */
+function byWeight(d: Decoder, { block, blocks }: Selection): Map<Weight, [number, number][]> {
+  const chosen = new Map<Weight, Map<string, [number, number]>>();
+  for (const { layer, module, row, col } of blocks) {
+    const weight = d.layers[layer]?.matrices[module];
+    if (!weight)
+      throw new Error(
+        `expected blocks of this model's matrices, got ${module} of layer ${layer}: the selection is another model's.`,
+      );
+    if (weight.rows % block || weight.cols % block || row * block >= weight.rows || col * block >= weight.cols)
+      throw new Error(
+        `expected blocks of ${block} inside ${weight.name} [${weight.rows}, ${weight.cols}], got (${row}, ${col}): the selection is another model's.`,
+      );
+    const have = chosen.get(weight) ?? new Map();
+    if (have.has(`${row} ${col}`)) throw new Error(`expected each block once, got (${row}, ${col}) of ${weight.name} twice.`);
+    chosen.set(weight, have.set(`${row} ${col}`, [row, col]));
+  }
+  return new Map([...chosen].map(([weight, index]) => [weight, [...index.values()]]));
+}
+
+/** The base values of the blocks are kept too where weight decay acts on them. */
+function trainedBlocks({ delta, grad }: BlockSet, { decays }: Training): Trained {
+  const base = decays ? resident(`${delta.name}.base`, delta.shape, 'other') : undefined;
+  return newTrained(delta, grad!, { decay: true, base });
+}
+
+/** Base values of the blocks of a set [n, b, b], as the device holds them. */
+async function baseBlocks(base: Base, w: Weight, { b, index }: BlockSet): Promise<Float32Array<ArrayBuffer>> {
+  const out = new Float32Array((index.length / 2) * b * b);
+  // ascending by row, so the blocks of a band stand together
+  for (let n = 0; n < index.length / 2; ) {
+    const row = index[2 * n];
+    const band = await rowsOf(base, w, row * b, (row + 1) * b);
+    for (; n < index.length / 2 && index[2 * n] === row; n++) {
+      const col = index[2 * n + 1] * b;
+      for (let i = 0; i < b; i++) out.set(band.subarray(i * w.cols + col, i * w.cols + col + b), (n * b + i) * b);
+    }
+  }
+  return out;
+}
+
+async function rowsOf(base: Base, w: Weight, r0: number, r1: number): Promise<Float32Array> {
+  const rows = new Float32Array((r1 - r0) * w.cols);
+  let at = 0;
+  for await (const part of base.values(w, r0, r1)) {
+    rows.set(part, at);
+    at += part.length;
+  }
+  return rows;
+}
+
+/** An adapter's differences of one matrix, in the order in which the device keeps its blocks. */
+function deltasOf({ block: b, matrices }: SmtAdapter, { name }: Weight, set: BlockSet): Float32Array<ArrayBuffer> {
+  const { index, blocks } = matrices.find((m) => m.name === name)!;
+  const places = new Map<string, number>();
+  for (let i = 0; i < index.length / 2; i++) places.set(`${index[2 * i]},${index[2 * i + 1]}`, i);
+  const out = new Float32Array(blocks.length);
+  for (let i = 0; i < set.index.length / 2; i++) {
+    const at = places.get(`${set.index[2 * i]},${set.index[2 * i + 1]}`)!;
+    out.set(blocks.subarray(at * b * b, (at + 1) * b * b), i * b * b);
+  }
+  return out;
+}
+
+/** The differences on the device, by weight, as an adapter holds them. */
+export async function savedBlocks({ gpu }: Base, matrices: SparseMatrix[]): Promise<SmtAdapter['matrices']> {
+  const saved: SmtAdapter['matrices'] = [];
+  for (const { weight, set } of matrices)
+    saved.push({ name: weight.name, index: Int32Array.from(set.index), blocks: await read(gpu.memory, set.delta) });
+  return saved;
+}
+
+/** The Frobenius norm of all trained differences, and each block's share of its square; blocks as the selection orders them. */
+async function blocksUpdate(
+  { gpu, decoder }: Base,
+  { blocks }: Selection,
+  matrices: SparseMatrix[],
+): Promise<Extract<Line, { kind: 'blocks_update' }>> {
+  const squares = new Map<string, number>();
+  for (const { weight, set } of matrices) {
+    const delta = await read(gpu.memory, set.delta);
+    const size = set.b * set.b;
+    for (let n = 0; n < set.index.length / 2; n++) {
+      let sum = 0;
+      for (let i = n * size; i < (n + 1) * size; i++) sum += delta[i] * delta[i];
+      squares.set(`${weight.name} ${set.index[2 * n]} ${set.index[2 * n + 1]}`, sum);
+    }
+  }
+  const whole = [...squares.values()].reduce((a, b) => a + b, 0);
+  const moved = blocks.map(({ layer, module, row, col }) => {
+    const square = squares.get(`${decoder.layers[layer].matrices[module].name} ${row} ${col}`) ?? 0;
+    return { layer, module, row, col, share: whole ? square / whole : 0 };
+  });
+  return { kind: 'blocks_update', norm: Math.sqrt(whole), blocks: moved };
 }

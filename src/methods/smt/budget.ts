@@ -1,4 +1,7 @@
-/** How much may train: `0.84%` of the model, `5%t` of the targets, `863b` blocks, or one of these for attn and for mlp. */
+// How much may train: `0.84%` of the model, `5%t` of the targets, `863b` blocks, or one of these for attn and for mlp; and the
+// blocks that it buys. Arithmetic alone.
+
+import { sizeOfTargets, type Target } from '../targets.ts';
 
 /** Share of all 2-D parameters of the model or of the targets' (0 to 1), or a number of blocks. */
 export type Amount = { kind: 'model' | 'targets'; share: number } | { kind: 'blocks'; count: number };
@@ -39,4 +42,71 @@ function amount(text: string): Amount {
   }
   if (value > 100) throw refuse('of at most 100 percent');
   return { kind: unit.toLowerCase() === '%t' ? 'targets' : 'model', share: value / 100 };
+}
+
+// --- what it buys -------------------------------------------------------------------------------------------------------
+
+/** The block edge: as asked, or the largest power of two up to 256 that divides every target dimension. */
+export function blockEdge(targets: Target[], asked: number | 'auto'): number {
+  const divides = (b: number) => targets.every((t) => t.rows % b === 0 && t.cols % b === 0);
+  if (asked === 'auto') {
+    let b = 256;
+    while (!divides(b)) b /= 2;
+    return b;
+  }
+  const odd = targets.find((t) => t.rows % asked || t.cols % asked);
+  if (odd)
+    throw new Error(
+      `expected a block edge that divides every target matrix, got --block ${asked} for ${odd.name} [${odd.rows}, ${odd.cols}]. ` +
+        `Use --block ${blockEdge(targets, 'auto')} or leave it out.`,
+    );
+  return asked;
+}
+
+/** Blocks that an amount buys: floor(share x parameters / b^2). Less than one, or more than there are, is an error. */
+export function blockCount(amount: Amount, b: number, targets: Target[], modelParameters: number): number {
+  const all = sizeOfTargets(targets) / (b * b);
+  const inTargets = all * b * b;
+  const of = amount.kind === 'model' ? modelParameters : inTargets;
+  const count = amount.kind === 'blocks' ? amount.count : Math.floor((amount.share * of * (1 + 1e-12)) / (b * b));
+  const least = `One block of ${b} x ${b} is ${percent((b * b) / modelParameters)} of the model, ${percent((b * b) / inTargets)} of the targets`;
+  if (count < 1)
+    throw new Error(
+      `expected a budget of at least one block, got ${inWords(amount)}. ${least}: raise --budget or lower --block.`,
+    );
+  if (count > all)
+    throw new Error(
+      `expected a budget of at most all ${all} blocks of the targets, got ${inWords(amount)} = ${count} blocks. Lower --budget or name more --targets.`,
+    );
+  return count;
+}
+
+/** Targets that share a budget, and the blocks that it buys among them. */
+export interface Group {
+  targets: Target[];
+  count: number;
+}
+
+/** One group of all targets, or one of the attention's and one of the MLP's. */
+export function groupsOf(targets: Target[], budget: string, b: number, modelParameters: number): Group[] {
+  const budgets = parseBudget(budget);
+  const group = (own: Target[], amount: Amount) => ({ targets: own, count: blockCount(amount, b, own, modelParameters) });
+  if ('all' in budgets) return [group(targets, budgets.all)];
+  return (['attn', 'mlp'] as const).flatMap((name) => {
+    const amount = budgets[name];
+    if (!amount) return [];
+    const own = targets.filter((t) => /^[qkvo]_proj$/.test(t.module) === (name === 'attn'));
+    if (!own.length)
+      throw new Error(
+        `expected --targets with matrices of ${name}, for which --budget has a share, got none: name some, or leave ${name} out.`,
+      );
+    return [group(own, amount)];
+  });
+}
+
+const percent = (x: number) => `${(100 * x).toPrecision(2)} %`;
+
+function inWords(amount: Amount): string {
+  if (amount.kind === 'blocks') return `${amount.count} blocks`;
+  return `${percent(amount.share)} of the ${amount.kind}`;
 }

@@ -1,78 +1,39 @@
-// Which blocks train: candidates, budget, ranking. Pure arithmetic on score maps; no GPU.
+// Which blocks train: the ranking of score maps, and what a choice is. Pure arithmetic; no GPU.
 
-/** A matrix whose blocks may be chosen. `module` is its place in a layer (q_proj, ...), `order` its rank in ties. */
-export interface Target {
-  name: string;
-  layer: number;
-  module: string;
-  order: number;
-  rows: number;
-  cols: number;
-}
+import type { SmtAdapter } from '../../io/adapter.ts';
+import { MODULES, type Module } from '../../models/decoder.ts';
+import type { Line } from '../../report.ts';
+import type { Target } from '../targets.ts';
 
-/** Scores of a target's blocks [rows / b, cols / b], row-major. */
-export type ScoreMaps = Map<string, Float32Array>;
-
+/** A block by its place, row and column counted in blocks. */
 export interface Choice {
   layer: number;
-  module: string;
+  module: Module;
   row: number;
   col: number;
   score: number;
 }
 
-/** Chosen blocks, best first. */
+/** Chosen blocks of edge `block`, best first. */
 export interface Selection {
   block: number;
   blocks: Choice[];
 }
 
-/** Share of all 2-D parameters of the model, share of the targets' (both 0..1), or a number of blocks. */
-export type Budget = { kind: 'model' | 'targets'; share: number } | { kind: 'blocks'; count: number };
+/** Scores of a target's blocks [rows / b, cols / b], row-major, by weight name. */
+export type ScoreMaps = Map<string, Float32Array>;
 
-export type Spread = 'global' | 'matrix';
-
-/** The block edge: as asked, or the largest power of two up to 256 that divides every target dimension. */
-export function blockEdge(targets: Target[], asked: number | 'auto'): number {
-  const divides = (b: number) => targets.every((t) => t.rows % b === 0 && t.cols % b === 0);
-  if (asked === 'auto') {
-    let b = 256;
-    while (!divides(b)) b /= 2;
-    return b;
-  }
-  const odd = targets.find((t) => t.rows % asked || t.cols % asked);
-  if (odd)
-    throw new Error(
-      `expected a block edge that divides every target matrix, got --block ${asked} for ${odd.name} [${odd.rows}, ${odd.cols}]. ` +
-        `Use --block ${blockEdge(targets, 'auto')} or leave it out.`,
-    );
-  return asked;
-}
-
-/** Blocks that a budget buys: floor(share x parameters / b^2). Less than one, or more than there are, is an error. */
-export function blockCount(budget: Budget, b: number, targets: Target[], modelParameters: number): number {
-  const all = targets.reduce((n, t) => n + (t.rows / b) * (t.cols / b), 0);
-  const inTargets = all * b * b;
-  const of = budget.kind === 'model' ? modelParameters : inTargets;
-  const count = budget.kind === 'blocks' ? budget.count : Math.floor((budget.share * of * (1 + 1e-12)) / (b * b));
-  const least = `One block of ${b} x ${b} is ${percent((b * b) / modelParameters)} of the model, ${percent((b * b) / inTargets)} of the targets`;
-  if (count < 1)
-    throw new Error(
-      `expected a budget of at least one block, got ${describe(budget)}. ${least}: raise --budget or lower --block.`,
-    );
-  if (count > all)
-    throw new Error(
-      `expected a budget of at most all ${all} blocks of the targets, got ${describe(budget)} = ${count} blocks. Lower --budget or name more --targets.`,
-    );
-  return count;
-}
+/** global: one ranking of all candidates. matrix: a share for every matrix, in proportion to its blocks. */
+export const SPREADS = ['global', 'matrix'] as const;
+export type Spread = (typeof SPREADS)[number];
 
 /** Best first: score descending, then layer, module, row, column. */
-export function byRank(targets: Target[]): (x: Choice, y: Choice) => number {
-  const order = new Map(targets.map((t) => [t.module, t.order]));
-  return (x, y) =>
-    y.score - x.score || x.layer - y.layer || order.get(x.module)! - order.get(y.module)! || x.row - y.row || x.col - y.col;
-}
+export const byRank = (x: Choice, y: Choice) =>
+  y.score - x.score ||
+  x.layer - y.layer ||
+  MODULES.indexOf(x.module) - MODULES.indexOf(y.module) ||
+  x.row - y.row ||
+  x.col - y.col;
 
 /** The best blocks: score descending, then layer, module, row, column. A score that is not finite is an error. */
 export function chooseBlocks(targets: Target[], maps: ScoreMaps, b: number, count: number, spread: Spread): Choice[] {
@@ -105,8 +66,7 @@ function rank(targets: Target[], maps: ScoreMaps, b: number): { choice: Choice; 
       all.push({ choice: { ...at, score }, target });
     });
   }
-  const better = byRank(targets);
-  return all.sort((x, y) => better(x.choice, y.choice));
+  return all.sort((x, y) => byRank(x.choice, y.choice));
 }
 
 /** n shared out in proportion to each matrix's blocks, largest remainder, ties by layer and module. */
@@ -124,9 +84,76 @@ function shares(targets: Target[], b: number, count: number): Map<Target, number
   return give;
 }
 
-const percent = (x: number) => `${(100 * x).toPrecision(2)} %`;
+/** Blocks laid over the targets in turn, from layer 0 on and over every module: no selection of as many needs more memory. */
+export function boundSelection(targets: Target[], block: number, count: number): Selection {
+  const least = Math.max(count, new Set(targets.map((t) => t.module)).size);
+  const sizes = targets.map((t) => ({ t, cols: t.cols / block, n: (t.rows / block) * (t.cols / block) }));
+  const blocks: Choice[] = [];
+  for (let i = 0; blocks.length < least && sizes.some((s) => i < s.n); i++)
+    for (const { t, cols, n } of sizes)
+      if (i < n && blocks.length < least)
+        blocks.push({ layer: t.layer, module: t.module, row: Math.floor(i / cols), col: i % cols, score: 0 });
+  return { block, blocks };
+}
 
-function describe(budget: Budget): string {
-  if (budget.kind === 'blocks') return `${budget.count} blocks`;
-  return `${percent(budget.share)} of the ${budget.kind}`;
+/** Blocks that two selections share, as a share of the smaller one. */
+export function overlap(one: Selection, other: Selection): number {
+  const key = ({ layer, module, row, col }: Choice) => `${layer} ${module} ${row} ${col}`;
+  const have = new Set(one.blocks.map(key));
+  const common = other.blocks.filter((b) => have.has(key(b))).length;
+  return common / Math.max(1, Math.min(one.blocks.length, other.blocks.length));
+}
+
+/** The line that tells of a selection; shares are fractions of the 2-D parameters of the targets and of the model. */
+export function selectionLine(
+  { block, blocks }: Selection,
+  inTargets: number,
+  inModel: number,
+): Extract<Line, { kind: 'selection' }> {
+  const trainable = blocks.length * block * block;
+  return {
+    kind: 'selection',
+    block,
+    blocks,
+    share_model: trainable / inModel,
+    share_targets: trainable / inTargets,
+    trainable,
+  };
+}
+
+// --- from files ---------------------------------------------------------------------------------------------------------
+
+/** A selection as it stands in a file; that its blocks lie within a model is checked where they are attached to one. */
+export function selectionIn({ block, blocks }: Record<string, any>): Selection {
+  const sound = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
+  if (!sound(block) || block < 1 || !Array.isArray(blocks) || !blocks.length)
+    throw new Error('expected a block edge and a list of blocks, got none');
+  for (const b of blocks)
+    if (!sound(b?.layer) || !sound(b?.row) || !sound(b?.col) || typeof b?.module !== 'string')
+      throw new Error(`expected blocks with layer, module, row and col, got ${JSON.stringify(b)}`);
+  return {
+    block,
+    blocks: blocks.map((b) => ({ layer: b.layer, module: b.module, row: b.row, col: b.col, score: b.score ?? 0 })),
+  };
+}
+
+/** The blocks of an adapter, as a selection. */
+export function selectionOf(adapter: SmtAdapter): Selection {
+  const blocks = adapter.matrices.flatMap(({ name, index }) =>
+    Array.from({ length: index.length / 2 }, (_, i) => ({
+      ...placeOf(name),
+      row: index[2 * i],
+      col: index[2 * i + 1],
+      score: 0,
+    })),
+  );
+  return { block: adapter.block, blocks };
+}
+
+/** Layer and module of a weight's name. */
+function placeOf(name: string): { layer: number; module: Module } {
+  const [, layer, module] = name.match(/^model\.layers\.(\d+)\.(?:self_attn|mlp)\.(\w+)\.weight$/) ?? [];
+  if (!MODULES.includes(module as Module))
+    throw new Error(`expected blocks of a layer's matrices, got ${name}: the adapter is another model's.`);
+  return { layer: Number(layer), module: module as Module };
 }

@@ -23,7 +23,7 @@ export function mergedTensors(
 }
 
 // Changes row r of a weight in place: values [in], f32.
-type RowChange = (values: Float32Array, r: number) => void;
+export type RowChange = (values: Float32Array, r: number) => void;
 
 const PIECE = 1 << 20;
 
@@ -48,7 +48,8 @@ async function readRows(tensor: TensorInfo, r0: number, r1: number): Promise<Flo
   return decode(tensor.format, await tensor.rows(r0, r1), (r1 - r0) * width);
 }
 
-function rowChanges(adapter: Adapter): Map<string, RowChange> {
+/** What an adapter does to the rows of each weight that it changes, by the weight's name. */
+export function rowChanges(adapter: Adapter): Map<string, RowChange> {
   if (adapter.method === 'smt') return new Map(adapter.matrices.map((matrix) => [matrix.name, addBlocks(matrix, adapter.block)]));
   return new Map(adapter.matrices.map((matrix) => [matrix.name, addLowRank(matrix, adapter)]));
 }

@@ -1,0 +1,52 @@
+// Options as what lies below takes them: a method with its settings, the run beside it, where rows come from. Options end here.
+
+import type { Adapter, DataOptions, Method, Selection, Settings, TuneOptions } from '../index.ts';
+import { methodNamed, methodOf } from '../index.ts';
+import type { Module } from '../models/decoder.ts';
+import { type Settled, TARGETS, withDefaults } from '../options/table.ts';
+import type { TunerCache } from './task.ts';
+
+/** The method that the options ask for; with an adapter the one that goes on from it. */
+export function methodFrom(o: Settled, { adapter, selection }: { adapter?: Adapter; selection?: Selection } = {}): Method {
+  const settings = { ...methodSettings(o), selection };
+  return adapter ? methodOf(adapter).adapters!.from(adapter, settings) : methodNamed(o.method).make(settings);
+}
+
+/** What any method is told; each takes its own. */
+export function methodSettings(o: Settled): Settings {
+  const { block, budget, score, select, spread, warmup, warmupSteps, rank, alpha, dropout, seed } = o;
+  return { targets: modulesOf(o), block, budget, score, select, spread, warmup, warmupSteps, rank, alpha, dropout, seed };
+}
+
+export const modulesOf = (o: Pick<Settled, 'targets'>) => o.targets.map((t) => `${t}_proj` as Module);
+
+/** The run beside its method. */
+export function tuneOptions(o: Settled, method: Method, cache?: TunerCache): TuneOptions {
+  const { steps, epochs, batch, accumulate, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip } = o;
+  const { evalEvery, patience, recompute, memory } = o;
+  return {
+    ...{ method, steps, epochs, batch, accumulate, shuffle: !o.noShuffle, seed },
+    ...{ lr, schedule, lrWarmup, betas, eps, weightDecay, clip },
+    ...{ evalEvery, patience, recompute, memory, autotune: o.tune === 'on', cache },
+    ...((o.checkpointEvery || o.resume) && {
+      checkpoints: { folder: o.out!, every: o.checkpointEvery, keep: o.keep, resume: o.resume ?? false },
+    }),
+  };
+}
+
+/** How rows are read. */
+export function dataOptions({ maxLength, learn, template, columns, skipBadRows }: Settled): DataOptions {
+  return { maxLength, learn, template, columns, skipBadRows };
+}
+
+/** The options of a run that goes on from an adapter: what it says of itself, and the defaults of its method. */
+export function adopt(o: Settled, adapter: Adapter): Settled {
+  const { name, adapters } = methodOf(adapter);
+  if (o.given.method && o.given.method !== name)
+    throw new Error(`expected --method ${name}, as the adapter was trained, got --method ${o.given.method}; leave it out`);
+  const { targets, ...words } = adapters!.words(adapter);
+  const named = (targets as string[]).map((t) => t.replace(/_proj$/, ''));
+  const adopted = { ...o.given, ...words, method: name, targets: TARGETS.filter((t) => named.includes(t)) };
+  if (o.given.dropout !== undefined) adopted.dropout = o.given.dropout;
+  return { ...withDefaults(adopted), given: o.given };
+}

@@ -1,0 +1,185 @@
+// Sparse Matrix Tuning as a method: read some data, score every block of the target matrices, train the best ones.
+// He et al., ICLR 2025, arXiv 2405.15525; where the paper and its code differ, the words of --help decide.
+
+import type { Adapter, SmtAdapter } from '../../io/adapter.ts';
+import type { Decoder, Module } from '../../models/decoder.ts';
+import { version } from '../../version.ts';
+import type { Attached, Base, Choosing, Method, MethodKind, Training } from '../method.ts';
+import { matrixParameters, sizeOfTargets, targetsOf, weightOf } from '../targets.ts';
+import { attachBlocks, savedBlocks } from './blocks.ts';
+import { blockEdge, type Group, groupsOf } from './budget.ts';
+import { rateAdvice } from './rate.ts';
+import { type ScoreSettings, scoreMaps, warmupOf } from './scores.ts';
+import {
+  boundSelection,
+  byRank,
+  chooseBlocks,
+  type ScoreMaps,
+  type Selection,
+  type Spread,
+  selectionIn,
+  selectionLine,
+  selectionOf,
+} from './select.ts';
+
+export interface SmtSettings extends ScoreSettings {
+  targets: readonly Module[];
+  /** Edge of a block. */
+  block: number | 'auto';
+  /** How much may train: budget.ts. */
+  budget: string;
+  spread: Spread;
+  /** Blocks chosen before: no warm-up. */
+  selection?: Selection;
+}
+
+export const SMT_DEFAULTS = {
+  block: 'auto',
+  budget: '0.84%',
+  select: 'gradient',
+  score: 'absmean',
+  spread: 'global',
+  warmup: 'frozen',
+  warmupSteps: 100,
+} as const;
+
+export const SMT: MethodKind<SmtSettings> = {
+  name: 'smt',
+  help: 'chosen blocks of the weights',
+  lr: 1e-4,
+  betas: [0.9, 0.95],
+  takes: [
+    ...['targets', 'budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection', 'preset'],
+    ...['adapter', 'base', 'dtype'],
+  ],
+  make: (settings) => sparse(settings),
+  adapters: {
+    words: (a) => {
+      const { block, score, budget, targets } = blocksIn(a);
+      return { block, score, budget, targets };
+    },
+    from: (a, settings = withDefaults()) => sparse({ ...settings, selection: selectionOf(blocksIn(a)) }, blocksIn(a)),
+  },
+  sized(d, { targets, block }, parameters) {
+    const b = blockEdge(targetsOf(d, targets), block);
+    const count = Math.floor((parameters * (1 + 1e-12)) / (b * b));
+    if (count < 1) return `a block of ${b} x ${b} has ${b * b} parameters`;
+    return { options: { budget: `${count}b` }, trainable: count * b * b };
+  },
+  advice: rateAdvice,
+};
+
+/** Chosen blocks of the target matrices: 0.84 % of the model, of q, k and v, by their gradients, where not told otherwise. */
+export function smt(settings: Partial<SmtSettings> = {}): Method {
+  return sparse(withDefaults(settings));
+}
+
+const withDefaults = (settings: Partial<SmtSettings> = {}): SmtSettings => ({
+  targets: ['q_proj', 'k_proj', 'v_proj'],
+  seed: 0,
+  ...SMT_DEFAULTS,
+  ...settings,
+});
+
+function blocksIn(a: Adapter): SmtAdapter {
+  if ('block' in a) return a;
+  throw new Error('expected an adapter of blocks, got one of another method.');
+}
+
+/** saved: its blocks are the selection, and they begin with its differences. */
+function sparse(s: SmtSettings, saved?: SmtAdapter): Method {
+  const { selection, ...settings } = s;
+  const known = selection && { choice: selection, announce: (d: Decoder) => [toldSelection(d, s, selection)] };
+  const open = selection ? {} : { choose: (c: Choosing) => choose(c, s), warmup: warmupFor(s) };
+  return {
+    name: SMT.name,
+    settings,
+    movesBase: s.warmup === 'full' && !saved,
+    wholeGradients: !selection && s.select === 'gradient',
+    check: (d) => void (selection ?? bound(d, s)),
+    ...known,
+    ...open,
+    chosen: (choice) => sparse({ ...s, selection: selectionIn(choice as Selection) }, saved),
+    attach: (d, train) => attach(d, s, train, saved),
+  };
+}
+
+// --- choosing -----------------------------------------------------------------------------------------------------------
+
+/** The best blocks within the budget, and the scores they were chosen by. */
+export interface Scored extends Selection {
+  maps: ScoreMaps;
+}
+
+/** Scores the blocks of the targets and chooses; null where the run was stopped meanwhile. */
+export async function selectBlocks(c: Choosing, s: SmtSettings): Promise<Scored | null> {
+  const { targets, block, groups } = candidates(c.base.decoder, s);
+  const maps = await scoreMaps(c, s, targets, block);
+  if (!maps) return null;
+  const blocks = groups.flatMap((g) => chooseBlocks(g.targets, maps, block, g.count, s.spread)).sort(byRank);
+  return { block, blocks, maps };
+}
+
+async function choose(c: Choosing, s: SmtSettings): Promise<Method | null> {
+  const scored = await selectBlocks(c, s);
+  return scored && sparse({ ...s, selection: { block: scored.block, blocks: scored.blocks } });
+}
+
+interface Candidates {
+  targets: ReturnType<typeof targetsOf>;
+  block: number;
+  groups: Group[];
+}
+
+function candidates(d: Decoder, s: SmtSettings): Candidates {
+  const targets = targetsOf(d, s.targets);
+  const block = blockEdge(targets, s.block);
+  return { targets, block, groups: groupsOf(targets, s.budget, block, matrixParameters(d)) };
+}
+
+const warmupFor =
+  (s: SmtSettings): Method['warmup'] =>
+  (d, stream, planning) => {
+    const { targets, block } = candidates(d, s);
+    return warmupOf(d, stream, planning, s, targets, block);
+  };
+
+/** As many blocks as the budget buys, wherever they need most. */
+function bound(d: Decoder, s: SmtSettings): Selection {
+  const { targets, block, groups } = candidates(d, s);
+  return boundSelection(
+    targets,
+    block,
+    groups.reduce((n, g) => n + g.count, 0),
+  );
+}
+
+// --- on the model -------------------------------------------------------------------------------------------------------
+
+function attach(d: Decoder, s: SmtSettings, train: Training | null, saved: SmtAdapter | undefined): Attached {
+  const selection = s.selection ?? bound(d, s);
+  const { matrices, ...attached } = attachBlocks(d, selection, train, saved);
+  return { ...attached, adapter: (base) => adapterOf(base, s, selection, matrices) };
+}
+
+/** The trained blocks as an adapter: differences, and the shapes and hashes of every target matrix of the base. */
+async function adapterOf(
+  base: Base,
+  s: SmtSettings,
+  { block }: Selection,
+  matrices: Parameters<typeof savedBlocks>[1],
+): Promise<SmtAdapter> {
+  const of: SmtAdapter['base'] = { shapes: {}, sha256: {} };
+  for (const t of targetsOf(base.decoder, s.targets)) {
+    of.shapes[t.name] = [t.rows, t.cols];
+    of.sha256[t.name] = await base.sha256(weightOf(base.decoder, t));
+  }
+  const { score, budget, seed } = s;
+  const targets = s.targets.map((m) => m.replace(/_proj$/, ''));
+  return { method: 'smt', block, targets, score, budget, seed, version, base: of, matrices: await savedBlocks(base, matrices) };
+}
+
+/** The line that tells of chosen blocks. */
+export function toldSelection(d: Decoder, { targets }: Pick<SmtSettings, 'targets'>, selection: Selection) {
+  return selectionLine(selection, sizeOfTargets(targetsOf(d, targets)), matrixParameters(d));
+}

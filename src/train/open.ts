@@ -1,0 +1,87 @@
+// A model's files with its tokenizer, and data as its rows: what a run needs before there is a GPU.
+
+import { type Columns, parseColumns } from '../data/columns.ts';
+import { type Dataset, type LoadOptions, loadData, loadPrompts, type Prompt } from '../data/load.ts';
+import { loadTokenizer, type Tokenizer } from '../data/tokenizer.ts';
+import { type Folder, openPlace, readText, type Source } from '../io/bytes.ts';
+import { type ModelFiles, openModel as openFiles } from '../io/model.ts';
+
+/** A model that is open and not loaded: headers and tokenizer. */
+export interface OpenModel {
+  files: ModelFiles;
+  tokenizer: Tokenizer;
+}
+
+/** Where a model lies: a path, an http(s) address or hf:OWNER/NAME as people write them, or a folder or file that a page holds. */
+export type Place = string | Folder | Source;
+
+/** Opens a model's files and its tokenizer; nothing is read but headers. hub: the host of hf:OWNER/NAME. */
+export async function openModel(
+  place: Place,
+  { hub, note = () => {} }: { hub?: string; note?: (text: string) => void } = {},
+): Promise<OpenModel> {
+  const files = await openFiles(place, { hub, note });
+  const { bos_token_id: bos, eos_token_ids } = files.config;
+  return { files, tokenizer: loadTokenizer({ ...files.tokenizer, bos, eos: eos_token_ids[0] ?? null }) };
+}
+
+export interface DataOptions {
+  /** Longer rows are cut at the end (tokens). */
+  maxLength?: number;
+  /** Which tokens are learned. */
+  learn?: 'response' | 'all';
+  /** auto, alpaca, chat, plain, or a file with a chat template. */
+  template?: string;
+  /** Which column is which; detected where absent. */
+  columns?: Columns | string;
+  /** Count unsound rows instead of stopping at the first. */
+  skipBadRows?: boolean;
+}
+
+/** The rows of data files as this model reads them: .jsonl, .json, .csv, .txt or .parquet. */
+export async function openData(model: OpenModel, places: Places, o: DataOptions = {}): Promise<Dataset> {
+  const options = await rowOptions(model, o);
+  return withSources(places, (sources) => loadData(sources, { ...options, max_length: o.maxLength ?? 512 }));
+}
+
+/** The rows of data files as prompts to go on from, and what was found, for people. */
+export async function openPrompts(
+  model: OpenModel,
+  places: Places,
+  o: DataOptions = {},
+): Promise<{ prompts: Prompt[]; shown: string }> {
+  const options = await rowOptions(model, o);
+  return withSources(places, (sources) => loadPrompts(sources, options));
+}
+
+type Places = string | Source | readonly (string | Source)[];
+
+async function rowOptions({ files, tokenizer }: OpenModel, o: DataOptions): Promise<Omit<LoadOptions, 'max_length'>> {
+  const { template = 'auto', columns } = o;
+  const named = ['auto', 'alpaca', 'chat', 'plain'].includes(template);
+  return {
+    tokenizer,
+    vocab_size: files.config.vocab_size,
+    learn: o.learn ?? 'response',
+    template: named ? template : await withSources(template, ([source]) => readText(source)),
+    columns: typeof columns === 'string' ? parseColumns(columns) : columns,
+    skip_bad_rows: o.skipBadRows ?? false,
+  };
+}
+
+async function withSources<T>(places: Places, use: (sources: Source[]) => Promise<T>): Promise<T> {
+  const sources: Source[] = [];
+  try {
+    for (const place of [places].flat() as (string | Source)[])
+      sources.push(typeof place === 'string' ? await fileAt(place) : place);
+    return await use(sources);
+  } finally {
+    for (const s of sources) await s.close();
+  }
+}
+
+async function fileAt(where: string): Promise<Source> {
+  const place = await openPlace(where);
+  if ('source' in place) return place.source;
+  throw new Error(`expected a file at ${where}, got a folder; name the file in it`);
+}
