@@ -93,7 +93,7 @@ export async function ask(s: Session, prompt: string): Promise<void> {
   const row = { ids, labels: ids, promptLength: ids.length };
   const answer = async () => {
     const eos = ready.files.files.config.eos_token_ids;
-    const [made] = await answerRows(model.gpu, model.decoder, [row], { eos, max_new_tokens: Math.min(room, 48) });
+    const [made] = await answerRows(model, [row], { eos, max_new_tokens: Math.min(room, 48) });
     return textOf(ready, made.ids);
   };
   const matrices = ready.tuned?.matrices ?? [];
@@ -115,7 +115,7 @@ async function examine(s: Session, ready: Ready, model: Model, when: When, skill
   }
   if (!rows.length || signal.aborted) return;
   const eos = ready.files.files.config.eos_token_ids;
-  const answers = await answerRows(model.gpu, model.decoder, rows, { eos, signal }, ({ row, ids, right }) =>
+  const answers = await answerRows(model, rows, { eos, signal }, ({ row, ids, right }) =>
     s.tell({ kind: 'answer', when, skill, index: row, text: textOf(ready, ids), right }),
   );
   if (answers.length === rows.length)

@@ -87,7 +87,7 @@ function settled(recipe: Recipe, { device, tune, seed }: Settled): Settled {
 
 /** Answers to the prompts of every exam, one exam after the other. */
 async function examine(
-  { gpu, decoder }: Model,
+  model: Model,
   { files }: Opened,
   exams: Exam[],
   when: 'before' | 'after',
@@ -100,7 +100,7 @@ async function examine(
   let done = 0;
   for (const { rows } of exams)
     answers.push(
-      await answerRows(gpu, decoder, rows, { eos: files.config.eos_token_ids, signal }, () =>
+      await answerRows(model, rows, { eos: files.config.eos_token_ids, signal }, () =>
         report({ kind: 'progress', done: ++done }),
       ),
     );

@@ -19,9 +19,9 @@ export async function evaluateVerb({ o, report }: Task): Promise<void> {
   try {
     if (o.adapter) await openAdapter(model, o.adapter, report);
     const sizes = sizesOf(data.rows, o.batch);
-    const { plan, stream } = planLikelihood(model.decoder, sizes, model.gpu.limits);
+    const { plan, stream } = planLikelihood(model.decoder, sizes, model.planning);
     report({ kind: 'plan', program: 'eval', bytes: plan.bytes, trainable: 0, bound: false });
-    const machine = await prepare(model.gpu, plan);
+    const machine = await prepare(model.gpu, plan, model.scope);
     report({ kind: 'memory', program: 'eval', planned: plan.bytes.total, allocated: model.gpu.memory.bytes });
     report({ kind: 'start', phase: 'eval', total: data.rows.length });
     const silent = [...data.untargeted];
@@ -53,9 +53,9 @@ export async function generateVerb({ o, report, signal }: Task): Promise<void> {
   const model = await openOnGpu(o, files, capacity + 1, report);
   try {
     if (o.adapter) await openAdapter(model, o.adapter, report);
-    const decoding = planDecoding(model.decoder, capacity, model.gpu.limits);
+    const decoding = planDecoding(model.decoder, capacity, model.planning);
     report({ kind: 'plan', program: 'decode', bytes: decoding.plan.bytes, trainable: 0, bound: false });
-    const machine = await prepare(model.gpu, decoding.plan);
+    const machine = await prepare(model.gpu, decoding.plan, model.scope);
     report({ kind: 'memory', program: 'decode', planned: decoding.plan.bytes.total, allocated: model.gpu.memory.bytes });
     for (const { index, ids: prompt } of prompts) {
       if (signal.aborted) break;

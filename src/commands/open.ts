@@ -4,6 +4,7 @@ import { parseColumns } from '../data/columns.ts';
 import { type Dataset, type LoadOptions, loadData, loadPrompts } from '../data/load.ts';
 import { loadTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { closeGpu, type Gpu, openGpu } from '../gpu/device.ts';
+import { planningOf } from '../gpu/limits.ts';
 import { type Folder, openPlace, readText, type Source } from '../io/bytes.ts';
 import { type ModelFiles, openModel } from '../io/model.ts';
 import { MODULES, matrixShape, parametersOf } from '../models/decoder.ts';
@@ -85,9 +86,10 @@ export async function openOnGpu(o: Settled, files: ModelFiles, positions: number
   const gpu: Gpu = await openGpu({ device: o.device });
   report({ kind: 'device', name: gpu.name, software: gpu.software });
   try {
-    if (o.arithmetic === 'f16') await askHalf(gpu, report);
+    const half = o.arithmetic === 'f16' && (await askHalf(gpu, report));
     report({ kind: 'start', phase: 'load', total: 1 });
     const model = await loadModel(gpu, files, positions, o.base);
+    model.planning = planningOf(model.planning, { half });
     const other = fallback(model.decoder, o.base);
     if (other) report({ kind: 'note', text: other });
     report(modelLine(model));

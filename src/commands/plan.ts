@@ -2,7 +2,8 @@
 // weight is read: a config is enough. Where the selection is not known yet the figures are an upper bound.
 
 import type { Bytes } from '../gpu/plan.ts';
-import type { Build, Limits } from '../gpu/program.ts';
+import { type Planning, planningOf } from '../gpu/limits.ts';
+import type { Build } from '../gpu/program.ts';
 import { openPlace } from '../io/bytes.ts';
 import type { ModelConfig } from '../io/config.ts';
 import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
@@ -36,13 +37,13 @@ import type { Task } from './task.ts';
  * The limits of a real desktop GPU: its drivers offer storage bindings of 2 GiB less one word (WebGPU's own default of 128 MiB
  * is for the smallest phones). The limit only decides how many windows a large matrix is cut into, hardly the bytes.
  */
-export const DESKTOP = { maxBinding: 2 ** 31 - 4 };
+export const DESKTOP = planningOf({ maxBinding: 2 ** 31 - 4, maxBuffer: 2 ** 31 - 4, software: false, subgroups: 0 });
 
 /** What is planned. */
 export interface Subject {
   name: string;
   /** Of the device, where there is one. */
-  limits?: Limits;
+  planning?: Planning;
   /** A fresh decoder for rows of at most `positions` tokens; what trains is attached to it, so every plan takes its own. */
   decoder(positions: number, base: Base): Decoder;
 }
@@ -94,14 +95,14 @@ interface Figures {
 export function trainingPlan(subject: Subject, base: Base, rows: Rows, o: TuneOptions): Figures {
   const decoder = subject.decoder(rows.positions, inF32(o) ? 'f32' : base);
   const { trained, bound, after } = whatTrains(decoder, o);
-  const { plan } = planTraining(decoder, trained, rows.sizes, o, subject.limits ?? DESKTOP, rows.evaluate, { after });
+  const { plan } = planTraining(decoder, trained, rows.sizes, o, subject.planning ?? DESKTOP, rows.evaluate, { after });
   return { bytes: plan.bytes, trainable: elements(trained), bound };
 }
 
 /** The settings of a run with layers kept or made again, as --recompute and --memory ask for on the device that it is on. */
 export function withinMemory(
   o: Settled,
-  { gpu, files, decoder }: Model,
+  { planning, files, decoder }: Model,
   { rows, held }: TuneData,
   run: TuneOptions,
   report: Report,
@@ -109,8 +110,8 @@ export function withinMemory(
   const [positions] = decoder.rope.shape;
   const subject: Subject = {
     name: files.name,
-    limits: gpu.limits,
-    decoder: (n, base) => describe(files, n, base, gpu.limits.maxBinding),
+    planning,
+    decoder: (n, base) => describe(files, n, base, planning.maxBinding),
   };
   const { sizes, evaluate } = layOut(rows, run, held);
   const measured: Rows = { sizes, evaluate, positions, shown: '' };
@@ -154,7 +155,7 @@ function candidates(decoder: Decoder, o: TuneOptions): { targets: Target[]; bloc
 /** Bytes of the warm-up; null where the selection needs none. */
 function warmupPlan(subject: Subject, base: Base, { sizes, positions }: Rows, o: TuneOptions): Figures | null {
   if (o.method !== 'smt' || o.selection || o.select === 'random' || o.select === 'magnitude') return null;
-  const model = { decoder: subject.decoder(positions, inF32(o) ? 'f32' : base), gpu: { limits: subject.limits ?? DESKTOP } };
+  const model = { decoder: subject.decoder(positions, inF32(o) ? 'f32' : base), planning: subject.planning ?? DESKTOP };
   const { targets, block } = candidates(model.decoder, o);
   if (o.warmup === 'full' && o.select === 'gradient') {
     const { phase, trained } = planFullWarmup(model, sizes, o, targets, block);
@@ -162,7 +163,7 @@ function warmupPlan(subject: Subject, base: Base, { sizes, positions }: Rows, o:
   }
   const stream = newStream(sizes.N, sizes.M);
   const gathering = o.select === 'gradient' ? hangScorers(model, targets, block, o) : hangInputs(model, targets, stream);
-  const { bytes } = planWarmup(model.decoder, { sizes, stream, recompute: o.recompute, ...gathering }, model.gpu.limits);
+  const { bytes } = planWarmup(model.decoder, { sizes, stream, recompute: o.recompute, ...gathering }, model.planning);
   return { bytes, trainable: 0, bound: false };
 }
 

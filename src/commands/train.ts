@@ -54,8 +54,9 @@ export async function trainVerb({ o: asked, report, signal, cache }: Task): Prom
     const of = o.checkpointEvery || found ? await identityOf(model, rows, settings) : undefined;
     if (found) mustBeSame(found, of!);
     model.moved = Boolean(found) && o.warmup === 'full'; // its warmed-up weights are in the checkpoint
-    const kernels = await tuneRun(model.gpu, files.config, layOut(rows, settings).sizes, whole, o, cache, found?.kernels);
-    const keeping = of && keepingIn(o.out!, model, of, o.checkpointEvery, o.keep, kernels, found);
+    model.planning = await tuneRun(model, layOut(rows, settings).sizes, whole, o, cache, found?.kernels);
+    const { choices } = model.planning;
+    const keeping = of && keepingIn(o.out!, model, of, o.checkpointEvery, o.keep, choices, found);
 
     if (guard) await guardLoss(model, guard, o.batch, 0, report);
     const tuned = await tune(model, { rows, held, keeping }, settings, withRateNote(o, report), signal);
@@ -101,7 +102,7 @@ export async function selectVerb({ o, report, signal, cache }: Task): Promise<vo
   try {
     const settings = withinMemory(o, model, data, tuneOptions(o), report);
     const run = layOut(data.rows, settings);
-    await tuneRun(model.gpu, opened.files.config, run.sizes, true, o, cache);
+    model.planning = await tuneRun(model, run.sizes, true, o, cache);
     const chosen = await choose(model, data.rows, settings, run, report, signal);
     const line = selectionLine(model, settings, chosen);
     report(line);

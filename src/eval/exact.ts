@@ -3,8 +3,8 @@
 
 import type { Row } from '../data/rows.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Planning } from '../gpu/limits.ts';
 import { dispose, prepare } from '../gpu/run.ts';
-import { release } from '../gpu/tensor.ts';
 import type { Decoder } from '../models/decoder.ts';
 import { type Decoding, generate, planDecoding } from './generate.ts';
 
@@ -26,16 +26,14 @@ export interface ExactOptions {
 
 /** Answers the prompts of rows in order. At the signal it stops with those made. */
 export async function answerRows(
-  gpu: Gpu,
-  d: Decoder,
+  { gpu, decoder: d, planning }: { gpu: Gpu; decoder: Decoder; planning: Planning },
   rows: readonly Row[],
   { eos, max_new_tokens, signal }: ExactOptions,
   each: (answer: Answer) => void = () => {},
 ): Promise<Answer[]> {
   const longest = max_new_tokens ?? rows.reduce((n, r) => Math.max(n, expected(r).length), 1);
   const capacity = rows.reduce((n, r) => Math.max(n, r.promptLength), 1) + longest;
-  const before = new Set(gpu.memory.live.values());
-  const decoding: Decoding = planDecoding(d, capacity, gpu.limits);
+  const decoding: Decoding = planDecoding(d, capacity, planning);
   const machine = await prepare(gpu, decoding.plan);
   const answers: Answer[] = [];
   try {
@@ -49,7 +47,6 @@ export async function answerRows(
     }
   } finally {
     dispose(machine);
-    for (const home of [...gpu.memory.live.values()]) if (!before.has(home)) release(gpu.memory, home);
   }
   return answers;
 }

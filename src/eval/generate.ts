@@ -3,6 +3,7 @@
 import { ladder } from '../data/pack.ts';
 import { random } from '../data/random.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Planning } from '../gpu/limits.ts';
 import { type Plan, plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { type Machine, readback, replay } from '../gpu/run.ts';
@@ -36,7 +37,7 @@ export interface Sampling {
 }
 
 /** Programs `prefill` (a chunk of a prompt) and `decode` (one token), with room for `capacity` positions. */
-export function planDecoding(d: Decoder, capacity: number, limits: { maxBinding: number }): Decoding {
+export function planDecoding(d: Decoder, capacity: number, planning: Planning): Decoding {
   const stream = newStream(CHUNK, 1);
   const width = d.config.n_kv_heads * d.config.head_dim;
   const caches = d.layers.map((_, i) => ({
@@ -45,8 +46,8 @@ export function planDecoding(d: Decoder, capacity: number, limits: { maxBinding:
   }));
   const logits = resident('next logits', [1, d.config.vocab_size], 'logits');
   const build = nextLogits(d, stream, caches, logits);
-  const part = (name: string, N: number) => ({ name, build, dims: { N, M: 1, first: 1 }, readback: logits });
-  return { plan: plan([part('prefill', CHUNK), part('decode', 1)], limits), stream, capacity };
+  const part = (name: string, N: number) => ({ name, build, dims: { N, M: 1 }, readback: logits });
+  return { plan: plan([part('prefill', CHUNK), part('decode', 1)], planning), stream, capacity };
 }
 
 function nextLogits(d: Decoder, s: Stream, caches: { k: Tensor; v: Tensor }[], logits: Tensor): Build {
@@ -108,7 +109,7 @@ async function advance(gpu: Gpu, m: Machine, d: Decoding, ids: number[], at: num
   put(s.last, (i) => (real(i) ? at + i : 0));
   write(gpu.memory, s.targetAt, Uint32Array.of(ids.length - 1));
   const program = ids.length === 1 ? 'decode' : 'prefill';
-  replay(m, program, { N, M: 1, first: 1 });
+  replay(m, program, { N, M: 1 });
   return readback(m, program);
 }
 

@@ -3,6 +3,7 @@
 import { ladder, pack } from '../data/pack.ts';
 import type { Row } from '../data/rows.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Planning } from '../gpu/limits.ts';
 import { type Plan, plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { type Machine, readback, replay } from '../gpu/run.ts';
@@ -14,10 +15,7 @@ import { newResults } from '../ops/optimizer/gradnorm.ts';
 import { newStream, type Stream } from '../ops/stream/stream.ts';
 
 /** Packed tokens and targets of the largest batch. */
-export interface Sizes {
-  N: number;
-  M: number;
-}
+export type Sizes = { N: number; M: number };
 
 export interface Likelihood {
   machine: Machine;
@@ -39,11 +37,11 @@ export function likelihood(d: Decoder, s: Stream, loss: Tensor, logprob: Tensor)
   };
 }
 
-export function planLikelihood(d: Decoder, sizes: Sizes, limits: { maxBinding: number }): { plan: Plan; stream: Stream } {
+export function planLikelihood(d: Decoder, sizes: Sizes, planning: Planning): { plan: Plan; stream: Stream } {
   const stream = newStream(sizes.N, sizes.M);
   const logprob = resident('logprob', [sizes.M], 'other');
   const build = likelihood(d, stream, newResults(), logprob);
-  return { stream, plan: plan([{ name: 'eval', build, dims: { ...sizes, first: 1 }, readback: logprob }], limits) };
+  return { stream, plan: plan([{ name: 'eval', build, dims: sizes, readback: logprob }], planning) };
 }
 
 /** Largest batch of rows taken in order, `batch` at a time. */
@@ -70,7 +68,7 @@ export async function scoreRows(
     const b = pack(rows.slice(i, i + batch));
     const [N, M] = [ladder(b.n, l.sizes.N), ladder(b.m, l.sizes.M)];
     feed(gpu.memory, l.stream, b, N, M, false);
-    replay(l.machine, 'eval', { N, M, first: 1 });
+    replay(l.machine, 'eval', { N, M });
     const logprob = await readback(l.machine, 'eval');
     const made = Array.from({ length: Math.min(batch, rows.length - i) }, () => ({ logprob: 0, tokens: 0 }));
     for (let t = 0; t < b.m; t++) {

@@ -3,6 +3,7 @@
 // Variants sum in different orders, so what it chose is part of a run: plain data, kept with the run and given back on resume.
 
 import { type Gpu, idle } from './device.ts';
+import { type Choices, planningOf } from './limits.ts';
 import { msOf } from './peak.ts';
 import { plan } from './plan.ts';
 import { profile } from './profile.ts';
@@ -14,9 +15,6 @@ export interface TunerCache {
   get(key: string): Promise<string | null | undefined> | string | null | undefined;
   set(key: string, value: string): Promise<void> | void;
 }
-
-/** The name of the fastest entrant of each contest. */
-export type Choices = Record<string, string>;
 
 /** Kernels for the same work. The first is the default. */
 export interface Contest {
@@ -35,9 +33,9 @@ const MARGIN = 0.95;
 /** Part of the cache's key; rises when kernels change enough to be measured anew. */
 const VERSION = 1;
 
-/** Measures what the cache does not know and gives the choices, which `gpu.limits.choices` takes. Never slower than the default. */
+/** Measures what the cache does not know and gives the choices, for a Planning. Never slower than the default. */
 export async function tuneKernels(gpu: Gpu, contests: Contest[], { cache, budget = 5000 }: TunerOptions = {}): Promise<Choices> {
-  const choices: Choices = {};
+  const choices: Record<string, string> = {};
   const clock = { start: performance.now(), longest: 0, budget };
   for (const contest of contests) {
     const names = contest.entrants.map((e) => e.name);
@@ -81,7 +79,7 @@ async function winner(gpu: Gpu, { entrants }: Contest, clock: Clock): Promise<{ 
 /** Milliseconds of one run, the best of a few; Infinity for what this device does not compile or run. */
 async function timeOf(gpu: Gpu, build: Build): Promise<number> {
   try {
-    const machine = await prepare(gpu, plan([{ name: 'contest', build, dims: {} }], gpu.limits));
+    const machine = await prepare(gpu, plan([{ name: 'contest', build, dims: {} }], planningOf(gpu.limits)));
     try {
       const submit = () => replay(machine, 'contest', {});
       if (!gpu.features.has('timestamp-query')) return await msOf(gpu, submit, 20);
@@ -94,7 +92,7 @@ async function timeOf(gpu: Gpu, build: Build): Promise<number> {
       }
       return best;
     } finally {
-      dispose(machine, () => true);
+      dispose(machine);
     }
   } catch (e) {
     if (gpu.failed) throw e; // the device is gone, or broken for everything that follows

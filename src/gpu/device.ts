@@ -1,8 +1,9 @@
 // The GPU: Deno's and the browser's navigator.gpu, in Node Dawn from the npm package "webgpu".
 // Opens an adapter by name, asks for the limits it offers, and keeps what goes wrong where the next call sees it.
 
-import type { Kernel, Limits } from './program.ts';
-import { type Memory, newMemory } from './tensor.ts';
+import type { Limits } from './limits.ts';
+import type { Kernel } from './program.ts';
+import { free, type Memory, newMemory, type Scope } from './scope.ts';
 
 export interface Gpu {
   device: GPUDevice;
@@ -14,8 +15,10 @@ export interface Gpu {
   features: Set<string>;
   /** What a module with subgroup operations begins with: naga (Deno) has them without the directive, and refuses it. */
   enableSubgroups: '' | 'enable subgroups;\n';
-  limits: Limits & { maxBuffer: number };
+  limits: Limits;
   memory: Memory;
+  /** The device's own scope: what is allocated in it lives as long as the device, and every other scope lies within it. */
+  scope: Scope;
   pipelines: Map<Kernel, Promise<GPUComputePipeline>>;
   layouts: Map<Kernel, GPUBindGroupLayout>;
   /** Pipelines made so far: a loop can assert that it makes none. */
@@ -38,7 +41,6 @@ async function getGPU(): Promise<GPU> {
   if (!found && isNode()) {
     const name = 'webgpu'; // a variable, so that no bundler follows it
     const dawn = await import(/* @vite-ignore */ name);
-    Object.assign(globalThis, dawn.globals);
     found = dawn.create([]) as GPU;
   }
   if (!found)
@@ -63,6 +65,7 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
   const name = nameOf(adapter);
   const software = /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i.test(name);
   const device = await requestDevice(adapter, features, software);
+  const memory = newMemory(device);
   const opened: Gpu = {
     device,
     adapter,
@@ -70,23 +73,14 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
     software,
     features: new Set(device.features),
     enableSubgroups: 'Deno' in globalThis ? '' : 'enable subgroups;\n',
-    limits: {
-      maxBinding: Math.min(
-        device.limits.maxStorageBufferBindingSize,
-        device.limits.maxBufferSize,
-        options.limits?.maxBinding ?? Infinity,
-      ),
-      maxBuffer: Math.min(device.limits.maxBufferSize, options.limits?.maxBuffer ?? Infinity),
-      software,
-      subgroups: device.features.has('subgroups') ? adapter.info.subgroupMinSize : 0,
-    },
-    memory: newMemory(device),
+    limits: limitsOf(adapter, device, software, options.limits),
+    memory,
+    scope: memory.root,
     pipelines: new Map(),
     layouts: new Map(),
     compiled: 0,
     failed: null,
   };
-  opened.limits.maxBinding = Math.min(opened.limits.maxBinding, opened.limits.maxBuffer);
   device.addEventListener('uncapturederror', (e) => {
     const event = e as GPUUncapturedErrorEvent;
     event.preventDefault();
@@ -99,6 +93,17 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
       );
   });
   return opened;
+}
+
+function limitsOf(adapter: GPUAdapter, device: GPUDevice, software: boolean, pretended: OpenOptions['limits'] = {}): Limits {
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const maxBuffer = Math.min(maxBufferSize, pretended.maxBuffer ?? Number.POSITIVE_INFINITY);
+  return Object.freeze({
+    maxBinding: Math.min(maxStorageBufferBindingSize, maxBuffer, pretended.maxBinding ?? Number.POSITIVE_INFINITY),
+    maxBuffer,
+    software,
+    subgroups: device.features.has('subgroups') ? adapter.info.subgroupMinSize : 0,
+  });
 }
 
 /** Deno has subgroups but does not list them: on a software adapter, where they count, they are asked for all the same. */
@@ -117,12 +122,7 @@ export function check(gpu: Gpu): void {
 
 /** Frees the device and everything on it. */
 export function closeGpu(gpu: Gpu): void {
-  for (const [buffer, home] of gpu.memory.live) {
-    buffer.destroy();
-    home.buffer = undefined;
-  }
-  gpu.memory.live.clear();
-  gpu.memory.bytes = 0;
+  free(gpu.scope);
   gpu.device.destroy();
 }
 

@@ -2,6 +2,7 @@
 
 import code from '../../shaders/peak.wgsl?raw' with { type: 'text' };
 import { type Gpu, idle } from './device.ts';
+import { planningOf } from './limits.ts';
 import { plan } from './plan.ts';
 import { type Build, kernel, run } from './program.ts';
 import { dispose, prepare, replay } from './run.ts';
@@ -35,7 +36,7 @@ export async function openPeak(gpu: Gpu): Promise<Peak> {
     const build: Build = (p) => run(p, k, { y }, { n: p.dims.n }, [invocations / width], { flops: 32 * invocations * p.dims.n });
     return { name: `peak ${width}`, build, dims: { n: MOST } };
   });
-  const machine = await prepare(gpu, plan(parts, gpu.limits));
+  const machine = await prepare(gpu, plan(parts, planningOf(gpu.limits)));
   const time = (name: string, n: number) => wallMs(gpu, () => replay(machine, name, { n }));
   const rate = (n: number, ms: number) => (32 * invocations * n) / ms / 1e6;
   let n = 1000;
@@ -49,7 +50,7 @@ export async function openPeak(gpu: Gpu): Promise<Peak> {
       peak.best = Math.max(peak.best, now);
       return now;
     },
-    free: () => dispose(machine, () => true),
+    free: () => dispose(machine),
   };
   for (let round = 0; round < 2; round++)
     for (const { name } of parts) {

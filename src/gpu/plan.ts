@@ -2,32 +2,29 @@
 // Temporaries whose lifetimes do not meet share a slot. Programs planned together share slots too: they never run at once,
 // so their dispatch lists are simply laid one behind the other in time.
 
-import { type Build, type Dims, type Entry, type Program, trace } from './program.ts';
+import type { Planning } from './limits.ts';
+import { type Build, type Dims, type Entry, type Grid, type Program, trace } from './program.ts';
 import { type Home, ROLES, type Role, type Tensor, USAGE } from './tensor.ts';
 
-/** One program to plan: how it is traced, the largest sizes it will run at, and what it reads back each time. */
+/** One program of a plan. The first four are what is asked for: how it is traced, and the largest sizes it will run at. */
 export interface Part {
   name: string;
   build: Build;
   dims: Dims;
+  /** What is read back after each run. */
   readback?: Tensor;
-}
-
-export type Bytes = Record<Role | 'total', number>;
-
-export interface PlannedProgram {
-  part: Part;
+  /** Its trace for these sizes, every temporary in its slot. */
   largest: Program;
-  /** Slot of each temporary, by order of creation. */
-  slotOf: number[];
-  /** Uniform records: one a dispatch, and spare ones for cut dispatches. */
+  /** Uniform records: one a dispatch, more where WebGPU asks for cuts, and spare ones for cuts that save time. */
   records: number;
   params: Home;
   staging: Home[];
 }
 
+export type Bytes = Record<Role | 'total', number>;
+
 export interface Plan {
-  programs: Map<string, PlannedProgram>;
+  parts: Map<string, Part>;
   slots: Home[];
   residents: Home[];
   bytes: Bytes;
@@ -39,36 +36,40 @@ export const RECORD = 256;
 export const SPARE = 256;
 /** Results on their way to the host at one time. */
 export const RING = 4;
+/** Workgroups an axis at most, on every device. */
+export const MOST_GROUPS = 65535;
 
 /** Plans programs that share one set of slots. `also`: residents that no dispatch names but that live meanwhile. */
-export function plan(parts: Part[], limits: { maxBinding: number }, also: Home[] = []): Plan {
-  const traced = parts.map((part) => ({ part, largest: trace(part.name, part.build, part.dims, limits) }));
-  const { slots, slotOf } = assignSlots(traced.map((t) => t.largest));
-  const residents = new Set<Home>(also);
-  for (const { part, largest } of traced) {
-    for (const e of largest.entries) for (const t of tensorsOf(e)) if (t.home) residents.add(t.home);
-    if (part.readback?.home) residents.add(part.readback.home);
-  }
-  const programs = new Map<string, PlannedProgram>();
-  traced.forEach(({ part, largest }, i) => {
-    const records = largest.entries.filter((e) => e.op === 'run').length + SPARE;
-    programs.set(part.name, {
-      part,
-      largest,
-      slotOf: slotOf[i],
-      records,
-      params: { name: `${part.name} params`, bytes: records * RECORD, role: 'other', usage: USAGE.uniform },
-      staging: part.readback ? ring(part.name, part.readback.bytes) : [],
-    });
+export function plan(
+  asked: Pick<Part, 'name' | 'build' | 'dims' | 'readback'>[],
+  planning: Planning,
+  also: readonly Home[] = [],
+): Plan {
+  const parts = asked.map((a): Part => {
+    const largest = trace(a.name, a.build, a.dims, planning);
+    const records = recordsOf(largest) + SPARE;
+    const params: Home = { name: `${a.name} params`, bytes: records * RECORD, role: 'other', usage: USAGE.uniform };
+    return { ...a, largest, records, params, staging: a.readback ? ring(a.name, a.readback.bytes) : [] };
   });
-  const made: Plan = { programs, slots, residents: [...residents], bytes: { ...noBytes } };
+  const slots = assignSlots(parts.map((part) => part.largest));
+  const residents = new Set<Home>(also);
+  for (const { readback, largest } of parts) {
+    for (const e of largest.entries) for (const t of tensorsOf(e)) if (t.home) residents.add(t.home);
+    if (readback?.home) residents.add(readback.home);
+  }
+  const made: Plan = {
+    parts: new Map(parts.map((part) => [part.name, part])),
+    slots,
+    residents: [...residents],
+    bytes: { ...noBytes },
+  };
   made.bytes = count(homesOf(made));
   return made;
 }
 
 /** Every buffer of a plan. */
 export function homesOf(p: Plan): Home[] {
-  return [...p.residents, ...p.slots, ...[...p.programs.values()].flatMap((q) => [q.params, ...q.staging])];
+  return [...p.residents, ...p.slots, ...[...p.parts.values()].flatMap((q) => [q.params, ...q.staging])];
 }
 
 /** Bytes by category and their sum. */
@@ -83,6 +84,14 @@ export function count(homes: Iterable<Home>): Bytes {
 
 const noBytes = Object.fromEntries([...ROLES, 'total'].map((r) => [r, 0])) as Bytes;
 
+/** Uniform records of a program that is cut no more than WebGPU asks for; an empty dispatch has one all the same. */
+export function recordsOf({ entries }: Program): number {
+  return entries.reduce((n, e) => n + (e.op === 'run' ? forcedPieces(e.grid) : 0), 0);
+}
+
+/** Pieces that a grid must be cut into: no axis may have more workgroups than WebGPU allows. */
+export const forcedPieces = (grid: Grid) => grid.reduce((n, size) => n * Math.max(1, Math.ceil(size / MOST_GROUPS)), 1);
+
 function ring(name: string, bytes: number): Home[] {
   return Array.from(
     { length: RING },
@@ -94,9 +103,10 @@ export function tensorsOf(e: Entry): Tensor[] {
   return e.op === 'run' ? e.bind : e.op === 'copy' ? [e.from, e.to] : [e.to];
 }
 
+// --- slots --------------------------------------------------------------------------------------------------------------
+
+/** From the first entry that names a tensor to the last. */
 interface Life {
-  program: number;
-  index: number;
   tensor: Tensor;
   first: number;
   last: number;
@@ -106,35 +116,45 @@ interface Life {
  * Greedy by size: the largest temporary first, each into the free slot that fits it best, else into a new one of its size.
  * Slots therefore never grow, and a slot's category is that of its largest tensor.
  */
-function assignSlots(programs: Program[]): { slots: Home[]; slotOf: number[][] } {
+function assignSlots(programs: Program[]): Home[] {
   const lives = lifetimes(programs).sort((a, b) => b.tensor.bytes - a.tensor.bytes || a.first - b.first);
   const slots: { home: Home; busy: Life[] }[] = [];
-  const slotOf = programs.map((p) => new Array<number>(p.temps.length).fill(-1));
   for (const life of lives) {
     // slots are in decreasing size, so the last one that is free fits best
     let s = slots.length - 1;
-    while (s >= 0 && slots[s].busy.some((b) => b.first <= life.last && life.first <= b.last)) s--;
+    let at = -1;
+    while (s >= 0 && (at = placeFor(life, slots[s].busy)) < 0) s--;
     if (s < 0) {
       const { bytes, role } = life.tensor;
       s = slots.push({ home: { name: `slot ${slots.length}`, bytes, role, usage: USAGE.storage }, busy: [] }) - 1;
+      at = 0;
     }
-    slots[s].busy.push(life);
-    slotOf[life.program][life.index] = s;
+    slots[s].busy.splice(at, 0, life);
+    life.tensor.slot = slots[s].home;
   }
-  return { slots: slots.map((s) => s.home), slotOf };
+  return slots.map((s) => s.home);
+}
+
+/** Where a life goes among lives that follow each other; -1 where it meets one of them. */
+function placeFor(life: Life, busy: Life[]): number {
+  let [low, high] = [0, busy.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (busy[middle].last < life.first) low = middle + 1;
+    else high = middle;
+  }
+  return low < busy.length && busy[low].first <= life.last ? -1 : low;
 }
 
 function lifetimes(programs: Program[]): Life[] {
-  const lives = new Map<Tensor, Life>();
+  const all: Life[] = [];
   let time = 0;
-  programs.forEach((p, program) => {
-    p.temps.forEach((tensor, index) => {
-      lives.set(tensor, { program, index, tensor, first: Number.POSITIVE_INFINITY, last: -1 });
-    });
+  for (const p of programs) {
+    const lives = new Map<Tensor, Life>(p.temps.map((tensor) => [tensor, { tensor, first: Number.POSITIVE_INFINITY, last: -1 }]));
     for (const e of p.entries) {
       for (const t of tensorsOf(e)) {
         const life = lives.get(t);
-        if (life?.program !== program) {
+        if (!life) {
           if (t.home) continue;
           throw new Error(`program ${p.name}: ${t.name} belongs to another program`);
         }
@@ -143,6 +163,7 @@ function lifetimes(programs: Program[]): Life[] {
       }
       time++;
     }
-  });
-  return [...lives.values()].filter((l) => l.last >= 0);
+    for (const life of lives.values()) if (life.last >= 0) all.push(life);
+  }
+  return all;
 }

@@ -1,10 +1,12 @@
 // Where the time of a program goes, dispatch by dispatch: timestamps where the device has them, fences elsewhere.
 
 import { idle } from './device.ts';
+import type { Part } from './plan.ts';
 import type { Dims } from './program.ts';
-import { encode, type Live, type Machine, partOf, tableOf } from './run.ts';
+import { encode, type Machine, partOf, tableOf, writeTable } from './run.ts';
+import { allocate, free, newScope } from './scope.ts';
 import type { Table } from './table.ts';
-import { allocate, type Home, release, USAGE } from './tensor.ts';
+import { type Home, USAGE } from './tensor.ts';
 
 /** One dispatch (or piece of one that was cut), copy or clear. */
 export interface Timed {
@@ -18,16 +20,15 @@ export interface Timed {
 /** Milliseconds of each dispatch of one run. By timestamps copies and clears count 0; by fences each takes a fence's latency more. */
 export async function profile(m: Machine, name: string, dims: Dims): Promise<Timed[]> {
   const part = partOf(m, name);
-  const table = tableOf(m, part, dims);
-  m.gpu.device.queue.writeBuffer(part.planned.params.buffer!, 0, table.params);
-  part.written = table;
+  const table = tableOf(m, part, dims, 0);
+  writeTable(m, part, table);
   await idle(m.gpu);
   const times = await (m.gpu.features.has('timestamp-query') ? byTimestamps : byFences)(m, part, table);
   return table.steps.map((step, i) => {
     const e = table.program.entries[step.entry];
     if (e.op !== 'run')
       return { label: e.op, kernel: e.op, ms: times[i], flops: 0, bytes: e.op === 'copy' ? 2 * e.bytes : e.to.bytes };
-    const share = (step as { grid: readonly number[] }).grid.reduce((a, b) => a * b) / e.grid.reduce((a, b) => a * b);
+    const share = step.grid!.reduce((a, b) => a * b) / e.grid.reduce((a, b) => a * b);
     return { label: e.label, kernel: e.kernel.name, ms: times[i], flops: share * e.flops, bytes: share * e.bytes };
   });
 }
@@ -38,8 +39,9 @@ const AT_ONCE = 64;
 const COPY_SRC = 4;
 const QUERY_RESOLVE = 0x200;
 
-async function byTimestamps(m: Machine, part: Live, table: Table): Promise<number[]> {
-  const { device, memory } = m.gpu;
+async function byTimestamps(m: Machine, part: Part, table: Table): Promise<number[]> {
+  const { device } = m.gpu;
+  const scope = newScope(m.scope);
   const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * AT_ONCE });
   const bytes = 16 * AT_ONCE;
   const stamps: Home = { name: 'timestamps', bytes, role: 'other', usage: QUERY_RESOLVE | COPY_SRC };
@@ -53,23 +55,22 @@ async function byTimestamps(m: Machine, part: Live, table: Table): Promise<numbe
         const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
         encode(m, part, table, encoder, from + i, from + i + 1, { timestampWrites });
       }
-      encoder.resolveQuerySet(querySet, 0, 2 * n, allocate(memory, stamps), 0);
-      encoder.copyBufferToBuffer(stamps.buffer!, 0, allocate(memory, staging), 0, bytes);
+      encoder.resolveQuerySet(querySet, 0, 2 * n, allocate(scope, stamps), 0);
+      encoder.copyBufferToBuffer(stamps.buffer!, 0, allocate(scope, staging), 0, bytes);
       device.queue.submit([encoder.finish()]);
       await staging.buffer!.mapAsync(1);
       const t = new BigUint64Array(staging.buffer!.getMappedRange());
-      for (let i = 0; i < n; i++) times.push(table.steps[from + i].op === 'run' ? Number(t[2 * i + 1] - t[2 * i]) / 1e6 : 0);
+      for (let i = 0; i < n; i++) times.push(table.steps[from + i].grid ? Number(t[2 * i + 1] - t[2 * i]) / 1e6 : 0);
       staging.buffer!.unmap();
     }
   } finally {
-    release(memory, stamps);
-    release(memory, staging);
+    free(scope);
     querySet.destroy();
   }
   return times;
 }
 
-async function byFences(m: Machine, part: Live, table: Table): Promise<number[]> {
+async function byFences(m: Machine, part: Part, table: Table): Promise<number[]> {
   const { queue } = m.gpu.device;
   const times: number[] = [];
   for (let i = 0; i < table.steps.length; i++) {

@@ -3,6 +3,7 @@
 // A program is traced once for its largest sizes (from that trace the plan is made) and again for each smaller size in use:
 // the traces must agree in everything but numbers, so that all sizes share slots, pipelines and bind groups.
 
+import type { Planning } from './limits.ts';
 import { type Linked, link } from './link.ts';
 import { type Role, sizeOf, type Tensor } from './tensor.ts';
 import { dropUnread } from './unread.ts';
@@ -24,29 +25,18 @@ export type Entry =
 /** Sizes that may change from step to step (N packed tokens, M targets, ...). */
 export type Dims = Record<string, number>;
 
-/** What of the device a trace may depend on. */
-export interface Limits {
-  maxBinding: number;
-  /** A software adapter. */
-  software?: boolean;
-  /** Invocations of its smallest subgroup; 0 without the feature. */
-  subgroups?: number;
-  /** Products in half precision: asked for, and found right. */
-  half?: boolean;
-  /** Kernel variants that were measured to be the fastest here, by class of shapes (tuner.ts). */
-  choices?: Record<string, string>;
-}
-
 export interface Program {
   name: string;
   dims: Dims;
-  limits: Limits;
+  /** 1: gradients and losses are added to those of the micro-batches before; 0: they are written. */
+  accumulate: 0 | 1;
+  planning: Planning;
   entries: Entry[];
   /** Virtual tensors in order of creation; slots are assigned by this order. */
   temps: Tensor[];
   /** What was decided in the largest trace and is repeated in every other. */
-  choices: unknown[];
-  chosen: number;
+  decisions: unknown[];
+  decided: number;
   tape: (() => void)[];
   grads: Map<Tensor, Tensor>;
   /** Resident gradients that this trace has put something into. */
@@ -63,16 +53,23 @@ export interface Program {
 /** A function that traces itself into a program. */
 export type Build = (p: Program) => void;
 
-/** Traces `build` for `dims`; `largest` is the trace whose choices must be repeated. */
-export function trace(name: string, build: Build, dims: Dims, limits: Limits, largest?: Program): Program {
+/** Traces `build` for `dims`; `largest` is the trace whose decisions and slots must be repeated. */
+export function trace(
+  name: string,
+  build: Build,
+  dims: Dims,
+  planning: Planning,
+  { accumulate = 0, largest }: { accumulate?: 0 | 1; largest?: Program } = {},
+): Program {
   const p: Program = {
     name,
     dims,
-    limits,
+    accumulate,
+    planning,
     entries: [],
     temps: [],
-    choices: largest?.choices ?? [],
-    chosen: 0,
+    decisions: largest?.decisions ?? [],
+    decided: 0,
     tape: [],
     grads: new Map(),
     written: new Set(),
@@ -83,7 +80,9 @@ export function trace(name: string, build: Build, dims: Dims, limits: Limits, la
   };
   repeating.set(p, largest !== undefined);
   build(p);
-  if (largest) mustAgree(p, largest);
+  if (!largest) return p;
+  mustAgree(p, largest);
+  p.temps.forEach((t, i) => (t.slot = largest.temps[i].slot));
   return p;
 }
 
@@ -91,8 +90,8 @@ const repeating = new WeakMap<Program, boolean>();
 
 /** A decision that every trace of a program must repeat: taken in the largest trace, remembered for the others. */
 export function decide<T>(p: Program, take: () => T): T {
-  if (!repeating.get(p)) p.choices.push(take());
-  return p.choices[p.chosen++] as T;
+  if (!repeating.get(p)) p.decisions.push(take());
+  return p.decisions[p.decided++] as T;
 }
 
 const kernels = new Map<string, Kernel>();

@@ -2,55 +2,75 @@
 // After a size has run once, running it again allocates nothing, compiles nothing and waits for nothing.
 
 import { check, type Gpu } from './device.ts';
-import { homesOf, type Plan, type PlannedProgram } from './plan.ts';
+import { homesOf, type Part, type Plan } from './plan.ts';
 import type { Dims, Kernel } from './program.ts';
+import { allocate, free, newScope, type Scope } from './scope.ts';
 import { makeTable, SUBMIT_MS, type Table } from './table.ts';
-import { allocate, type Home, release, type Tensor } from './tensor.ts';
+import type { Home, Tensor } from './tensor.ts';
 
 /** A plan that lives on a device. */
 export interface Machine {
   gpu: Gpu;
   plan: Plan;
-  parts: Map<string, Live>;
+  /** Owns what the machine allocated: every home of the plan that had no buffer before. */
+  scope: Scope;
+  /** Of each entry of a part; null where it is no dispatch. */
+  groups: Map<Part, (GPUBindGroup | null)[]>;
+  pipelines: Map<Part, (GPUComputePipeline | null)[]>;
+  /** By part, sizes and whether it accumulates. */
+  tables: Map<string, Table>;
+  /** The table whose params are in a part's uniform buffer now. */
+  written: Map<Part, Table>;
+  /** Staging buffers with results on their way. */
+  arriving: Set<Home>;
   /** Measured cost units a millisecond, for cutting. */
   rate: number;
   timing: boolean;
 }
 
-export interface Live {
-  planned: PlannedProgram;
-  groups: (GPUBindGroup | null)[];
-  pipelines: (GPUComputePipeline | null)[];
-  tables: Map<string, Table>;
-  /** The table whose params are in the uniform buffer now. */
-  written: Table | null;
-  /** Staging buffers with results on their way. */
-  arriving: Set<Home>;
+/**
+ * Allocates what of a plan is not there yet, compiles every pipeline, makes every bind group. Where that fails, nothing stays.
+ * What is there already belongs to whoever allocated it, and outlives the machine. within: what the machine is freed with at the latest.
+ */
+export async function prepare(gpu: Gpu, plan: Plan, within: Scope = gpu.scope): Promise<Machine> {
+  const scope = newScope(within);
+  try {
+    for (const home of homesOf(plan)) allocate(scope, home);
+    const compiled = await compileAll(gpu, plan);
+    const groups = new Map<Part, (GPUBindGroup | null)[]>();
+    const pipelines = new Map<Part, (GPUComputePipeline | null)[]>();
+    for (const part of plan.parts.values()) {
+      groups.set(part, bindGroups(gpu, part));
+      pipelines.set(
+        part,
+        part.largest.entries.map((e) => (e.op === 'run' ? compiled.get(e.kernel)! : null)),
+      );
+    }
+    check(gpu);
+    return {
+      gpu,
+      plan,
+      scope,
+      groups,
+      pipelines,
+      tables: new Map(),
+      written: new Map(),
+      arriving: new Set(),
+      rate: gpu.software ? 1e7 : 1e9,
+      timing: false,
+    };
+  } catch (e) {
+    free(scope);
+    throw e;
+  }
 }
 
-/** Allocates everything of a plan, compiles every pipeline, makes every bind group. */
-export async function prepare(gpu: Gpu, plan: Plan): Promise<Machine> {
-  for (const home of homesOf(plan)) allocate(gpu.memory, home);
-  const kernels = new Set(
-    [...plan.programs.values()].flatMap((p) => p.largest.entries.flatMap((e) => (e.op === 'run' ? [e.kernel] : []))),
-  );
-  await Promise.all([...kernels].map((k) => pipelineOf(gpu, k)));
-  const parts = new Map<string, Live>();
-  for (const [name, planned] of plan.programs) parts.set(name, await live(gpu, plan, planned));
-  check(gpu);
-  return { gpu, plan, parts, rate: gpu.software ? 1e7 : 1e9, timing: false };
-}
-
-/** Encodes and submits one run of a program at the given sizes. Does not wait. */
-export function replay(m: Machine, name: string, dims: Dims): void {
+/** Encodes and submits one run of a program at the given sizes. Does not wait. accumulate 1: adds to gradients and losses, 0: writes. */
+export function replay(m: Machine, name: string, dims: Dims, accumulate: 0 | 1 = 0): void {
   check(m.gpu);
   const part = partOf(m, name);
-  const table = tableOf(m, part, dims);
-  const { queue } = m.gpu.device;
-  if (part.written !== table) {
-    queue.writeBuffer(part.planned.params.buffer!, 0, table.params);
-    part.written = table;
-  }
+  const table = tableOf(m, part, dims, accumulate);
+  writeTable(m, part, table);
   const since = performance.now();
   const budget = m.rate * SUBMIT_MS;
   let all = 0;
@@ -69,21 +89,21 @@ export function replay(m: Machine, name: string, dims: Dims): void {
 /** Copies the program's results into the ring now; resolves when they have arrived, without holding the GPU up. */
 export function readback(m: Machine, name: string): Promise<Float32Array<ArrayBuffer>> {
   const part = partOf(m, name);
-  const from = part.planned.part.readback?.home?.buffer;
+  const from = part.readback?.home?.buffer;
   if (!from) throw new Error(`expected program ${name} to name what it reads back`);
-  const home = part.planned.staging.find((h) => !part.arriving.has(h));
+  const home = part.staging.find((h) => !m.arriving.has(h));
   if (!home)
     throw new Error(
-      `expected at most ${part.planned.staging.length} results of ${name} on their way, got one more: await the oldest first`,
+      `expected at most ${part.staging.length} results of ${name} on their way, got one more: await the oldest first`,
     );
-  part.arriving.add(home);
+  m.arriving.add(home);
   const encoder = m.gpu.device.createCommandEncoder();
   encoder.copyBufferToBuffer(from, 0, home.buffer!, 0, home.bytes);
   m.gpu.device.queue.submit([encoder.finish()]);
-  return arrive(m, part, home);
+  return arrive(m, home);
 }
 
-async function arrive(m: Machine, part: Live, home: Home): Promise<Float32Array<ArrayBuffer>> {
+async function arrive(m: Machine, home: Home): Promise<Float32Array<ArrayBuffer>> {
   const staging = home.buffer!;
   try {
     await staging.mapAsync(1);
@@ -95,61 +115,68 @@ async function arrive(m: Machine, part: Live, home: Home): Promise<Float32Array<
   }
   const data = new Float32Array(staging.getMappedRange().slice(0));
   staging.unmap();
-  part.arriving.delete(home);
+  m.arriving.delete(home);
   check(m.gpu);
   return data;
 }
 
-/** Frees the slots, params and staging of a plan; residents only where `residents` says so. */
-export function dispose(m: Machine, residents: (h: Home) => boolean = () => false): void {
-  for (const home of homesOf(m.plan)) if (!m.plan.residents.includes(home) || residents(home)) release(m.gpu.memory, home);
-  m.parts.clear();
+/** Frees what the machine allocated, and nothing else. */
+export function dispose(m: Machine): void {
+  free(m.scope);
+  for (const made of [m.groups, m.pipelines, m.tables, m.written]) made.clear();
 }
 
 // --- tables -----------------------------------------------------------------------------------------------------------
 
-/** The part of a machine that runs a program. */
-export function partOf(m: Machine, name: string): Live {
-  const part = m.parts.get(name);
-  if (!part) throw new Error(`expected one of the programs ${[...m.parts.keys()].join(', ')}, got ${name}`);
+export function partOf(m: Machine, name: string): Part {
+  const part = m.plan.parts.get(name);
+  if (!part) throw new Error(`expected one of the programs ${[...m.plan.parts.keys()].join(', ')}, got ${name}`);
+  if (m.scope.freed) throw new Error(`expected a machine that runs ${name}, got one that was disposed of: prepare it again`);
   return part;
 }
 
 /** The table of a program at one size, made where it is not there yet. */
-export function tableOf(m: Machine, part: Live, dims: Dims): Table {
-  const key = JSON.stringify(dims);
-  const have = part.tables.get(key);
+export function tableOf(m: Machine, part: Part, dims: Dims, accumulate: 0 | 1): Table {
+  const key = `${part.name} ${accumulate} ${JSON.stringify(dims)}`;
+  const have = m.tables.get(key);
   // what was cut for another speed is cut again
   if (have && m.rate < have.rate * 4 && m.rate > have.rate / 4) return have;
-  const table = makeTable(part.planned, dims, m.rate, have);
-  part.tables.set(key, table);
+  const table = makeTable(part, dims, accumulate, m.rate, have);
+  m.tables.set(key, table);
   return table;
+}
+
+/** Puts a table's params into the part's uniform buffer, where they are not there already. */
+export function writeTable(m: Machine, part: Part, table: Table): void {
+  if (m.written.get(part) === table) return;
+  m.gpu.device.queue.writeBuffer(part.params.buffer!, 0, table.params);
+  m.written.set(part, table);
 }
 
 // --- device objects ---------------------------------------------------------------------------------------------------
 
-async function live(gpu: Gpu, plan: Plan, planned: PlannedProgram): Promise<Live> {
-  const index = new Map(planned.largest.temps.map((t, i) => [t, i]));
-  const bufferOf = (t: Tensor): GPUBuffer => (t.home ?? plan.slots[planned.slotOf[index.get(t)!]]).buffer!;
-  const groups: (GPUBindGroup | null)[] = [];
-  const pipelines: (GPUComputePipeline | null)[] = [];
-  for (const e of planned.largest.entries) {
-    if (e.op !== 'run') {
-      groups.push(null);
-      pipelines.push(null);
-      continue;
-    }
+/** A temporary's slot, or a resident's own bytes. */
+const bufferOf = (t: Tensor): GPUBuffer => (t.home ?? t.slot!).buffer!;
+
+async function compileAll(gpu: Gpu, plan: Plan): Promise<Map<Kernel, GPUComputePipeline>> {
+  const entries = [...plan.parts.values()].flatMap((part) => part.largest.entries);
+  const kernels = [...new Set(entries.flatMap((e) => (e.op === 'run' ? [e.kernel] : [])))];
+  const made = await Promise.all(kernels.map(async (k) => [k, await pipelineOf(gpu, k)] as const));
+  return new Map(made);
+}
+
+function bindGroups(gpu: Gpu, { largest, params }: Part): (GPUBindGroup | null)[] {
+  return largest.entries.map((e) => {
+    if (e.op !== 'run') return null;
     const storage = e.kernel.linked.bindings.filter((b) => b.kind !== 'uniform');
     const uniform = e.kernel.linked.bindings.find((b) => b.kind === 'uniform')!;
     const entries: GPUBindGroupEntry[] = storage.map((b, i) => ({
       binding: b.binding,
       resource: { buffer: bufferOf(e.bind[i]) },
     }));
-    entries.push({ binding: uniform.binding, resource: { buffer: planned.params.buffer!, size: e.kernel.linked.paramsSize } });
-    groups.push(gpu.device.createBindGroup({ label: e.label, layout: layoutOf(gpu, e.kernel), entries }));
-    pipelines.push(await pipelineOf(gpu, e.kernel));
-  }
-  return { planned, groups, pipelines, tables: new Map(), written: null, arriving: new Set() };
+    entries.push({ binding: uniform.binding, resource: { buffer: params.buffer!, size: e.kernel.linked.paramsSize } });
+    return gpu.device.createBindGroup({ label: e.label, layout: layoutOf(gpu, e.kernel), entries });
+  });
 }
 
 function layoutOf(gpu: Gpu, kernel: Kernel): GPUBindGroupLayout {
@@ -169,12 +196,13 @@ function layoutOf(gpu: Gpu, kernel: Kernel): GPUBindGroupLayout {
   return layout;
 }
 
-/** The pipeline of a kernel, compiled once a device. A WGSL error names the kernel. */
+/** The pipeline of a kernel, compiled once a device. A WGSL error names the kernel; the next to ask has it compiled again. */
 export function pipelineOf(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
   let made = gpu.pipelines.get(kernel);
   if (!made) {
     gpu.compiled++;
     made = compile(gpu, kernel);
+    made.catch(() => gpu.pipelines.delete(kernel));
     gpu.pipelines.set(kernel, made);
   }
   return made;
@@ -198,7 +226,7 @@ async function compile(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
   return pipeline as GPUComputePipeline;
 }
 
-function submit(m: Machine, part: Live, table: Table, from: number, to: number): void {
+function submit(m: Machine, part: Part, table: Table, from: number, to: number): void {
   const encoder = m.gpu.device.createCommandEncoder();
   encode(m, part, table, encoder, from, to);
   m.gpu.device.queue.submit([encoder.finish()]);
@@ -207,29 +235,28 @@ function submit(m: Machine, part: Live, table: Table, from: number, to: number):
 /** Encodes steps from <= i < to of a table; dispatches in a row share a pass. */
 export function encode(
   m: Machine,
-  part: Live,
+  part: Part,
   table: Table,
   encoder: GPUCommandEncoder,
   from: number,
   to: number,
   of?: GPUComputePassDescriptor,
 ): void {
-  const { planned } = part;
-  const { temps } = table.program;
+  const groups = m.groups.get(part)!;
+  const pipelines = m.pipelines.get(part)!;
   let pass: GPUComputePassEncoder | null = null;
   for (let i = from; i < to; i++) {
-    const step = table.steps[i];
-    if (step.op === 'run') {
+    const { entry, grid, offset } = table.steps[i];
+    if (grid) {
       pass ??= encoder.beginComputePass(of);
-      pass.setPipeline(part.pipelines[step.entry]!);
-      pass.setBindGroup(0, part.groups[step.entry], [step.offset]);
-      pass.dispatchWorkgroups(step.grid[0], step.grid[1], step.grid[2]);
+      pass.setPipeline(pipelines[entry]!);
+      pass.setBindGroup(0, groups[entry], [offset]);
+      pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
       continue;
     }
     pass?.end();
     pass = null;
-    const e = table.program.entries[step.entry];
-    const bufferOf = (t: Tensor) => (t.home ?? m.plan.slots[planned.slotOf[temps.indexOf(t)]]).buffer!;
+    const e = table.program.entries[entry];
     if (e.op === 'copy') encoder.copyBufferToBuffer(bufferOf(e.from), e.fromAt, bufferOf(e.to), e.toAt, e.bytes);
     else if (e.op === 'clear') encoder.clearBuffer(bufferOf(e.to), 0, e.to.bytes);
   }

@@ -1,69 +1,76 @@
 // A program at one size as a table: the bytes of all its uniform records, and what to encode. Dispatches that would take too long,
 // or have more workgroups an axis than WebGPU allows, are cut here. No GPU.
 
-import { type PlannedProgram, RECORD } from './plan.ts';
+import { forcedPieces, MOST_GROUPS, type Part, RECORD, recordsOf } from './plan.ts';
 import { type Dims, type Entry, type Grid, type Kernel, type Program, trace } from './program.ts';
 
 /** A program at one size: what to write into the uniform buffer, and what to encode. */
 export interface Table {
   program: Program;
   params: Uint8Array<ArrayBuffer>;
-  steps: Step[];
+  /** Entries and pieces of entries in their order; grid null for a copy or clear. offset: of the record in `params`. */
+  steps: { entry: number; grid: Grid | null; offset: number; cost: number }[];
   rate: number;
 }
-
-export type Step =
-  | { op: 'run'; entry: number; offset: number; grid: Grid; cost: number }
-  | { op: 'copy' | 'clear'; entry: number; cost: number };
 
 /** Aim for a submit: long ones freeze screens and trip watchdogs. */
 export const SUBMIT_MS = 50;
 /** Cost units: a FLOP is one, a byte moved four. */
 const costOf = (e: Entry) => (e.op === 'run' ? e.flops + 4 * e.bytes : e.op === 'copy' ? 8 * e.bytes : 0);
-const MOST_GROUPS = 65535;
 
-/** The table of a planned program, cut for a device of `rate` cost units a millisecond; `have`: the same for another speed. */
-export function makeTable({ part, largest, records }: PlannedProgram, dims: Dims, rate: number, have?: Table): Table {
-  const same = JSON.stringify(dims) === JSON.stringify(largest.dims);
-  const program = have?.program ?? (same ? largest : trace(largest.name, part.build, dims, largest.limits, largest));
+/**
+ * The table of a planned program, cut for a device of `rate` cost units a millisecond; `have`: the same for another speed.
+ * Cuts that WebGPU asks for always have their records; cuts for time use only what those leave.
+ */
+export function makeTable(part: Part, dims: Dims, accumulate: 0 | 1, rate: number, have?: Table): Table {
+  const { largest, records } = part;
+  const same = !accumulate && JSON.stringify(dims) === JSON.stringify(largest.dims);
+  const program =
+    have?.program ?? (same ? largest : trace(largest.name, part.build, dims, largest.planning, { accumulate, largest }));
   const params = new Uint8Array(records * RECORD);
   const view = new DataView(params.buffer);
-  const steps: Step[] = [];
+  const steps: Table['steps'] = [];
   let used = 0;
-  let spare = records - program.entries.filter((e) => e.op === 'run').length;
+  let spare = records - recordsOf(program);
+  if (spare < 0)
+    throw new Error(`program ${program.name}: ${JSON.stringify(dims)} takes ${-spare} records more than ${records}, the largest's`);
   program.entries.forEach((e, entry) => {
     const cost = costOf(e);
     if (e.op !== 'run') {
-      steps.push({ op: e.op, entry, cost });
+      steps.push({ entry, grid: null, offset: 0, cost });
       return;
     }
-    if (e.grid.some((g) => g === 0)) return;
-    for (const piece of pieces(e.grid, Math.min(spare + 1, Math.ceil(cost / (rate * SUBMIT_MS))))) {
+    const forced = forcedPieces(e.grid);
+    const cut = pieces(e.grid, Math.min(forced + spare, Math.ceil(cost / (rate * SUBMIT_MS))));
+    spare -= Math.max(0, cut.length - forced);
+    for (const piece of cut) {
       const offset = used++ * RECORD;
       writeParams(view, offset, e.kernel, piece.origin, e.params);
-      steps.push({ op: 'run', entry, offset, grid: piece.grid, cost: (cost * volume(piece.grid)) / volume(e.grid) });
+      steps.push({ entry, grid: piece.grid, offset, cost: (cost * volume(piece.grid)) / volume(e.grid) });
     }
-    spare = records - used - program.entries.slice(entry + 1).filter((x) => x.op === 'run').length;
   });
   return { program, params, steps, rate };
 }
 
 const volume = (g: Grid) => g[0] * g[1] * g[2];
 
-/** Cuts a grid along its longest axis into about `parts` pieces, more where WebGPU's 65,535 groups an axis ask for it. */
-function pieces(grid: Grid, parts: number): { origin: Grid; grid: Grid }[] {
+/** Cuts a grid into as many pieces as it must be, and along its longest axis into more while they stay within `most`. */
+function pieces(grid: Grid, most: number): { origin: Grid; grid: Grid }[] {
+  if (volume(grid) === 0) return [];
+  const cuts = grid.map((size) => Math.ceil(size / MOST_GROUPS));
   const axis = grid.indexOf(Math.max(...grid));
-  const n = Math.min(grid[axis], Math.max(1, parts, Math.ceil(grid[axis] / MOST_GROUPS)));
-  const size = Math.ceil(grid[axis] / n);
-  const out = [];
-  for (let at = 0; at < grid[axis]; at += size) {
-    const origin: [number, number, number] = [0, 0, 0];
-    const g: [number, number, number] = [grid[0], grid[1], grid[2]];
-    origin[axis] = at;
-    g[axis] = Math.min(size, grid[axis] - at);
-    out.push({ origin, grid: g });
-  }
-  return out;
+  const others = forcedPieces(grid) / cuts[axis];
+  cuts[axis] = Math.min(grid[axis], Math.max(cuts[axis], Math.floor(most / others)));
+  const [xs, ys, zs] = grid.map((size, i) => ranges(size, cuts[i]));
+  return zs.flatMap((z) =>
+    ys.flatMap((y) => xs.map((x) => ({ origin: [x.at, y.at, z.at] as const, grid: [x.size, y.size, z.size] as const }))),
+  );
+}
+
+/** 0 <= i < size in at most `n` ranges of one size, the last one shorter. */
+function ranges(size: number, n: number): { at: number; size: number }[] {
+  const each = Math.ceil(size / n);
+  return Array.from({ length: Math.ceil(size / each) }, (_, i) => ({ at: i * each, size: Math.min(each, size - i * each) }));
 }
 
 function writeParams(view: DataView, at: number, kernel: Kernel, origin: Grid, values: number[]): void {

@@ -1,5 +1,7 @@
-// Tensors and the device bytes behind them. This file is the only one that creates a GPU buffer, so what it counts is all there is.
+// Tensors and the device bytes behind them, written and read back. Who owns these bytes is in scope.ts.
 // A tensor is either resident (it has a Home that outlives a step: weights, moments, inputs) or a temporary whose slot the plan chooses.
+
+import { allocate, type Memory, release } from './scope.ts';
 
 /** What bytes are for; the categories of `blocktune plan`. */
 export const ROLES = [
@@ -33,14 +35,8 @@ export interface Tensor {
   bytes: number;
   role: Role;
   home: Home | null;
-}
-
-/** Live GPU buffers of one device, by category. `made` counts creations, so that a loop can assert that it makes none. */
-export interface Memory {
-  device: GPUDevice;
-  live: Map<GPUBuffer, Home>;
-  bytes: number;
-  made: number;
+  /** Of a temporary: the bytes it shares with others, once planned. */
+  slot?: Home;
 }
 
 // The numbers of GPUBufferUsage, which does not exist where there is no GPU and a plan must still be made.
@@ -64,51 +60,20 @@ export function sizeOf(shape: readonly number[]): number {
   return Math.max(16, Math.ceil((n * 4) / 16) * 16);
 }
 
-export function newMemory(device: GPUDevice): Memory {
-  return { device, live: new Map(), bytes: 0, made: 0 };
-}
-
-/** Creates the buffer of a home. Throws where it is larger than the device allows. */
-export function allocate(memory: Memory, home: Home): GPUBuffer {
-  if (home.buffer) return home.buffer;
-  const { maxBufferSize, maxStorageBufferBindingSize: binding } = memory.device.limits;
-  const most = home.usage === USAGE.storage ? Math.min(maxBufferSize, binding) : maxBufferSize;
-  if (home.bytes > most)
-    throw new Error(
-      `expected a buffer of at most ${most} bytes (this adapter's limit), got ${home.name} with ${home.bytes}. ` +
-        'Use a smaller --batch or --max-length, or another --device.',
-    );
-  const buffer = memory.device.createBuffer({ label: home.name, size: home.bytes, usage: home.usage });
-  memory.live.set(buffer, home);
-  memory.bytes += home.bytes;
-  memory.made++;
-  home.buffer = buffer;
-  return buffer;
-}
-
-/** Destroys the buffer of a home; a home without one is left alone. */
-export function release(memory: Memory, home: Home): void {
-  if (!home.buffer) return;
-  memory.live.delete(home.buffer);
-  memory.bytes -= home.bytes;
-  home.buffer.destroy();
-  home.buffer = undefined;
-}
-
-/** Writes elements into an allocated resident tensor, from element `at`. */
+/** Writes elements into an allocated resident tensor, from element `at`. Who owns its bytes has allocated them before. */
 export function write(memory: Memory, t: Tensor, data: ArrayBufferView<ArrayBuffer>, at = 0): void {
   const size = data.byteLength;
   if (!t.home) throw new Error(`expected a resident tensor, got the temporary ${t.name}`);
+  if (!t.home.buffer) throw new Error(`expected ${t.name} to be allocated before it is written: allocate it in a scope`);
   if (at * 4 + size > t.bytes) throw new Error(`expected at most ${t.bytes - at * 4} bytes for ${t.name}, got ${size}`);
-  const whole = size & ~3;
-  const q = memory.device.queue;
-  const buffer = allocate(memory, t.home);
-  if (whole) q.writeBuffer(buffer, at * 4, data.buffer, data.byteOffset, whole);
+  const whole = size - (size % 4); // not by bits: sizes pass 2^31
+  const { queue } = memory.device;
+  if (whole) queue.writeBuffer(t.home.buffer, at * 4, data.buffer, data.byteOffset, whole);
   if (whole < size) {
     // writeBuffer takes multiples of 4 bytes
     const tail = new Uint8Array(4);
     tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, size - whole));
-    q.writeBuffer(buffer, at * 4 + whole, tail);
+    queue.writeBuffer(t.home.buffer, at * 4 + whole, tail);
   }
 }
 
@@ -129,7 +94,7 @@ export async function readU32(memory: Memory, t: Tensor): Promise<Uint32Array<Ar
 
 async function readBytes(memory: Memory, from: GPUBuffer, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const home: Home = { name: 'read back', bytes, role: 'staging', usage: USAGE.staging };
-  const staging = allocate(memory, home);
+  const staging = allocate(memory.root, home);
   try {
     const encoder = memory.device.createCommandEncoder();
     encoder.copyBufferToBuffer(from, 0, staging, 0, bytes);
@@ -137,6 +102,6 @@ async function readBytes(memory: Memory, from: GPUBuffer, bytes: number): Promis
     await staging.mapAsync(1);
     return new Uint8Array(staging.getMappedRange().slice(0));
   } finally {
-    release(memory, home);
+    release(memory.root, home);
   }
 }

@@ -2,10 +2,12 @@
 // Any stored format will do (on a quantized base this is QLoRA). How the products run is in ops/lowrank and ops/dora.
 
 import { type Gpu, idle } from '../gpu/device.ts';
+import type { Planning } from '../gpu/limits.ts';
 import { plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, prepare, replay } from '../gpu/run.ts';
-import { type Home, type Memory, read, release, type Tensor, write } from '../gpu/tensor.ts';
+import type { Memory } from '../gpu/scope.ts';
+import { type Home, read, type Tensor, write } from '../gpu/tensor.ts';
 import { type Dora, doraScale, doraSquares, newDora, trainsDora } from '../ops/lowrank/dora.ts';
 import { type LowRank, newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
 import type { Trained } from '../ops/optimizer/adamw.ts';
@@ -67,17 +69,28 @@ export function homesOfFactors(matrices: RankedMatrix[]): Home[] {
   );
 }
 
-/** Writes the factors' values, and with DoRA makes what follows from them and the stored rows. */
-export async function fillFactors(gpu: Gpu, matrices: RankedMatrix[], values: (m: RankedMatrix) => Factors): Promise<void> {
-  const { memory } = gpu;
-  if (matrices.some((m) => m.dora)) await once(gpu, squaresOf(matrices));
+/** Those of them that a finished adapter needs: its factors and row scales. */
+export function appliedFactors(matrices: RankedMatrix[]): Home[] {
+  return matrices.flatMap(({ factors: f, dora: d }) => [f.A, f.B, ...(d ? [d.scale] : [])].map((t) => t.home!));
+}
+
+/** A device, and what programs for it are planned with. */
+interface On {
+  gpu: Gpu;
+  planning: Planning;
+}
+
+/** Writes allocated factors' values, and with DoRA makes what follows from them and the stored rows. */
+export async function fillFactors(on: On, matrices: RankedMatrix[], values: (m: RankedMatrix) => Factors): Promise<void> {
+  const { memory } = on.gpu;
+  if (matrices.some((m) => m.dora)) await once(on, squaresOf(matrices));
   for (const m of matrices) {
     const { A, B, magnitude } = values(m);
     write(memory, m.factors.A, A);
     write(memory, m.factors.B, B);
     if (m.dora) write(memory, m.dora.magnitude, magnitude ?? (await rowNorms(memory, m.dora)));
   }
-  await rescaleNow(gpu, matrices);
+  await rescaleNow(on, matrices);
 }
 
 /** Row scales as the factors now are: to be run after whatever moves them. Nothing to do without DoRA. */
@@ -88,13 +101,8 @@ export function rescale(matrices: RankedMatrix[]): Build {
 }
 
 /** The same, at once: where the host has written factors. */
-export async function rescaleNow(gpu: Gpu, matrices: RankedMatrix[]): Promise<void> {
-  if (matrices.some((m) => m.dora)) await once(gpu, rescale(matrices));
-}
-
-/** Frees what only training asks for again: a finished adapter needs its factors and row scales. */
-export function settleFactors(memory: Memory, matrices: RankedMatrix[]): void {
-  for (const { dora: d } of matrices) if (d) for (const t of [d.magnitude, d.squares, d.invNorm]) release(memory, t.home!);
+export async function rescaleNow(on: On, matrices: RankedMatrix[]): Promise<void> {
+  if (matrices.some((m) => m.dora)) await once(on, rescale(matrices));
 }
 
 const squaresOf =
@@ -108,13 +116,16 @@ async function rowNorms(memory: Memory, d: Dora): Promise<Float32Array<ArrayBuff
   return (await read(memory, d.squares)).map(Math.sqrt);
 }
 
-/** Runs a program a single time; only its residents stay. */
-async function once(gpu: Gpu, build: Build): Promise<void> {
-  const made = plan([{ name: 'once', build, dims: {} }], gpu.limits);
+/** Runs a program a single time over allocated tensors. */
+async function once({ gpu, planning }: On, build: Build): Promise<void> {
+  const made = plan([{ name: 'once', build, dims: {} }], planning);
   const machine = await prepare(gpu, made);
-  replay(machine, 'once', {});
-  await idle(gpu);
-  dispose(machine);
+  try {
+    replay(machine, 'once', {});
+    await idle(gpu);
+  } finally {
+    dispose(machine);
+  }
 }
 
 /** One key a seed and matrix, so that no two of them drop alike. */

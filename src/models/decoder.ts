@@ -2,14 +2,14 @@
 // Not here: how weights are stored (ops/weight), what of them trains (methods), where they come from (io).
 
 import { type Program, segment } from '../gpu/program.ts';
-import { type Home, resident, type Tensor } from '../gpu/tensor.ts';
+import { resident, type Tensor } from '../gpu/tensor.ts';
 import { attention } from '../ops/attention/attention.ts';
 import { qkNorm, type RopeScaling, rope } from '../ops/attention/rope.ts';
 import { swiglu } from '../ops/elementwise/swiglu.ts';
 import { linear } from '../ops/matmul/linear.ts';
 import { rmsnorm } from '../ops/norm/rmsnorm.ts';
 import type { Format } from '../ops/stored/formats.ts';
-import { newVector, newWeight, tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
+import { newVector, newWeight, type Vector, type Weight } from '../ops/stored/weight.ts';
 import { embed } from '../ops/stream/embed.ts';
 import type { Stream } from '../ops/stream/stream.ts';
 
@@ -128,11 +128,6 @@ export function parametersOf(d: Decoder): (Weight | Vector)[] {
     ...[l.q_norm, l.k_norm, l.input_norm, l.post_norm].filter((v) => v !== null),
   ]);
   return [d.embed, ...layers, d.norm, ...(d.head === d.embed ? [] : [d.head])];
-}
-
-/** The device bytes of the model itself: parameters and RoPE table. */
-export function homesOfModel(d: Decoder): Set<Home> {
-  return new Set([...parametersOf(d).flatMap(tensorsOf), d.rope].map((t) => t.home!));
 }
 
 /** Where attention finds its keys and values: the same stream in training, a cache of each layer in decoding. */

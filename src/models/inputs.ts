@@ -1,7 +1,8 @@
 // What the host writes before a micro-batch: packed rows padded up to the size in use, and a few scalars.
 // Padding tokens are rows of their own, so that they see nobody, nobody sees them, and no gradient reaches them.
 
-import { type Memory, type Tensor, write } from '../gpu/tensor.ts';
+import type { Memory } from '../gpu/scope.ts';
+import { type Tensor, write } from '../gpu/tensor.ts';
 import { SCALARS, type Stream } from '../ops/stream/stream.ts';
 
 /** Rows laid end to end: n tokens and m targets (data/pack.ts makes them). */

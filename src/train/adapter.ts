@@ -1,9 +1,9 @@
 // A saved adapter in a run: read, held against the model, put on it to be applied, or taken up as where training goes on.
 
-import { allocate } from '../gpu/tensor.ts';
+import { allocate, free, newScope } from '../gpu/scope.ts';
 import { type Adapter, checkAdapter, loadAdapter, type SmtAdapter } from '../io/adapter.ts';
 import type { Folder } from '../io/bytes.ts';
-import { fillFactors, settleFactors } from '../methods/lora.ts';
+import { appliedFactors, fillFactors, homesOfFactors } from '../methods/lora.ts';
 import { fillBlocks, type SparseMatrix } from '../methods/smt/blocks.ts';
 import type { Selection } from '../methods/smt/select.ts';
 import { MODULES, type Module, matrixNamed } from '../models/decoder.ts';
@@ -17,17 +17,21 @@ import { hashOf, type Model } from './model.ts';
 export async function openAdapter(model: Model, where: string | Folder, report: Report): Promise<void> {
   const adapter = await loadAdapter(where);
   await checkBase(model, adapter, report);
+  const scope = newScope(model.scope);
   if (adapter.method === 'smt') {
     const matrices = attach(model, selectionOf(adapter), false);
     for (const m of matrices) {
-      for (const t of [m.set.delta, m.set.lists]) allocate(model.gpu.memory, t.home!);
+      for (const t of [m.set.delta, m.set.lists]) allocate(scope, t.home!);
       fillBlocks(model.gpu.memory, m, deltasOf(adapter, m));
     }
     return;
   }
   const matrices = rankedMatrices(model.decoder, { ...adapter, targets: [], seed: 0, adapter }, false);
-  await fillFactors(model.gpu, matrices, savedIn(adapter));
-  settleFactors(model.gpu.memory, matrices);
+  for (const home of appliedFactors(matrices)) allocate(scope, home);
+  const passing = newScope(scope); // what only training asks for again
+  for (const home of homesOfFactors(matrices)) allocate(passing, home);
+  await fillFactors(model, matrices, savedIn(adapter));
+  free(passing);
 }
 
 /** Throws where the adapter's matrices are not the model's; warns of those whose values are others than it was trained on. */

@@ -2,6 +2,7 @@
 // A folder is written aside and renamed; its manifest holds SHA-256 sums, and the newest folder that verifies is resumed.
 
 import type { Row } from '../data/rows.ts';
+import type { Choices } from '../gpu/limits.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
 import { diskFolder, type Folder, readText } from '../io/bytes.ts';
 import { sha256 } from '../io/hash.ts';
@@ -19,7 +20,7 @@ export interface Standing {
   step: number;
   selection: Selection | null;
   /** Kernel variants, by class of shapes: they sum in different orders. */
-  kernels: Record<string, string>;
+  kernels: Choices;
   /** Hashes of the model, the rows and the settings: a run goes on only with the same. */
   of: Record<'model' | 'data' | 'settings', string>;
 }

@@ -71,7 +71,7 @@ function announce(
 ): void {
   const matrices = attach(model, boundSelection(targets, block, count), true);
   const trained = trainedBlocks(matrices, o.weightDecay > 0);
-  const phase = planTraining(model.decoder, trained, run.sizes, o, model.gpu.limits, run.evaluate);
+  const phase = planTraining(model.decoder, trained, run.sizes, o, model.planning, run.evaluate);
   for (const { weight } of matrices) weight.trains = null;
   report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable: count * block * block, bound: true });
 }

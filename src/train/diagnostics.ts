@@ -4,7 +4,7 @@
 import type { Row } from '../data/rows.ts';
 import { planLikelihood, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
 import { dispose, prepare } from '../gpu/run.ts';
-import { read, release } from '../gpu/tensor.ts';
+import { read } from '../gpu/tensor.ts';
 import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import type { Choice, Selection } from '../methods/smt/select.ts';
 import type { Line, Report } from '../report.ts';
@@ -112,15 +112,15 @@ function microBatches({ order }: Layout, count: number): number[][] {
 // --- what the model forgets ---------------------------------------------------------------------------------------------
 
 /** Loss of rows by the model as it stands on the device; its own memory is freed again. */
-export async function lossOf({ gpu, decoder }: Model, rows: Row[], batch: number): Promise<ReturnType<typeof summary>> {
-  const before = new Set(gpu.memory.live.values());
+export async function lossOf({ gpu, decoder, planning }: Model, rows: Row[], batch: number): Promise<ReturnType<typeof summary>> {
   const sizes = sizesOf(rows, batch);
-  const { plan, stream } = planLikelihood(decoder, sizes, gpu.limits);
+  const { plan, stream } = planLikelihood(decoder, sizes, planning);
   const machine = await prepare(gpu, plan);
-  const found = summary(await scoreRows(gpu, { machine, stream, sizes }, rows, batch));
-  dispose(machine);
-  for (const home of [...gpu.memory.live.values()]) if (!before.has(home)) release(gpu.memory, home);
-  return found;
+  try {
+    return summary(await scoreRows(gpu, { machine, stream, sizes }, rows, batch));
+  } finally {
+    dispose(machine);
+  }
 }
 
 /** The forgetting meter: reports the loss of a second data set at a step, by its name. */

@@ -5,7 +5,7 @@ import { dispose, prepare } from '../gpu/run.ts';
 import { type Tensor, write } from '../gpu/tensor.ts';
 import { freezeAll, trainAll } from '../methods/full.ts';
 import type { ScoreMaps, Target } from '../methods/smt/select.ts';
-import { homesOfModel, parametersOf } from '../models/decoder.ts';
+import { parametersOf } from '../models/decoder.ts';
 import { type Scorer, scoreDense } from '../ops/blocks/score.ts';
 import { addInto } from '../ops/elementwise/fill.ts';
 import type { Report } from '../report.ts';
@@ -32,7 +32,7 @@ export async function fullWarmup(
   const { trained, scorers, phase } = planFullWarmup(model, layout.sizes, o, targets, b);
   const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((x, y) => x * y, 1), 0);
   report({ kind: 'plan', program: 'warmup', bytes: phase.plan.bytes, trainable, bound: false });
-  const machine = await prepare(gpu, phase.plan);
+  const machine = await prepare(gpu, phase.plan, model.scope);
   const zeroed: Tensor[] = [...trained.flatMap((t) => [t.m, t.v]), ...scorers.flatMap((s) => [s.map, ...s.sums.map((x) => x.t)])];
   for (const t of zeroed) write(gpu.memory, t, new Uint8Array(t.bytes));
   const steps = Math.min(o.warmupSteps, layout.order.steps_per_epoch);
@@ -46,8 +46,7 @@ export async function fullWarmup(
   });
   const maps = await mapsOf(model, scorers);
   freezeAll(parametersOf(decoder));
-  const keep = homesOfModel(decoder);
-  dispose(machine, (h) => !keep.has(h));
+  dispose(machine);
   model.moved = true;
   return maps;
 }
@@ -56,7 +55,7 @@ export async function fullWarmup(
 export function planFullWarmup(model: Planned, sizes: Sizes, o: TuneOptions, targets: Target[], b: number) {
   const trained = trainAll(parametersOf(model.decoder));
   const scorers = scorersOf(model, targets, b, o);
-  const phase = planTraining(model.decoder, trained, sizes, o, model.gpu.limits, undefined, {
+  const phase = planTraining(model.decoder, trained, sizes, o, model.planning, undefined, {
     before: (p) => {
       for (const s of scorers) scoreGradients(p, s);
     },

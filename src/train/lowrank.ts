@@ -58,9 +58,9 @@ export function trainRanked(model: Model, o: Ranking): { matrices: RankedMatrix[
   const begin = o.adapter ? savedIn(o.adapter) : freshFactors(matrices, o.seed);
   const attached: Attached = {
     trained: trainedFactors(matrices),
-    fill: () => fillFactors(model.gpu, matrices, begin),
+    fill: () => fillFactors(model, matrices, begin),
     after: rescale(matrices),
-    moved: () => rescaleNow(model.gpu, matrices),
+    moved: () => rescaleNow(model, matrices),
     keep: homesOfFactors(matrices),
     sorted: false,
   };

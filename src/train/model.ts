@@ -1,8 +1,10 @@
 // A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
 
 import type { Gpu } from '../gpu/device.ts';
-import type { Limits } from '../gpu/program.ts';
-import { allocate, type Memory, read, write } from '../gpu/tensor.ts';
+import { type Planning, planningOf } from '../gpu/limits.ts';
+import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
+import type { Memory } from '../gpu/scope.ts';
+import { read, write } from '../gpu/tensor.ts';
 import { decode } from '../io/dequant.ts';
 import { sha256 } from '../io/hash.ts';
 import type { ModelFiles } from '../io/model.ts';
@@ -19,15 +21,16 @@ export interface Model {
   gpu: Gpu;
   files: ModelFiles;
   decoder: Decoder;
+  /** Owns the parameters and the RoPE table; what is put on the model has a scope of its own within. */
+  scope: Scope;
+  /** What every program of this model is planned with. */
+  planning: Planning;
   /** The weights on the device are no longer the files': they have been trained. */
   moved: boolean;
 }
 
-/** What of a model a plan needs: its weights described, and the limits of a device that need not be there. */
-export interface Planned {
-  gpu: { limits: Limits };
-  decoder: Decoder;
-}
+/** What of a model a plan needs: its weights described, for a device that need not be there. */
+export type Planned = Pick<Model, 'decoder' | 'planning'>;
 
 /** Opens nothing, closes nothing: puts the model of open files on the device. positions: the longest row it will see. */
 export async function loadModel(
@@ -38,8 +41,19 @@ export async function loadModel(
   progress?: (done: number, all: number) => void,
 ): Promise<Model> {
   const decoder = describe(files, positions, base, gpu.limits.maxBinding);
-  await upload(gpu.memory, files, decoder, progress);
-  return { gpu, files, decoder, moved: false };
+  const scope = newScope(gpu.scope);
+  try {
+    await upload(scope, files, decoder, progress);
+  } catch (e) {
+    free(scope);
+    throw e;
+  }
+  return { gpu, files, decoder, scope, planning: planningOf(gpu.limits), moved: false };
+}
+
+/** Frees the model and whatever has been put on it. */
+export function freeModel(model: Model): void {
+  free(model.scope);
 }
 
 /** How frozen weights are stored on the device: as in the file, or converted at load. */
@@ -79,23 +93,24 @@ export function fallback(d: Decoder, base: Base): string | null {
 
 /** Allocates and fills every parameter and the RoPE table. `progress` hears of bytes read and of all bytes. */
 export async function upload(
-  memory: Memory,
+  scope: Scope,
   files: ModelFiles,
   d: Decoder,
   progress: (done: number, all: number) => void = () => {},
 ): Promise<void> {
+  const { memory } = scope;
   const parameters = parametersOf(d);
   const all = parameters.reduce((n, w) => n + tensorsOf(w).reduce((k, t) => k + t.bytes, 0), 0);
   let done = 0;
   for (const w of parameters) {
-    for (const t of tensorsOf(w)) allocate(memory, t.home!);
+    for (const t of tensorsOf(w)) allocate(scope, t.home!);
     const info = files.tensors.get(w.name)!;
     await ('windows' in w ? uploadMatrix(memory, info, w) : uploadVector(memory, info, w));
     done += tensorsOf(w).reduce((k, t) => k + t.bytes, 0);
     progress(done, all);
   }
   const [positions] = d.rope.shape;
-  allocate(memory, d.rope.home!);
+  allocate(scope, d.rope.home!);
   write(memory, d.rope, ropeTable(d.config.rope, d.config.head_dim, positions));
 }
 
@@ -145,7 +160,7 @@ export async function* values(info: TensorInfo, w: Weight, r0 = 0, r1 = w.rows):
 }
 
 async function* chunks(info: TensorInfo, cols: number, r0: number, r1: number) {
-  const rows = Math.max(8, Math.floor(CHUNK / (4 * cols)) & ~7);
+  const rows = Math.max(8, 8 * Math.floor(CHUNK / (32 * cols)));
   for (let from = r0; from < r1; from += rows) {
     const to = Math.min(r1, from + rows);
     yield { from, to, bytes: await info.rows(from, to) };

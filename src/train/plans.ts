@@ -1,6 +1,7 @@
 // The memory of each phase of a run, planned from a described decoder; no GPU is needed.
 
 import { likelihood } from '../eval/likelihood.ts';
+import type { Planning } from '../gpu/limits.ts';
 import type { Plan } from '../gpu/plan.ts';
 import { plan } from '../gpu/plan.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
@@ -11,10 +12,7 @@ import { newStream, type Stream } from '../ops/stream/stream.ts';
 import { type Around, micro, update } from './programs.ts';
 
 /** The largest micro-batch of a phase: packed tokens and targets. */
-export interface Sizes {
-  N: number;
-  M: number;
-}
+export type Sizes = { N: number; M: number };
 
 export interface OptimizerOptions {
   betas: readonly [number, number];
@@ -41,7 +39,7 @@ export function planTraining(
   trained: Trained[],
   sizes: Sizes,
   o: OptimizerOptions & { recompute: boolean },
-  limits: { maxBinding: number },
+  planning: Planning,
   evaluate?: Sizes,
   around: Around = {},
 ): Phase {
@@ -53,7 +51,7 @@ export function planTraining(
     {
       name: 'train',
       build: micro(d, stream, { results, recompute: o.recompute, gradients: true }),
-      dims: { ...sizes, first: 1 },
+      dims: sizes,
     },
     { name: 'update', build: update(trained, state, results, stream, o, around), dims: {}, readback: results },
   ];
@@ -63,8 +61,8 @@ export function planTraining(
     evaluate && logprob
       ? [
           ...parts,
-          { name: 'eval', build: likelihood(d, stream, evalLoss, logprob), dims: { ...evaluate, first: 1 }, readback: logprob },
+          { name: 'eval', build: likelihood(d, stream, evalLoss, logprob), dims: evaluate, readback: logprob },
         ]
       : parts;
-  return { plan: plan(all, limits, also), stream, results, state, logprob, sizes };
+  return { plan: plan(all, planning, also), stream, results, state, logprob, sizes };
 }

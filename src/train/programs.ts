@@ -18,7 +18,7 @@ export interface MicroOptions {
   gradients: boolean;
 }
 
-/** Forward, loss and backward of one micro-batch: gradients written when dims.first is 1, added to when 0. */
+/** Forward, loss and backward of one micro-batch: gradients are written, or added to where the program accumulates. */
 export function micro(d: Decoder, s: Stream, o: MicroOptions): Build {
   return (p) => {
     if (o.gradients) p.random = s.scalars;

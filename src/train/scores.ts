@@ -60,7 +60,7 @@ export function hangScorers(model: Planned, targets: Target[], b: number, o: Pic
 }
 
 export function scorersOf(model: Planned, targets: Target[], b: number, o: Pick<TuneOptions, 'score'>) {
-  return targets.map((t) => newScorer(weightOf(model, t), b, o.score, model.gpu.limits.maxBinding));
+  return targets.map((t) => newScorer(weightOf(model, t), b, o.score, model.planning.maxBinding));
 }
 
 export async function mapsOf(model: Model, scorers: ReturnType<typeof scorersOf>): Promise<ScoreMaps> {

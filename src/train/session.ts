@@ -4,9 +4,10 @@ import type { Row } from '../data/rows.ts';
 import { type Sizes, scoreRows, summary } from '../eval/likelihood.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
+import { allocate, newScope } from '../gpu/scope.ts';
 import { type Home, read, type Tensor, write } from '../gpu/tensor.ts';
 import type { Selection } from '../methods/smt/select.ts';
-import { homesOfModel, parametersOf } from '../models/decoder.ts';
+import { parametersOf } from '../models/decoder.ts';
 import type { Trained } from '../ops/optimizer/adamw.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
 import type { Report } from '../report.ts';
@@ -44,7 +45,7 @@ export interface Attached {
   after?: Build;
   /** The same, where the host has written values. */
   moved?(): Promise<void>;
-  /** Device bytes that outlive the phase beside the model itself. */
+  /** Device bytes that outlive the phase beside the model itself: allocated within the model's scope. */
   keep: Home[];
   /** The embedding trains. */
   sorted: boolean;
@@ -62,12 +63,14 @@ export async function trainPhase(
   report: Report,
   signal?: AbortSignal,
 ): Promise<Ran> {
-  const { gpu, decoder } = model;
+  const { gpu, decoder, planning } = model;
   const { trained } = attached;
-  const phase = planTraining(decoder, trained, run.sizes, o, gpu.limits, run.evaluate, { after: attached.after });
+  const phase = planTraining(decoder, trained, run.sizes, o, planning, run.evaluate, { after: attached.after });
   const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0);
   report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable, bound: false });
-  const machine = await prepare(gpu, phase.plan);
+  const kept = newScope(model.scope);
+  for (const home of attached.keep) allocate(kept, home);
+  const machine = await prepare(gpu, phase.plan, model.scope);
   for (const t of trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
   await attached.fill();
   const state = [...trained.flatMap((t) => [t.value, t.m, t.v]), phase.state, ...(model.moved ? baseOf(model) : [])];
@@ -117,8 +120,7 @@ export async function trainPhase(
     await attached.moved?.();
     weigh('eval');
   }
-  const keep = new Set([...homesOfModel(decoder), ...attached.keep]);
-  dispose(machine, (h) => !keep.has(h));
+  dispose(machine);
   return ran;
 }
 

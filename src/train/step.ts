@@ -98,5 +98,5 @@ function run(l: Loop, b: Packed, pass: number, first: boolean): void {
   const [N, M] = [ladder(b.n, l.phase.sizes.N), ladder(b.m, l.phase.sizes.M)];
   feed(l.gpu.memory, l.phase.stream, b, N, M, l.sorted);
   feedPass(l.gpu.memory, l.phase.stream, pass);
-  replay(l.machine, 'train', { N, M, first: first ? 1 : 0 });
+  replay(l.machine, 'train', { N, M }, first ? 0 : 1);
 }

@@ -4,11 +4,12 @@ import type { Batches } from '../data/batches.ts';
 import { ladder, pack } from '../data/pack.ts';
 import type { Row } from '../data/rows.ts';
 import { idle } from '../gpu/device.ts';
-import { type Part, type Plan, plan } from '../gpu/plan.ts';
+import type { Planning } from '../gpu/limits.ts';
+import { type Plan, plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, prepare, readback, replay } from '../gpu/run.ts';
 import { type Tensor, write } from '../gpu/tensor.ts';
-import { type Decoder, homesOfModel } from '../models/decoder.ts';
+import type { Decoder } from '../models/decoder.ts';
 import { feed, feedScalars } from '../models/inputs.ts';
 import { newResults, RESULTS } from '../ops/optimizer/gradnorm.ts';
 import type { Stream } from '../ops/stream/stream.ts';
@@ -37,10 +38,10 @@ export interface Warmup {
 
 /** Reads the batches, lets `use` read what was gathered, and leaves nothing on the device but the model. */
 export async function warmUp<T>(w: Warmup, use: (tokens: number) => Promise<T>, report: Report): Promise<T> {
-  const { gpu, decoder } = w.model;
-  const made = planWarmup(decoder, w, gpu.limits);
+  const { gpu, decoder, planning } = w.model;
+  const made = planWarmup(decoder, w, planning);
   report({ kind: 'plan', program: 'warmup', bytes: made.bytes, trainable: 0, bound: false });
-  const machine = await prepare(gpu, made);
+  const machine = await prepare(gpu, made, w.model.scope);
   for (const t of w.gathered) write(gpu.memory, t, new Uint8Array(t.bytes));
   report({ kind: 'start', phase: 'warmup', total: w.steps });
   let last = performance.now();
@@ -51,7 +52,7 @@ export async function warmUp<T>(w: Warmup, use: (tokens: number) => Promise<T>, 
     const [N, M] = [ladder(b.n, w.sizes.N), ladder(b.m, w.sizes.M)];
     feed(gpu.memory, w.stream, b, N, M, false);
     feedScalars(gpu.memory, w.stream, b.m, 0, b.n);
-    replay(machine, 'warmup', { N, M, first: 1 });
+    replay(machine, 'warmup', { N, M });
     const r = await readback(machine, 'warmup');
     const now = performance.now();
     report({ kind: 'warmup', step: t + 1, loss: r[RESULTS.lossSum] / b.m, tokens: b.m, ms: now - last });
@@ -62,8 +63,7 @@ export async function warmUp<T>(w: Warmup, use: (tokens: number) => Promise<T>, 
   if (w.finish) replay(machine, 'finish', {});
   await idle(gpu);
   const answer = await use(tokens);
-  const model = homesOfModel(decoder);
-  dispose(machine, (h) => !model.has(h));
+  dispose(machine);
   return answer;
 }
 
@@ -71,15 +71,15 @@ export async function warmUp<T>(w: Warmup, use: (tokens: number) => Promise<T>, 
 export function planWarmup(
   d: Decoder,
   w: Pick<Warmup, 'sizes' | 'stream' | 'recompute' | 'gradients' | 'gathered' | 'finish'>,
-  limits: { maxBinding: number },
+  planning: Planning,
 ): Plan {
   const results = newResults();
   const build = micro(d, w.stream, { results, recompute: w.recompute, gradients: w.gradients });
-  const parts: Part[] = [{ name: 'warmup', build, dims: { ...w.sizes, first: 1 }, readback: results }];
+  const parts: Parameters<typeof plan>[0] = [{ name: 'warmup', build, dims: w.sizes, readback: results }];
   if (w.finish) parts.push({ name: 'finish', build: w.finish, dims: {} });
   return plan(
     parts,
-    limits,
+    planning,
     w.gathered.map((t) => t.home!),
   );
 }

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import '../compare.ts';
 import { check, type Gpu, openGpu } from '../../src/gpu/device.ts';
 import { homesOf } from '../../src/gpu/plan.ts';
-import { allocate, resident } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { resident } from '../../src/gpu/tensor.ts';
 import { parametersOf } from '../../src/models/decoder.ts';
 import { lossAndGradients, rowsOf, startRun, TINY, tinyDecoder } from '../models/tiny.ts';
 import { closeGpu, testGpu } from './harness.ts';
@@ -42,7 +43,7 @@ test('a buffer beyond the limits is an error that says what to do', async () => 
   const gpu = await testGpu();
   const most = gpu.device.limits.maxStorageBufferBindingSize;
   const before = gpu.memory.bytes;
-  expect(() => allocate(gpu.memory, resident('giant', [most / 4 + 4], 'other').home!)).toThrow(
+  expect(() => allocate(gpu.scope, resident('giant', [most / 4 + 4], 'other').home!)).toThrow(
     /expected a buffer of at most \d+ bytes \(this adapter's limit\), got giant with \d+.*--batch/,
   );
   expect(gpu.memory.bytes).toBe(before);

@@ -1,10 +1,12 @@
 // Runs a traced program on the GPU for a test: inputs in, outputs back, errors thrown.
 
+import { planningOf } from '../../src/gpu/limits.ts';
 import { closeGpu, type Gpu, idle, type OpenOptions, openGpu } from '../../src/gpu/device.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import { type Build, copy, type Dims, type Program } from '../../src/gpu/program.ts';
 import { dispose, prepare, replay } from '../../src/gpu/run.ts';
-import { allocate, read, release, resident, type Tensor, write } from '../../src/gpu/tensor.ts';
+import { allocate, release } from '../../src/gpu/scope.ts';
+import { read, resident, type Tensor, write } from '../../src/gpu/tensor.ts';
 
 let opened: Promise<Gpu> | undefined;
 
@@ -27,7 +29,7 @@ export async function input(
 ): Promise<Tensor> {
   const { memory } = gpu ?? (await testGpu());
   const t = resident(name, shape, 'other', dtype);
-  allocate(memory, t.home!);
+  allocate(GPU.scope, t.home!);
   const all = dtype === 'f32' ? new Float32Array(t.bytes / 4).fill(Number.NaN) : new Uint32Array(t.bytes / 4);
   all.set(data);
   write(memory, t, all);
@@ -56,7 +58,7 @@ export async function runProgram<K extends string>(
       copy(p, t, out);
     }
   };
-  const made = plan([{ name: 'test', build: traced, dims }], g.limits);
+  const made = plan([{ name: 'test', build: traced, dims }], planningOf(g.limits));
   const machine = await prepare(g, made);
   for (const slot of made.slots) g.device.queue.writeBuffer(slot.buffer!, 0, new Float32Array(slot.bytes / 4).fill(Number.NaN));
   replay(machine, 'test', dims);

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { randomValues } from '../../src/commands/bench/model.ts';
 import { planLikelihood, scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { type Gpu, idle, openGpu } from '../../src/gpu/device.ts';
 import { homesOf, plan, RING } from '../../src/gpu/plan.ts';
 import { profile } from '../../src/gpu/profile.ts';
@@ -33,12 +34,12 @@ fn main(@builtin(workgroup_id) id: vec3u) {
 async function count(grid: [number, number, number], rate?: number): Promise<Uint32Array> {
   const y = resident('y', [grid[0] * grid[1] * grid[2]], 'other', 'u32');
   const build: Build = (p) => run(p, counting, { y }, { width: grid[0], height: grid[1] }, grid, { flops: 1e6, bytes: 0 });
-  const m = await prepare(gpu, plan([{ name: 'p', build, dims: {} }], gpu.limits));
+  const m = await prepare(gpu, plan([{ name: 'p', build, dims: {} }], planningOf(gpu.limits)));
   if (rate) m.rate = rate;
   replay(m, 'p', {});
   await idle(gpu);
   const got = await readU32(gpu.memory, y);
-  dispose(m, () => true);
+  dispose(m);
   return got;
 }
 
@@ -62,11 +63,11 @@ describe('grids', () => {
   test('of no workgroups run none', async () => {
     const y = resident('y', [4], 'other', 'u32');
     const build: Build = (p) => run(p, counting, { y }, { width: 0, height: 1 }, [0, 1, 1]);
-    const m = await prepare(gpu, plan([{ name: 'p', build, dims: {} }], gpu.limits));
+    const m = await prepare(gpu, plan([{ name: 'p', build, dims: {} }], planningOf(gpu.limits)));
     replay(m, 'p', {});
     await idle(gpu);
     expect([...(await readU32(gpu.memory, y))]).toEqual([0, 0, 0, 0]);
-    dispose(m, () => true);
+    dispose(m);
   });
 });
 
@@ -89,14 +90,14 @@ fn main(@builtin(workgroup_id) id: vec3u) {
     const y = resident('y', [4], 'other', 'u32');
     const m = await prepare(
       gpu,
-      plan([{ name: 'p', build: (p) => run(p, echo, { y }, { a: -0.1, b, c: -7, d: 3e38 }, [1]), dims: {} }], gpu.limits),
+      plan([{ name: 'p', build: (p) => run(p, echo, { y }, { a: -0.1, b, c: -7, d: 3e38 }, [1]), dims: {} }], planningOf(gpu.limits)),
     );
     try {
       replay(m, 'p', {});
       await idle(gpu);
       return (await readU32(gpu.memory, y)).buffer;
     } finally {
-      dispose(m, () => true);
+      dispose(m);
     }
   };
 
@@ -121,7 +122,7 @@ test('copies and clears run in their order among dispatches', async () => {
     clear(p, y);
     run(p, counting, { y }, { width: 8, height: 1 }, [2]);
   };
-  const m = await prepare(gpu, plan([{ name: 'p', build, dims: {} }], gpu.limits));
+  const m = await prepare(gpu, plan([{ name: 'p', build, dims: {} }], planningOf(gpu.limits)));
   replay(m, 'p', {});
   await idle(gpu);
   expect([...(await readU32(gpu.memory, y))]).toEqual([1, 2, 0, 0, 0, 0, 0, 0]);
@@ -129,7 +130,7 @@ test('copies and clears run in their order among dispatches', async () => {
   const timed = await profile(m, 'p', {});
   expect(timed.map((t) => t.kernel)).toEqual(['counting', 'copy', 'clear', 'counting']);
   expect(timed.every((t) => t.ms >= 0 && t.ms < 60_000)).toBe(true);
-  dispose(m, () => true);
+  dispose(m);
 });
 
 describe('the ring of results', () => {
@@ -138,7 +139,7 @@ describe('the ring of results', () => {
   beforeAll(async () => {
     y = resident('y', [4], 'other', 'u32');
     const build: Build = (p) => run(p, counting, { y }, { width: 4, height: 1 }, [1]);
-    m = await prepare(gpu, plan([{ name: 'p', build, dims: {}, readback: y }], gpu.limits));
+    m = await prepare(gpu, plan([{ name: 'p', build, dims: {}, readback: y }], planningOf(gpu.limits)));
   });
   const step = () => {
     replay(m, 'p', {});
@@ -166,7 +167,7 @@ describe('the ring of results', () => {
   test('is not there for a program that reads nothing back', async () => {
     const none = await prepare(
       gpu,
-      plan([{ name: 'q', build: (p) => run(p, counting, { y }, { width: 1, height: 1 }, [1]), dims: {} }], gpu.limits),
+      plan([{ name: 'q', build: (p) => run(p, counting, { y }, { width: 1, height: 1 }, [1]), dims: {} }], planningOf(gpu.limits)),
     );
     expect(() => readback(none, 'q')).toThrow(/expected program q to name what it reads back/);
     expect(() => replay(none, 'r', {})).toThrow(/expected one of the programs q, got r/);
@@ -179,7 +180,7 @@ test('an error that nobody awaited comes out at the next call', async () => {
   const y = resident('y', [4], 'other', 'u32');
   const m = await prepare(
     own,
-    plan([{ name: 'p', build: (p) => run(p, counting, { y }, { width: 1, height: 1 }, [1]), dims: {} }], own.limits),
+    plan([{ name: 'p', build: (p) => run(p, counting, { y }, { width: 1, height: 1 }, [1]), dims: {} }], planningOf(own.limits)),
   );
   own.device.createShaderModule({ code: 'nonsense' });
   for (let i = 0; i < 500 && !own.failed; i++) {
@@ -227,7 +228,7 @@ describe.each([
     expect(curve.loss.length).toBe(20);
     expect([own.memory.made, own.compiled, buffers]).toEqual([made, compiled, 0]);
     expect(own.memory.bytes).toBe(phase.plan.bytes.total);
-    dispose(machine, () => true);
+    dispose(machine);
     expect(own.memory.bytes).toBe(0);
     closeGpu(own);
   });
@@ -253,7 +254,7 @@ describe.each([
     }
     expect(bits.size).toBe(1);
     expect([...bits][0]).not.toMatch(/null/); // NaN is null in JSON
-    dispose(machine, () => true);
+    dispose(machine);
   });
 });
 
@@ -262,7 +263,7 @@ test('evaluation allocates what was planned', async () => {
   const d = decoderOf(own, TINY, randomValues(1));
   const rows = rowsOf([9, 17, 5]);
   const sizes = sizesOf(rows, 2);
-  const { plan: made, stream } = planLikelihood(d, sizes, own.limits);
+  const { plan: made, stream } = planLikelihood(d, sizes, planningOf(own.limits));
   const machine = await prepare(own, made);
   await scoreRows(own, { machine, stream, sizes }, rows, 2);
   expect(own.memory.bytes).toBe(made.bytes.total);

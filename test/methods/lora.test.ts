@@ -4,6 +4,7 @@ import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
 import { scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { dispose, prepare } from '../../src/gpu/run.ts';
 import { read, write } from '../../src/gpu/tensor.ts';
 import { loadAdapter } from '../../src/io/adapter.ts';
@@ -60,7 +61,7 @@ async function run(
   const held = sizesOf(rows, batch);
   const before = gpu.memory.bytes;
   const optimizer = { ...settings, weightDecay: settings.weight_decay, recompute };
-  const phase = planTraining(decoder, attached.trained, sizes, optimizer, gpu.limits, held, { after: attached.after });
+  const phase = planTraining(decoder, attached.trained, sizes, optimizer, planningOf(gpu.limits), held, { after: attached.after });
   const machine = await prepare(gpu, phase.plan);
   for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
   write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));

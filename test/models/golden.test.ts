@@ -4,6 +4,7 @@ import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
 import { generate, planDecoding } from '../../src/eval/generate.ts';
 import { planLikelihood, scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { type Gpu, idle } from '../../src/gpu/device.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import { copy } from '../../src/gpu/program.ts';
@@ -94,19 +95,19 @@ describe.each(families)('%s', (family) => {
 
   test('greedy continuations', async () => {
     const d = fresh();
-    const decoding = planDecoding(d, 32, gpu.limits);
+    const decoding = planDecoding(d, 32, planningOf(gpu.limits));
     const machine = await prepare(gpu, decoding.plan);
     for (const { prompt, new: want } of golden.greedy) {
       const sampling = { max_new_tokens: want.length, temperature: 0, top_p: 1, seed: 0, eos: [2] };
       expect(await generate(gpu, machine, decoding, prompt, sampling)).toEqual(want);
     }
-    dispose(machine, () => true);
+    dispose(machine);
   });
 });
 
 async function logprobs(gpu: Gpu, d: Decoder, rows: Row[], batch: number) {
   const sizes = sizesOf(rows, batch);
-  const { plan: made, stream } = planLikelihood(d, sizes, gpu.limits);
+  const { plan: made, stream } = planLikelihood(d, sizes, planningOf(gpu.limits));
   const machine = await prepare(gpu, made);
   const got = await scoreRows(gpu, { machine, stream, sizes }, rows, batch);
   dispose(machine);
@@ -123,11 +124,11 @@ async function logits(gpu: Gpu, d: Decoder, row: Row): Promise<Float32Array> {
     const h = rmsnorm(p, hiddenStates(p, d, stream), d.norm, d.config.rms_norm_eps);
     copy(p, linear(p, h, [d.head])[0], out);
   };
-  const machine = await prepare(gpu, plan([{ name: 'logits', build, dims }], gpu.limits));
+  const machine = await prepare(gpu, plan([{ name: 'logits', build, dims }], planningOf(gpu.limits)));
   feed(gpu.memory, stream, b, b.n, b.m, false);
   replay(machine, 'logits', dims);
   await idle(gpu);
   const got = await read(gpu.memory, out);
-  dispose(machine, () => true);
+  dispose(machine);
   return got;
 }

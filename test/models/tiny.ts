@@ -3,6 +3,7 @@ import { fillDecoder, randomValues } from '../../src/commands/bench/model.ts';
 import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { type Gpu, idle } from '../../src/gpu/device.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import type { Program } from '../../src/gpu/program.ts';
@@ -97,7 +98,7 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => pack(order.step(t)[0].map((i) => o.rows[i])));
   const sizes = { N: Math.max(...all.map((b) => b.n)), M: Math.max(...all.map((b) => b.m)) };
   const optimizer = { betas: o.betas, eps: o.eps, weightDecay: o.weight_decay, clip: o.clip, recompute: o.recompute ?? false };
-  const phase = planTraining(d, trained, sizes, optimizer, gpu.limits);
+  const phase = planTraining(d, trained, sizes, optimizer, planningOf(gpu.limits));
   const machine = await prepare(gpu, phase.plan);
   for (const t of trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
   for (const m of matrices) fillBlocks(gpu.memory, m);
@@ -124,7 +125,7 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
       done = 0;
       return go(steps);
     },
-    free: () => dispose(machine, () => true),
+    free: () => dispose(machine),
   };
 }
 
@@ -149,7 +150,7 @@ export async function scores(gpu: Gpu, d: Decoder, names: string[], score: Score
   for (let i = 0; i < rows.length; i += batch) (await oneStep(gpu, d, rows.slice(i, i + batch), false, false)).drop();
   if (score === 'absmean-of-sum') {
     const finish = (p: Program) => scorers.forEach((s) => s.sums.forEach(({ r0, t }) => scoreDense(p, s, r0, t)));
-    const made = await prepare(gpu, plan([{ name: 'finish', build: finish, dims: {} }], gpu.limits));
+    const made = await prepare(gpu, plan([{ name: 'finish', build: finish, dims: {} }], planningOf(gpu.limits)));
     replay(made, 'finish', {});
     dispose(made);
   }
@@ -193,13 +194,13 @@ async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recom
   const results = newResults();
   const dims = { N: b.n, M: b.m, first: 1 };
   const build = micro(d, stream, { results, recompute, gradients: true });
-  const machine = await prepare(gpu, plan([{ name: 'step', build, dims }], gpu.limits));
+  const machine = await prepare(gpu, plan([{ name: 'step', build, dims }], planningOf(gpu.limits)));
   feed(gpu.memory, stream, b, b.n, b.m, sorted);
   feedScalars(gpu.memory, stream, b.m, 0, b.n);
   replay(machine, 'step', dims);
   await idle(gpu);
   const loss = (await read(gpu.memory, results))[0] / b.m;
-  return { loss, tokens: b.m, machine, free: () => dispose(machine, () => true), drop: () => dispose(machine) };
+  return { loss, tokens: b.m, machine, free: () => dispose(machine), drop: () => dispose(machine) };
 }
 
 function chosen(d: Decoder, blocks: [string, number, number][]) {

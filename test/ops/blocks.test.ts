@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { allocate, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { write } from '../../src/gpu/tensor.ts';
 import { blocksForward, blocksInput, blocksWeight, newBlockSet } from '../../src/ops/blocks/blocks.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 
@@ -47,7 +48,7 @@ test.each(cases)(
   async ({ b, rows, cols, N, blocks }) => {
     const { memory } = await testGpu();
     const s = newBlockSet('w', rows, cols, b, blocks, true);
-    for (const t of [s.delta, s.grad!, s.lists]) allocate(memory, t.home!);
+    for (const t of [s.delta, s.grad!, s.lists]) allocate(GPU.scope, t.home!);
     const d = noise(blocks.length * b * b, 1);
     write(memory, s.delta, d);
     write(memory, s.lists, s.places.words);

@@ -1,6 +1,7 @@
 // Dispatches may be cut anywhere: every kernel over rows or elements gives the same bits whole and in pieces.
 
 import { describe, expect, test } from 'vitest';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { idle } from '../../src/gpu/device.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import { type Build, backward, copy, giveGrad, gradOf, type Program, temp } from '../../src/gpu/program.ts';
@@ -37,7 +38,7 @@ async function run(build: Build, out: Tensor, before: Float32Array<ArrayBuffer>,
   const gpu = await testGpu();
   write(gpu.memory, out, before);
   const dims = { N, first: 1 };
-  const machine = await prepare(gpu, plan([{ name: 'test', build, dims }], gpu.limits));
+  const machine = await prepare(gpu, plan([{ name: 'test', build, dims }], planningOf(gpu.limits)));
   machine.rate = cut ? 1 : 1e12;
   replay(machine, 'test', dims);
   await idle(gpu);

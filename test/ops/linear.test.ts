@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { allocate, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { formatBytes } from '../../src/io/formats.ts';
 import { whole } from '../../src/ops/matmul/gemm.ts';
@@ -27,7 +28,7 @@ async function storedWeight(
   const row = formatBytes(format, cols);
   for (const v of w.windows) {
     const { q, s } = splitQuants(format, bytes.slice(v.r0 * row, v.r1 * row));
-    for (const t of [v.q, v.s]) if (t) allocate(memory, t.home!);
+    for (const t of [v.q, v.s]) if (t) allocate(GPU.scope, t.home!);
     write(memory, v.q, q);
     if (s) write(memory, v.s!, s);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad, type Program } from '../../src/gpu/program.ts';
-import { allocate, read, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { read, write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { encode } from '../../src/io/quant.ts';
 import { attachFactors, fillFactors, rescale } from '../../src/methods/lora.ts';
@@ -29,7 +30,7 @@ async function newStored(
   for (const v of weight.windows) {
     const per = bytes.byteLength / rows;
     const { q, s } = splitQuants(format, bytes.slice(v.r0 * per, v.r1 * per));
-    allocate(memory, v.q.home!);
+    allocate(GPU.scope, v.q.home!);
     write(memory, v.q, q);
     if (s && v.s) write(memory, v.s, s);
   }
@@ -77,7 +78,7 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
     await fillFactors(gpu, [made], () => ({ A, B, magnitude: m }));
     const grads = [made.factors.grads!.A, made.factors.grads!.B, ...(made.dora?.grad ? [made.dora.grad] : [])];
     for (const g of grads) {
-      allocate(gpu.memory, g.home!);
+      allocate(gpu.scope, g.home!);
       write(gpu.memory, g, new Float32Array(g.bytes / 4).fill(0.25));
     }
     const x = await input('x', [N, cols], xs);
@@ -85,7 +86,7 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
     const dy = await input('dy', [N, rows], dys);
     const scalars = await input('scalars', [SCALARS.count], [0, 0, 0, 3, 0, 0, 0, 0]);
     const bias = newVector('bias', rows);
-    allocate(gpu.memory, bias.value.home!);
+    allocate(gpu.scope, bias.value.home!);
     write(gpu.memory, bias.value, biases);
     const ones = await input('ones', [N, cols], new Float32Array(N * cols).fill(1));
     const out = await runProgram(

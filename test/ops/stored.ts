@@ -1,6 +1,7 @@
 // Weights in any stored format for tests: bytes as a file may hold them, and a weight on the device made of them.
 
-import { allocate, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { formatBytes } from '../../src/io/formats.ts';
 import { toF16 } from '../../src/io/quant.ts';
@@ -62,7 +63,7 @@ export async function storedWeight(
   const row = formatBytes(format, cols);
   for (const v of weight.windows) {
     const { q, s } = splitQuants(format, bytes.slice(v.r0 * row, v.r1 * row));
-    for (const t of [v.q, v.s]) if (t) allocate(memory, t.home!);
+    for (const t of [v.q, v.s]) if (t) allocate(GPU.scope, t.home!);
     write(memory, v.q, q);
     if (s) write(memory, v.s!, s);
   }

@@ -1,7 +1,8 @@
 // What a run tells of itself: shares of the update, the steadiness of the choice, the guard's loss.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../../src/gpu/device.ts';
-import { allocate } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+
 import { fillBlocks } from '../../src/methods/smt/blocks.ts';
 import { withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
@@ -29,7 +30,7 @@ describe('on a tiny model', () => {
     const selection = { block: 8, blocks: [at(1, 'v_proj', 1, 2), at(0, 'q_proj', 0, 3), at(0, 'q_proj', 2, 1)] };
     const matrices = attach(model, selection, false);
     for (const m of matrices) {
-      for (const t of [m.set.delta, m.set.lists]) allocate(gpu.memory, t.home!);
+      for (const t of [m.set.delta, m.set.lists]) allocate(gpu.scope, t.home!);
       const delta = new Float32Array(m.set.delta.bytes / 4);
       // as the device orders its blocks: 2 in v, 1 in q's (0, 3), nothing in q's (2, 1)
       for (let n = 0; n < m.set.index.length / 2; n++)

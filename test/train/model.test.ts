@@ -3,6 +3,7 @@
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { planLikelihood, scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { closeGpu, type Gpu, openGpu } from '../../src/gpu/device.ts';
 import { dispose, prepare } from '../../src/gpu/run.ts';
 import { read, type Tensor } from '../../src/gpu/tensor.ts';
@@ -67,7 +68,7 @@ const rows = rowsOf([9, 17, 5, 12], 24);
 
 async function logprobs(m: Model): Promise<number[]> {
   const sizes = sizesOf(rows, 2);
-  const { plan, stream } = planLikelihood(m.decoder, sizes, gpu.limits);
+  const { plan, stream } = planLikelihood(m.decoder, sizes, planningOf(gpu.limits));
   const machine = await prepare(gpu, plan);
   const got: number[] = [];
   await scoreRows(gpu, { machine, stream, sizes }, rows, 2, (s, i) => (got[i] = s.logprob));

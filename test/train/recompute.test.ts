@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { dispose, prepare } from '../../src/gpu/run.ts';
 import { write } from '../../src/gpu/tensor.ts';
@@ -69,7 +70,7 @@ async function rankedLosses(gpu: Gpu, recompute: boolean): Promise<number[]> {
   const packed = [0, 1, 2].map((t) => pack(order.step(t)[0].map((i) => ROWS[i])));
   const sizes = { N: Math.max(...packed.map((b) => b.n)), M: Math.max(...packed.map((b) => b.m)) };
   const o = { betas: OPTIMIZER.betas, eps: 1e-8, weightDecay: 0, clip: 1, recompute };
-  const phase = planTraining(decoder, attached.trained, sizes, o, gpu.limits, undefined, { after: attached.after });
+  const phase = planTraining(decoder, attached.trained, sizes, o, planningOf(gpu.limits), undefined, { after: attached.after });
   const machine = await prepare(gpu, phase.plan);
   for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
   await attached.fill();
@@ -78,7 +79,7 @@ async function rankedLosses(gpu: Gpu, recompute: boolean): Promise<number[]> {
   await train(loop, (line) => {
     if (line.kind === 'step') losses.push(line.loss);
   });
-  dispose(machine, () => true);
+  dispose(machine);
   return losses;
 }
 

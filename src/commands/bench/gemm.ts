@@ -1,6 +1,7 @@
 // The f32 product in its three layouts: what the engine chooses, and every variant that this device can take.
 
 import type { Gpu } from '../../gpu/device.ts';
+import { planningOf } from '../../gpu/limits.ts';
 import { LEAST_MS, msOf, type Peak } from '../../gpu/peak.ts';
 import { plan } from '../../gpu/plan.ts';
 import type { Build } from '../../gpu/program.ts';
@@ -64,7 +65,7 @@ export async function product(gpu: Gpu, layout: Layout, m: number, n: number, k:
     if (variant) multiply(p, variant, whole(a), whole(b), whole(c), m, n, k, 0);
     else gemm(p, layout, whole(a), whole(b), whole(c), m, n, k, 0);
   };
-  const machine = await prepare(gpu, plan([{ name: 'gemm', build, dims: {} }], gpu.limits));
+  const machine = await prepare(gpu, plan([{ name: 'gemm', build, dims: {} }], planningOf(gpu.limits)));
   const next = normal(1);
   for (const t of [a, b])
     write(
@@ -72,7 +73,7 @@ export async function product(gpu: Gpu, layout: Layout, m: number, n: number, k:
       t,
       Float32Array.from({ length: t.bytes / 4 }, () => next()),
     );
-  return { machine, free: () => dispose(machine, () => true) };
+  return { machine, free: () => dispose(machine) };
 }
 
 /** Whole matrices as a shape. */

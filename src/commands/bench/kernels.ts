@@ -1,6 +1,7 @@
 // The kernels beside the product: reading stored formats, attention by FLOPs, and what is bound by memory by bytes.
 
 import type { Gpu } from '../../gpu/device.ts';
+import { planningOf } from '../../gpu/limits.ts';
 import { msOf, type Peak } from '../../gpu/peak.ts';
 import { plan } from '../../gpu/plan.ts';
 import { type Build, backward, giveGrad, type Program, temp } from '../../gpu/program.ts';
@@ -48,11 +49,11 @@ export async function benchKernels(gpu: Gpu, peak: Peak, report: Report): Promis
 
 /** Times one program; `less` milliseconds of it are something else. */
 async function one(gpu: Gpu, peak: Peak, report: Report, w: Work, less = 0): Promise<number> {
-  const machine = await prepare(gpu, plan([{ name: w.name, build: w.build, dims: { first: 1 } }], gpu.limits));
+  const machine = await prepare(gpu, plan([{ name: w.name, build: w.build, dims: {} }], planningOf(gpu.limits)));
   for (const [t, data] of w.inputs ?? []) if (t.home?.buffer) write(gpu.memory, t, data);
-  const ms = Math.max(1e-6, (await msOf(gpu, () => replay(machine, w.name, { first: 1 }))) - less);
+  const ms = Math.max(1e-6, (await msOf(gpu, () => replay(machine, w.name, {}))) - less);
   await peak.again();
-  dispose(machine, () => true);
+  dispose(machine);
   const speed = w.flops ? { gflops: giga(w.flops, ms), peak_gflops: peak.best } : { gbs: giga(w.bytes ?? 0, ms) };
   report(line(w.name, w.shape, { ms, ...speed }));
   return ms;
@@ -73,11 +74,11 @@ async function storedProducts(gpu: Gpu, report: Report): Promise<void> {
   const works = formats.map((f) => multiplying(gpu, f));
   const machines: Machine[] = [];
   for (const w of works)
-    machines.push(await prepare(gpu, plan([{ name: w.name, build: w.build, dims: { first: 1 } }], gpu.limits)));
+    machines.push(await prepare(gpu, plan([{ name: w.name, build: w.build, dims: {} }], planningOf(gpu.limits))));
   for (let round = 0; round < 4; round++)
     for (const [i, f] of formats.entries())
-      best.set(f, Math.min(best.get(f)!, await msOf(gpu, () => replay(machines[i], works[i].name, { first: 1 }))));
-  for (const m of machines) dispose(m, () => true);
+      best.set(f, Math.min(best.get(f)!, await msOf(gpu, () => replay(machines[i], works[i].name, {}))));
+  for (const m of machines) dispose(m);
   const plain = best.get('f32')!;
   for (const [i, f] of formats.entries())
     report(line(`${works[i].name} over f32's speed`, works[i].shape, { ms: best.get(f)!, ratio: plain / best.get(f)! }));

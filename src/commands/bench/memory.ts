@@ -1,5 +1,6 @@
 // Memory by plan alone: SMT against the other methods at f32 on the shapes of a model of a billion parameters. Nothing is allocated.
 
+import { planningOf } from '../../gpu/limits.ts';
 import type { Bytes } from '../../gpu/plan.ts';
 import { trainAll } from '../../methods/full.ts';
 import { rescale, trainedFactors } from '../../methods/lora.ts';
@@ -14,7 +15,7 @@ import { line } from './line.ts';
 import { LLAMA_1B } from './model.ts';
 
 /** WebGPU's default: what any adapter offers. */
-const LIMITS = { maxBinding: 128 << 20 };
+const LIMITS = planningOf({ maxBinding: 128 << 20, maxBuffer: 256 << 20, software: false, subgroups: 0 });
 const TOKENS = 512;
 
 /** Planned bytes of a training step of one row of 512 tokens, as lines in MB whose ratio is SMT's total over full's. */

@@ -1,10 +1,11 @@
 // A decoder with random weights, made in memory: what speed and memory are measured on where no model file is wanted.
 
-import { allocate, type Memory, write } from '../../gpu/tensor.ts';
+import { allocate, type Scope } from '../../gpu/scope.ts';
+import { write } from '../../gpu/tensor.ts';
 import { type Decoder, type DecoderConfig, parametersOf } from '../../models/decoder.ts';
 import type { PackedRows } from '../../models/inputs.ts';
 import { ropeTable } from '../../ops/attention/rope.ts';
-import type { Vector, Weight } from '../../ops/stored/weight.ts';
+import { tensorsOf, type Vector, type Weight } from '../../ops/stored/weight.ts';
 
 /** The measured model: a Llama of 3.3 million parameters. */
 export const LLAMA_3M: DecoderConfig = llama({
@@ -58,9 +59,11 @@ function llama(shape: Shape): DecoderConfig {
 }
 
 /** Allocates a decoder stored as f32 and writes what `values` gives for each parameter, and the RoPE table. */
-export function fillDecoder(memory: Memory, d: Decoder, values: (w: Weight | Vector) => Float32Array<ArrayBuffer>): void {
+export function fillDecoder(scope: Scope, d: Decoder, values: (w: Weight | Vector) => Float32Array<ArrayBuffer>): void {
+  const { memory } = scope;
   for (const w of parametersOf(d)) {
     const all = values(w);
+    for (const t of tensorsOf(w)) allocate(scope, t.home!);
     if (!('windows' in w)) {
       write(memory, w.value, all);
       continue;
@@ -68,7 +71,7 @@ export function fillDecoder(memory: Memory, d: Decoder, values: (w: Weight | Vec
     if (w.format !== 'f32') throw new Error(`expected ${w.name} as f32, got ${w.format}: values are written as f32`);
     for (const { q, r0, r1 } of w.windows) write(memory, q, all.subarray(r0 * w.cols, r1 * w.cols));
   }
-  allocate(memory, d.rope.home!);
+  allocate(scope, d.rope.home!);
   write(memory, d.rope, ropeTable(d.config.rope, d.config.head_dim, d.rope.shape[0]));
 }
 

@@ -2,10 +2,12 @@
 
 import { likelihood } from '../../eval/likelihood.ts';
 import type { Gpu } from '../../gpu/device.ts';
+import { planningOf } from '../../gpu/limits.ts';
 import { plan } from '../../gpu/plan.ts';
 import type { Build, Entry } from '../../gpu/program.ts';
-import { dispose, type Machine, prepare, replay } from '../../gpu/run.ts';
-import { allocate, resident, write } from '../../gpu/tensor.ts';
+import { type Machine, prepare, replay } from '../../gpu/run.ts';
+import { free, newScope, type Scope } from '../../gpu/scope.ts';
+import { resident, write } from '../../gpu/tensor.ts';
 import { trainAll } from '../../methods/full.ts';
 import { attachFactors, fillFactors, type RankedMatrix, rescale, trainedFactors } from '../../methods/lora.ts';
 import { fillBlocks, trainedBlocks } from '../../methods/smt/blocks.ts';
@@ -46,26 +48,27 @@ const OPTIMIZER = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip
 /** Prepares a step of `rows` rows of T tokens. */
 export async function prepareStep(gpu: Gpu, config: DecoderConfig, kind: StepKind, rows: number, T: number): Promise<Step> {
   const d = newDecoder(config, T, () => 'f32', gpu.limits.maxBinding);
-  fillDecoder(gpu.memory, d, randomValues(1));
+  const scope = newScope(gpu.scope);
+  fillDecoder(scope, d, randomValues(1));
   const batch = someRows(rows, T, config.vocab_size);
   const sizes = { N: batch.n, M: batch.m };
   const { machine, stream, programs, trainable } = await (kind === 'forward'
-    ? forward(gpu, d, sizes)
+    ? forward(gpu, scope, d, sizes)
     : kind === 'absmean' || kind === 'absofmean'
-      ? warmup(gpu, d, kind, sizes)
-      : training(gpu, d, kind, sizes));
+      ? warmup(gpu, scope, d, kind, sizes)
+      : training(gpu, scope, d, kind, sizes));
   feed(gpu.memory, stream, batch, sizes.N, sizes.M, kind === 'full');
   feedScalars(gpu.memory, stream, batch.m, 1e-6);
   return {
     kind,
     machine,
     programs,
-    entries: programs.flatMap(({ name }) => machine.plan.programs.get(name)!.largest.entries),
+    entries: programs.flatMap(({ name }) => machine.plan.parts.get(name)!.largest.entries),
     trainable,
     tokens: batch.n,
     pairs: (rows * T * (T + 1)) / 2,
     run: () => programs.forEach(({ name, dims }) => replay(machine, name, dims)),
-    free: () => dispose(machine, () => true),
+    free: () => free(scope),
   };
 }
 
@@ -74,38 +77,36 @@ interface Sizes {
   M: number;
 }
 
-async function forward(gpu: Gpu, d: Decoder, sizes: Sizes) {
+async function forward(gpu: Gpu, scope: Scope, d: Decoder, sizes: Sizes) {
   const stream = newStream(sizes.N, sizes.M);
   const build = likelihood(d, stream, newResults(), resident('logprob', [sizes.M], 'other'));
-  const dims = { ...sizes, first: 1 };
-  const made = plan([{ name: 'forward', build, dims }], gpu.limits);
-  return { machine: await prepare(gpu, made), stream, programs: [{ name: 'forward', dims }], trainable: 0 };
+  const made = plan([{ name: 'forward', build, dims: { ...sizes } }], planningOf(gpu.limits));
+  return { machine: await prepare(gpu, made, scope), stream, programs: [{ name: 'forward', dims: { ...sizes } }], trainable: 0 };
 }
 
 /** A step of the frozen warm-up over q, k, v of every layer. */
-async function warmup(gpu: Gpu, d: Decoder, score: Warmup, sizes: Sizes) {
+async function warmup(gpu: Gpu, scope: Scope, d: Decoder, score: Warmup, sizes: Sizes) {
   const stream = newStream(sizes.N, sizes.M);
   const weights = targetsOf(d, QKV).map((t) => d.layers[t.layer].matrices[t.module as Module]);
   const scorers = weights.map((w) => newScorer(w, BLOCK, score, gpu.limits.maxBinding));
   for (const s of scorers) s.weight.trains = scoresGradient(s);
   const gathered = scorers.map((s) => s.map);
-  const made = planWarmup(d, { sizes, stream, recompute: false, gradients: true, gathered }, gpu.limits);
-  const dims = { ...sizes, first: 1 };
-  return { machine: await prepare(gpu, made), stream, programs: [{ name: 'warmup', dims }], trainable: 0 };
+  const made = planWarmup(d, { sizes, stream, recompute: false, gradients: true, gathered }, planningOf(gpu.limits));
+  return { machine: await prepare(gpu, made, scope), stream, programs: [{ name: 'warmup', dims: { ...sizes } }], trainable: 0 };
 }
 
 type Training = Exclude<StepKind, 'forward' | Warmup>;
 
-async function training(gpu: Gpu, d: Decoder, kind: Training, sizes: Sizes) {
+async function training(gpu: Gpu, scope: Scope, d: Decoder, kind: Training, sizes: Sizes) {
   const { trained, fill, after } = attached(gpu, d, kind);
-  const phase = planTraining(d, trained, sizes, { ...OPTIMIZER, recompute: kind === 'recompute' }, gpu.limits, undefined, {
+  const phase = planTraining(d, trained, sizes, { ...OPTIMIZER, recompute: kind === 'recompute' }, planningOf(gpu.limits), undefined, {
     after,
   });
-  const machine = await prepare(gpu, phase.plan);
+  const machine = await prepare(gpu, phase.plan, scope);
   for (const t of trained) zero(gpu, t);
   await fill();
   const programs = [
-    { name: 'train', dims: { ...sizes, first: 1 } },
+    { name: 'train', dims: { ...sizes } },
     { name: 'update', dims: {} },
   ];
   return {
@@ -140,7 +141,7 @@ function lowRank(gpu: Gpu, d: Decoder, method: 'lora' | 'dora'): Attached {
     A: Float32Array.from({ length: rank * w.cols }, (_, i) => Math.sin(i) / Math.sqrt(w.cols)),
     B: new Float32Array(rank * w.rows),
   });
-  return { trained: trainedFactors(matrices), fill: () => fillFactors(gpu, matrices, values), after: rescale(matrices) };
+  return { trained: trainedFactors(matrices), fill: () => fillFactors({ gpu, planning: planningOf(gpu.limits) }, matrices, values), after: rescale(matrices) };
 }
 
 /** 0.84 % of the model in blocks of 32, dealt out to q, k, v of every layer in turn: no matrix and no layer is spared. */
@@ -157,8 +158,5 @@ const QKV = ['q_proj', 'k_proj', 'v_proj'] as const;
 const BLOCK = 32;
 
 function zero(gpu: Gpu, t: Trained): void {
-  for (const x of [t.m, t.v]) {
-    allocate(gpu.memory, x.home!);
-    write(gpu.memory, x, new Uint8Array(x.bytes));
-  }
+  for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
 }

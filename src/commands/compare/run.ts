@@ -4,7 +4,6 @@
 import type { Row } from '../../data/rows.ts';
 import { answerRows } from '../../eval/exact.ts';
 import type { Gpu } from '../../gpu/device.ts';
-import { release } from '../../gpu/tensor.ts';
 import type { ModelFiles } from '../../io/model.ts';
 import type { Module } from '../../models/decoder.ts';
 import { parametersOf } from '../../models/decoder.ts';
@@ -12,7 +11,7 @@ import type { Settled } from '../../options/table.ts';
 import type { Line, Report } from '../../report.ts';
 import { matrixParameters, targetsOf } from '../../train/attach.ts';
 import { blocksUpdate, lossOf } from '../../train/diagnostics.ts';
-import { loadModel, type Model } from '../../train/model.ts';
+import { freeModel, loadModel, type Model } from '../../train/model.ts';
 import { tuneOptions } from '../../train/options.ts';
 import { tune } from '../../train/tune.ts';
 import type { Result } from './result.ts';
@@ -74,7 +73,7 @@ export async function oneRun(
       settings: settingsOf(o),
     };
   } finally {
-    clear(bench.gpu);
+    freeModel(model);
   }
 
   async function freshModel({ gpu, held, rows, asked }: Bench, base: Settled['base']): Promise<Model> {
@@ -107,19 +106,14 @@ export async function baseRun(bench: Bench, label: Label, o: Settled, signal: Ab
       settings: settingsOf(o),
     };
   } finally {
-    clear(bench.gpu);
+    freeModel(model);
   }
 }
 
-async function answered({ gpu, files, asked }: Bench, { decoder }: Model, signal: AbortSignal): Promise<Result['exact']> {
+async function answered({ files, asked }: Bench, model: Model, signal: AbortSignal): Promise<Result['exact']> {
   if (!asked.length) return null;
-  const answers = await answerRows(gpu, decoder, asked, { eos: files.config.eos_token_ids, signal });
+  const answers = await answerRows(model, asked, { eos: files.config.eos_token_ids, signal });
   return { right: answers.filter((a) => a.right).length, of: answers.length };
-}
-
-/** Everything on the device is of the run that has ended. */
-function clear({ memory }: Gpu): void {
-  for (const home of [...memory.live.values()]) release(memory, home);
 }
 
 /** The options that decide a run's figures, as plain JSON. */

@@ -1,7 +1,8 @@
 // The self-tests of `doctor`: for each kernel small inputs and what f64 makes of them.
 
 import { random } from '../../data/random.ts';
-import type { Limits, Program } from '../../gpu/program.ts';
+import type { Planning } from '../../gpu/limits.ts';
+import type { Program } from '../../gpu/program.ts';
 import { backward, giveGrad, gradOf, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { decode } from '../../io/dequant.ts';
@@ -22,8 +23,8 @@ import { attentionF64 } from './attention.ts';
 export interface Check {
   name: string;
   /** Why a device does not use this kernel, where it does not. */
-  lacks?(limits: Limits): string | undefined;
-  make(limits: Limits): {
+  lacks?(planning: Planning): string | undefined;
+  make(planning: Planning): {
     inputs: [Tensor, ArrayBufferView<ArrayBuffer>][];
     /** Appends the work; answers the tensors to look at. */
     build(p: Program): Tensor[];
@@ -80,8 +81,8 @@ function product(v: Variant): Check {
   const shape: Shape = { M, N, K, a_at: 0, lda, b_at: 0, ldb, c_at: 0, ldc: N };
   return {
     name: v.name,
-    lacks: (limits) =>
-      eligible(v, shape, limits) ? undefined : v.half ? 'it wants shader-f16' : `it wants subgroups of ${v.lanes}`,
+    lacks: (planning) =>
+      eligible(v, shape, planning) ? undefined : v.half ? 'it wants shader-f16' : `it wants subgroups of ${v.lanes}`,
     make() {
       const [a, b] = [noise(M * K, 1), noise(N * K, 2)];
       const ta = resident('a', [M * K], 'other');

@@ -1,6 +1,7 @@
 // doctor: what adapter there is, what it offers, and whether every kernel is right on it: small inputs against f64 on the host.
 
 import { closeGpu, type Gpu, openGpu } from '../../gpu/device.ts';
+import { type Planning, planningOf } from '../../gpu/limits.ts';
 import { plan } from '../../gpu/plan.ts';
 import { copy, type Program } from '../../gpu/program.ts';
 import { dispose, prepare, replay } from '../../gpu/run.ts';
@@ -34,38 +35,42 @@ export async function doctor(gpu: Gpu, report: Report, list: Check[] = checks())
   report({ kind: 'device', name: gpu.name, software: gpu.software });
   if (/[a-z]/i.test(adapter.info.vendor)) say(`vendor    ${adapter.info.vendor} ${adapter.info.architecture}`.trimEnd());
   say(`buffers   at most ${size(limits.maxBuffer)} each, ${size(limits.maxBinding)} a binding`);
-  say(`features  ${[...gpu.features].join(', ') || 'none of those that help'}; subgroups of at least ${limits.subgroups ?? 0}`);
-  limits.half = gpu.features.has('shader-f16');
+  say(`features  ${[...gpu.features].join(', ') || 'none of those that help'}; subgroups of at least ${limits.subgroups}`);
+  const planning = planningOf(limits, { half: gpu.features.has('shader-f16') });
   let sound = true;
   for (const check of list) {
-    const { name, ok, error, detail } = await examine(gpu, check);
+    const { name, ok, error, detail } = await examine(gpu, planning, check);
     report({ kind: 'check', name, ok, error, detail });
     sound &&= ok;
   }
   return sound;
 }
 
-/** Turns half precision on where the device has it and multiplies right by it; else says why not. */
-export async function askHalf(gpu: Gpu, report: Report): Promise<void> {
-  gpu.limits.half = gpu.features.has('shader-f16');
-  if (!gpu.limits.half) return report({ kind: 'warning', text: `${gpu.name} has no shader-f16: products stay f32` });
+/** Whether products may be in half precision: the device has it and multiplies right by it. Says why not. */
+export async function askHalf(gpu: Gpu, report: Report): Promise<boolean> {
+  if (!gpu.features.has('shader-f16')) {
+    report({ kind: 'warning', text: `${gpu.name} has no shader-f16: products stay f32` });
+    return false;
+  }
+  const planning = planningOf(gpu.limits, { half: true });
   for (const check of halfChecks()) {
-    const { ok, detail } = await examine(gpu, check);
+    const { ok, detail } = await examine(gpu, planning, check);
     if (ok) continue;
-    gpu.limits.half = false;
-    return report({
+    report({
       kind: 'warning',
       text: `half precision fails its self-test on ${gpu.name} (${detail ?? check.name}): products stay f32`,
     });
+    return false;
   }
+  return true;
 }
 
-async function examine(gpu: Gpu, check: Check) {
+async function examine(gpu: Gpu, planning: Planning, check: Check) {
   const { name } = check;
-  const why = check.lacks?.(gpu.limits);
+  const why = check.lacks?.(planning);
   if (why) return { name, ok: true, error: null, detail: `not used here: ${why}` };
   try {
-    const error = await worst(gpu, check);
+    const error = await worst(gpu, planning, check);
     return { name, ok: error <= 1, error, detail: undefined };
   } catch (e) {
     gpu.failed = null; // one kernel's failure is told here, and the next one gets its chance
@@ -74,18 +79,18 @@ async function examine(gpu: Gpu, check: Check) {
 }
 
 /** The largest error of a check's outputs as a share of its bound; Infinity where something is not finite. */
-async function worst(gpu: Gpu, check: Check): Promise<number> {
-  const { inputs, build, want } = check.make(gpu.limits);
+async function worst(gpu: Gpu, planning: Planning, check: Check): Promise<number> {
+  const { inputs, build, want } = check.make(planning);
   const outs: Tensor[] = [];
   const traced = (p: Program) =>
     build(p).forEach((t, i) => {
       if (t.home) outs[i] = t;
       else copy(p, t, (outs[i] ??= resident(`out ${i}`, t.shape, 'other')));
     });
-  const machine = await prepare(gpu, plan([{ name: check.name, build: traced, dims: { first: 1 } }], gpu.limits));
+  const machine = await prepare(gpu, plan([{ name: check.name, build: traced, dims: {} }], planning));
   try {
     for (const [t, data] of inputs) if (t.home?.buffer) write(gpu.memory, t, data);
-    replay(machine, check.name, { first: 1 });
+    replay(machine, check.name, {});
     let most = 0;
     for (const [i, { values, bound }] of want.entries()) {
       const got = await read(gpu.memory, outs[i]);
@@ -96,7 +101,7 @@ async function worst(gpu: Gpu, check: Check): Promise<number> {
     }
     return most;
   } finally {
-    dispose(machine, () => true);
+    dispose(machine);
   }
 }
 

@@ -1,6 +1,7 @@
 // Sparse Matrix Tuning of chosen blocks: differences D beside the base, gradients for these blocks alone, fresh moments.
 
-import { type Memory, release, resident, write } from '../../gpu/tensor.ts';
+import type { Memory } from '../../gpu/scope.ts';
+import { resident, write } from '../../gpu/tensor.ts';
 import { type BlockSet, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
 import type { Trained } from '../../ops/optimizer/adamw.ts';
 import type { Weight } from '../../ops/stored/weight.ts';
@@ -41,12 +42,4 @@ export function trainedBlocks(matrices: SparseMatrix[], decayed: boolean): Train
 export function fillBlocks(memory: Memory, { set }: SparseMatrix, delta?: Float32Array<ArrayBuffer>): void {
   write(memory, set.lists, set.places.words);
   write(memory, set.delta, delta ?? new Float32Array(set.delta.bytes / 4));
-}
-
-/** Takes blocks off their weights again and frees them: the base is what it was. */
-export function detachBlocks(memory: Memory, matrices: SparseMatrix[]): void {
-  for (const { weight, set } of matrices) {
-    weight.trains = null;
-    for (const t of [set.delta, set.grad, set.lists]) if (t?.home) release(memory, t.home);
-  }
 }

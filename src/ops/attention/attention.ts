@@ -32,9 +32,9 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
   const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale } = options;
   check(q, k, v, options);
   const n = q.shape[0];
-  const form = options.form ?? formFor(p.limits);
+  const form = options.form ?? formFor(p.planning);
   const heads = { n, head_dim, group: n_heads / n_kv_heads };
-  const layout = (pass: Pass) => decide(p, () => layoutOf(form, pass, heads, p.limits));
+  const layout = (pass: Pass) => decide(p, () => layoutOf(form, pass, heads, p.planning));
   const params = { n, n_heads, n_kv_heads, scale };
   const keys = k.shape[0];
   const pairs = keys === n ? (n * (n + 1)) / 2 : n * keys; // at most; rows shorter than the stream have fewer

@@ -12,7 +12,8 @@ import subgroupDq from '../../../shaders/attention_subgroup_dq.wgsl?raw' with { 
 import tilesForward from '../../../shaders/attention_tiled.wgsl?raw' with { type: 'text' };
 import tilesDkv from '../../../shaders/attention_tiled_dkv.wgsl?raw' with { type: 'text' };
 import tilesDq from '../../../shaders/attention_tiled_dq.wgsl?raw' with { type: 'text' };
-import { type Kernel, kernel, type Limits } from '../../gpu/program.ts';
+import type { Limits } from '../../gpu/limits.ts';
+import { type Kernel, kernel } from '../../gpu/program.ts';
 import { lanesOf } from '../elementwise/lanes.ts';
 
 export type Form = 'registers' | 'subgroup' | 'tiles';
@@ -69,7 +70,7 @@ function inRegisters(pass: Pass, heads: Heads): Layout {
 }
 
 /** How many invocations share what they load; none where the device has no subgroups of four. */
-function shareOf({ subgroups = 0 }: Limits): 8 | 4 | undefined {
+function shareOf({ subgroups }: Limits): 8 | 4 | undefined {
   return subgroups >= 8 ? 8 : subgroups >= 4 ? 4 : undefined;
 }
 

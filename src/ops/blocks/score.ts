@@ -113,7 +113,7 @@ function blockSums(p: Program, x: Tensor, b: number, factor: number): Tensor {
 }
 
 function eachWindow(p: Program, w: Weight, b: number, use: (r0: number, g: Tensor) => void): void {
-  const most = rowsThatFit(w, b, p.limits.maxBinding);
+  const most = rowsThatFit(w, b, p.planning.maxBinding);
   for (let r0 = 0; r0 < w.rows; r0 += most) use(r0, temp(p, 'dW', [Math.min(most, w.rows - r0), w.cols]));
 }
 

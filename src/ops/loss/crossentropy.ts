@@ -36,5 +36,5 @@ export function crossEntropy(p: Program, logits: Tensor, { m, at, V, ld = V, tra
 
 /** results[0] = -sum of logprob[0 .. M); added to what is there where this is not the step's first micro-batch. */
 export function lossSum(p: Program, logprob: Tensor, M: number, results: Tensor): void {
-  run(p, kernel('losssum', [reduce, losssum]), { logprob, results }, { count: M, accumulate: p.dims.first ? 0 : 1 }, [1]);
+  run(p, kernel('losssum', [reduce, losssum]), { logprob, results }, { count: M, accumulate: p.accumulate }, [1]);
 }

@@ -1,7 +1,7 @@
 // Contests between the variants of the product, one for each class of shapes that a run has.
 
 import type { Contest } from '../../gpu/autotune.ts';
-import type { Limits } from '../../gpu/program.ts';
+import { type Planning, planningOf } from '../../gpu/limits.ts';
 import { resident } from '../../gpu/tensor.ts';
 import { multiply, whole } from './gemm.ts';
 import { choose, classOf, eligible, type Layout, type Shape, VARIANTS, type Variant } from './gemm-variants.ts';
@@ -17,7 +17,7 @@ export interface Product {
 const FLOPS = { software: 64e6, hardware: 2e9 };
 
 /** The largest product of each class stands for it, the class with the most work first, the device's default first in each. */
-export function gemmContests(products: Product[], limits: Limits): Contest[] {
+export function gemmContests(products: Product[], planning: Planning): Contest[] {
   const classes = new Map<string, { work: number; largest: Product }>();
   for (const x of products) {
     const key = classOf(x.layout, shapeOf(x));
@@ -28,13 +28,13 @@ export function gemmContests(products: Product[], limits: Limits): Contest[] {
   }
   return [...classes]
     .sort(([, x], [, y]) => y.work - x.work)
-    .map(([key, { largest }]) => ({ key, entrants: entrants(clipped(largest, limits), limits) }));
+    .map(([key, { largest }]) => ({ key, entrants: entrants(clipped(largest, planning), planning) }));
 }
 
-function entrants(x: Product, limits: Limits): Contest['entrants'] {
+function entrants(x: Product, planning: Planning): Contest['entrants'] {
   const shape = shapeOf(x);
-  const standard = choose(x.layout, shape, { ...limits, choices: undefined });
-  const others = VARIANTS.filter((v) => v.layout === x.layout && v !== standard && eligible(v, shape, limits));
+  const standard = choose(x.layout, shape, planningOf(planning, { choices: {} }));
+  const others = VARIANTS.filter((v) => v.layout === x.layout && v !== standard && eligible(v, shape, planning));
   return [standard, ...others].map((v) => ({ name: v.name, build: (p) => product(p, v, x) }));
 }
 
@@ -45,8 +45,8 @@ function product(p: Parameters<typeof multiply>[0], v: Variant, { layout, m, n, 
 }
 
 /** Fewer columns, then a shorter sum, then fewer rows, in steps that keep the class. */
-function clipped(x: Product, limits: Limits): Product {
-  const most = (limits.software ? FLOPS.software : FLOPS.hardware) / 2;
+function clipped(x: Product, planning: Planning): Product {
+  const most = (planning.software ? FLOPS.software : FLOPS.hardware) / 2;
   const y = { ...x };
   const halve = (size: 'n' | 'k' | 'm', least: number) => {
     while (y.m * y.n * y.k > most && y[size] >= 2 * least && y[size] % 8 === 0) y[size] /= 2;

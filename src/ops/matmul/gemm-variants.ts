@@ -13,6 +13,7 @@ import reduce from '../../../shaders/gemm_reduce.wgsl?raw' with { type: 'text' }
 import single from '../../../shaders/gemm_single.wgsl?raw' with { type: 'text' };
 import store from '../../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
 import tile from '../../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
+import type { Planning } from '../../gpu/limits.ts';
 
 export type Layout = 'nt' | 'nn' | 'tn';
 
@@ -30,15 +31,7 @@ export interface Shape {
 }
 
 /** What a device is, as far as the choice goes. */
-export interface Device {
-  software?: boolean;
-  /** Invocations of its smallest subgroup; 0 without the feature. */
-  subgroups?: number;
-  /** Products in half precision are asked for, and its self-test has passed. */
-  half?: boolean;
-  /** Names of variants by class of shapes, where the tuner measured them. */
-  choices?: Record<string, string>;
-}
+export type Device = Partial<Pick<Planning, 'software' | 'subgroups' | 'half' | 'choices'>>;
 
 export interface Variant {
   name: string;

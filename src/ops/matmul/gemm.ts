@@ -33,13 +33,13 @@ export function gemm(
   k: number,
   accumulate: 0 | 1,
 ): void {
-  const variant = decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.limits));
+  const variant = decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.planning));
   multiply(p, variant, a, b, c, m, n, k, accumulate);
 }
 
 /** Whether the product can read b in its stored format, so that it need not be unpacked first. */
 export function readsStored(p: Program, layout: Layout, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): boolean {
-  return decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.limits).packs && b.at % 4 === 0 && b.ld % 4 === 0);
+  return decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.planning).packs && b.at % 4 === 0 && b.ld % 4 === 0);
 }
 
 function shapeOf(a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): Shape {
@@ -80,9 +80,9 @@ export function productSums(
   square: boolean,
 ): { partials: Tensor; cell: number } | null {
   const { v, cell } = decide(p, () => {
-    const v = choose('tn', { ...shapeOf(a, b, a, m, n, k), c_at: 0, ldc: n }, p.limits);
+    const v = choose('tn', { ...shapeOf(a, b, a, m, n, k), c_at: 0, ldc: n }, p.planning);
     const whole = v.vec4 !== 'none' && k <= piecesOf(p, m, n, k).deep;
-    const serves = (c: number) => edge % c === 0 && (v.consts.ROWS as number) % c === 0 && (m * n) / c <= p.limits.maxBinding;
+    const serves = (c: number) => edge % c === 0 && (v.consts.ROWS as number) % c === 0 && (m * n) / c <= p.planning.maxBinding;
     return { v, cell: whole ? CELLS.find(serves) : undefined };
   });
   if (!cell) return null;
@@ -167,7 +167,7 @@ function eachPiece(
 }
 
 function piecesOf(p: Program, m: number, n: number, k: number) {
-  const most = Math.min(PACKED_BYTES, p.limits.maxBinding) / 4;
+  const most = Math.min(PACKED_BYTES, p.planning.maxBinding) / 4;
   const deep = Math.max(4, Math.min(4 * Math.ceil(k / 4), 4 * Math.floor(Math.min(LONGEST, most / 64) / 4)));
   const wide = Math.max(64, Math.floor(most / deep / 64) * 64);
   return { deep, wide, ms: Math.ceil(m / wide), ns: Math.ceil(n / wide), ks: Math.ceil(k / deep) };

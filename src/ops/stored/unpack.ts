@@ -17,7 +17,7 @@ export function unpack(p: Program, w: Weight, v: Window, r0: number, r1: number,
   const start = (r0 - v.r0) * w.cols;
   if (start % 4)
     throw new Error(`expected a panel of ${w.name} to start at a multiple of 4 elements, got row ${r0} of ${w.cols} columns`);
-  const RUN = p.limits.software ? 4 : 1;
+  const RUN = p.planning.software ? 4 : 1;
   const k = kernel(`unpack_${w.format}`, [STORED[w.format].part, unpackCode], { RUN });
   const count = Math.ceil(elements / 4);
   const bytes = 4 * elements + (v.q.bytes * (r1 - r0)) / (v.r1 - v.r0);
@@ -39,7 +39,7 @@ export function gemv(p: Program, w: Weight, v: Window, x: Mat, n: number, y: Mat
     run(p, kernel(`gemv_plain_${w.format}`, [part, gemvPlain]), bind, params, [Math.ceil(rows / 8), n], cost);
     return;
   }
-  const ROWS = p.limits.software ? 4 : 1; // many rows an invocation save loads; few make more of them to fill a GPU
+  const ROWS = p.planning.software ? 4 : 1; // many rows an invocation save loads; few make more of them to fill a GPU
   const k = kernel(`gemv_${w.format}`, [part, gemvCode], { TOKENS, ROWS });
   run(p, k, bind, { ...params, tokens: n }, [Math.ceil(rows / (8 * ROWS)), Math.ceil(n / TOKENS)], cost);
 }
