@@ -1,8 +1,8 @@
 // The verb `plan`: the memory of a run by category, by the same planning functions as the run itself. No GPU is opened and no
 // weight is read: a config is enough. Where the selection is not known yet the figures are an upper bound.
 
-import type { Bytes } from '../gpu/plan.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
+import type { Bytes } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { openPlace } from '../io/bytes.ts';
 import type { ModelConfig } from '../io/config.ts';

@@ -33,7 +33,9 @@ export function makeTable(part: Part, dims: Dims, accumulate: 0 | 1, rate: numbe
   let used = 0;
   let spare = records - recordsOf(program);
   if (spare < 0)
-    throw new Error(`program ${program.name}: ${JSON.stringify(dims)} takes ${-spare} records more than ${records}, the largest's`);
+    throw new Error(
+      `program ${program.name}: ${JSON.stringify(dims)} takes ${-spare} records more than ${records}, the largest's`,
+    );
   program.entries.forEach((e, entry) => {
     const cost = costOf(e);
     if (e.op !== 'run') {

@@ -2,8 +2,8 @@
 
 import type { Gpu } from '../gpu/device.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
-import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
 import type { Memory } from '../gpu/scope.ts';
+import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
 import { read, write } from '../gpu/tensor.ts';
 import { decode } from '../io/dequant.ts';
 import { sha256 } from '../io/hash.ts';

@@ -59,10 +59,7 @@ export function planTraining(
   const also = trained.flatMap((t) => (t.base ? [t.base.home!] : []));
   const all =
     evaluate && logprob
-      ? [
-          ...parts,
-          { name: 'eval', build: likelihood(d, stream, evalLoss, logprob), dims: evaluate, readback: logprob },
-        ]
+      ? [...parts, { name: 'eval', build: likelihood(d, stream, evalLoss, logprob), dims: evaluate, readback: logprob }]
       : parts;
   return { plan: plan(all, planning, also), stream, results, state, logprob, sizes };
 }

@@ -2,6 +2,7 @@
 import { expect, test, vi } from 'vitest';
 import { LLAMA_3M } from '../../src/commands/bench/model.ts';
 import { type Contest, tuneKernels } from '../../src/gpu/autotune.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { type Build, kernel, run } from '../../src/gpu/program.ts';
 import { resident } from '../../src/gpu/tensor.ts';
 import { gemmContests } from '../../src/ops/matmul/gemm-contests.ts';
@@ -114,20 +115,23 @@ test.each([
 test('a contest has the default first and every variant that the device can take, at a size of a few milliseconds', () => {
   const products = productsOf(LLAMA_3M, { N: 256, M: 255 }, true);
   expect(products.length).toBe((4 * 7 + 1) * 3);
-  for (const { key, entrants } of gemmContests(products, gpu.limits)) {
+  for (const { key, entrants } of gemmContests(products, planningOf(gpu.limits))) {
     expect(key).toMatch(/^gemm (nt|nn|tn) (16|64|256|many) (all|c|none)$/);
     expect(new Set(entrants.map((e) => e.name)).size).toBe(entrants.length);
     expect(entrants.length).toBeGreaterThan(1);
   }
 });
 
-test('tuning for a model sets choices that plans then use', async () => {
+test('tuning for a model gives a planning with the choices; limits of the device are fixed', async () => {
   const stored = new Map<string, string>();
   const cache = { get: (k: string) => (stored.has(k) ? stored.get(k) : k.split('|').pop()), set: () => {} };
-  const tuned = await tuneFor(gpu, LLAMA_3M, { N: 256, M: 256 }, false, { cache });
-  const [nt] = Object.entries(tuned).filter(([k]) => k.startsWith('gemm nt 256'));
+  const planning = planningOf(gpu.limits, { half: true });
+  const tuned = await tuneFor(gpu, planning, LLAMA_3M, { N: 256, M: 256 }, false, { cache });
+  const [nt] = Object.entries(tuned.choices).filter(([k]) => k.startsWith('gemm nt 256'));
   expect(nt[1]).toBe('gemm_plain_nt'); // what the cache said: the last entrant
   const q: Shape = { M: 256, N: 256, K: 256, a_at: 0, lda: 256, b_at: 0, ldb: 256, c_at: 0, ldc: 256 };
-  expect(choose('nt', q, gpu.limits).name).toBe('gemm_plain_nt');
-  gpu.limits.choices = undefined;
+  expect(choose('nt', q, planningOf(tuned, { half: false })).name).toBe('gemm_plain_nt');
+  expect(tuned.half).toBe(true);
+  expect(planning.choices).toEqual({});
+  expect(() => Object.assign(gpu.limits, { maxBinding: 1 })).toThrow(TypeError);
 });

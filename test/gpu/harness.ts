@@ -1,11 +1,11 @@
 // Runs a traced program on the GPU for a test: inputs in, outputs back, errors thrown.
 
-import { planningOf } from '../../src/gpu/limits.ts';
 import { closeGpu, type Gpu, idle, type OpenOptions, openGpu } from '../../src/gpu/device.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import { type Build, copy, type Dims, type Program } from '../../src/gpu/program.ts';
 import { dispose, prepare, replay } from '../../src/gpu/run.ts';
-import { allocate, release } from '../../src/gpu/scope.ts';
+import { allocate } from '../../src/gpu/scope.ts';
 import { read, resident, type Tensor, write } from '../../src/gpu/tensor.ts';
 
 let opened: Promise<Gpu> | undefined;
@@ -27,9 +27,9 @@ export async function input(
   dtype: 'f32' | 'u32' = 'f32',
   gpu?: Gpu,
 ): Promise<Tensor> {
-  const { memory } = gpu ?? (await testGpu());
+  const { memory, scope } = gpu ?? (await testGpu());
   const t = resident(name, shape, 'other', dtype);
-  allocate(GPU.scope, t.home!);
+  allocate(scope, t.home!);
   const all = dtype === 'f32' ? new Float32Array(t.bytes / 4).fill(Number.NaN) : new Uint32Array(t.bytes / 4);
   all.set(data);
   write(memory, t, all);
@@ -42,8 +42,7 @@ export async function input(
  */
 export async function runProgram<K extends string>(
   build: (p: Program) => Record<K, Tensor>,
-  dims: Dims = { first: 1 },
-  gpu?: Gpu,
+  { dims = {}, accumulate = 0, gpu }: { dims?: Dims; accumulate?: 0 | 1; gpu?: Gpu } = {},
 ): Promise<Record<K, Float32Array<ArrayBuffer>>> {
   const g = gpu ?? (await testGpu());
   const outs = new Map<K, Tensor>();
@@ -61,11 +60,10 @@ export async function runProgram<K extends string>(
   const made = plan([{ name: 'test', build: traced, dims }], planningOf(g.limits));
   const machine = await prepare(g, made);
   for (const slot of made.slots) g.device.queue.writeBuffer(slot.buffer!, 0, new Float32Array(slot.bytes / 4).fill(Number.NaN));
-  replay(machine, 'test', dims);
+  replay(machine, 'test', dims, accumulate);
   await idle(g);
   const result = {} as Record<K, Float32Array<ArrayBuffer>>;
   for (const [k, t] of outs) result[k] = await read(g.memory, t);
   dispose(machine);
-  for (const t of outs.values()) if (t.name.startsWith('out ')) release(g.memory, t.home!);
   return result;
 }

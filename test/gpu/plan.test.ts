@@ -1,10 +1,12 @@
 // Memory plans: temporaries that live at one time never share a slot, and every byte is counted once. No GPU.
 import { describe, expect, test } from 'vitest';
-import { homesOf, type Part, plan, RECORD, RING, SPARE, tensorsOf } from '../../src/gpu/plan.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
+import { homesOf, plan, RECORD, RING, SPARE, tensorsOf } from '../../src/gpu/plan.ts';
 import { type Build, clear, copy, kernel, type Program, run, temp } from '../../src/gpu/program.ts';
 import { ROLES, resident, type Tensor } from '../../src/gpu/tensor.ts';
 
-const limits = { maxBinding: 1 << 27 };
+const planning = planningOf({ maxBinding: 1 << 27, maxBuffer: 1 << 28, software: false, subgroups: 0 });
+type Asked = Parameters<typeof plan>[0];
 const code = (reads: number) => `
 struct Params { origin: vec3u, n: u32 }
 @group(0) @binding(0) var<uniform> P: Params;
@@ -43,21 +45,22 @@ function chance(seed: number): Build {
 
 describe('slots', () => {
   test.each(Array.from({ length: 60 }, (_, seed) => seed))('hold one living temporary at a time, program %s', (seed) => {
-    const parts: Part[] = Array.from({ length: 1 + (seed % 3) }, (_, i) => ({
+    const parts: Asked = Array.from({ length: 1 + (seed % 3) }, (_, i) => ({
       name: `p${i}`,
       build: chance(seed * 7 + i),
       dims: {},
     }));
-    const made = plan(parts, limits);
-    for (const { largest, slotOf } of made.programs.values()) {
-      largest.temps.forEach((t, i) => {
-        expect(made.slots[slotOf[i]].bytes, t.name).toBeGreaterThanOrEqual(t.bytes);
-      });
+    const made = plan(parts, planning);
+    for (const { largest } of made.parts.values()) {
+      for (const t of largest.temps) {
+        expect(made.slots).toContain(t.slot);
+        expect(t.slot!.bytes, t.name).toBeGreaterThanOrEqual(t.bytes);
+      }
       // brute force: walk the entries; whoever is between its first and last use must be alone in its slot
       const uses = largest.temps.map((t) => largest.entries.flatMap((e, at) => (tensorsOf(e).includes(t) ? [at] : [])));
       for (let at = 0; at < largest.entries.length; at++) {
         const living = largest.temps.map((_, i) => i).filter((i) => uses[i][0] <= at && at <= uses[i].at(-1)!);
-        expect(new Set(living.map((i) => slotOf[i])).size).toBe(living.length);
+        expect(new Set(living.map((i) => largest.temps[i].slot)).size).toBe(living.length);
       }
     }
   });
@@ -73,7 +76,7 @@ describe('slots', () => {
       }
     };
     const parts = ['one', 'two', 'three'].map((name) => ({ name, build: chain, dims: {} }));
-    expect(plan(parts, limits).slots.map((s) => s.bytes)).toEqual([400, 400]);
+    expect(plan(parts, planning).slots.map((s) => s.bytes)).toEqual([400, 400]);
   });
 
   test('are as large as the largest that they hold, whichever program brings it', () => {
@@ -83,13 +86,13 @@ describe('slots', () => {
         op(p, [], temp(p, 't', [n]));
     const made = plan(
       [10, 1000, 100].map((n) => ({ name: `${n}`, build: one(n), dims: {} })),
-      limits,
+      planning,
     );
     expect(made.slots.map((s) => s.bytes)).toEqual([4000]);
   });
 
   test('a temporary that nobody uses takes none', () => {
-    const made = plan([{ name: 'p', build: (p) => void temp(p, 'idle', [1000]), dims: {} }], limits);
+    const made = plan([{ name: 'p', build: (p) => void temp(p, 'idle', [1000]), dims: {} }], planning);
     expect(made.slots).toEqual([]);
   });
 
@@ -97,9 +100,9 @@ describe('slots', () => {
     let leaked: Tensor;
     const own: Build = (p) => op(p, [], (leaked = temp(p, 'x', [1])));
     const thief: Build = (p) => op(p, [leaked], temp(p, 'y', [1]));
-    const parts: Part[] = [own, thief].map((build, i) => ({ name: `p${i}`, build, dims: {} }));
-    expect(() => plan(parts, limits)).toThrow(/program p1: x belongs to another program/);
-    expect(() => plan([parts[1]], limits)).toThrow(/program p1: x belongs to another program/);
+    const parts: Asked = [own, thief].map((build, i) => ({ name: `p${i}`, build, dims: {} }));
+    expect(() => plan(parts, planning)).toThrow(/program p1: x belongs to another program/);
+    expect(() => plan([parts[1]], planning)).toThrow(/program p1: x belongs to another program/);
   });
 });
 
@@ -118,7 +121,7 @@ describe('bytes', () => {
       { name: 'a', build, dims: {}, readback: result },
       { name: 'b', build, dims: {} },
     ],
-    limits,
+    planning,
   );
 
   test('by role sum to the total, and to all buffers of the plan', () => {
@@ -137,7 +140,7 @@ describe('bytes', () => {
 
   test('include what lives meanwhile though no dispatch names it', () => {
     const kept = resident('kept', [256], 'trained').home!;
-    const more = plan([{ name: 'a', build, dims: {} }], limits, [kept, weight.home!]);
+    const more = plan([{ name: 'a', build, dims: {} }], planning, [kept, weight.home!]);
     expect(more.bytes.trained).toBe(1024);
     expect(more.bytes.weights).toBe(4000);
   });

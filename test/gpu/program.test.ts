@@ -1,5 +1,6 @@
 // Programs as they are traced: what goes into a dispatch, what smaller traces must share, the tape and what it makes again.
 import { describe, expect, test } from 'vitest';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import {
   again,
@@ -22,7 +23,7 @@ import {
 import { resident, type Tensor } from '../../src/gpu/tensor.ts';
 import { input, runProgram, testGpu } from './harness.ts';
 
-const limits = { maxBinding: 1 << 27 };
+const planning = planningOf({ maxBinding: 1 << 27, maxBuffer: 1 << 28, software: false, subgroups: 0 });
 /** y = factor * x * x' (x' where given). */
 const code = `
 struct Params { origin: vec3u, count: u32, factor: f32 }
@@ -42,7 +43,7 @@ function times(p: Program, x: Tensor, z: Tensor, y: Tensor, factor = 1): void {
   run(p, product, { x, z, y }, { count: x.shape[0], factor }, [Math.ceil(x.shape[0] / 64)]);
 }
 
-const traced = (build: (p: Program) => void) => trace('t', build, {}, limits);
+const traced = (build: (p: Program) => void) => trace('t', build, {}, planning);
 
 describe('a dispatch', () => {
   const [x, z, y] = ['x', 'z', 'y'].map((n) => resident(n, [4], 'other'));
@@ -89,7 +90,7 @@ describe('a smaller trace', () => {
   };
   const small = (differ?: (p: Program) => void) => {
     const b = build(differ);
-    return trace('t', b, { N: 10 }, limits, trace('t', b, { N: 100 }, limits));
+    return trace('t', b, { N: 10 }, planning, { largest: trace('t', b, { N: 100 }, planning) });
   };
 
   test('may differ in numbers', () => {
@@ -108,13 +109,15 @@ describe('a smaller trace', () => {
 
   test('whose temporary is larger is an error', () => {
     const b = (p: Program) => void temp(p, 't', [1000 - p.dims.N]);
-    expect(() => trace('t', b, { N: 10 }, limits, trace('t', b, { N: 100 }, limits))).toThrow(/t is larger for \{"N":10\}/);
+    expect(() => trace('t', b, { N: 10 }, planning, { largest: trace('t', b, { N: 100 }, planning) })).toThrow(
+      /t is larger for \{"N":10\}/,
+    );
   });
 
   test('repeats the decisions of the largest', () => {
     const seen: boolean[] = [];
     const b = (p: Program) => void seen.push(decide(p, () => p.dims.N > 50));
-    trace('t', b, { N: 10 }, limits, trace('t', b, { N: 100 }, limits));
+    trace('t', b, { N: 10 }, planning, { largest: trace('t', b, { N: 100 }, planning) });
     expect(seen).toEqual([true, true]);
   });
 });
@@ -175,7 +178,7 @@ describe('segments', () => {
     expect(made.dx).toEqual(kept.dx);
     expect(kept.dx.every((v) => Number.isFinite(v) && v !== 0)).toBe(true);
     const bytes = (recompute: boolean) =>
-      plan([{ name: 'p', build: (p) => void build(x, one, recompute)(p), dims: {} }], limits).bytes;
+      plan([{ name: 'p', build: (p) => void build(x, one, recompute)(p), dims: {} }], planning).bytes;
     expect(bytes(true).total).toBeLessThan(bytes(false).total);
     expect(bytes(true).activations + bytes(true).temporaries).toBeLessThan(bytes(false).activations + bytes(false).temporaries);
   });

@@ -1,5 +1,6 @@
 // Dispatches that nobody reads are dropped, and no other.
 import { expect, test } from 'vitest';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { clear, copy, type Program, temp, trace } from '../../src/gpu/program.ts';
 import { resident } from '../../src/gpu/tensor.ts';
 import { dropUnread } from '../../src/gpu/unread.ts';
@@ -8,7 +9,7 @@ const kept = resident('kept', [4], 'other');
 
 /** Names of what is written, in order, after dropping from entry 1 to before entry `end`. */
 function written(end: number, build: (p: Program) => void): string[] {
-  const p = trace('test', build, {}, { maxBinding: 1 << 20 });
+  const p = trace('test', build, {}, planningOf({ maxBinding: 1 << 20, maxBuffer: 1 << 20, software: false, subgroups: 0 }));
   dropUnread(p, 1, end);
   return p.entries.map((e) => (e.op === 'run' ? '' : e.to.name));
 }

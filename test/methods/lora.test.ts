@@ -6,6 +6,7 @@ import type { Row } from '../../src/data/rows.ts';
 import { scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { dispose, prepare } from '../../src/gpu/run.ts';
+import { allocate } from '../../src/gpu/scope.ts';
 import { read, write } from '../../src/gpu/tensor.ts';
 import { loadAdapter } from '../../src/io/adapter.ts';
 import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
@@ -52,7 +53,7 @@ async function run(
   steps: number,
   { batch = 4, accumulate = 1, recompute = false, settings = PLAIN } = {},
 ): Promise<Made> {
-  const model = { gpu, decoder } as Model; // in memory, so without files
+  const model = { gpu, decoder, planning: planningOf(gpu.limits) } as Model; // in memory, so without files
   const { matrices, attached } = trainRanked(model, o);
   const order = batches({ n_rows: rows.length, batch, accumulate, shuffle: false, seed: 0 });
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => order.step(t)).flat();
@@ -61,7 +62,10 @@ async function run(
   const held = sizesOf(rows, batch);
   const before = gpu.memory.bytes;
   const optimizer = { ...settings, weightDecay: settings.weight_decay, recompute };
-  const phase = planTraining(decoder, attached.trained, sizes, optimizer, planningOf(gpu.limits), held, { after: attached.after });
+  const phase = planTraining(decoder, attached.trained, sizes, optimizer, planningOf(gpu.limits), held, {
+    after: attached.after,
+  });
+  for (const home of attached.keep) allocate(gpu.scope, home);
   const machine = await prepare(gpu, phase.plan);
   for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
   write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
@@ -77,8 +81,7 @@ async function run(
   const base = phase.plan.residents.filter((h) => h.role === 'weights' || h.name === 'rope').reduce((n, h) => n + h.bytes, 0);
   const result = { ...made, after: scored.map((s) => s.logprob), planned: phase.plan.bytes.total - base, matrices };
   const allocated = gpu.memory.bytes - before;
-  const keep = new Set(attached.keep);
-  dispose(machine, (h) => !keep.has(h) && h.role !== 'weights' && h.name !== 'rope');
+  dispose(machine);
   return { ...result, allocated };
 }
 

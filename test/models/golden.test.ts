@@ -4,8 +4,8 @@ import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
 import { generate, planDecoding } from '../../src/eval/generate.ts';
 import { planLikelihood, scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
-import { planningOf } from '../../src/gpu/limits.ts';
 import { type Gpu, idle } from '../../src/gpu/device.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import { copy } from '../../src/gpu/program.ts';
 import { dispose, prepare, replay } from '../../src/gpu/run.ts';
@@ -119,7 +119,7 @@ async function logits(gpu: Gpu, d: Decoder, row: Row): Promise<Float32Array> {
   const b = pack([row]);
   const stream = newStream(b.n, b.m);
   const out = resident('logits', [b.n, d.config.vocab_size], 'other');
-  const dims = { N: b.n, M: b.m, first: 1 };
+  const dims = { N: b.n, M: b.m };
   const build = (p: Parameters<typeof hiddenStates>[0]) => {
     const h = rmsnorm(p, hiddenStates(p, d, stream), d.norm, d.config.rms_norm_eps);
     copy(p, linear(p, h, [d.head])[0], out);

@@ -3,11 +3,12 @@ import { fillDecoder, randomValues } from '../../src/commands/bench/model.ts';
 import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
-import { planningOf } from '../../src/gpu/limits.ts';
 import { type Gpu, idle } from '../../src/gpu/device.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import type { Program } from '../../src/gpu/program.ts';
 import { dispose, type Machine, prepare, replay } from '../../src/gpu/run.ts';
+import { allocate, free, newScope } from '../../src/gpu/scope.ts';
 import { read, type Tensor, write } from '../../src/gpu/tensor.ts';
 import { trainAll } from '../../src/methods/full.ts';
 import { attachBlocks, fillBlocks, trainedBlocks } from '../../src/methods/smt/blocks.ts';
@@ -47,7 +48,7 @@ export function tinyDecoder(gpu: Gpu, config = TINY, seed = 1): Decoder {
 /** A decoder whose parameters hold what `values` gives. */
 export function decoderOf(gpu: Gpu, config: DecoderConfig, values: (w: Weight | Vector) => Float32Array<ArrayBuffer>): Decoder {
   const d = newDecoder(config, 64, () => 'f32', gpu.limits.maxBinding);
-  fillDecoder(gpu.memory, d, values);
+  fillDecoder(gpu.scope, d, values);
   return d;
 }
 
@@ -143,11 +144,15 @@ export async function lossAndGradients(gpu: Gpu, d: Decoder, rows: Row[], recomp
 /** Score maps of matrices over frozen steps of `batch` rows. */
 export async function scores(gpu: Gpu, d: Decoder, names: string[], score: Score, b: number, rows: Row[], batch: number) {
   const scorers = weights(d, names).map((w) => newScorer(w, b, score, gpu.limits.maxBinding));
+  const scope = newScope(gpu.scope);
   for (const s of scorers) {
     s.weight.trains = scoresGradient(s);
-    for (const t of [s.map, ...s.sums.map((x) => x.t)]) write(gpu.memory, t, new Uint8Array(t.bytes));
+    for (const t of [s.map, ...s.sums.map((x) => x.t)]) {
+      allocate(scope, t.home!);
+      write(gpu.memory, t, new Uint8Array(t.bytes));
+    }
   }
-  for (let i = 0; i < rows.length; i += batch) (await oneStep(gpu, d, rows.slice(i, i + batch), false, false)).drop();
+  for (let i = 0; i < rows.length; i += batch) (await oneStep(gpu, d, rows.slice(i, i + batch), false, false)).free();
   if (score === 'absmean-of-sum') {
     const finish = (p: Program) => scorers.forEach((s) => s.sums.forEach(({ r0, t }) => scoreDense(p, s, r0, t)));
     const made = await prepare(gpu, plan([{ name: 'finish', build: finish, dims: {} }], planningOf(gpu.limits)));
@@ -159,6 +164,7 @@ export async function scores(gpu: Gpu, d: Decoder, names: string[], score: Score
     s.weight.trains = null;
     maps.set(s.weight.name, finished(score, await read(gpu.memory, s.map)));
   }
+  free(scope);
   return maps;
 }
 
@@ -192,7 +198,7 @@ async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recom
   const b = pack(rows);
   const stream = newStream(b.n, b.m);
   const results = newResults();
-  const dims = { N: b.n, M: b.m, first: 1 };
+  const dims = { N: b.n, M: b.m };
   const build = micro(d, stream, { results, recompute, gradients: true });
   const machine = await prepare(gpu, plan([{ name: 'step', build, dims }], planningOf(gpu.limits)));
   feed(gpu.memory, stream, b, b.n, b.m, sorted);
@@ -200,7 +206,7 @@ async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recom
   replay(machine, 'step', dims);
   await idle(gpu);
   const loss = (await read(gpu.memory, results))[0] / b.m;
-  return { loss, tokens: b.m, machine, free: () => dispose(machine), drop: () => dispose(machine) };
+  return { loss, tokens: b.m, machine, free: () => dispose(machine) };
 }
 
 function chosen(d: Decoder, blocks: [string, number, number][]) {

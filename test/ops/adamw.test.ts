@@ -1,6 +1,7 @@
 // AdamW against f64 over ten steps: clipping, a skipped step, decay on a weight and on base + difference, the moments.
 
 import { describe, expect, test } from 'vitest';
+import { allocate } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
 import { adamw, type Trained } from '../../src/ops/optimizer/adamw.ts';
 import { gradNorm, newOptimizerState, newResults } from '../../src/ops/optimizer/gradnorm.ts';
@@ -24,9 +25,10 @@ interface Options {
 
 /** A tensor that decays, a vector that does not, and a difference that decays with its base: on the GPU and in f64. */
 async function compare(sizes: [number, number, number], o: Options) {
-  const { memory } = await testGpu();
+  const { memory, scope } = await testGpu();
   const eps = 1e-8;
   const [state, results, scalars] = [newOptimizerState(), newResults(), await input('scalars', [SCALARS.count], [])];
+  for (const t of [results, state]) allocate(scope, t.home!);
   write(memory, results, new Float32Array([1, 0, 0, 0]));
   write(memory, state, new Float32Array(4));
   const make = async (name: string, n: number, seed: number, decay: boolean, based: boolean) => {

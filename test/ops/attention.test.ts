@@ -1,7 +1,8 @@
 // Attention against f64: values, gradients, rows of unlike length in one stream, a cache with room to spare, and who gets a gradient.
 
 import { describe, expect, test } from 'vitest';
-import { backward, giveGrad, gradOf, type Limits, type Program, trace } from '../../src/gpu/program.ts';
+import { type Limits, planningOf } from '../../src/gpu/limits.ts';
+import { backward, giveGrad, gradOf, type Program, trace } from '../../src/gpu/program.ts';
 import { resident, type Tensor } from '../../src/gpu/tensor.ts';
 import { attention } from '../../src/ops/attention/attention.ts';
 import { type Form, formFor, layoutOf } from '../../src/ops/attention/forms.ts';
@@ -204,6 +205,8 @@ describe.each(FORMS)('attention over a cache, %s', (form) => {
   });
 });
 
+const DEVICE = planningOf({ maxBinding: 2 ** 27, maxBuffer: 2 ** 28, software: false, subgroups: 0 });
+
 describe('the trace', () => {
   const build = (h: Heads) => (p: Program) => {
     const N = p.dims.N;
@@ -214,8 +217,8 @@ describe('the trace', () => {
   };
 
   test.each([1, 3, 63])('for %i tokens it has the kernels of the largest one', (N) => {
-    const largest = trace('largest', build(heads(2, 1, 8)), { N: 64 }, { maxBinding: 2 ** 27 });
-    expect(() => trace('shorter', build(heads(2, 1, 8)), { N }, { maxBinding: 2 ** 27 }, largest)).not.toThrow();
+    const largest = trace('largest', build(heads(2, 1, 8)), { N: 64 }, DEVICE);
+    expect(() => trace('shorter', build(heads(2, 1, 8)), { N }, DEVICE, { largest })).not.toThrow();
   });
 
   test.each<[Form, Partial<Limits>]>([
@@ -226,7 +229,7 @@ describe('the trace', () => {
     ['subgroup', { software: true, subgroups: 4 }],
     ['subgroup', { software: true, subgroups: 8 }],
   ])('%s for %o', (form, limits) => {
-    expect(formFor({ maxBinding: 1, ...limits })).toBe(form);
+    expect(formFor({ ...DEVICE, ...limits })).toBe(form);
   });
 
   test.each([
@@ -235,7 +238,7 @@ describe('the trace', () => {
     [4, 4, 4],
     [16, 8, 8],
   ])('%i heads of a kv head, %i invocations a subgroup: %i heads side by side', (group, subgroups, heads) => {
-    const { kernel, groups } = layoutOf('subgroup', 'forward', { n: 64, head_dim: 32, group }, { maxBinding: 1, subgroups });
+    const { kernel, groups } = layoutOf('subgroup', 'forward', { n: 64, head_dim: 32, group }, { ...DEVICE, subgroups });
     expect(kernel.name).toContain(`SHARE=${subgroups} BQ=4 HEADS=${heads}`);
     expect(groups(64, 2 * group)).toBe((64 * 2 * group) / (4 * subgroups));
   });
@@ -244,7 +247,7 @@ describe('the trace', () => {
     [7, 'attention HD=32 BQ=7'],
     [8, 'attention_subgroup HD=32 SHARE=8 BQ=4'],
   ])('%i queries in a subgroup of 8', (n, name) => {
-    const layout = layoutOf('subgroup', 'forward', { n, head_dim: 32, group: 1 }, { maxBinding: 1, subgroups: 8 });
+    const layout = layoutOf('subgroup', 'forward', { n, head_dim: 32, group: 1 }, { ...DEVICE, subgroups: 8 });
     expect(layout.kernel.name).toContain(name);
   });
 
@@ -252,13 +255,13 @@ describe('the trace', () => {
     [128, 'attention_tiled'],
     [256, 'attention HD'],
   ])('heads of %i take tiles where they fit', (head_dim, name) => {
-    expect(layoutOf('tiles', 'forward', { n: 64, head_dim, group: 1 }, { maxBinding: 1 }).kernel.name).toContain(name);
+    expect(layoutOf('tiles', 'forward', { n: 64, head_dim, group: 1 }, DEVICE).kernel.name).toContain(name);
   });
 
   test.each<[Heads, RegExp]>([
     [heads(2, 1, 7), /even head_dim, got 7/],
     [heads(4, 3, 8), /n_kv_heads to divide n_heads, got 3 and 4/],
   ])('error: %o', (h, message) => {
-    expect(() => trace('t', build(h), { N: 4 }, { maxBinding: 2 ** 27 })).toThrow(message);
+    expect(() => trace('t', build(h), { N: 4 }, DEVICE)).toThrow(message);
   });
 });

@@ -46,9 +46,9 @@ const cases = [
 test.each(cases)(
   'blocks of $b in [$rows, $cols], $N tokens: forward, input and weight gradients equal the dense sums',
   async ({ b, rows, cols, N, blocks }) => {
-    const { memory } = await testGpu();
+    const { memory, scope } = await testGpu();
     const s = newBlockSet('w', rows, cols, b, blocks, true);
-    for (const t of [s.delta, s.grad!, s.lists]) allocate(GPU.scope, t.home!);
+    for (const t of [s.delta, s.grad!, s.lists]) allocate(scope, t.home!);
     const d = noise(blocks.length * b * b, 1);
     write(memory, s.delta, d);
     write(memory, s.lists, s.places.words);

@@ -125,13 +125,10 @@ describe('lossSum', () => {
       await input('results', [4], [Number.NaN, 7, 8, 9]),
     ];
     const want = -logprob.reduce((a, b) => a + b, 0);
-    const first = await runProgram(
-      (p) => {
-        lossSum(p, t, M, results);
-        return { results };
-      },
-      { first: 1 },
-    );
+    const first = await runProgram((p) => {
+      lossSum(p, t, M, results);
+      return { results };
+    });
     expect([first.results[0]]).toBeWithin([want], f32Bound([want], 'tree'));
     expect(Array.from(first.results.slice(1))).toEqual([7, 8, 9]);
     const second = await runProgram(
@@ -139,7 +136,7 @@ describe('lossSum', () => {
         lossSum(p, t, M, results);
         return { results };
       },
-      { first: 0 },
+      { accumulate: 1 },
     );
     expect(second.results[0]).toBe(first.results[0] * 2);
   });

@@ -1,8 +1,8 @@
 // Dispatches may be cut anywhere: every kernel over rows or elements gives the same bits whole and in pieces.
 
 import { describe, expect, test } from 'vitest';
-import { planningOf } from '../../src/gpu/limits.ts';
 import { idle } from '../../src/gpu/device.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import { type Build, backward, copy, giveGrad, gradOf, type Program, temp } from '../../src/gpu/program.ts';
 import { dispose, prepare, replay } from '../../src/gpu/run.ts';
@@ -37,12 +37,12 @@ const rows = Array.from({ length: N }, (_, i) => i);
 async function run(build: Build, out: Tensor, before: Float32Array<ArrayBuffer>, cut: boolean) {
   const gpu = await testGpu();
   write(gpu.memory, out, before);
-  const dims = { N, first: 1 };
+  const dims = { N };
   const machine = await prepare(gpu, plan([{ name: 'test', build, dims }], planningOf(gpu.limits)));
   machine.rate = cut ? 1 : 1e12;
   replay(machine, 'test', dims);
   await idle(gpu);
-  const pieces = [...machine.parts.get('test')!.tables.values()][0].steps.length;
+  const pieces = [...machine.tables.values()][0].steps.length;
   dispose(machine);
   return { bits: new Uint32Array((await read(gpu.memory, out)).buffer), pieces };
 }

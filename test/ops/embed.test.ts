@@ -19,10 +19,10 @@ const join = (parts: Float32Array[]) => Float32Array.from(parts.flatMap((a) => A
 
 /** An f32 weight [V, D] in windows of at most `rows` rows. */
 async function weight(V: number, D: number, rows: number, data: Float32Array): Promise<Weight> {
-  const { memory } = await testGpu();
+  const { memory, scope } = await testGpu();
   const w = newWeight('embed', V, D, 'f32', rows * D * 4);
   for (const v of w.windows) {
-    allocate(memory, v.q.home!);
+    allocate(scope, v.q.home!);
     write(memory, v.q, data.slice(v.r0 * D, v.r1 * D));
   }
   return w;
@@ -52,7 +52,7 @@ describe('embed', () => {
   ])('[%i, %i] in windows of %i rows, ids %j', async (V, D, rows, ids) => {
     const table = f32(V * D, 1);
     const [w, s] = [await weight(V, D, rows, table), await streamOf(ids)];
-    const { h } = await runProgram((p) => ({ h: embed(p, s, w) }), { N: ids.length });
+    const { h } = await runProgram((p) => ({ h: embed(p, s, w) }), { dims: { N: ids.length } });
     expect(h).toEqual(Float32Array.from(oracle.embedding(table, ids, D)));
   });
 });
@@ -70,7 +70,7 @@ describe('embed from stored formats', () => {
     const { weight: w, values } = await storedWeight(format, V, D, (7 * storedBytes(format, 4, D).q) / 4);
     expect(w.windows.length).toBe(6);
     const s = await streamOf(ids);
-    const { h } = await runProgram((p) => ({ h: embed(p, s, w) }), { N: ids.length });
+    const { h } = await runProgram((p) => ({ h: embed(p, s, w) }), { dims: { N: ids.length } });
     expect(h).toEqual(Float32Array.from(oracle.embedding(values, ids, D)));
   });
 });
@@ -98,7 +98,7 @@ describe('the gradient of embed', () => {
         backward(p);
         return Object.fromEntries(grads.map((g, i) => [i, g]));
       },
-      { N: ids.length, first },
+      { dims: { N: ids.length }, accumulate: first ? 0 : 1 },
     );
     const want = oracle.embeddingBackward(dy, ids, V, D).map((v, i) => v + (first && !tied ? 0 : before[i]));
     const size = oracle.embeddingBackward(dy.map(Math.abs), ids, V, D).map((v, i) => v + Math.abs(before[i]));

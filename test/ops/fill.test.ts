@@ -55,20 +55,17 @@ describe('fillBackward', () => {
       want[i % O] += v;
       size[i % O] += Math.abs(v);
     });
-    const first = await runProgram(
-      (p) => {
-        fillBackward(p, td, bias);
-        return { grad };
-      },
-      { first: 1 },
-    );
+    const first = await runProgram((p) => {
+      fillBackward(p, td, bias);
+      return { grad };
+    });
     expect(first.grad).toBeWithin(want, f32Bound(size, 'tree'));
     const second = await runProgram(
       (p) => {
         fillBackward(p, td, bias);
         return { grad };
       },
-      { first: 0 },
+      { accumulate: 1 },
     );
     expect(second.grad).toEqual(first.grad.map((v) => v * 2));
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { link } from '../../src/gpu/link.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { gemm, type Mat, multiply } from '../../src/ops/matmul/gemm.ts';
@@ -107,7 +108,7 @@ describe('choice', () => {
 });
 
 test('pieces: a packed operand larger than a binding is multiplied in parts of rows, columns and k', async () => {
-  const tight = { maxBinding: 1 << 16, software: limits.software, subgroups: limits.subgroups };
+  const tight = planningOf({ ...limits, maxBinding: 1 << 16 });
   const [m, n, k] = [130, 196, 300];
   const [A, B] = [noise(m * k, 4), noise(n * k, 5)];
   const a = { t: await input('a', [m, k], A), at: 0, ld: k };
@@ -116,7 +117,7 @@ test('pieces: a packed operand larger than a binding is multiplied in parts of r
   const v = VARIANTS.find((x) => x.packs && x.layout === 'nt' && eligible(x, shape(x, m, n, k, 0, 0), limits))!;
   let entries = 0;
   const out = await runProgram((p) => {
-    p.limits = tight;
+    p.planning = tight;
     multiply(p, v, a, b, c, m, n, k, 0);
     entries = p.entries.length;
     return { c: c.t };

@@ -23,12 +23,12 @@ async function storedWeight(
   const count = rows * cols;
   // Bit 6 off in every byte: no float among them, of whatever width and place, is 2 or above.
   const bytes = new Uint8Array(noise(formatBytes(format, count), 5).map((v) => Math.floor(128 + 127 * v) & 0xbf));
-  const { memory } = await testGpu();
+  const { memory, scope } = await testGpu();
   const w = newWeight('layer.w', rows, cols, format, storedBytes(format, fit, cols).q);
   const row = formatBytes(format, cols);
   for (const v of w.windows) {
     const { q, s } = splitQuants(format, bytes.slice(v.r0 * row, v.r1 * row));
-    for (const t of [v.q, v.s]) if (t) allocate(GPU.scope, t.home!);
+    for (const t of [v.q, v.s]) if (t) allocate(scope, t.home!);
     write(memory, v.q, q);
     if (s) write(memory, v.s!, s);
   }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { backward, giveGrad, type Program } from '../../src/gpu/program.ts';
 import { allocate } from '../../src/gpu/scope.ts';
 import { read, write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { encode } from '../../src/io/quant.ts';
-import { attachFactors, fillFactors, rescale } from '../../src/methods/lora.ts';
+import { attachFactors, fillFactors, homesOfFactors, rescale } from '../../src/methods/lora.ts';
 import { dropout } from '../../src/ops/lowrank/dropout.ts';
 import { linear } from '../../src/ops/matmul/linear.ts';
 import { type Format, splitQuants } from '../../src/ops/stored/formats.ts';
@@ -24,13 +25,13 @@ async function newStored(
   format: Format,
   maxBinding: number,
 ): Promise<{ weight: Weight; W: Float32Array }> {
-  const { memory } = await testGpu();
+  const { memory, scope } = await testGpu();
   const weight = newWeight('model.layers.0.mlp.up_proj.weight', rows, cols, format, maxBinding);
   const bytes = encode(format as 'f32', f32(rows * cols, 1, 0.5));
   for (const v of weight.windows) {
     const per = bytes.byteLength / rows;
     const { q, s } = splitQuants(format, bytes.slice(v.r0 * per, v.r1 * per));
-    allocate(GPU.scope, v.q.home!);
+    for (const t of [v.q, v.s]) if (t) allocate(scope, t.home!);
     write(memory, v.q, q);
     if (s && v.s) write(memory, v.s, s);
   }
@@ -75,7 +76,8 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
     const { weight, W } = await newStored(rows, cols, c.format, c.binding);
     if (c.binding !== FULL) expect(weight.windows.length).toBeGreaterThan(1);
     const [made] = attachFactors([weight], { method, rank: r, scale: s }, { dropout: c.dropped ?? 0, seed: 9 });
-    await fillFactors(gpu, [made], () => ({ A, B, magnitude: m }));
+    for (const home of homesOfFactors([made])) allocate(gpu.scope, home);
+    await fillFactors({ gpu, planning: planningOf(gpu.limits) }, [made], () => ({ A, B, magnitude: m }));
     const grads = [made.factors.grads!.A, made.factors.grads!.B, ...(made.dora?.grad ? [made.dora.grad] : [])];
     for (const g of grads) {
       allocate(gpu.scope, g.home!);
@@ -105,7 +107,7 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
           mask: maskOf(p, made.factors.dropout, ones),
         };
       },
-      { first: 0 },
+      { accumulate: 1 },
     );
     const mask = c.dropped ? out.mask : undefined;
     const f = { N, out: rows, inner: cols, r, s, W, A, B, m, mask };
@@ -140,7 +142,8 @@ describe.each(cases.filter((c) => c.method === 'dora'))('dora $rows x $cols of $
     const gpu = await testGpu();
     const { weight, W } = await newStored(rows, cols, c.format, c.binding);
     const [made] = attachFactors([weight], { method, rank: r, scale: s }, null);
-    await fillFactors(gpu, [made], () => ({ A, B, magnitude: m }));
+    for (const home of homesOfFactors([made])) allocate(gpu.scope, home);
+    await fillFactors({ gpu, planning: planningOf(gpu.limits) }, [made], () => ({ A, B, magnitude: m }));
     const norms = rowNorms({ out: rows, inner: cols, r, s, W, A, B });
     expect(await read(gpu.memory, made.dora!.scale)).toBeAllclose(
       norms.map((n, i) => m[i] / n),

@@ -27,7 +27,7 @@ async function qkNormOnGpu(N: number, heads: number, head_dim: number, { first =
       backward(p);
       return { y, dx: gradOf(p, tx) ?? tdy, dw };
     },
-    { first },
+    { accumulate: first ? 0 : 1 },
   );
   return { got, x, w, dy };
 }

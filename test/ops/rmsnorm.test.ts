@@ -40,7 +40,7 @@ async function rmsnormOnGpu(
       backward(p);
       return { y, made, dx: gradOf(p, tx)!, dw: tdw };
     },
-    { first },
+    { accumulate: first ? 0 : 1 },
   );
 }
 

@@ -58,12 +58,12 @@ export async function storedWeight(
   maxBinding = 1 << 26,
   bytes = storedNoise(format, rows * cols),
 ): Promise<StoredWeight> {
-  const { memory } = await testGpu();
+  const { memory, scope } = await testGpu();
   const weight = newWeight('model.layers.0.mlp.up_proj.weight', rows, cols, format, maxBinding);
   const row = formatBytes(format, cols);
   for (const v of weight.windows) {
     const { q, s } = splitQuants(format, bytes.slice(v.r0 * row, v.r1 * row));
-    for (const t of [v.q, v.s]) if (t) allocate(GPU.scope, t.home!);
+    for (const t of [v.q, v.s]) if (t) allocate(scope, t.home!);
     write(memory, v.q, q);
     if (s) write(memory, v.s!, s);
   }

@@ -1,7 +1,8 @@
 // What a run tells of itself: shares of the update, the steadiness of the choice, the guard's loss.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../../src/gpu/device.ts';
-import { allocate } from '../../src/gpu/scope.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
+import { allocate, newScope } from '../../src/gpu/scope.ts';
 
 import { fillBlocks } from '../../src/methods/smt/blocks.ts';
 import { withDefaults } from '../../src/options/table.ts';
@@ -22,7 +23,8 @@ describe('on a tiny model', () => {
   beforeAll(async () => {
     gpu = await testGpu();
   });
-  const tiny = () => ({ gpu, decoder: tinyDecoder(gpu), files: undefined, moved: false }) as unknown as Model;
+  const tiny = () =>
+    ({ gpu, decoder: tinyDecoder(gpu), scope: newScope(gpu.scope), planning: planningOf(gpu.limits), moved: false }) as Model;
 
   test('the shares of the update are those of the squares of the differences', async () => {
     const model = tiny();

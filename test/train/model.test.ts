@@ -3,8 +3,8 @@
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { planLikelihood, scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
-import { planningOf } from '../../src/gpu/limits.ts';
 import { closeGpu, type Gpu, openGpu } from '../../src/gpu/device.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { dispose, prepare } from '../../src/gpu/run.ts';
 import { read, type Tensor } from '../../src/gpu/tensor.ts';
 import { openPlace } from '../../src/io/bytes.ts';

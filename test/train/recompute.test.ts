@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
-import { planningOf } from '../../src/gpu/limits.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
 import { dispose, prepare } from '../../src/gpu/run.ts';
 import { write } from '../../src/gpu/tensor.ts';
 import { trainedBlocks } from '../../src/methods/smt/blocks.ts';
@@ -57,7 +57,7 @@ describe('losses and gradient norms', () => {
 /** Three steps of LoRA with dropout. */
 async function rankedLosses(gpu: Gpu, recompute: boolean): Promise<number[]> {
   const decoder = tinyDecoder(gpu);
-  const model = { gpu, decoder, files: undefined, moved: false } as unknown as Model;
+  const model = { gpu, decoder, planning: planningOf(gpu.limits) } as Model;
   const { attached } = trainRanked(model, {
     method: 'lora',
     rank: 4,
@@ -91,7 +91,13 @@ describe('memory', () => {
     const decoder = newDecoder({ ...TINY, n_layers }, N, () => 'f32', 2 ** 27);
     const matrices = attach({ decoder }, boundSelection(targetsOf(decoder, ['v_proj']), 8, n_layers), true);
     const o = { betas: OPTIMIZER.betas, eps: 1e-8, weightDecay: 0, clip: 1, recompute };
-    const { plan } = planTraining(decoder, trainedBlocks(matrices, false), { N, M: N }, o, { maxBinding: 2 ** 27 });
+    const { plan } = planTraining(
+      decoder,
+      trainedBlocks(matrices, false),
+      { N, M: N },
+      o,
+      planningOf({ maxBinding: 2 ** 27, maxBuffer: 2 ** 28, software: false, subgroups: 0 }),
+    );
     return plan.bytes.activations + plan.bytes.temporaries;
   };
 

@@ -99,9 +99,17 @@ type Training = Exclude<StepKind, 'forward' | Warmup>;
 
 async function training(gpu: Gpu, scope: Scope, d: Decoder, kind: Training, sizes: Sizes) {
   const { trained, fill, after } = attached(gpu, d, kind);
-  const phase = planTraining(d, trained, sizes, { ...OPTIMIZER, recompute: kind === 'recompute' }, planningOf(gpu.limits), undefined, {
-    after,
-  });
+  const phase = planTraining(
+    d,
+    trained,
+    sizes,
+    { ...OPTIMIZER, recompute: kind === 'recompute' },
+    planningOf(gpu.limits),
+    undefined,
+    {
+      after,
+    },
+  );
   const machine = await prepare(gpu, phase.plan, scope);
   for (const t of trained) zero(gpu, t);
   await fill();
@@ -141,7 +149,11 @@ function lowRank(gpu: Gpu, d: Decoder, method: 'lora' | 'dora'): Attached {
     A: Float32Array.from({ length: rank * w.cols }, (_, i) => Math.sin(i) / Math.sqrt(w.cols)),
     B: new Float32Array(rank * w.rows),
   });
-  return { trained: trainedFactors(matrices), fill: () => fillFactors({ gpu, planning: planningOf(gpu.limits) }, matrices, values), after: rescale(matrices) };
+  return {
+    trained: trainedFactors(matrices),
+    fill: () => fillFactors({ gpu, planning: planningOf(gpu.limits) }, matrices, values),
+    after: rescale(matrices),
+  };
 }
 
 /** 0.84 % of the model in blocks of 32, dealt out to q, k, v of every layer in turn: no matrix and no layer is spared. */
