@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { adds, backward, giveGrad } from '../../src/gpu/program.ts';
-import { allocate, type Tensor, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { type Tensor, write } from '../../src/gpu/tensor.ts';
 import { addInto } from '../../src/ops/elementwise/fill.ts';
 import { dense } from '../../src/ops/matmul/linear.ts';
 import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';

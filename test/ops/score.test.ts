@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { allocate, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { write } from '../../src/gpu/tensor.ts';
 import { newScorer, type Score, scoreGradient } from '../../src/ops/blocks/score.ts';
 import { type Format, storedBytes } from '../../src/ops/stored/formats.ts';
 import { newWeight } from '../../src/ops/stored/weight.ts';
@@ -29,7 +30,7 @@ test.each(cases)(
     const format: Format = 'f32';
     const w = newWeight('w', rows, cols, format, storedBytes(format, rows, cols).q);
     const s = newScorer(w, b, score, gpu.limits.maxBinding);
-    allocate(gpu.memory, s.map.home!);
+    allocate(gpu.scope, s.map.home!);
     const blocks = (rows / b) * (cols / b);
     const before = abs(noise(blocks, 3));
     write(gpu.memory, s.map, Float32Array.from(before));

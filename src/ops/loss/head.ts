@@ -30,7 +30,7 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
   const [D, V] = [head.cols, head.rows];
   const logprob = o.logprob ?? temp(p, 'logprob', [M]);
   const { rows, chunks } = decide(p, () => {
-    const most = Math.min(LOGITS_BYTES, p.limits.maxBinding);
+    const most = Math.min(LOGITS_BYTES, p.planning.maxBinding);
     const fit = Math.max(1, Math.min(M, Math.floor(most / (4 * V))));
     const chunks = Math.ceil(M / fit);
     return { chunks, rows: Math.ceil(M / chunks) };

@@ -157,7 +157,7 @@ interface Panel {
 /** The rows of a window as f32: in place where that is how they are stored, else unpacked in panels. */
 export function panels(p: Program, w: Weight, v: Window): Panel[] {
   if (w.format === 'f32') return [{ r0: v.r0, r1: v.r1, t: () => v.q }];
-  const fit = Math.floor(Math.min(PANEL_BYTES, p.limits.maxBinding) / (4 * w.cols));
+  const fit = Math.floor(Math.min(PANEL_BYTES, p.planning.maxBinding) / (4 * w.cols));
   const most = Math.max(4, fit - (fit % 4)); // so that every panel starts at a whole vec4
   const out: Panel[] = [];
   for (let r0 = v.r0; r0 < v.r1; r0 += most) {
