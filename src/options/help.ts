@@ -1,5 +1,5 @@
 /** The help texts, made from the options table: one page for the program, one for each verb. */
-import { flagOf, GROUPS, type Key, keysOf, type Option, option, VERBS, type Verb } from './table.ts';
+import { FILES, flagOf, GROUPS, type Key, keysOf, type Option, option, VERBS, type Verb } from './table.ts';
 
 const WIDTH = 100;
 
@@ -10,6 +10,7 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
       'train --model hf:HuggingFaceTB/SmolLM2-135M-Instruct --data gsm8k.jsonl --out adapter',
       'a real model by Sparse Matrix Tuning',
     ],
+    ['train recipe.json --seed 1 --out adapter', 'a saved recipe with another seed'],
     [
       'train --model DIR --data a.jsonl --targets all --budget 5%t --epochs 2 --eval 5% --out adapter',
       'more matrices, held-out loss',
@@ -22,19 +23,25 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
     ['generate --model DIR --data prompts.jsonl --temperature 0.7 --top-p 0.9', 'one answer a row, drawn by chance'],
   ],
   merge: [['merge --model DIR --adapter adapter --out merged', 'a folder that transformers loads']],
-  export: [['export --model DIR --adapter adapter --format gguf --dtype q8_0 --out model.gguf', 'for llama.cpp']],
   plan: [
     ['plan --model DIR --batch 4 --max-length 512', 'bytes of weights, blocks, activations, ...'],
     ['plan --model DIR --table', 'methods by budgets'],
   ],
   inspect: [['inspect model.gguf adapter rows.jsonl', 'one line a file']],
   doctor: [['doctor', 'is this machine ready?']],
-  bench: [['bench --json', 'figures for other programs']],
+  bench: [
+    ['bench --json', 'figures for other programs'],
+    ['bench --part gemm,step', 'only the product, and whole steps'],
+  ],
   compare: [
     ['compare docs/recipes/plateau-built-in.json --out plateau', 'score against trainable share; stopped, it goes on there'],
   ],
   demo: [['demo', 'under two minutes, without a GPU too']],
 };
+
+const OF_RECIPES =
+  'RECIPE.json holds settings by the names of the options, as --save-recipe writes them; flags beside it win. ' +
+  'Relative paths in it count from the current folder, as those of flags do.';
 
 /** What the program does and its verbs. */
 export function overview(): string {
@@ -65,7 +72,8 @@ export function help(verb: Verb): string {
   return [
     `blocktune ${verb}: ${VERBS[verb]}`,
     '',
-    `Usage: blocktune ${verb} ${{ inspect: 'FILE... ', compare: 'RECIPE.json ' }[verb as string] ?? ''}[options]`,
+    `Usage: blocktune ${[verb, FILES[verb], '[options]'].filter(Boolean).join(' ')}`,
+    ...(verb === 'train' ? ['', ...wrap(OF_RECIPES, WIDTH)] : []),
     ...groups,
     '',
     'Examples',
