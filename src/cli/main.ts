@@ -13,7 +13,8 @@ process.exitCode = await main(process.argv.slice(2));
 process.exit();
 
 async function main(argv: string[]): Promise<number> {
-  const parsed = parseCommand(argv);
+  const { isTTY, columns } = process.stdout;
+  const parsed = parseCommand(argv, isTTY ? Math.max(40, Math.min(columns, 100)) : undefined);
   if (parsed.kind === 'version') return say(version);
   if (parsed.kind !== 'run') return parsed.kind === 'help' ? say(parsed.text) : fail(parsed.text, 2);
   const { verb, files } = parsed;

@@ -8,7 +8,7 @@ import { endOf } from './end.ts';
 import { memoryBar, methodTable, type Plan, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
 import type { Progress } from './progress.ts';
-import { flowed, LABEL, padded, paint, sparkline, type Terminal } from './terminal.ts';
+import { LABEL, padded, paint, sparkline, type Terminal, wrapped } from './terminal.ts';
 import { bytes, count, duration, percent, rate, several } from './words.ts';
 
 /** What the printer is told of the command. */
@@ -41,7 +41,7 @@ interface Out {
 export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer }: Out): People {
   const seen: Seen = { model: null, plans: [], phase: '', total: 0, losses: [], recent: [] };
   // what is read in a terminal is broken at its edge; a log keeps a line a sentence
-  const broken = (text: string) => (t.live ? flowed(text.split(' '), ' ', t.width - LABEL - 1) : [text]);
+  const broken = (text: string) => (t.live ? wrapped(text, t.width - LABEL - 1) : [text]);
   const say = (name: string, text: string) =>
     broken(text).forEach((line, i) => tell(paint(t, 'bold', padded(i ? '' : name, LABEL)) + line));
   const show: Show = { t, command, seen, progress, say, tell, answer };

@@ -14,24 +14,24 @@ export type Parsed =
   | { kind: 'help' | 'usage'; text: string }
   | { kind: 'version' };
 
-/** The verb and options of a command line (without the program's name). */
-export function parseCommand(argv: readonly string[]): Parsed {
+/** The verb and options of a command line (without the program's name). width: columns of the help texts. */
+export function parseCommand(argv: readonly string[], width?: number): Parsed {
   const [verb, ...rest] = argv;
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help')
-    return isVerb(rest[0]) && verb === 'help' ? { kind: 'help', text: help(rest[0]) } : { kind: 'help', text: overview() };
+    return { kind: 'help', text: isVerb(rest[0]) && verb === 'help' ? help(rest[0], width) : overview(width) };
   if (verb === '--version' || verb === '-v') return { kind: 'version' };
-  if (isVerb(verb)) return parseArgs(verb, rest);
+  if (isVerb(verb)) return parseArgs(verb, rest, width);
   const verbs = Object.keys(VERBS);
   const cure = near(verb, verbs) ?? (verb.startsWith('-') ? 'the verb comes first: blocktune VERB [options]' : undefined);
   return { kind: 'usage', text: `expected one of ${verbs.join(' ')}, got "${verb}"; ${cure ?? 'see blocktune --help'}` };
 }
 
 /** The options of one verb, and the files that stand beside them. */
-export function parseArgs(verb: Verb, argv: readonly string[]): Parsed {
+function parseArgs(verb: Verb, argv: readonly string[], width?: number): Parsed {
   const read = wordsOf(verb, argv);
   if ('fault' in read) return usage(verb, read.fault);
   const { words, files } = read;
-  if (words.has('help')) return { kind: 'help', text: help(verb) };
+  if (words.has('help')) return { kind: 'help', text: help(verb, width) };
   if (words.has('version')) return { kind: 'version' };
   const options: Record<string, unknown> = {};
   for (const [key, values] of words) {

@@ -1,6 +1,8 @@
 /** The help texts, made from the options table: one page for the program, one for each verb. */
+import wrapAnsi from 'wrap-ansi';
 import { FILES, flagOf, GROUPS, type Key, keysOf, type Option, option, VERBS, type Verb } from './table.ts';
 
+/** Columns, where a terminal does not say otherwise. */
 const WIDTH = 100;
 
 const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
@@ -44,36 +46,36 @@ const OF_RECIPES =
   'Relative paths in it count from the current folder, as those of flags do.';
 
 /** What the program does and its verbs. */
-export function overview(): string {
+export function overview(width = WIDTH): string {
   const verbs = Object.entries(VERBS).map(([verb, what]): [string, string] => [verb, what]);
   return [
-    'blocktune: fine-tune Llama-family language models on the GPU you have, by Sparse Matrix Tuning',
+    ...wrapped('blocktune: fine-tune Llama-family language models on the GPU you have, by Sparse Matrix Tuning', width),
     '',
     'Usage: blocktune VERB [options]',
     '',
     'Verbs',
-    ...columns(verbs),
+    ...columns(verbs, width),
     '',
     'Examples',
     ...examples(['demo', 'train', 'generate']),
     '',
-    'blocktune VERB --help lists the options of a verb.',
+    ...wrapped('blocktune VERB --help lists the options of a verb.', width),
   ].join('\n');
 }
 
 /** The options of a verb, by group, with examples. */
-export function help(verb: Verb): string {
+export function help(verb: Verb, width = WIDTH): string {
   const keys = keysOf(verb);
   const left = widest(keys.map(entry));
   const groups = (Object.keys(GROUPS) as (keyof typeof GROUPS)[]).flatMap((group) => {
     const own = keys.filter((key) => option(key).group === group);
-    return own.length === 0 ? [] : ['', GROUPS[group], ...columns(own.map(entry), left)];
+    return own.length === 0 ? [] : ['', GROUPS[group], ...columns(own.map(entry), width, left)];
   });
   return [
-    `blocktune ${verb}: ${VERBS[verb]}`,
+    ...wrapped(`blocktune ${verb}: ${VERBS[verb]}`, width),
     '',
     `Usage: blocktune ${[verb, FILES[verb], '[options]'].filter(Boolean).join(' ')}`,
-    ...(verb === 'train' ? ['', ...wrap(OF_RECIPES, WIDTH)] : []),
+    ...(verb === 'train' ? ['', ...wrapped(OF_RECIPES, width)] : []),
     ...groups,
     '',
     'Examples',
@@ -99,21 +101,15 @@ const examples = (verbs: Verb[]) =>
 
 const widest = (rows: [string, string][]) => Math.max(...rows.map(([name]) => name.length)) + 4;
 
-/** Two columns, the second wrapped under itself. */
-function columns(rows: [string, string][], left = widest(rows)): string[] {
+/** Two columns, the second wrapped under itself; where that leaves too little, one below the other. */
+function columns(rows: [string, string][], width: number, left = widest(rows)): string[] {
+  const narrow = width - left < 30;
+  const edge = narrow ? 6 : left;
   return rows.flatMap(([name, what]) => {
-    const lines = wrap(what, WIDTH - left).map((line) => line.replaceAll('\u00a0', ' '));
-    return lines.map((line, i) => (i === 0 ? `  ${name}`.padEnd(left) : ' '.repeat(left)) + line);
+    const lines = wrapped(what, width - edge).map((line) => ' '.repeat(edge) + line);
+    return narrow ? [`  ${name}`, ...lines] : [`  ${name}`.padEnd(edge) + lines[0].slice(edge), ...lines.slice(1)];
   });
 }
 
-/** Lines of at most this width, broken at spaces; a no-break space holds words together. */
-function wrap(text: string, width: number): string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const line = lines[lines.length - 1];
-    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-  }
-  return lines;
-}
+/** Lines of at most this width, broken at spaces; a no-break space holds words together until then. */
+const wrapped = (text: string, width: number) => wrapAnsi(text, width).replaceAll('\u00a0', ' ').split('\n');

@@ -176,6 +176,12 @@ describe('help', () => {
     for (const line of rows.split('Examples')[0].split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     expect(parse(`${verb} --help`)).toEqual({ kind: 'help', text });
   });
+  test.each([40, 50, 80])('in %i columns nothing but a flag or an example goes over the edge', (width) => {
+    for (const text of [overview(width), ...(Object.keys(VERBS) as Verb[]).map((verb) => help(verb, width))])
+      for (const line of text.split('\n'))
+        if (!/^ {2}(blocktune|#|--)|^Usage|^ +https?:|^ +\(default: \S+$|^ +\S+$/.test(line))
+          expect(line.length).toBeLessThanOrEqual(width);
+  });
   test.each(Object.keys(VERBS) as Verb[])('the examples of %s are right', (verb) => {
     const lines = [...help(verb).matchAll(/^ {2}blocktune (.*)$/gm)].map(([, line]) => line.replaceAll(/"[^"]*"/g, 'text'));
     expect(lines.length).toBeGreaterThan(0);
