@@ -8,6 +8,7 @@ import {
   bar,
   fitted,
   flowed,
+  LABEL,
   padded,
   paint,
   sparkline,
@@ -171,6 +172,17 @@ describe('the blocks', () => {
     expect(first).toContain('▏⣀⠀⠀⠀▕');
   });
 
+  test('in a narrow terminal panels stand below each other', () => {
+    const names = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'].map((m) => `${m}_proj`);
+    const all = { ...model, modules: Object.fromEntries(names.map((m) => [m, [32, 32] as const])) };
+    for (const t of [ascii, plain, colored])
+      for (const width of [40, 50]) {
+        const lines = picture({ ...t, width }, chosen([[0, 'up_proj', 0, 0]]), all, names);
+        for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(width - LABEL); // it stands behind a label
+        expect(lines.join(' ').match(/[a-z]+(?=\s)/g)).toEqual(expect.arrayContaining(['q', 'gate', 'up', 'down']));
+      }
+  });
+
   test('many layers share rows, and each line fits', () => {
     const deep = { ...model, layers: 40, modules: { ...model.modules, q_proj: [4096, 4096] as const } };
     const all = chosen(Array.from({ length: 40 }, (_, l) => [l, 'q_proj', l, l]));
@@ -190,6 +202,16 @@ test('answers in wide characters stand in columns', () => {
     for (const row of rows) expect(widthOf(row)).toBeLessThanOrEqual(t.width);
     for (const mark of ['✗', '✓']) expect(new Set(rows.map((row) => widthOf(row.slice(0, row.indexOf(mark))))).size).toBe(1);
   }
+});
+
+test('answers and scores fit a narrow terminal', () => {
+  const one = { text: 'a sentence that goes on and on', right: true };
+  const scores = [{ skill: 'new skill', how: 'held-out prompts answered exactly', before: 0, after: 61, of: 64 }];
+  const lines = answersTable(
+    { ...colored, width: 50 },
+    { kind: 'skills', examples: [{ prompt: one.text, before: one, after: one }], scores },
+  );
+  for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(50);
 });
 
 test('answers before and after fit the width, and what all prompts begin with is said once', () => {

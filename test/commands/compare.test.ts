@@ -174,11 +174,36 @@ describe('the page', () => {
   const page = reportPage(d, { script: 'var uPlot', style: '.u-x {}' });
   test('says every method, escaped, and its figures', async () => {
     const html = await page;
-    expect(html).toContain('A &lt;/script&gt; title');
-    expect(html).toContain('A &amp; &lt;b&gt;');
-    expect(html).not.toContain('<b>"');
+    expect(html).toContain('<h1>A &lt;/script> title</h1>');
+    expect(html).toContain('A &amp; &lt;b>');
     expect(html).toContain('3.0000');
     expect(html.match(/<svg/g)).toHaveLength(4);
+  });
+  test('nothing that a recipe, a model or a device is called breaks out of its place', async () => {
+    const evil = `"'><script>alert(1)</script><!--<script></title></pre></style><img src=x onerror=alert(2)>`;
+    const all = [result(evil, 0, 0.1, 3, evil), result(evil, 0, 0.1, 2, '5%t')];
+    const made = {
+      ...d,
+      title: evil,
+      about: evil,
+      device: evil,
+      version: evil,
+      model: { ...d.model, name: evil, modules: { [evil]: [32, 32] } },
+    };
+    for (const r of all) r.blocks!.moved[0].module = evil;
+    const recipe = { ...d.recipe, title: evil, common: { data: [evil] } };
+    const html = await reportPage({ ...made, recipe, results: all, summary: summarize(all) } as unknown as Document, {
+      script: '',
+      style: '',
+    });
+    // what a browser takes for tags: ours alone
+    const [, json] = html.match(/id="data">(.*?)<\/script>/s)!;
+    expect(JSON.parse(json).methods).toEqual([evil]);
+    const visible = html.replace(json, '').replace(/<(style|script)>.*?<\/\1>/gs, '');
+    expect(visible.match(/<(script|img|!--)/g)).toEqual(['<script']); // the data
+    const tags = [...visible.matchAll(/<\/?([a-z0-9]+)((?:\s+[\w:-]+(?:="[^"<]*")?)*)\s*\/?>/g)];
+    expect(tags).toHaveLength(visible.match(/</g)!.length - 1); // and the doctype
+    expect(tags.flatMap(([, , attributes]) => attributes.match(/\son\w+=/g) ?? [])).toEqual([]);
   });
   test('needs nothing but itself', async () => {
     expect(await page).not.toMatch(/https?:|src=|<link|@import|url\(/);
