@@ -2,7 +2,7 @@
 // the new skill on held-out prompts, and the old skills on prompts of the data that the base was trained on.
 
 import type { IndexedRow } from '../data/load.ts';
-import { type Answer, answerRows } from '../eval/exact.ts';
+import { type Answer, answerRows, positionsToAnswer } from '../eval/exact.ts';
 import { closeGpu } from '../gpu/device.ts';
 import { checkWritable, writeFolder } from '../io/write.ts';
 import { readRecipe } from '../options/recipe.ts';
@@ -54,8 +54,9 @@ export async function demo(task: Task, recipe: object, places: Places = builtInP
     { skill: 'new skill', how: 'held-out prompts answered exactly', rows: await read(places.heldOut) },
     { skill: 'old skills', how: 'prompts of the old kinds answered exactly', rows: await read(places.keep) },
   ];
-  const longest = [...rows, ...exams.flatMap((e) => e.rows)].reduce((n, r) => Math.max(n, r.ids.length), 1);
-  const model = await openOnGpu(o, opened.files, longest + 1, report);
+  const longest = rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
+  const positions = Math.max(longest, ...exams.map((e) => positionsToAnswer(e.rows)));
+  const model = await openOnGpu(o, opened.files, positions, report);
   try {
     const before = await examine(model, opened, exams, 'before', report, signal);
     if (signal.aborted) return;
