@@ -54,7 +54,6 @@ async function* fromDevice(
 
 /** Base and adapter to one model on disk. */
 export async function mergeVerb({ o, report }: Task): Promise<void> {
-  if (o.format !== 'hf') throw new Error(`expected --format hf, got ${o.format}: this version merges to no other yet.`);
   await checkWritable(o.out!, { force: o.force });
   const { files } = await openFiles(o, o.model ?? builtIn('model'), report);
   try {

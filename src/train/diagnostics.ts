@@ -105,7 +105,7 @@ export async function stability(
 
 function microBatches({ order }: Layout, count: number): number[][] {
   const all: number[][] = [];
-  for (let t = 0; all.length < count; t++) all.push(...order.step(t));
+  for (let t = 0; all.length < count; t++) for (const batch of order.step(t)) all.push(batch);
   return all.slice(0, count);
 }
 
