@@ -20,4 +20,4 @@ const child = spawn(deno, ['run', '--allow-all', '--quiet', cli, ...process.argv
 // a terminal sends Ctrl-C to both of us, a program to this one alone: passed on in any case, and two at once count as one there
 process.on('SIGINT', () => child.kill('SIGINT'));
 process.on('SIGTERM', () => child.kill('SIGTERM'));
-child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 130 : 1)));

@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 /** Layers that need no npm package: what a person reads there is all there is. */
 const SELF_MADE = ['ops', 'models', 'methods'];
 /** Where navigator, Deno, process and node: may be named. */
-const KNOWS_RUNTIME = [/^src\/gpu\/device\.ts$/, /^src\/io\/bytes\.ts$/, /^src\/cli/, /^web\//];
+const KNOWS_RUNTIME = [/^src\/gpu\/device\.ts$/, /^src\/io\/bytes\.ts$/, /^src\/options\/args\.ts$/, /^src\/cli/, /^web\//];
 const MAX_LINES = 320; // 300 is the aim
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -68,6 +68,13 @@ test('ops, models and methods lean on no package', () => {
 test('runtime names stay in the device, the byte sources and the hosts', () => {
   const found = sources.filter((f) => !KNOWS_RUNTIME.some((allowed) => allowed.test(f)));
   expect(found.flatMap((f) => runtimeNames(read(f)).map((name) => `${f}: ${name}`))).toEqual([]);
+});
+
+test('the page reaches nothing that only the command line has', () => {
+  const reached = new Set(sources.filter((f) => f.startsWith('web/')));
+  for (const from of reached) for (const e of edges) if (e.from === from && e.to && !e.type) reached.add(e.to);
+  expect(reached).toContain('src/options/recipe.ts');
+  expect([...reached].filter((f) => /^src\/(cli|options\/args)/.test(f))).toEqual([]);
 });
 
 test('every shader is imported', () => {

@@ -2,7 +2,7 @@
 // The page hears of it in messages; nothing here knows the page.
 
 import { type Opened, openFiles, openOnGpu, openRows } from '../src/commands/open.ts';
-import { answerRows, expected } from '../src/eval/exact.ts';
+import { answerRows, expected, positionsToAnswer } from '../src/eval/exact.ts';
 import type { Settled } from '../src/options/table.ts';
 import { targetsOf } from '../src/train/attach.ts';
 import type { Model } from '../src/train/model.ts';
@@ -51,7 +51,8 @@ export async function open(s: Session, { places, asked }: Extract<Command, { kin
   const { rows } = await read(places.train);
   const exams = { new: (await read(places.heldout)).rows, old: (await read(places.keep)).rows };
   const longest = [...rows, ...exams.new, ...exams.old].reduce((n, r) => Math.max(n, r.ids.length), ROOM);
-  const ready: Ready = { o, files, rows, exams, positions: longest + 1, model: null, tuned: null };
+  const positions = Math.max(longest + 1, positionsToAnswer(exams.new), positionsToAnswer(exams.old));
+  const ready: Ready = { o, files, rows, exams, positions, model: null, tuned: null };
   const { gpu } = await modelOf(s, ready);
   for (const skill of ['new', 'old'] as const)
     exams[skill] = exams[skill].slice(0, asked.eval ?? (gpu.software ? ASKED.software : ASKED.gpu));

@@ -1,7 +1,7 @@
 // Answers before and after, side by side, and the scores of the new skill and the old ones.
 
 import type { Compared, Line } from '../report.ts';
-import { fitted, padded, paint, type Terminal, widthOf } from './terminal.ts';
+import { fitted, padded, paint, type Terminal, widthOf, wrapped } from './terminal.ts';
 import { percent } from './words.ts';
 
 type Skills = Extract<Line, { kind: 'skills' }>;
@@ -23,7 +23,7 @@ export function answersTable(t: Terminal, { examples, scores }: Skills): string[
     paint(t, 'bold', `${padded(head.prompt, prompt)}    ${padded(head.before, before)}    ${head.after}`),
     ...examples.map(row),
     '',
-    ...scores.map((s) => scoreLine(t, s)),
+    ...scores.flatMap((s) => wrapped(scoreLine(t, s), t.width)),
     '',
   ];
 }

@@ -1,7 +1,7 @@
 // A comparison in the terminal: one line a finished run, and at the end one table of methods at equal size.
 
 import type { Line } from '../report.ts';
-import { padded, paint, type Terminal } from './terminal.ts';
+import { padded, paddedStart, paint, type Terminal, widthOf } from './terminal.ts';
 import { bytes, count, percent, rate } from './words.ts';
 
 type Comparison = Extract<Line, { kind: 'comparison' }>;
@@ -32,8 +32,8 @@ export function comparisonTable(t: Terminal, { title, rows, report }: Comparison
     ['tokens/s', (r) => (r.tokens_per_second ? rate(r.tokens_per_second) : '')],
     ['saved', (r) => (r.adapter_bytes ? bytes(r.adapter_bytes) : '')],
   ];
-  const wide = columns.map(([head, of]) => Math.max(head.length, ...rows.map((r) => of(r).length)));
-  const line = (cells: string[]) => cells.map((c, i) => (i ? c.padStart(wide[i] + 2) : padded(c, wide[0]))).join('');
+  const wide = columns.map(([head, of]) => Math.max(...[head, ...rows.map(of)].map(widthOf)));
+  const line = (cells: string[]) => cells.map((c, i) => (i ? paddedStart(c, wide[i] + 2) : padded(c, wide[0]))).join('');
   const sizes = [...new Set(rows.map((r) => r.size))];
   return [
     paint(t, 'bold', title),

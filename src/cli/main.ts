@@ -1,5 +1,5 @@
 // The command line: words in, lines out. With --json standard output carries one JSON object a line and nothing else;
-// what is for people goes to standard error. Exit 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
+// what is for people goes to standard error. Exit 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C or SIGTERM.
 
 import process from 'node:process';
 import { parseCommand } from '../options/args.ts';
@@ -13,12 +13,21 @@ process.exitCode = await main(process.argv.slice(2));
 process.exit();
 
 async function main(argv: string[]): Promise<number> {
-  const parsed = parseCommand(argv);
+  const { isTTY, columns } = process.stdout;
+  const parsed = parseCommand(argv, isTTY ? Math.max(40, Math.min(columns, 100)) : undefined);
   if (parsed.kind === 'version') return say(version);
   if (parsed.kind !== 'run') return parsed.kind === 'help' ? say(parsed.text) : fail(parsed.text, 2);
-  const { verb, options, files } = parsed;
+  const { verb, files } = parsed;
+  let { options } = parsed;
+  if (verb === 'train' && files.length) {
+    const { takeRecipe } = await import('../commands/recipe.ts');
+    const taken = await takeRecipe(verb, files[0], options).catch((e: Error) => e);
+    if (taken instanceof Error) return fail(taken.message, 1);
+    if (taken.clash !== undefined) return fail(taken.clash, 2);
+    options = taken.options;
+  }
   const { report, close } = printer({ verb, options });
-  const stop = stopOnInterrupt(() => report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' }));
+  const stop = stopOnSignal(() => report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' }));
   try {
     const run = await LOAD[verb]();
     await run({ o: withDefaults(options), files, report, signal: stop, cache: kernelCache() });
@@ -30,18 +39,22 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** Aborted by the first Ctrl-C; a second ends the program. One Ctrl-C may arrive twice at once: from the terminal and passed on. */
-function stopOnInterrupt(tell: () => void): AbortSignal {
+/**
+ * Aborted by the first Ctrl-C, or by a SIGTERM, which is the same asked by a program; a second ends the program. One signal may
+ * arrive twice at once: sent to all of a terminal's or supervisor's processes, and passed on by the one that started this.
+ */
+function stopOnSignal(tell: () => void): AbortSignal {
   const stop = new AbortController();
   let asked = Number.POSITIVE_INFINITY;
-  process.on('SIGINT', () => {
+  const heard = () => {
     const now = performance.now();
     if (now - asked > 300) process.exit(130);
     if (stop.signal.aborted) return;
     asked = now;
     stop.abort();
     tell();
-  });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, heard);
   return stop.signal;
 }
 

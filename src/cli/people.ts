@@ -8,7 +8,7 @@ import { endOf } from './end.ts';
 import { memoryBar, methodTable, type Plan, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
 import type { Progress } from './progress.ts';
-import { flowed, LABEL, padded, paint, sparkline, type Terminal } from './terminal.ts';
+import { LABEL, padded, paint, sparkline, type Terminal, wrapped } from './terminal.ts';
 import { bytes, count, duration, percent, rate, several } from './words.ts';
 
 /** What the printer is told of the command. */
@@ -32,16 +32,17 @@ export interface People {
   close(): void;
 }
 
-/** Where lines go: `answer` takes what was asked for (a text, a table), `tell` what is said on the way. */
+/** Where lines go: `answer` takes what was asked for (a text, a table), `tell` what is said on the way; `near` shortens paths. */
 interface Out {
+  near(text: string): string;
   tell(text: string): void;
   answer(text: string): void;
 }
 
-export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer }: Out): People {
+export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer, near }: Out): People {
   const seen: Seen = { model: null, plans: [], phase: '', total: 0, losses: [], recent: [] };
   // what is read in a terminal is broken at its edge; a log keeps a line a sentence
-  const broken = (text: string) => (t.live ? flowed(text.split(' '), ' ', t.width - LABEL - 1) : [text]);
+  const broken = (text: string) => (t.live ? wrapped(near(text), t.width - LABEL - 1) : [text]);
   const say = (name: string, text: string) =>
     broken(text).forEach((line, i) => tell(paint(t, 'bold', padded(i ? '' : name, LABEL)) + line));
   const show: Show = { t, command, seen, progress, say, tell, answer };
@@ -58,7 +59,7 @@ export function forPeople(t: Terminal, command: Command, progress: Progress, { t
   };
 }
 
-interface Show extends Out {
+interface Show extends Omit<Out, 'near'> {
   t: Terminal;
   command: Command;
   seen: Seen;

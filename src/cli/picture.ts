@@ -8,6 +8,8 @@ import { percent } from './words.ts';
 type Selection = Extract<Line, { kind: 'selection' }>;
 type Model = Extract<Line, { kind: 'model' }>;
 
+/** Characters of a panel's name. */
+const NAME = 4;
 /** Lines of text that the layers of a deep model are laid together in. */
 const MOST_LINES = 16;
 
@@ -16,19 +18,27 @@ export function picture(t: Terminal, s: Selection, model: Model, targets: string
   const modules = Object.keys(model.modules).filter((m) => targets.includes(m) || s.blocks.some((b) => b.module === m));
   const rows = rowsOf(model.layers);
   const label = Math.max(6, ...rows.map((r) => nameOf(r).length));
-  const room = Math.floor((t.width - LABEL - label) / modules.length) - 4;
-  const panels = modules.map((module) => panel(t, s, model.modules[module], module, rows, room));
-  const most = Math.max(...panels.flatMap((p) => p.grids.flat(2)));
   // colours make the ground of a panel visible; without them it needs edges
   const edges = t.colors === 256 && t.unicode ? ['', ''] : t.unicode ? ['▏', '▕'] : ['|', '|'];
-  const line = (name: string, cell: (p: Panel) => string) =>
-    `${paint(t, 'dim', name.padStart(label))}  ${panels.map((p) => padded(cell(p), Math.max(p.width, 4) + 2 * edges[0].length)).join('  ')}`.trimEnd();
-  return [
-    line('layer', (p) => p.module.replace('_proj', '')),
-    ...rows.map((r, i) => line(nameOf(r), (p) => edges[0] + draw(t, p.grids[i], most) + edges[1])),
-    line('blocks', (p) => String(p.chosen)),
-  ];
+  const narrowest = NAME + 2 * edges[0].length + 2;
+  const abreast = abreastOf(modules.length, Math.floor((t.width - LABEL - label) / narrowest));
+  const room = Math.floor((t.width - LABEL - label) / abreast) - 4;
+  const panels = modules.map((module) => panel(t, s, model.modules[module], module, rows, room));
+  const most = panels.flatMap((p) => p.grids.flat(2)).reduce((a, b) => Math.max(a, b));
+  const line = (name: string, group: Panel[], cell: (p: Panel) => string) =>
+    `${paint(t, 'dim', name.padStart(label))}  ${group.map((p) => padded(cell(p), Math.max(p.width, NAME) + 2 * edges[0].length)).join('  ')}`.trimEnd();
+  const groups = Array.from({ length: Math.ceil(panels.length / abreast) }, (_, i) =>
+    panels.slice(i * abreast, (i + 1) * abreast),
+  );
+  return groups.flatMap((group) => [
+    line('layer', group, (p) => p.module.replace('_proj', '')),
+    ...rows.map((r, i) => line(nameOf(r), group, (p) => edges[0] + draw(t, p.grids[i], most) + edges[1])),
+    line('blocks', group, (p) => String(p.chosen)),
+  ]);
 }
+
+/** Panels side by side where at most `fit` fit: as many in each line of them. */
+const abreastOf = (panels: number, fit: number) => Math.ceil(panels / Math.ceil(panels / Math.max(1, fit)));
 
 interface Panel {
   module: string;

@@ -16,12 +16,11 @@ export function printer(command: Command): { report: Report; close: () => void }
   const { json, quiet } = command.options;
   const t = standardError();
   const shown = progress(quiet || json ? { ...t, live: false } : t);
-  const here = `${process.cwd()}/`;
+  const near = (text: string) => text.replaceAll(`${process.cwd()}/`, ''); // paths from where the person is
   const to = (stream: { isTTY?: boolean; write(text: string): unknown }) => (text: string) => {
-    const painted = text.replaceAll(here, ''); // paths from where the person is
-    shown.aside(() => stream.write(`${stream.isTTY ? painted : unpainted(painted)}\n`));
+    shown.aside(() => stream.write(`${stream.isTTY ? near(text) : unpainted(near(text))}\n`));
   };
-  const people = forPeople(t, command, shown, { tell: to(process.stderr), answer: to(process.stdout) });
+  const people = forPeople(t, command, shown, { tell: to(process.stderr), answer: to(process.stdout), near });
   const loud = ({ kind }: Line) => LOUD.includes(kind) || kind === command.verb; // the figures of eval, the table of plan
   const report: Report = (line) => {
     if (json && !FOR_PEOPLE.includes(line.kind)) process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -1,4 +1,4 @@
-// How far a phase is: on a terminal one line that is drawn over, elsewhere plain lines a few per cent apart.
+// How far a phase is: on a terminal one line that is drawn over, elsewhere a plain line now and then.
 
 import process from 'node:process';
 import { SingleBar } from 'cli-progress';
@@ -14,8 +14,16 @@ export interface Progress {
   stop(): void;
 }
 
-export function progress(t: Terminal): Progress {
-  return t.live ? drawn(t) : printed();
+/** Where plain lines go, and the clock in ms. */
+interface Where {
+  write(text: string): void;
+  now(): number;
+}
+
+const HERE: Where = { write: (text) => process.stderr.write(text), now: () => performance.now() };
+
+export function progress(t: Terminal, where = HERE): Progress {
+  return t.live ? drawn(t) : printed(where);
 }
 
 interface Phase {
@@ -68,31 +76,32 @@ function lineOf(t: Terminal, { name, total, done, detail }: Phase): string {
   const rest = LABEL + 2 + count.length + 2 + widthOf(detail);
   const width = Math.max(6, Math.min(30, t.width - rest - 2));
   const room = t.width - 1 - (LABEL + width + 2 + count.length + 2);
-  const tail = widthOf(detail) > room ? fitted(t, detail, Math.max(0, room)) : detail;
+  const tail = widthOf(detail) > room ? fitted(t, detail, room) : detail;
   return `${paint(t, 'bold', padded(name, LABEL))}${bar(t, total ? done / total : 0, width)} ${count}  ${tail}`;
 }
 
-/** Lines of a phase without a terminal: the first, the last, and so many between. */
-const LINES = 20;
+/** A line is due after a tenth of the work, or after so many seconds. */
+const SECONDS = 10;
 
-function printed(): Progress {
+function printed({ write, now }: Where): Progress {
   let phase: Phase | null = null;
-  let last = 0;
-  const write = (text: string) => process.stderr.write(`${text}\n`);
+  let last = { done: 0, at: 0 };
   const print = () => {
-    if (phase && phase.done !== last) write(`${padded(phase.name, LABEL)}${phase.done}/${phase.total}  ${phase.detail}`);
-    last = phase?.done ?? 0;
+    if (!phase || phase.done === last.done) return;
+    write(`${padded(phase.name, LABEL)}${phase.done}/${phase.total}  ${phase.detail}\n`);
+    last = { done: phase.done, at: now() };
   };
   return {
     start(name, total) {
       print();
       phase = { name, total, done: 0, detail: '' };
-      last = 0;
+      last = { done: 0, at: now() };
     },
     tick(done, detail) {
       if (!phase) return;
       Object.assign(phase, { done, detail });
-      if (done === 1 || done - last >= phase.total / LINES || done === phase.total) print();
+      const tenth = (n: number) => Math.floor((10 * n) / phase!.total);
+      if (tenth(done) > tenth(last.done) || now() - last.at >= 1000 * SECONDS) print();
     },
     aside: (say) => say(),
     stop() {

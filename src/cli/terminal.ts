@@ -1,6 +1,10 @@
 // What the terminal at standard error can show: colours, characters beyond ASCII, its width. And how to paint and measure text.
 
 import process from 'node:process';
+import { stripVTControlCharacters } from 'node:util';
+import cliTruncate from 'cli-truncate';
+import stringWidth from 'string-width';
+import wrapAnsi from 'wrap-ansi';
 
 export interface Terminal {
   /** A person is watching: lines may be drawn over. */
@@ -44,26 +48,28 @@ export function paint256(front: number, text: string, back?: number): string {
   return `\x1b[38;5;${front}${back === undefined ? '' : `;48;5;${back}`}m${text}\x1b[0m`;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour
-const ESCAPES = /\x1b\[[\d;]*m/g;
-
 /** A text without its colours. */
-export const unpainted = (text: string) => text.replace(ESCAPES, '');
+export const unpainted = stripVTControlCharacters;
 
-/** Columns that a text takes. */
-export const widthOf = (text: string) => [...unpainted(text)].length;
+/** Columns that a text takes: two for CJK and emoji, none for marks that combine. */
+export const widthOf = (text: string) => stringWidth(text);
 
-/** Text padded with spaces to a width. */
+/** Text padded with spaces to a width, at its end or before it. */
 export const padded = (text: string, width: number) => text + ' '.repeat(Math.max(0, width - widthOf(text)));
+export const paddedStart = (text: string, width: number) => ' '.repeat(Math.max(0, width - widthOf(text))) + text;
 
-/** A text of one line in at most `width` columns; one that is cut ends in dots. Of plain text only. */
+/** A text of one line in at most `width` columns; one that is cut ends in dots. */
 export function fitted(t: Terminal, text: string, width: number): string {
-  const line = text.replace(/\s+/g, ' ').trim();
   const dots = t.unicode ? '…' : '..';
-  return [...line].length <= width ? line : `${[...line].slice(0, width - dots.length).join('')}${dots}`;
+  const line = text.replace(/\s+/g, ' ').trim();
+  const cut = (room: number) => cliTruncate(line, room, { truncationCharacter: dots.slice(0, Math.max(1, room)) });
+  return widthOf(cut(width)) > width ? cut(width - 1) : cut(width); // it may keep a wide character whose second half is over the edge
 }
 
-/** Lines of parts, as many as fit side by side. */
+/** Lines of at most `width` columns, broken at spaces; a word that is longer is broken too. */
+export const wrapped = (text: string, width: number) => wrapAnsi(text, width, { hard: true }).split('\n');
+
+/** Lines of parts that are not broken, as many as fit side by side. */
 export function flowed(parts: string[], gap: string, width: number): string[] {
   const lines: string[] = [];
   for (const part of parts) {

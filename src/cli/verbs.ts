@@ -6,18 +6,16 @@ import type { Verb } from '../options/table.ts';
 
 type Run = (task: Task) => Promise<void>;
 
-const notYet = (verb: Verb) => async (): Promise<Run> => {
-  throw new Error(`expected a verb that this version has, got ${verb}: it is planned and not built yet.`);
-};
-
 /** Loads a verb's code. */
 export const LOAD: Record<Verb, () => Promise<Run>> = {
-  train: async () => (await import('../commands/train.ts')).trainVerb,
+  train: async () => {
+    const { savingRecipe } = await import('../commands/recipe.ts');
+    return savingRecipe('train', (await import('../commands/train.ts')).trainVerb);
+  },
   select: async () => (await import('../commands/select.ts')).selectVerb,
   eval: async () => (await import('../commands/eval.ts')).evaluateVerb,
   generate: async () => (await import('../commands/eval.ts')).generateVerb,
   merge: async () => (await import('../commands/merge.ts')).mergeVerb,
-  export: notYet('export'),
   plan: async () => (await import('../commands/plan.ts')).planVerb,
   inspect: async () => (await import('../commands/inspect.ts')).inspectVerb,
   doctor: async () => (await import('../commands/doctor/doctor.ts')).doctorVerb,

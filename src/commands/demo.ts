@@ -2,10 +2,10 @@
 // the new skill on held-out prompts, and the old skills on prompts of the data that the base was trained on.
 
 import type { IndexedRow } from '../data/load.ts';
-import { type Answer, answerRows } from '../eval/exact.ts';
+import { type Answer, answerRows, positionsToAnswer } from '../eval/exact.ts';
 import { closeGpu } from '../gpu/device.ts';
 import { checkWritable, writeFolder } from '../io/write.ts';
-import { parseArgs } from '../options/args.ts';
+import { readRecipe } from '../options/recipe.ts';
 import { type Options, type Settled, withDefaults } from '../options/table.ts';
 import type { Compared, Report } from '../report.ts';
 import { targetsOf } from '../train/attach.ts';
@@ -17,9 +17,6 @@ import { version } from '../version.ts';
 import { builtIn } from './built-in.ts';
 import { type Opened, openFiles, openOnGpu, openRows } from './open.ts';
 import type { Task } from './task.ts';
-
-/** Settings of a run as flags without their dashes: { warmup_steps: 10 } is --warmup-steps 10. */
-export type Recipe = Record<string, string | number | readonly (string | number)[]>;
 
 export interface Places {
   model: string;
@@ -45,7 +42,7 @@ const SHOWN = 6;
 
 type Exam = { skill: string; how: string; rows: IndexedRow[] };
 
-export async function demo(task: Task, recipe: Recipe, places: Places = builtInPlaces()): Promise<void> {
+export async function demo(task: Task, recipe: object, places: Places = builtInPlaces()): Promise<void> {
   const { report, signal } = task;
   const out = task.o.out ?? OUT;
   const place = { force: task.o.force || (await checkWritable(out, { beside: ADAPTER, force: task.o.force })).length > 0 };
@@ -57,8 +54,9 @@ export async function demo(task: Task, recipe: Recipe, places: Places = builtInP
     { skill: 'new skill', how: 'held-out prompts answered exactly', rows: await read(places.heldOut) },
     { skill: 'old skills', how: 'prompts of the old kinds answered exactly', rows: await read(places.keep) },
   ];
-  const longest = [...rows, ...exams.flatMap((e) => e.rows)].reduce((n, r) => Math.max(n, r.ids.length), 1);
-  const model = await openOnGpu(o, opened.files, longest + 1, report);
+  const longest = rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
+  const positions = Math.max(longest, ...exams.map((e) => positionsToAnswer(e.rows)));
+  const model = await openOnGpu(o, opened.files, positions, report);
   try {
     const before = await examine(model, opened, exams, 'before', report, signal);
     if (signal.aborted) return;
@@ -77,12 +75,9 @@ export async function demo(task: Task, recipe: Recipe, places: Places = builtInP
 }
 
 /** The recipe's settings, held to the rules of the command line, with the machine and the seed of this command. */
-function settled(recipe: Recipe, { device, tune, seed }: Settled): Settled {
-  const flags = Object.entries(recipe).flatMap(([name, value]) => [`--${name.replaceAll('_', '-')}`, String(value)]);
-  const read = parseArgs('train', flags);
-  if (read.kind !== 'run') throw new Error(`expected a sound recipe, got one that is not: ${'text' in read ? read.text : ''}`);
+function settled(recipe: object, { device, tune, seed }: Settled): Settled {
   const own: Options = { device, tune, seed };
-  return withDefaults({ ...read.options, ...own });
+  return withDefaults({ ...readRecipe('train', recipe), ...own });
 }
 
 /** Answers to the prompts of every exam, one exam after the other. */

@@ -49,7 +49,7 @@ export async function generateVerb({ o, report, signal }: Task): Promise<void> {
     o.prompt === undefined
       ? await openPrompts(o, opened, o.data ?? [builtIn('task/heldout.jsonl')], report)
       : [{ index: 0, ids: promptIds(o, tokenizer) }];
-  const capacity = Math.max(...prompts.map((p) => p.ids.length)) + o.maxNewTokens;
+  const capacity = prompts.reduce((n, p) => Math.max(n, p.ids.length), 1) + o.maxNewTokens;
   const model = await openOnGpu(o, files, capacity + 1, report);
   try {
     if (o.adapter) await openAdapter(model, o.adapter, report);

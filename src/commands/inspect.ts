@@ -132,7 +132,7 @@ function tensorFacts(tensors: Listed[]): string[] {
     const name = layers.length > 1 ? of.name.replace(/((?:layers|blk)\.)\d+/, `$1{${ranges(layers)}}`) : of.name;
     return { name, what: `[${of.shape.join(', ')}]`, format: of.format, bytes: `${bytes} bytes` };
   });
-  const wide = (key: keyof (typeof rows)[0]) => Math.max(0, ...rows.map((r) => r[key].length));
+  const wide = (key: keyof (typeof rows)[0]) => rows.reduce((n, r) => Math.max(n, r[key].length), 0);
   const [name, what, format, bytes] = (['name', 'what', 'format', 'bytes'] as const).map(wide);
   return rows.map(
     (r) => `${r.name.padEnd(name)}  ${r.what.padEnd(what)}  ${r.format.padEnd(format)}  ${r.bytes.padStart(bytes)}`,

@@ -31,8 +31,7 @@ export async function answerRows(
   { eos, max_new_tokens, signal }: ExactOptions,
   each: (answer: Answer) => void = () => {},
 ): Promise<Answer[]> {
-  const longest = max_new_tokens ?? rows.reduce((n, r) => Math.max(n, expected(r).length), 1);
-  const capacity = rows.reduce((n, r) => Math.max(n, r.promptLength), 1) + longest;
+  const { longest, capacity } = roomFor(rows, max_new_tokens);
   const decoding: Decoding = planDecoding(d, capacity, planning);
   const machine = await prepare(gpu, decoding.plan);
   const answers: Answer[] = [];
@@ -49,6 +48,16 @@ export async function answerRows(
     dispose(machine);
   }
   return answers;
+}
+
+/** Positions that a model must be loaded for to answer these rows: the longest prompt may be given the longest answer. */
+export function positionsToAnswer(rows: readonly Row[], max_new_tokens?: number): number {
+  return roomFor(rows, max_new_tokens).capacity + 1;
+}
+
+function roomFor(rows: readonly Row[], max_new_tokens?: number): { longest: number; capacity: number } {
+  const longest = max_new_tokens ?? rows.reduce((n, r) => Math.max(n, expected(r).length), 1);
+  return { longest, capacity: rows.reduce((n, r) => Math.max(n, r.promptLength), 1) + longest };
 }
 
 /** What a row's prompt should be answered with. */

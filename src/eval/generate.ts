@@ -36,8 +36,17 @@ export interface Sampling {
   eos: readonly number[];
 }
 
-/** Programs `prefill` (a chunk of a prompt) and `decode` (one token), with room for `capacity` positions. */
+/**
+ * Programs `prefill` (a chunk of a prompt) and `decode` (one token), with room for `capacity` positions: one fewer than the
+ * decoder was made for at most, as padding has a position of its own.
+ */
 export function planDecoding(d: Decoder, capacity: number, planning: Planning): Decoding {
+  const [positions] = d.rope.shape;
+  if (capacity >= positions)
+    throw new Error(
+      `expected prompts and answers of at most ${positions - 1} tokens together, for which the model was loaded, got ${capacity}: ` +
+        'load it for more positions, or ask for shorter answers.',
+    );
   const stream = newStream(CHUNK, 1);
   const width = d.config.n_kv_heads * d.config.head_dim;
   const caches = d.layers.map((_, i) => ({
@@ -62,7 +71,7 @@ function nextLogits(d: Decoder, s: Stream, caches: { k: Tensor; v: Tensor }[], l
   };
 }
 
-/** Goes on from a prompt; answers the new ids, the end-of-sequence id included where it came. `each` hears of every token. */
+/** Goes on from a prompt by at most max_new_tokens; answers the new ids, the end-of-sequence id included where it came. `each` hears of every token. */
 export async function generate(
   gpu: Gpu,
   m: Machine,
@@ -71,10 +80,11 @@ export async function generate(
   o: Sampling,
   each: (id: number) => void = () => {},
 ): Promise<number[]> {
-  const room = Math.min(o.max_new_tokens, d.capacity - prompt.length);
-  if (room < 1 || prompt.length < 1)
+  const room = o.max_new_tokens;
+  if (room < 1 || prompt.length < 1 || prompt.length + room > d.capacity)
     throw new Error(
-      `expected a prompt of 1 to ${d.capacity - 1} tokens, got ${prompt.length}: shorten it, or raise --max-length.`,
+      `expected a prompt and an answer of at least a token each and ${d.capacity} together, got a prompt of ${prompt.length} and ` +
+        `an answer of at most ${room}: shorten one of them, or plan for more.`,
     );
   const next = random(o.seed, 0);
   const draw = () => next() / 2 ** 32;

@@ -224,7 +224,7 @@ export function intoGrad(p: Program, t: Tensor): { into: Tensor; accumulate: 0 |
 export function adds(p: Program, grad: Tensor): 0 | 1 {
   const first = !p.written.has(grad);
   p.written.add(grad);
-  return first && !p.accumulate ? 0 : 1;
+  return first ? p.accumulate : 1;
 }
 
 /** Says how to make `t` again cheaply; a backward that asks by `again` does not keep it alive. */

@@ -1,7 +1,10 @@
 // Who owns device bytes. Every buffer is allocated in a scope, and freeing the scope frees it and every scope within:
 // nothing is freed by comparing what was there before with what is there now. Only this file creates and destroys buffers.
 
-import { type Home, USAGE } from './tensor.ts';
+import type { Home } from './tensor.ts';
+
+/** GPUBufferUsage.STORAGE. */
+const STORAGE = 128;
 
 /** An owner of device bytes: a model, an adapter on it, a machine. */
 export interface Scope {
@@ -43,7 +46,7 @@ export function allocate(scope: Scope, home: Home): GPUBuffer {
   mustBeOpen(scope);
   const { memory } = scope;
   const { maxBufferSize, maxStorageBufferBindingSize: binding } = memory.device.limits;
-  const most = home.usage === USAGE.storage ? Math.min(maxBufferSize, binding) : maxBufferSize;
+  const most = home.usage & STORAGE ? Math.min(maxBufferSize, binding) : maxBufferSize;
   if (home.bytes > most)
     throw new Error(
       `expected a buffer of at most ${most} bytes (this adapter's limit), got ${home.name} with ${home.bytes}. ` +

@@ -41,9 +41,8 @@ export async function writeFolder(path: string, files: FileToWrite[], options: W
 
 /** Writes one file: aside first, then renamed; an existing one needs `force`. */
 export async function writeFile(path: string, chunks: FileToWrite['chunks'], options: WriteOptions = {}): Promise<void> {
-  const { rename, rm, stat } = await nodeFs();
-  if (!options.force && (await stat(path).catch(() => undefined)))
-    throw new Error(`expected nothing at ${path}, got an existing file; choose another place or add --force`);
+  const { rename, rm } = await nodeFs();
+  await checkFile(path, options);
   const aside = `${path}.partial-${crypto.randomUUID().slice(0, 8)}`;
   try {
     await writeChunks(aside, chunks);
@@ -51,6 +50,13 @@ export async function writeFile(path: string, chunks: FileToWrite['chunks'], opt
   } finally {
     await rm(aside, { force: true });
   }
+}
+
+/** Throws where `writeFile` would refuse. */
+export async function checkFile(path: string, options: WriteOptions = {}): Promise<void> {
+  const { stat } = await nodeFs();
+  if (!options.force && (await stat(path).catch(() => undefined)))
+    throw new Error(`expected nothing at ${path}, got an existing file; choose another place or add --force`);
 }
 
 /** Throws where `writeFolder` would refuse; answers what is there. Asked before a long run, not after it. */

@@ -1,109 +1,104 @@
 /**
- * The command line as options: flags read by the options table and checked by the rules. Reads no files, prints nothing;
- * what cannot be read is a usage error in words (exit 2).
+ * The command line as options: node's own reader takes the words apart, the options table says what they mean, the rules
+ * what is sound. Reads no files, prints nothing; what cannot be read is a usage error in words (exit 2). Of the command line
+ * alone: the page has no node:util.
  */
+import { parseArgs as tokenize } from 'node:util';
 import { help, overview } from './help.ts';
 import { contradiction, expected, faultOf } from './rules.ts';
-import { flagOf, KEYS, type Key, keysOf, type Options, option, TARGETS, VERBS, type Verb } from './table.ts';
+import { FILES, flagOf, KEYS, type Key, keysOf, type Options, option, VERBS, type Verb } from './table.ts';
+import { valueIn } from './values.ts';
 
 export type Parsed =
   | { kind: 'run'; verb: Verb; options: Options; files: string[] }
   | { kind: 'help' | 'usage'; text: string }
   | { kind: 'version' };
 
-/** The verb and options of a command line (without the program's name). */
-export function parseCommand(argv: readonly string[]): Parsed {
+/** The verb and options of a command line (without the program's name). width: columns of the help texts. */
+export function parseCommand(argv: readonly string[], width?: number): Parsed {
   const [verb, ...rest] = argv;
   if (verb === undefined || verb === '--help' || verb === '-h' || verb === 'help')
-    return isVerb(rest[0]) && verb === 'help' ? { kind: 'help', text: help(rest[0]) } : { kind: 'help', text: overview() };
+    return { kind: 'help', text: isVerb(rest[0]) && verb === 'help' ? help(rest[0], width) : overview(width) };
   if (verb === '--version' || verb === '-v') return { kind: 'version' };
-  if (isVerb(verb)) return parseArgs(verb, rest);
+  if (isVerb(verb)) return parseArgs(verb, rest, width);
   const verbs = Object.keys(VERBS);
   const cure = near(verb, verbs) ?? (verb.startsWith('-') ? 'the verb comes first: blocktune VERB [options]' : undefined);
   return { kind: 'usage', text: `expected one of ${verbs.join(' ')}, got "${verb}"; ${cure ?? 'see blocktune --help'}` };
 }
 
-/** The options of one verb; files: what `inspect` and `compare` are given. */
-export function parseArgs(verb: Verb, argv: readonly string[]): Parsed {
-  const known = keysOf(verb);
-  const words = new Map<Key, string[]>();
-  const files: string[] = [];
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i];
-    if (word === '-h') return { kind: 'help', text: help(verb) };
-    if (!word.startsWith('--')) {
-      if (verb !== 'inspect' && verb !== 'compare')
-        return usage(verb, `expected options that begin with --, got "${word}"; quote a text of several words`);
-      files.push(word);
-      continue;
-    }
-    const [name, attached] = cutAt(word, '=');
-    const key = known.find((candidate) => flagOf(candidate) === name);
-    if (key === undefined) return usage(verb, unknownFlag(verb, name));
-    const { kind } = option(key);
-    if (kind === 'flag') {
-      if (attached !== undefined) return usage(verb, `expected ${name} without a value, got ${word}; leave the value out`);
-      words.set(key, []);
-      continue;
-    }
-    const values = attached === undefined ? [] : [attached];
-    if (attached === undefined)
-      while (i + 1 < argv.length && !isFlag(argv[i + 1]) && (values.length === 0 || kind === 'texts')) values.push(argv[++i]);
-    if (values.length === 0)
-      return usage(verb, `expected ${name} to be followed by ${expected(option(key))}, got nothing; give it a value`);
-    if (words.has(key) && kind !== 'texts') return usage(verb, `expected ${name} once, got it twice; leave one out`);
-    words.set(key, [...(words.get(key) ?? []), ...values]);
-  }
-  if (words.has('help')) return { kind: 'help', text: help(verb) };
+/** The options of one verb, and the files that stand beside them. */
+function parseArgs(verb: Verb, argv: readonly string[], width?: number): Parsed {
+  const read = wordsOf(verb, argv);
+  if ('fault' in read) return usage(verb, read.fault);
+  const { words, files } = read;
+  if (words.has('help')) return { kind: 'help', text: help(verb, width) };
   if (words.has('version')) return { kind: 'version' };
-  return checked(verb, words, files);
-}
-
-/** Reads every value by its kind, then applies the rules. */
-function checked(verb: Verb, words: Map<Key, string[]>, files: string[]): Parsed {
   const options: Record<string, unknown> = {};
   for (const [key, values] of words) {
-    const value = readValue(key, values);
+    const value = valueIn(key, values);
     if (faultOf(key, value) !== undefined)
       return usage(verb, `expected ${flagOf(key)} to be ${expected(option(key))}, got "${values.join(' ')}"; correct it`);
     options[key] = value;
   }
-  const clash = contradiction(verb, options as Options);
-  if (clash !== undefined) return usage(verb, clash);
-  if (verb === 'inspect' && files.length === 0) return usage(verb, 'expected files or folders to inspect, got none; name them');
-  if (verb === 'compare' && files.length !== 1)
-    return usage(
-      verb,
-      `expected one recipe, got ${files.length === 0 ? 'none' : files.join(' ')}; name it, and what else to do by options`,
-    );
-  return { kind: 'run', verb, options: options as Options, files };
+  // a saved recipe is held to the rules together with the flags, once it is read
+  const fault = (files.length && verb === 'train' ? undefined : contradiction(verb, options)) ?? ofFiles(verb, files);
+  return fault === undefined ? { kind: 'run', verb, options, files } : usage(verb, fault);
 }
 
-/** The value that these words say; a text where they say none, for the rules to refuse. */
-function readValue(key: Key, words: string[]): unknown {
-  const { kind } = option(key);
-  const [word] = words;
-  if (kind === 'flag') return true;
-  if (kind === 'texts') return words;
-  if (kind === 'int' || kind === 'number') return numberOf(word);
-  if (kind === 'block') return word === 'auto' ? word : numberOf(word);
-  if (kind === 'pair') return word.split(',').map(numberOf);
-  if (kind === 'choices') return targetsOf(word);
-  return word;
+/** The words behind each option. Not node's strict reading: it refuses `--seed -1`, and its errors know no options table. */
+function wordsOf(verb: Verb, argv: readonly string[]): { words: Map<Key, string[]>; files: string[] } | { fault: string } {
+  const known = keysOf(verb);
+  const types = known.map((key) => [flagOf(key).slice(2), { type: isFlag(key) ? 'boolean' : 'string', multiple: true }] as const);
+  const { tokens } = tokenize({ args: [...argv], options: Object.fromEntries(types), strict: false, tokens: true });
+  const words = new Map<Key, string[]>();
+  const files: string[] = [];
+  let open: Key | undefined; // several values may follow one flag
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') open = undefined;
+    else if (token.kind === 'positional') {
+      if (open) words.get(open)!.push(token.value);
+      else files.push(token.value);
+    } else {
+      const { name, rawName: flag, value, inlineValue } = token;
+      if (flag === '-h') return { words: new Map([['help', []]]), files };
+      if (!flag.startsWith('--')) return { fault: stray(argv[token.index]) };
+      const key = known.find((candidate) => flagOf(candidate) === flag);
+      if (key === undefined) return { fault: unknownFlag(verb, flag) };
+      if (isFlag(key)) {
+        if (inlineValue) return { fault: `expected ${flag} without a value, got --${name}=${value}; leave the value out` };
+        words.set(key, []);
+        open = undefined;
+        continue;
+      }
+      if (value === undefined || (!inlineValue && /^--./.test(value)))
+        return { fault: `expected ${flag} to be followed by ${expected(option(key))}, got nothing; give it a value` };
+      const several = option(key).kind === 'texts';
+      if (words.has(key) && !several) return { fault: `expected ${flag} once, got it twice; leave one out` };
+      words.set(key, [...(words.get(key) ?? []), value]);
+      open = several && !inlineValue ? key : undefined;
+    }
+  }
+  return { words, files };
 }
 
-const numberOf = (word: string) => (/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i.test(word) ? Number(word) : word);
+const isFlag = (key: Key) => option(key).kind === 'flag';
 
-const SHORT: Record<string, readonly string[]> = { all: TARGETS, attn: TARGETS.slice(0, 4), mlp: TARGETS.slice(4) };
-
-/** Targets in the table's order, whatever the order they are given in; q_proj is q. */
-function targetsOf(word: string): string[] {
-  const named = word.split(',').flatMap((part) => SHORT[part.trim()] ?? [part.trim().replace(/_proj$/, '')]);
-  return [...new Set(named)].sort((a, b) => TARGETS.indexOf(a as 'q') - TARGETS.indexOf(b as 'q'));
+/** What is wrong with the files that stand beside the options. */
+function ofFiles(verb: Verb, files: string[]): string | undefined {
+  const named = files.length ? files.join(' ') : 'none';
+  if (!(verb in FILES)) return files.length ? stray(files[0]) : undefined;
+  if (verb === 'inspect') return files.length ? undefined : 'expected files or folders to inspect, got none; name them';
+  if (verb === 'compare')
+    return files.length === 1 ? undefined : `expected one recipe, got ${named}; name it, and what else to do by options`;
+  if (files.length > 1) return `expected at most one saved recipe, got ${named}; give data by --data`;
+  return /\.(jsonl|ndjson|csv|tsv|txt|parquet)$/i.test(files[0] ?? '')
+    ? `expected options that begin with --, got "${files[0]}"; give data by --data`
+    : undefined;
 }
+
+const stray = (word: string) => `expected options that begin with --, got "${word}"; quote a text of several words`;
 
 const isVerb = (word: string | undefined): word is Verb => word !== undefined && Object.hasOwn(VERBS, word);
-const isFlag = (word: string) => word.startsWith('--') && word.length > 2;
 
 const usage = (verb: Verb, text: string): Parsed => ({ kind: 'usage', text: `${text} (blocktune ${verb} --help)` });
 
@@ -130,9 +125,4 @@ function distance(a: string, b: string): number {
     row = next;
   }
   return row[b.length];
-}
-
-function cutAt(word: string, mark: string): [string, string | undefined] {
-  const at = word.indexOf(mark);
-  return at === -1 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
 }

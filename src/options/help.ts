@@ -1,6 +1,8 @@
 /** The help texts, made from the options table: one page for the program, one for each verb. */
-import { flagOf, GROUPS, type Key, keysOf, type Option, option, VERBS, type Verb } from './table.ts';
+import wrapAnsi from 'wrap-ansi';
+import { FILES, flagOf, GROUPS, type Key, keysOf, type Option, option, VERBS, type Verb } from './table.ts';
 
+/** Columns, where a terminal does not say otherwise. */
 const WIDTH = 100;
 
 const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
@@ -10,6 +12,7 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
       'train --model hf:HuggingFaceTB/SmolLM2-135M-Instruct --data gsm8k.jsonl --out adapter',
       'a real model by Sparse Matrix Tuning',
     ],
+    ['train recipe.json --seed 1 --out adapter', 'a saved recipe with another seed'],
     [
       'train --model DIR --data a.jsonl --targets all --budget 5%t --epochs 2 --eval 5% --out adapter',
       'more matrices, held-out loss',
@@ -22,50 +25,57 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
     ['generate --model DIR --data prompts.jsonl --temperature 0.7 --top-p 0.9', 'one answer a row, drawn by chance'],
   ],
   merge: [['merge --model DIR --adapter adapter --out merged', 'a folder that transformers loads']],
-  export: [['export --model DIR --adapter adapter --format gguf --dtype q8_0 --out model.gguf', 'for llama.cpp']],
   plan: [
     ['plan --model DIR --batch 4 --max-length 512', 'bytes of weights, blocks, activations, ...'],
     ['plan --model DIR --table', 'methods by budgets'],
   ],
   inspect: [['inspect model.gguf adapter rows.jsonl', 'one line a file']],
   doctor: [['doctor', 'is this machine ready?']],
-  bench: [['bench --json', 'figures for other programs']],
+  bench: [
+    ['bench --json', 'figures for other programs'],
+    ['bench --part gemm,step', 'only the product, and whole steps'],
+  ],
   compare: [
     ['compare docs/recipes/plateau-built-in.json --out plateau', 'score against trainable share; stopped, it goes on there'],
   ],
   demo: [['demo', 'under two minutes, without a GPU too']],
 };
 
+const OF_RECIPES =
+  'RECIPE.json holds settings by the names of the options, as --save-recipe writes them; flags beside it win. ' +
+  'Relative paths in it count from the current folder, as those of flags do.';
+
 /** What the program does and its verbs. */
-export function overview(): string {
+export function overview(width = WIDTH): string {
   const verbs = Object.entries(VERBS).map(([verb, what]): [string, string] => [verb, what]);
   return [
-    'blocktune: fine-tune Llama-family language models on the GPU you have, by Sparse Matrix Tuning',
+    ...wrapped('blocktune: fine-tune Llama-family language models on the GPU you have, by Sparse Matrix Tuning', width),
     '',
     'Usage: blocktune VERB [options]',
     '',
     'Verbs',
-    ...columns(verbs),
+    ...columns(verbs, width),
     '',
     'Examples',
     ...examples(['demo', 'train', 'generate']),
     '',
-    'blocktune VERB --help lists the options of a verb.',
+    ...wrapped('blocktune VERB --help lists the options of a verb.', width),
   ].join('\n');
 }
 
 /** The options of a verb, by group, with examples. */
-export function help(verb: Verb): string {
+export function help(verb: Verb, width = WIDTH): string {
   const keys = keysOf(verb);
   const left = widest(keys.map(entry));
   const groups = (Object.keys(GROUPS) as (keyof typeof GROUPS)[]).flatMap((group) => {
     const own = keys.filter((key) => option(key).group === group);
-    return own.length === 0 ? [] : ['', GROUPS[group], ...columns(own.map(entry), left)];
+    return own.length === 0 ? [] : ['', GROUPS[group], ...columns(own.map(entry), width, left)];
   });
   return [
-    `blocktune ${verb}: ${VERBS[verb]}`,
+    ...wrapped(`blocktune ${verb}: ${VERBS[verb]}`, width),
     '',
-    `Usage: blocktune ${verb} ${{ inspect: 'FILE... ', compare: 'RECIPE.json ' }[verb as string] ?? ''}[options]`,
+    `Usage: blocktune ${[verb, FILES[verb], '[options]'].filter(Boolean).join(' ')}`,
+    ...(verb === 'train' ? ['', ...wrapped(OF_RECIPES, width)] : []),
     ...groups,
     '',
     'Examples',
@@ -91,21 +101,15 @@ const examples = (verbs: Verb[]) =>
 
 const widest = (rows: [string, string][]) => Math.max(...rows.map(([name]) => name.length)) + 4;
 
-/** Two columns, the second wrapped under itself. */
-function columns(rows: [string, string][], left = widest(rows)): string[] {
+/** Two columns, the second wrapped under itself; where that leaves too little, one below the other. */
+function columns(rows: [string, string][], width: number, left = widest(rows)): string[] {
+  const narrow = width - left < 30;
+  const edge = narrow ? 6 : left;
   return rows.flatMap(([name, what]) => {
-    const lines = wrap(what, WIDTH - left).map((line) => line.replaceAll('\u00a0', ' '));
-    return lines.map((line, i) => (i === 0 ? `  ${name}`.padEnd(left) : ' '.repeat(left)) + line);
+    const lines = wrapped(what, width - edge).map((line) => ' '.repeat(edge) + line);
+    return narrow ? [`  ${name}`, ...lines] : [`  ${name}`.padEnd(edge) + lines[0].slice(edge), ...lines.slice(1)];
   });
 }
 
-/** Lines of at most this width, broken at spaces; a no-break space holds words together. */
-function wrap(text: string, width: number): string[] {
-  const lines = [''];
-  for (const word of text.split(' ')) {
-    const line = lines[lines.length - 1];
-    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-  }
-  return lines;
-}
+/** Lines of at most this width, broken at spaces; a no-break space holds words together until then. */
+const wrapped = (text: string, width: number) => wrapAnsi(text, width).replaceAll('\u00a0', ' ').split('\n');

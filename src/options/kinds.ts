@@ -1,4 +1,4 @@
-// What an option is: its kind, its verbs, its words and bounds; and short ways to write one down. The table of them is options.ts.
+// What an option is: its kind, its verbs, its words and bounds; and short ways to write one down. The table of them is table.ts.
 
 export const VERBS = {
   train: 'fine-tune a model on data; the result is an adapter folder, or a model',
@@ -6,7 +6,6 @@ export const VERBS = {
   eval: 'how well a model, with or without an adapter, predicts the answers of data',
   generate: 'let a model answer a prompt, or every row of data',
   merge: 'a base model and an adapter to one model',
-  export: 'a model or an adapter in another format',
   plan: 'the memory that a run needs, without a GPU and from a config alone',
   inspect: 'what is in model, adapter and data files, and whether they are sound',
   doctor: 'the GPU found, its limits, and whether every kernel is right on it',
@@ -16,6 +15,9 @@ export const VERBS = {
 } as const;
 
 export type Verb = keyof typeof VERBS;
+
+/** Verbs that take files beside their options, and how those are called. */
+export const FILES: Partial<Record<Verb, string>> = { train: '[RECIPE.json]', inspect: 'FILE...', compare: 'RECIPE.json' };
 
 export const GROUPS = {
   model: 'Model',

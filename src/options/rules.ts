@@ -17,7 +17,7 @@ export function expected({ kind, choices, min, above, max, below }: Option<unkno
   if (kind === 'flag') return 'true or false';
   if (kind === 'text') return 'a text';
   if (kind === 'texts') return 'one or more texts';
-  if (kind === 'choice') return `one of ${choices!.join(' ')}`;
+  if (kind === 'choice') return choices!.length === 1 ? choices![0] : `one of ${choices!.join(' ')}`;
   if (kind === 'choices') return `some of ${choices!.join(' ')}`;
   if (kind === 'pair') return 'two numbers from 0 to below 1, such as 0.9,0.95';
   if (kind === 'block') return 'auto or a whole number from 1';
@@ -97,7 +97,7 @@ const NEEDS: [Key, Key][] = [
   ['keep', 'out'],
 ];
 
-const REQUIRED: Partial<Record<Verb, Key[]>> = { merge: ['adapter', 'out'], export: ['out'] };
+const REQUIRED: Partial<Record<Verb, Key[]>> = { merge: ['adapter', 'out'] };
 
 /** The first contradiction among the options given to a verb, or undefined. */
 export function contradiction(verb: Verb, given: Options): string | undefined {

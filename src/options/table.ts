@@ -7,14 +7,14 @@
 import { choice, choices, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
 import { PRESETS, withPreset } from './presets.ts';
 
-export { GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
+export { FILES, GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
 
 const ALL = Object.keys(VERBS) as Verb[];
-const LOADS = ALL.filter((verb) => !['inspect', 'demo', 'compare'].includes(verb));
+const LOADS = ALL.filter((verb) => !['inspect', 'doctor', 'bench', 'demo', 'compare'].includes(verb));
 const READS: Verb[] = ['train', 'select', 'eval', 'plan'];
 const ROWS: Verb[] = ['train', 'select', 'eval', 'generate', 'plan'];
 const CHOOSES: Verb[] = ['train', 'select', 'plan'];
-const SAVES: Verb[] = ['train', 'select', 'merge', 'export', 'demo'];
+const SAVES: Verb[] = ['train', 'select', 'merge', 'demo'];
 
 const MODEL: Where = ['model', LOADS];
 const RUN: Where = ['run', ['train', 'plan']];
@@ -26,6 +26,7 @@ const ANSWER: Where = ['answer', ['generate']];
 
 export const METHODS = ['smt', 'full', 'lora', 'dora'] as const;
 export const STORED = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0'] as const;
+export const PARTS = ['gemm', 'kernel', 'step', 'memory'] as const;
 export const TARGETS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 
 export const OPTIONS = {
@@ -37,7 +38,7 @@ export const OPTIONS = {
   hub: or(text(MODEL, 'URL', 'host of hf:OWNER/NAME'), 'https://huggingface.co'),
   base: or(choice(MODEL, ['keep', ...STORED], 'how frozen weights are stored on the GPU'), 'keep'),
   adapter: text(
-    ['model', ['train', 'eval', 'generate', 'merge', 'export']],
+    ['model', ['train', 'eval', 'generate', 'merge']],
     'A',
     'start from, or apply, this adapter folder: ours, or LoRA and DoRA as PEFT saves them',
   ),
@@ -168,18 +169,24 @@ export const OPTIONS = {
     'folder or file to write; it must be new or empty, but for compare, which goes on there',
   ),
   force: flag(['output', SAVES], 'write over what is there'),
-  format: or(choice(['output', ['merge', 'export']], ['hf', 'gguf', 'onnx', 'peft'], 'of the result'), 'hf'),
+  saveRecipe: text(
+    ['output', ['train']],
+    'FILE',
+    'write every setting of the run, defaults included, as a recipe that train takes',
+  ),
+  format: or(choice(['output', ['merge']], ['hf'], 'of the result: a Hugging Face folder'), 'hf'),
   dtype: choice(
-    ['output', ['train', 'merge', 'export']],
-    [...STORED, 'q4_1'],
+    ['output', ['train', 'merge']],
+    ['f32', 'f16', 'bf16'],
     "of the result (default: the base's; f16 from a quantized base; f32 after training everything)",
   ),
   table: flag(['output', ['plan']], 'methods by rows, budgets by columns'),
+  part: choices(['output', ['bench']], PARTS, 'P,...', `what is measured, some of ${PARTS.join(', ')} (default: all)`),
 
-  device: or(text(['machine', [...LOADS, 'demo', 'compare']], 'NAME', 'the GPU, by part of its name'), 'auto'),
+  device: or(text(['machine', ALL.filter((verb) => verb !== 'inspect')], 'NAME', 'the GPU, by part of its name'), 'auto'),
   arithmetic: or(
     choice(
-      ['machine', LOADS],
+      ['machine', ['train', 'select', 'eval', 'generate']],
       ['f32', 'f16'],
       'f16: multiply halves where the GPU passes its self-test; faster on some, three digits',
     ),

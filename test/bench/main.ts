@@ -1,13 +1,14 @@
 // npm run bench: everything that `blocktune bench` measures, and our full fine-tuning step against jax-js's, in turn in one run.
-// Arguments name what to measure: gemm kernels steps memory jax; all without any.
+// Arguments name what to measure: gemm kernel step memory jax; all without any.
 import process from 'node:process';
-import { bench, GROUPS, type Group } from '../../src/commands/bench/bench.ts';
+import { bench } from '../../src/commands/bench/bench.ts';
 import { type BenchLine, line } from '../../src/commands/bench/line.ts';
 import { LLAMA_3M } from '../../src/commands/bench/model.ts';
 import { prepareStep } from '../../src/commands/bench/step.ts';
 import { table } from '../../src/commands/bench/table.ts';
 import { closeGpu, type Gpu, openGpu } from '../../src/gpu/device.ts';
 import { readback } from '../../src/gpu/run.ts';
+import { PARTS } from '../../src/options/table.ts';
 import { jaxStep } from './jax-llama.ts';
 
 const TOKENS = 256;
@@ -24,7 +25,7 @@ await bench(
     if (l.kind === 'bench') console.log(`${lines.push(l)}  ${[l.name, l.layout, l.shape].filter(Boolean).join(' ')}`);
     else if (l.kind === 'plan') console.log(`${l.program}: ${(l.bytes.total / 1e9).toFixed(2)} GB planned`);
   },
-  { only: GROUPS.filter(wanted) as Group[] },
+  PARTS.filter(wanted),
 );
 console.log(`\n${gpu.name}\n\n${table(lines)}`);
 closeGpu(gpu);

@@ -4,7 +4,19 @@ import { describe, expect, test } from 'vitest';
 import { answersTable } from '../../src/cli/answers.ts';
 import { memoryBar } from '../../src/cli/memory.ts';
 import { picture } from '../../src/cli/picture.ts';
-import { bar, fitted, sparkline, type Terminal, terminal, widthOf } from '../../src/cli/terminal.ts';
+import {
+  bar,
+  fitted,
+  flowed,
+  LABEL,
+  padded,
+  paint,
+  sparkline,
+  type Terminal,
+  terminal,
+  widthOf,
+  wrapped,
+} from '../../src/cli/terminal.ts';
 import { bytes, count, duration, percent, rate } from '../../src/cli/words.ts';
 import type { Line } from '../../src/report.ts';
 
@@ -79,6 +91,37 @@ describe('lines', () => {
   test('a text that fits is left alone', () => expect(fitted(ascii, 'one two', 7)).toBe('one two'));
 });
 
+describe('wide characters', () => {
+  test.each([
+    ['abc', 3],
+    ['日本語', 6], // two columns each
+    ['e\u0301a', 2], // a mark that combines has none
+    ['한국', 4],
+    ['👍🏽', 2], // with its colour of skin
+    ['👩‍👩‍👧', 2], // one picture of several
+    ['🇩🇪', 2],
+    ['━▏⣀▕', 4], // what the bars are made of
+    [paint(colored, 'bold', '日本'), 4],
+  ])('%s takes %i columns', (text, columns) => expect(widthOf(text)).toBe(columns));
+  test.each([
+    ['日本語です', 7, '日本語…'],
+    ['日本語です', 6, '日本…'], // half a character is none
+    ['👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧', 5, '👩‍👩‍👧👩‍👩‍👧…'],
+    ['e\u0301e\u0301e\u0301', 2, 'e\u0301…'],
+    ['日本語', 0, ''],
+  ])('%s in %i', (text, width, cut) => expect(fitted(plain, text, width)).toBe(cut));
+  test('a coloured text is cut by what is seen of it', () =>
+    expect(widthOf(fitted(colored, `loss ${paint(colored, 'cyan', '█▄▂▁')} 2 tokens/s`, 8))).toBe(8));
+  test('columns of them stand below each other', () => {
+    for (const text of ['日本', 'cafe\u0301', '👍🏽']) expect(widthOf(padded(text, 6))).toBe(6);
+  });
+  test('lines of them are broken before the edge', () => {
+    for (const line of [...wrapped('日本語 です 日本語です', 8), ...flowed(['日本', '日本', '日本'], ' ', 8)])
+      expect(widthOf(line)).toBeLessThanOrEqual(8);
+    expect(wrapped('一二三四五', 4)).toEqual(['一二', '三四', '五']);
+  });
+});
+
 test('the memory bar shares its width out by bytes', () => {
   const none = { trained: 0, gradients: 0, moments: 0, temporaries: 0, logits: 0, kv: 0, staging: 0 };
   const [line, legend] = memoryBar(ascii, { ...none, weights: 300, activations: 600, other: 100, total: 1000 }, 50);
@@ -129,6 +172,17 @@ describe('the blocks', () => {
     expect(first).toContain('▏⣀⠀⠀⠀▕');
   });
 
+  test('in a narrow terminal panels stand below each other', () => {
+    const names = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'].map((m) => `${m}_proj`);
+    const all = { ...model, modules: Object.fromEntries(names.map((m) => [m, [32, 32] as const])) };
+    for (const t of [ascii, plain, colored])
+      for (const width of [40, 50]) {
+        const lines = picture({ ...t, width }, chosen([[0, 'up_proj', 0, 0]]), all, names);
+        for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(width - LABEL); // it stands behind a label
+        expect(lines.join(' ').match(/[a-z]+(?=\s)/g)).toEqual(expect.arrayContaining(['q', 'gate', 'up', 'down']));
+      }
+  });
+
   test('many layers share rows, and each line fits', () => {
     const deep = { ...model, layers: 40, modules: { ...model.modules, q_proj: [4096, 4096] as const } };
     const all = chosen(Array.from({ length: 40 }, (_, l) => [l, 'q_proj', l, l]));
@@ -138,6 +192,26 @@ describe('the blocks', () => {
       for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(t.width);
     }
   });
+});
+
+test('answers in wide characters stand in columns', () => {
+  const said = ['日本語の長い答えがここにあります。もっと長い答え。', 'はい', '👍🏽 yes'];
+  const examples = said.map((text) => ({ prompt: text, before: { text, right: false }, after: { text, right: true } }));
+  for (const t of [plain, { ...plain, width: 50 }]) {
+    const rows = answersTable(t, { kind: 'skills', examples, scores: [] }).slice(3, 6);
+    for (const row of rows) expect(widthOf(row)).toBeLessThanOrEqual(t.width);
+    for (const mark of ['✗', '✓']) expect(new Set(rows.map((row) => widthOf(row.slice(0, row.indexOf(mark))))).size).toBe(1);
+  }
+});
+
+test('answers and scores fit a narrow terminal', () => {
+  const one = { text: 'a sentence that goes on and on', right: true };
+  const scores = [{ skill: 'new skill', how: 'held-out prompts answered exactly', before: 0, after: 61, of: 64 }];
+  const lines = answersTable(
+    { ...colored, width: 50 },
+    { kind: 'skills', examples: [{ prompt: one.text, before: one, after: one }], scores },
+  );
+  for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(50);
 });
 
 test('answers before and after fit the width, and what all prompts begin with is said once', () => {

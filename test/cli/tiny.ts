@@ -20,8 +20,18 @@ export interface Ended {
   lines: any[];
 }
 
-/** Runs `blocktune WORDS...` from the checkout; `signal` after so many lines of standard output stops it by Ctrl-C. */
-export function blocktune(words: string[], { env = {}, interruptAfter = Infinity } = {}): Promise<Ended> {
+interface Stopping {
+  env?: Record<string, string>;
+  /** Lines of standard output after which it is sent `signal`. */
+  interruptAfter?: number;
+  signal?: NodeJS.Signals;
+}
+
+/** Runs `blocktune WORDS...` from the checkout. */
+export function blocktune(
+  words: string[],
+  { env = {}, interruptAfter = Infinity, signal = 'SIGINT' }: Stopping = {},
+): Promise<Ended> {
   const child = spawn('node', [join(root, 'scripts/blocktune.mjs'), ...words], {
     cwd: root,
     env: { ...process.env, XDG_RUNTIME_DIR: tmpdir(), ...env },
@@ -29,15 +39,13 @@ export function blocktune(words: string[], { env = {}, interruptAfter = Infinity
   let [stdout, stderr, asked] = ['', '', false];
   child.stdout.on('data', (part) => {
     stdout += part;
-    if (!asked && stdout.split('\n').length > interruptAfter) asked = child.kill('SIGINT');
+    if (!asked && stdout.split('\n').length > interruptAfter) asked = child.kill(signal);
   });
   child.stderr.on('data', (part) => (stderr += part));
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    // Deno takes an exit code of 130 for the signal itself
-    child.on('close', (code, signal) =>
-      resolve({ code: signal === 'SIGINT' ? 130 : code, stdout, stderr, lines: jsonLines(stdout) }),
-    );
+    // Deno takes an exit code of 130, or any of a child that it has signalled, for the signal itself
+    child.on('close', (code, by) => resolve({ code: by === signal ? 130 : code, stdout, stderr, lines: jsonLines(stdout) }));
   });
 }
 

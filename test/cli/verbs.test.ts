@@ -86,14 +86,15 @@ describe('a tiny model', () => {
     expect(bytes(at('again/adapter_model.safetensors')).equals(bytes(at('adapter/adapter_model.safetensors')))).toBe(true);
   });
 
-  test('Ctrl-C saves what is trained and exits 130', async () => {
-    const { code, lines } = await blocktune(train('stopped', '--steps', '5000', '--json'), { interruptAfter: 12 });
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s saves what is trained and exits 130', async (signal) => {
+    const out = `stopped-${signal}`;
+    const { code, lines } = await blocktune(train(out, '--steps', '5000', '--json'), { interruptAfter: 12, signal });
     expect(code).toBe(130);
     const last = lines.at(-1);
-    expect([last.kind, last.out]).toEqual(['done', at('stopped')]);
+    expect([last.kind, last.out]).toEqual(['done', at(out)]);
     expect(last.steps).toBeGreaterThan(2);
     expect(last.steps).toBeLessThan(5000);
-    const { code: sound } = await blocktune(['inspect', at('stopped'), '--json']);
+    const { code: sound } = await blocktune(['inspect', at(out), '--json']);
     expect(sound).toBe(0);
   });
 

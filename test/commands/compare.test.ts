@@ -1,11 +1,11 @@
-// A comparison: its recipe, methods of equal size, what the runs say together, the page, and that it goes on where it stopped.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// A comparison: its recipe, methods of equal size, what the runs say together, and that it goes on where it stopped.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseRecipe, settle } from '../../src/commands/compare/recipe.ts';
-import { type Document, reportPage } from '../../src/commands/compare/report.ts';
-import { bestRate, median, type Result, summarize } from '../../src/commands/compare/result.ts';
+import type { Document } from '../../src/commands/compare/report.ts';
+import { bestRate, median, summarize } from '../../src/commands/compare/result.ts';
 import { fitTo, parametersIn, savedBytes } from '../../src/commands/compare/size.ts';
 import { compareVerb } from '../../src/commands/compare/verb.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
@@ -14,6 +14,7 @@ import type { Line } from '../../src/report.ts';
 import { halves, overlap } from '../../src/train/diagnostics.ts';
 import type { Layout } from '../../src/train/order.ts';
 import { TINY } from '../models/tiny.ts';
+import { result } from './results.ts';
 
 describe('a recipe', () => {
   const least = { title: 'T', methods: [{ name: 'SMT' }] };
@@ -154,56 +155,8 @@ describe('diagnostics', () => {
   });
 });
 
-describe('the page', () => {
-  const results = ['5%t', '10%t'].flatMap((size, i) => [
-    result('A & <b>', 0, 0.1, 3 - i, size),
-    result('B', 0, 0.1, 4 - i, size),
-  ]);
-  const d: Document = {
-    title: 'A </script> title',
-    about: '',
-    model: { name: 'm', parameters: 1000, layers: 2, modules: { q_proj: [32, 32], v_proj: [16, 32] } },
-    rows: { train: 3, held: 2, guard: 1, asked: 2 },
-    recipe: parseRecipe({ title: 'T', methods: [{ name: 'A & <b>' }, { name: 'B' }] }),
-    device: 'D',
-    version: '0',
-    date: '2026-01-02T03:04:05.000Z',
-    summary: summarize(results),
-    results,
-  };
-  const page = reportPage(d, { script: 'var uPlot', style: '.u-x {}' });
-  test('says every method, escaped, and its figures', async () => {
-    const html = await page;
-    expect(html).toContain('A &lt;/script&gt; title');
-    expect(html).toContain('A &amp; &lt;b&gt;');
-    expect(html).not.toContain('<b>"');
-    expect(html).toContain('3.0000');
-    expect(html.match(/<svg/g)).toHaveLength(4);
-  });
-  test('needs nothing but itself', async () => {
-    expect(await page).not.toMatch(/https?:|src=|<link|@import|url\(/);
-    expect(await page).toContain('var uPlot');
-  });
-  test('holds the charts as data: a line a method, a point a size', async () => {
-    const [, json] = (await page).match(/id="data">(.*?)<\/script>/s)!;
-    const { methods, figures } = JSON.parse(json);
-    expect(methods).toEqual(['A & <b>', 'B']);
-    expect(figures.map((f: { title: string }) => f.title)).toEqual([
-      'Held-out loss',
-      'Exact answers',
-      'Forgetting',
-      'Loss by step at 5 % of the targets',
-      'Loss by step at 10 % of the targets',
-    ]);
-    expect(figures[0].series[1].points.map((p: { x: number; y: number }) => [p.x, p.y])).toEqual([
-      [0.05, 4],
-      [0.1, 3],
-    ]);
-  });
-});
-
 const shared = resolve(process.env.BLOCKTUNE_SHARED ?? '../shared');
-const present = readdirSync(shared, { withFileTypes: true }).some((e) => e.name === 'data');
+const present = existsSync(join(shared, 'data'));
 
 describe.skipIf(!present)('on stories260K (needs the shared data)', () => {
   test('every method runs at equal size, and a stopped comparison goes on', { timeout: 240_000 }, async () => {
@@ -269,32 +222,3 @@ describe.skipIf(!present)('on stories260K (needs the shared data)', () => {
     rmSync(folder, { recursive: true });
   });
 });
-
-function result(method: string, seed: number, lr: number, loss: number, size = '5%t'): Result {
-  return {
-    id: `${method}-${size}-${lr}-${seed}`,
-    method,
-    size,
-    seed,
-    lr,
-    trainable: 256,
-    share_targets: Number.parseFloat(size) / 100,
-    share_model: 0.01,
-    loss,
-    exact: { right: 1, of: 2 },
-    guard: { before: 1, after: 1.25 },
-    device_bytes: { peak: 2e6, train: 1e6 },
-    adapter_bytes: 1032,
-    tokens_per_second: 100,
-    steps: 2,
-    warmup_seconds: 1,
-    seconds: 2,
-    curve: [5, loss],
-    evals: [
-      { step: 1, loss: 5 },
-      { step: 2, loss },
-    ],
-    blocks: { block: 16, moved: [{ layer: 1, module: 'q_proj', row: 1, col: 0, share: 1 }] },
-    settings: {},
-  };
-}

@@ -9,6 +9,13 @@ import { parametersOf } from '../../src/models/decoder.ts';
 import { lossAndGradients, rowsOf, startRun, TINY, tinyDecoder } from '../models/tiny.ts';
 import { closeGpu, testGpu } from './harness.ts';
 
+test('opening one leaves the globals of its host alone', async () => {
+  const before = Object.getOwnPropertyNames(globalThis).sort();
+  const gpu = await openGpu();
+  expect(Object.getOwnPropertyNames(globalThis).sort()).toEqual(before);
+  closeGpu(gpu);
+});
+
 describe('an adapter', () => {
   test.each([
     ['its whole name', (name: string) => name],

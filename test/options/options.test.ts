@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { parseBudget } from '../../src/methods/smt/budget.ts';
-import { parseArgs, parseCommand } from '../../src/options/args.ts';
+import { parseCommand } from '../../src/options/args.ts';
 import { help, overview } from '../../src/options/help.ts';
-import { readRecipe } from '../../src/options/recipe.ts';
 import { faultOf } from '../../src/options/rules.ts';
-import { flagOf, KEYS, keysOf, type Options, option, VERBS, type Verb, withDefaults } from '../../src/options/table.ts';
+import { flagOf, KEYS, keysOf, option, VERBS, type Verb, withDefaults } from '../../src/options/table.ts';
 
 const parse = (line: string) => parseCommand(line.split(' ').filter(Boolean));
 const options = (line: string) => {
@@ -35,6 +34,38 @@ describe('a command line', () => {
       noShuffle: true,
       json: true,
     });
+  });
+  test('of values that begin with a dash, that hold =, or stand after another flag', () => {
+    expect(options('generate --prompt=--chat --max-new-tokens=5 --seed 3')).toEqual({
+      prompt: '--chat',
+      maxNewTokens: 5,
+      seed: 3,
+    });
+    expect(options('train --columns=prompt=q,completion=a --data=a --data b c --quiet')).toEqual({
+      columns: 'prompt=q,completion=a',
+      data: ['a', 'b', 'c'],
+      quiet: true,
+    });
+    expect(refusal('generate --prompt= --chat')).toMatch(/--prompt to be a text, got ""/);
+    expect(refusal('generate --temperature -1')).toMatch(/from 0, got "-1"/);
+    expect(refusal('train -x')).toMatch(/begin with --, got "-x"/);
+  });
+  test('a saved recipe stands beside flags of train', () => {
+    expect(parse('train --steps 5 r.json --quiet')).toMatchObject({ options: { steps: 5, quiet: true }, files: ['r.json'] });
+    expect(refusal('train a.json b.json')).toMatch(/at most one saved recipe, got a.json b.json/);
+    expect(refusal('eval r.json')).toMatch(/begin with --, got "r.json"/);
+  });
+  test('parts of a bench', () => {
+    expect(options('bench --part step,gemm')).toEqual({ part: ['step', 'gemm'] });
+    expect(refusal('bench --part step,speed')).toMatch(/--part to be some of gemm kernel step memory, got "step,speed"/);
+    expect(help('bench')).toMatch(/--part P,\.\.\. .*gemm, kernel, step, memory \(default: all\)/);
+  });
+  test.each([
+    ['export --out O', /expected one of train select .* merge .*, got "export"/],
+    ['merge --adapter A --out O --format gguf', /--format to be hf, got "gguf"/],
+    ['merge --adapter A --out O --dtype q8_0', /--dtype to be one of f32 f16 bf16, got "q8_0"/],
+  ])('what is not built is wrong usage, with what there is: %s', (line, reason) => {
+    expect(refusal(line)).toMatch(reason);
   });
   test('inspect takes files', () => {
     expect(parse('inspect a.gguf --json b')).toEqual({
@@ -145,6 +176,12 @@ describe('help', () => {
     for (const line of rows.split('Examples')[0].split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     expect(parse(`${verb} --help`)).toEqual({ kind: 'help', text });
   });
+  test.each([40, 50, 80])('in %i columns nothing but a flag or an example goes over the edge', (width) => {
+    for (const text of [overview(width), ...(Object.keys(VERBS) as Verb[]).map((verb) => help(verb, width))])
+      for (const line of text.split('\n'))
+        if (!/^ {2}(blocktune|#|--)|^Usage|^ +https?:|^ +\(default: \S+$|^ +\S+$/.test(line))
+          expect(line.length).toBeLessThanOrEqual(width);
+  });
   test.each(Object.keys(VERBS) as Verb[])('the examples of %s are right', (verb) => {
     const lines = [...help(verb).matchAll(/^ {2}blocktune (.*)$/gm)].map(([, line]) => line.replaceAll(/"[^"]*"/g, 'text'));
     expect(lines.length).toBeGreaterThan(0);
@@ -160,7 +197,7 @@ describe('the table', () => {
     const { default: value, help, kind } = option(key);
     if (value !== undefined) expect(faultOf(key, value)).toBeUndefined();
     expect(help.length).toBeGreaterThan(5);
-    if (kind === 'choice') expect(option(key).choices!.length).toBeGreaterThan(1);
+    if (kind === 'choice') expect(option(key).choices!.length).toBeGreaterThan(0);
   });
   test('defaults of CLI.md', () => {
     expect(withDefaults({})).toMatchObject({
@@ -233,29 +270,5 @@ describe('a budget', () => {
     ['attn=1%,2%', /expected a budget/],
   ])('%s is refused', (text, reason) => {
     expect(() => parseBudget(text)).toThrow(reason);
-  });
-});
-
-describe('a saved recipe', () => {
-  test('comes back as it went', () => {
-    const recipe = options('train --method lora --rank 8 --data a b --betas 0.9,0.95 --lr 1e-4 --targets q,v') as Options;
-    expect(readRecipe('train', JSON.parse(JSON.stringify(recipe)))).toEqual(recipe);
-  });
-  test.each([
-    [{ steps: 0 }, /--steps to be a whole number from 1, got 0/],
-    [{ steps: '5' }, /got "5"/],
-    [{ stepz: 5 }, /stepz/],
-    [{ perExample: true }, /perExample/],
-    [{ steps: 5, epochs: 1 }, /--steps or --epochs/],
-    [{ targets: ['q', 'q'] }, /some of q k v/],
-    [{ lr: 0, batch: -1 }, /--batch.*;.*--lr|--lr.*;.*--batch/],
-    [[], /sound recipe/],
-    [null, /sound recipe/],
-  ])('%o is refused', (recipe, reason) => {
-    expect(() => readRecipe('train', recipe)).toThrow(reason);
-  });
-  test('what a flag refuses for its verb, a recipe refuses', () => {
-    expect(parseArgs('eval', ['--steps', '5'])).toMatchObject({ kind: 'usage' });
-    expect(() => readRecipe('eval', { steps: 5 })).toThrow(/steps/);
   });
 });

@@ -32,7 +32,7 @@ export function Loss({ steps, total }: { steps: StepLine[]; total: number }) {
     chart.current?.setData([x, y, mean(y)], false);
     chart.current?.batch(() => {
       chart.current!.setScale('x', { min: 1, max: Math.max(total, 10) });
-      chart.current!.setScale('y', { min: 0, max: Math.max(1, ...y) * 1.05 });
+      chart.current!.setScale('y', { min: 0, max: y.reduce((a, b) => Math.max(a, b), 1) * 1.05 });
     });
   }, [steps, total, scheme]);
   return (

@@ -3,6 +3,7 @@
 
 import type { Gpu } from '../../gpu/device.ts';
 import { openPeak } from '../../gpu/peak.ts';
+import { PARTS } from '../../options/table.ts';
 import type { Report } from '../../report.ts';
 import { benchGemm } from './gemm.ts';
 import { benchKernels } from './kernels.ts';
@@ -10,23 +11,15 @@ import { line } from './line.ts';
 import { benchMemory } from './memory.ts';
 import { benchSteps } from './steps.ts';
 
-export const GROUPS = ['gemm', 'kernels', 'steps', 'memory'] as const;
-export type Group = (typeof GROUPS)[number];
-
-export interface BenchOptions {
-  /** Groups to measure; all where none is named. */
-  only?: readonly Group[];
-}
-
-/** Measures and reports; some minutes on a software adapter. */
-export async function bench(gpu: Gpu, report: Report, { only = GROUPS }: BenchOptions = {}): Promise<void> {
+/** Measures the named parts and reports; all of them are some minutes on a software adapter. */
+export async function bench(gpu: Gpu, report: Report, parts: readonly (typeof PARTS)[number][] = PARTS): Promise<void> {
   report({ kind: 'device', name: gpu.name, software: gpu.software });
   const peak = await openPeak(gpu);
   try {
-    if (only.includes('gemm')) await benchGemm(gpu, peak, report);
-    if (only.includes('kernels')) await benchKernels(gpu, peak, report);
-    if (only.includes('steps')) await benchSteps(gpu, peak, report);
-    if (only.includes('memory')) benchMemory(report);
+    if (parts.includes('gemm')) await benchGemm(gpu, peak, report);
+    if (parts.includes('kernel')) await benchKernels(gpu, peak, report);
+    if (parts.includes('step')) await benchSteps(gpu, peak, report);
+    if (parts.includes('memory')) benchMemory(report);
     report(line('peak', 'fma', { gflops: peak.best, peak_gflops: peak.best }));
   } finally {
     peak.free();

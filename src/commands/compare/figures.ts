@@ -1,4 +1,4 @@
-// The charts and pictures of a comparison as data: which points lie on which line, and block maps as SVG text.
+// The charts of a comparison as data: which points lie on which line.
 
 import type { Document } from './report.ts';
 import type { Result, Summary } from './result.ts';
@@ -112,33 +112,9 @@ function smoothed(curve: number[]): Point[] {
 
 /** A y axis around values: logarithmic where they are positive and far apart. */
 function scaleOf(values: number[]): { log: boolean; range: [number, number] } {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const low = values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const high = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
   if (low > 0 && high > 6 * low) return { log: true, range: [low / 1.15, high * 1.15] };
   const room = (high - low || Math.abs(high) || 1) * 0.06;
   return { log: false, range: [low - room, high + room] };
-}
-
-// --- block maps -------------------------------------------------------------------------------------------------------
-
-const [CELL_W, CELL_H, GAP, LEFT, TOP] = [38, 30, 5, 22, 16];
-
-/** Layers by rows, modules by columns: in each matrix its chosen blocks, the stronger the more of the update lies in them. */
-export function blockMap({ blocks }: Result, { modules, layers }: Document['model'], colour: string): string {
-  const { block, moved } = blocks!;
-  const names = Object.keys(modules);
-  const most = Math.max(...moved.map((m) => m.share), 1e-12);
-  const [width, height] = [LEFT + names.length * (CELL_W + GAP), TOP + layers * (CELL_H + GAP)];
-  const at = (layer: number, module: string) => [LEFT + names.indexOf(module) * (CELL_W + GAP), TOP + layer * (CELL_H + GAP)];
-  const heads = names.map((m) => `<text x="${at(0, m)[0]}" y="10">${m.replace('_proj', '')}</text>`);
-  const rows = Array.from({ length: layers }, (_, l) => [
-    `<text x="0" y="${at(l, names[0])[1] + CELL_H / 2 + 3}">${l}</text>`,
-    ...names.map((m) => `<rect class="matrix" x="${at(l, m)[0]}" y="${at(l, m)[1]}" width="${CELL_W}" height="${CELL_H}"/>`),
-  ]);
-  const filled = moved.map(({ layer, module, row, col, share }) => {
-    const [x, y] = at(layer, module);
-    const [w, h] = [(CELL_W * block) / modules[module][1], (CELL_H * block) / modules[module][0]];
-    const opacity = (0.25 + 0.75 * Math.sqrt(share / most)).toFixed(2);
-    return `<rect class="block" x="${(x + col * w).toFixed(2)}" y="${(y + row * h).toFixed(2)}" width="${w.toFixed(2)}" height="${h.toFixed(2)}" opacity="${opacity}"/>`;
-  });
-  return `<svg viewBox="0 0 ${width} ${height}" style="--c: var(${colour})" role="img">${[...heads, ...rows.flat(), ...filled].join('')}</svg>`;
 }

@@ -29,6 +29,7 @@ function plateau(place, figure) {
     u.ctx.textAlign = 'left';
     u.ctx.textBaseline = 'alphabetic';
     u.ctx.setLineDash([5 * devicePixelRatio, 5 * devicePixelRatio]);
+    const named = []; // where names stand already
     for (const line of figure.lines) {
       const y = u.valToPos(line.y, 'y', true);
       if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) continue;
@@ -38,7 +39,10 @@ function plateau(place, figure) {
       u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
       u.ctx.stroke();
       u.ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-      u.ctx.fillText(line.name, u.bbox.left + 6 * devicePixelRatio, y - 4 * devicePixelRatio);
+      const beside = named.filter((other) => Math.abs(other.y - y) < 13 * devicePixelRatio).at(-1);
+      const x = beside ? beside.end + 12 * devicePixelRatio : u.bbox.left + 6 * devicePixelRatio;
+      u.ctx.fillText(line.name, x, y - 4 * devicePixelRatio);
+      named.push({ y, end: x + u.ctx.measureText(line.name).width });
     }
     u.ctx.restore();
   };

@@ -1,8 +1,11 @@
 // A comparison as one HTML page that opens from a disk: table, charts, block maps, settings. Its style, script and uPlot stand
 // in the page, so that nothing is fetched.
 
+import { type ComponentChildren as Content, h } from 'preact';
+import { renderToString } from 'preact-render-to-string';
 import { nodeFs } from '../../io/bytes.ts';
-import { blockMap, curves, type Figure, firstRun, methodsOf, plateaus, sizeWords } from './figures.ts';
+import { blockMap } from './block-map.ts';
+import { curves, type Figure, firstRun, methodsOf, plateaus, sizeWords } from './figures.ts';
 import type { Recipe } from './recipe.ts';
 import client from './report.client.js?raw' with { type: 'text' };
 import css from './report.css?raw' with { type: 'text' };
@@ -31,42 +34,33 @@ export interface Plotter {
 /** The page. plotter: uPlot from the installed package where none is given. */
 export async function reportPage(d: Document, plotter?: Plotter): Promise<string> {
   const uplot = plotter ?? (await installedPlotter());
-  const [first, second] = [plateaus(d), curves(d)];
-  const figures = [...first, ...second];
-  const methods = methodsOf(d.summary);
-  const data = JSON.stringify({ methods, figures }).replaceAll('<', '\\u003c');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text(d.title)}</title>
-<style>${uplot.style}${css}</style>
-</head>
-<body>
-<main>
-<h1>${text(d.title)}</h1>
-<p>${text(d.about)}</p>
-<p class="soft small">${facts(d)}</p>
-<h2>All together</h2>
-<div class="scroll">${table(d)}</div>
-<p class="soft small" style="margin-top: 10px">${reading(d)}</p>
-${first.length ? `<h2>Score against trainable share</h2>${key(d, methods)}<div class="charts">${first.map((f, i) => figure(f, i)).join('')}</div>` : ''}
-<h2>Learning</h2>
-${first.length ? '' : key(d, methods)}<div class="charts">${second.map((f, i) => figure(f, first.length + i)).join('')}</div>
-${maps(d, methods)}
-<h2>Settings</h2>
-<p class="soft small">blocktune ${text(d.version)} on ${text(d.device)}, ${text(d.date.slice(0, 16).replace('T', ' '))} UTC</p>
-<details><summary>The recipe</summary><pre>${text(JSON.stringify(d.recipe, null, 2))}</pre></details>
-<details><summary>Every run</summary><div class="scroll">${allRuns(d.results)}</div></details>
-</main>
-<script type="application/json" id="data">${data}</script>
-<script>${uplot.script}</script>
-<script>${client}</script>
-</body>
-</html>
-`;
+  const figures = [...plateaus(d), ...curves(d)];
+  const data = { methods: methodsOf(d.summary), figures };
+  const page = h(
+    'html',
+    { lang: 'en' },
+    h(
+      'head',
+      null,
+      h('meta', { charset: 'utf-8' }),
+      h('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
+      h('title', null, d.title),
+      h('style', asItIs(uplot.style + css)),
+    ),
+    h(
+      'body',
+      null,
+      content(d, figures, data.methods),
+      h('script', { type: 'application/json', id: 'data', ...asItIs(JSON.stringify(data).replaceAll('<', '\\u003c')) }),
+      h('script', asItIs(uplot.script)),
+      h('script', asItIs(client)),
+    ),
+  );
+  return `<!doctype html>\n${renderToString(page)}\n`;
 }
+
+/** Styles and scripts of our own, and JSON without a <: the only texts of the page that are not escaped. */
+const asItIs = (text: string) => ({ dangerouslySetInnerHTML: { __html: text } });
 
 /** uPlot from the nearest node_modules at or above these sources. */
 async function installedPlotter(): Promise<Plotter> {
@@ -82,12 +76,44 @@ async function installedPlotter(): Promise<Plotter> {
 
 // --- parts ------------------------------------------------------------------------------------------------------------
 
+function content(d: Document, figures: Figure[], methods: string[]): Content {
+  const one = (f: Figure) => figure(f.title, h('div', { 'data-figure': figures.indexOf(f) }), f.caption);
+  const [sized, learning] = [figures.filter((f) => f.kind === 'plateau'), figures.filter((f) => f.kind === 'curves')];
+  const made = `blocktune ${d.version} on ${d.device}, ${d.date.slice(0, 16).replace('T', ' ')} UTC`;
+  return h(
+    'main',
+    null,
+    h('h1', null, d.title),
+    h('p', null, d.about),
+    small(facts(d)),
+    h('h2', null, 'All together'),
+    scroll(table(d, methods)),
+    small(reading(d)),
+    sized.length > 0 && [h('h2', null, 'Score against trainable share'), key(d, methods), charts(sized.map(one))],
+    h('h2', null, 'Learning'),
+    sized.length === 0 && key(d, methods),
+    charts(learning.map(one)),
+    maps(d, methods),
+    h('h2', null, 'Settings'),
+    small(made),
+    folded('The recipe', h('pre', null, JSON.stringify(d.recipe, null, 2))),
+    folded('Every run', scroll(allRuns(d.results))),
+  );
+}
+
+const small = (text: string) => h('p', { class: 'soft small' }, text);
+const scroll = (inside: Content) => h('div', { class: 'scroll' }, inside);
+const charts = (all: Content[]) => h('div', { class: 'charts' }, all);
+const folded = (title: string, inside: Content) => h('details', null, h('summary', null, title), inside);
+const figure = (title: string, picture: Content, caption: string) =>
+  h('figure', null, h('h3', null, title), picture, h('figcaption', null, caption));
+
 function facts({ model, rows, recipe }: Document): string {
   const seeds = recipe.seeds.length === 1 ? 'one seed' : `${recipe.seeds.length} seeds`;
   const equal = recipe.seconds ? `${recipe.seconds} seconds each` : 'equal steps';
-  return text(
+  return (
     `${model.name}, ${count(model.parameters)} parameters. ${rows.train} rows to learn, ${rows.held} held out` +
-      `${rows.asked ? `, ${rows.asked} of them answered` : ''}${rows.guard ? `, ${rows.guard} guard rows` : ''}; ${seeds}, ${equal}.`,
+    `${rows.asked ? `, ${rows.asked} of them answered` : ''}${rows.guard ? `, ${rows.guard} guard rows` : ''}; ${seeds}, ${equal}.`
   );
 }
 
@@ -99,83 +125,86 @@ function reading({ summary, recipe }: Document): string {
   if (recipe.methods.some((m) => m.lrs.length > 1))
     parts.push('The learning rate is the best by held-out loss on the first seed, for every method and size apart.');
   if (summary.some((s) => s.forgot)) parts.push('Forgot: rise of the loss on the guard rows.');
-  return text(parts.join(' '));
+  return parts.join(' ');
 }
 
-function key({ summary }: Document, methods: string[]): string {
+function key({ summary }: Document, methods: string[]): Content {
   const shown = methods.filter((m) => summary.some((s) => s.method === m && s.trainable));
-  return `<div class="key">${shown.map((m) => `<span>${dot(m, methods)}${text(m)}</span>`).join('')}</div>`;
+  return h(
+    'div',
+    { class: 'key' },
+    shown.map((m) => h('span', null, dot(m, methods), m)),
+  );
 }
 
 const dot = (method: string, methods: string[]) =>
-  `<span class="dot" style="background: var(${colourOf(method, methods)})"></span>`;
+  h('span', { class: 'dot', style: `background: var(${colourOf(method, methods)})` });
 
 const colourOf = (method: string, methods: string[]) => `--c${methods.indexOf(method) % 8}`;
 
-function figure(f: Figure, i: number): string {
-  return `<figure><h3>${text(f.title)}</h3><div data-figure="${i}"></div><figcaption>${text(f.caption)}</figcaption></figure>`;
-}
-
-function table(d: Document): string {
-  const { summary } = d;
+function table({ summary }: Document, methods: string[]): Content {
   const [exact, forgot] = [summary.some((s) => s.exact), summary.some((s) => s.forgot)];
-  const head = [
-    'method',
-    'trains',
-    'of targets',
-    'lr',
-    'held-out loss',
-    exact && 'exact',
-    forgot && 'forgot',
-    'device',
-    'tokens/s',
-    'saved',
-    'time',
-  ];
-  const columns = head.filter((h) => h !== false);
-  const methods = methodsOf(summary);
-  const row = (s: Summary, best: boolean) => [
-    `${s.trainable ? dot(s.method, methods) : ''}${text(s.method)}`,
-    s.trainable ? count(s.trainable) : '',
-    s.trainable ? (s.share_targets > 1 ? 'everything' : percent(s.share_targets)) : '',
-    s.lr ? s.lr.toExponential().replace('e+0', '') : '',
-    ranged(s.loss, (x) => x.toFixed(4), best),
-    ...(exact ? [s.exact ? ranged(s.exact, percent) : ''] : []),
-    ...(forgot ? [s.forgot && s.trainable ? ranged(s.forgot, (x) => `${x >= 0 ? '+' : '−'}${Math.abs(x).toFixed(3)}`) : ''] : []),
-    s.device_bytes.peak ? bytes(s.device_bytes.peak) : '',
-    s.tokens_per_second ? s.tokens_per_second.toFixed(0) : '',
-    s.adapter_bytes ? bytes(s.adapter_bytes) : '',
-    s.seconds ? `${s.seconds.toFixed(1)} s` : '',
+  const columns: [head: string, of: (s: Summary, best: boolean) => Content][] = [
+    ['method', (s) => [s.trainable ? dot(s.method, methods) : '', s.method]],
+    ['trains', (s) => (s.trainable ? count(s.trainable) : '')],
+    ['of targets', (s) => (s.trainable ? (s.share_targets > 1 ? 'everything' : percent(s.share_targets)) : '')],
+    ['lr', (s) => (s.lr ? s.lr.toExponential().replace('e+0', '') : '')],
+    ['held-out loss', (s, best) => ranged(s.loss, (x) => x.toFixed(4), best)],
+    ...(exact ? [['exact', (s) => (s.exact ? ranged(s.exact, percent) : '')] satisfies (typeof columns)[0]] : []),
+    ...(forgot
+      ? [['forgot', (s) => (s.forgot && s.trainable ? ranged(s.forgot, signed) : '')] satisfies (typeof columns)[0]]
+      : []),
+    ['device', (s) => (s.device_bytes.peak ? bytes(s.device_bytes.peak) : '')],
+    ['tokens/s', (s) => (s.tokens_per_second ? s.tokens_per_second.toFixed(0) : '')],
+    ['saved', (s) => (s.adapter_bytes ? bytes(s.adapter_bytes) : '')],
+    ['time', (s) => (s.seconds ? `${s.seconds.toFixed(1)} s` : '')],
   ];
   const sizes = [...new Set(summary.map((s) => s.size))];
   const groups = sizes.map((size) => {
     const rows = summary.filter((s) => s.size === size);
-    const best = Math.min(...rows.map((s) => s.loss.mean));
-    const title =
-      size === null
-        ? ''
-        : `<tr class="size"><td colspan="${columns.length}">${text(sizeWords(size))}${size.endsWith('b') ? ', or as many parameters' : ''}</td></tr>`;
-    return title + rows.map((s) => `<tr>${cells('td', row(s, size !== null && s.loss.mean === best))}</tr>`).join('');
+    const best = rows.reduce((n, s) => Math.min(n, s.loss.mean), Number.POSITIVE_INFINITY);
+    const title = size === null ? '' : `${sizeWords(size)}${size.endsWith('b') ? ', or as many parameters' : ''}`;
+    return [
+      size !== null && h('tr', { class: 'size' }, h('td', { colspan: columns.length }, title)),
+      rows.map((s) =>
+        row(
+          'td',
+          columns.map(([, of]) => of(s, size !== null && s.loss.mean === best)),
+        ),
+      ),
+    ];
   });
-  return `<table><thead><tr>${cells('th', columns)}</tr></thead><tbody>${groups.join('')}</tbody></table>`;
+  return tableOf(
+    columns.map(([head]) => head),
+    groups,
+  );
 }
 
-const cells = (tag: string, all: string[]) => all.map((c) => `<${tag}>${c}</${tag}>`).join('');
+const row = (tag: 'td' | 'th', cells: Content[]) =>
+  h(
+    'tr',
+    null,
+    cells.map((cell) => h(tag, null, cell)),
+  );
 
-function ranged({ mean, min, max }: Spread, words: (x: number) => string, best = false): string {
-  const shown = best ? `<b>${words(mean)}</b>` : words(mean);
-  return min === max ? shown : `${shown}<br><span class="range">${words(min)} to ${words(max)}</span>`;
+const tableOf = (head: string[], rows: Content) => h('table', null, h('thead', null, row('th', head)), h('tbody', null, rows));
+
+function ranged({ mean, min, max }: Spread, words: (x: number) => string, best = false): Content {
+  const shown = best ? h('b', null, words(mean)) : words(mean);
+  return min === max ? shown : [shown, h('br', null), h('span', { class: 'range' }, `${words(min)} to ${words(max)}`)];
 }
 
-function maps(d: Document, methods: string[]): string {
+function maps(d: Document, methods: string[]): Content {
   const shown = d.summary.filter((s) => firstRun(d.results, s)?.blocks);
-  if (!shown.length) return '';
+  if (!shown.length) return null;
   const one = (s: Summary) => {
     const run = firstRun(d.results, s);
     const title = [s.method, s.size && sizeWords(s.size)].filter(Boolean).join(', ');
-    return `<figure><h3>${text(title)}</h3>${blockMap(run, d.model, colourOf(s.method, methods))}<figcaption>${text(topModules(run))}</figcaption></figure>`;
+    return figure(title, blockMap(run, d.model, colourOf(s.method, methods)), topModules(run));
   };
-  return `<h2>Which blocks</h2><p class="soft small">Layers from top to bottom, matrices side by side, of the first seed. The stronger a block, the larger its share of the squared norm of the update.</p><div class="maps">${shown.map(one).join('')}</div>`;
+  const words =
+    'Layers from top to bottom, matrices side by side, of the first seed. The stronger a block, the larger its share of the squared norm of the update.';
+  return [h('h2', null, 'Which blocks'), small(words), h('div', { class: 'maps' }, shown.map(one))];
 }
 
 /** "v 61 % of the update in 40 of 79 blocks, ..." for the three largest. */
@@ -189,10 +218,10 @@ function topModules({ blocks }: Result): string {
   return top.map(([m, { n, share }]) => `${m.replace('_proj', '')} ${n} blocks, ${percent(share)} of the update`).join('; ');
 }
 
-function allRuns(results: Result[]): string {
+function allRuns(results: Result[]): Content {
   const head = ['run', 'lr', 'seed', 'steps', 'trains', 'held-out loss', 'exact', 'warm-up', 'training', 'tokens/s'];
-  const rows = results.map((r) => [
-    text([r.method, r.size].filter(Boolean).join(' ')),
+  const cells = (r: Result) => [
+    [r.method, r.size].filter(Boolean).join(' '),
     String(r.lr || ''),
     String(r.seed),
     String(r.steps),
@@ -202,13 +231,16 @@ function allRuns(results: Result[]): string {
     `${r.warmup_seconds.toFixed(1)} s`,
     `${r.seconds.toFixed(1)} s`,
     r.tokens_per_second.toFixed(0),
-  ]);
-  return `<table><thead><tr>${cells('th', head)}</tr></thead><tbody>${rows.map((r) => `<tr>${cells('td', r)}</tr>`).join('')}</tbody></table>`;
+  ];
+  return tableOf(
+    head,
+    results.map((r) => row('td', cells(r))),
+  );
 }
 
 // --- words ------------------------------------------------------------------------------------------------------------
 
-const text = (s: string) => s.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+const signed = (x: number) => `${x >= 0 ? '+' : '−'}${Math.abs(x).toFixed(3)}`;
 const percent = (x: number) => `${x >= 0.995 ? (100 * x).toFixed(0) : Number((100 * x).toPrecision(2))} %`;
 const count = (n: number) => n.toLocaleString('en');
 const bytes = (n: number) => (n < 1e6 ? `${(n / 1e3).toPrecision(3)} KB` : `${(n / 1e6).toPrecision(3)} MB`);

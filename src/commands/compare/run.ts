@@ -2,7 +2,7 @@
 // runs, so that its kernels are compiled once.
 
 import type { Row } from '../../data/rows.ts';
-import { answerRows } from '../../eval/exact.ts';
+import { answerRows, positionsToAnswer } from '../../eval/exact.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import type { ModelFiles } from '../../io/model.ts';
 import type { Module } from '../../models/decoder.ts';
@@ -40,7 +40,7 @@ export async function oneRun(
   report: Report,
   signal: AbortSignal,
 ): Promise<Result | null> {
-  const { files, guard } = bench;
+  const { guard } = bench;
   const whole = o.method === 'full' || o.warmup === 'full';
   const model = await freshModel(bench, whole ? 'f32' : o.base);
   try {
@@ -75,19 +75,16 @@ export async function oneRun(
   } finally {
     freeModel(model);
   }
+}
 
-  async function freshModel({ gpu, held, rows, asked }: Bench, base: Settled['base']): Promise<Model> {
-    const longest = [...rows, ...held, ...(guard ?? [])].reduce((n, r) => Math.max(n, r.ids.length), 1);
-    const most = (of: (r: Row) => number) => asked.reduce((n, r) => Math.max(n, of(r)), 0);
-    const spoken = most((r) => r.promptLength) + most((r) => r.ids.length - r.promptLength) + 1;
-    return loadModel(gpu, files, Math.max(longest, spoken), base);
-  }
+function freshModel({ gpu, files, held, rows, guard, asked }: Bench, base: Settled['base']): Promise<Model> {
+  const longest = [...rows, ...held, ...(guard ?? [])].reduce((n, r) => Math.max(n, r.ids.length), 1);
+  return loadModel(gpu, files, Math.max(longest, positionsToAnswer(asked)), base);
 }
 
 /** The base itself, measured as a run is. */
 export async function baseRun(bench: Bench, label: Label, o: Settled, signal: AbortSignal): Promise<Result> {
-  const longest = [...bench.rows, ...bench.held, ...(bench.guard ?? [])].reduce((n, r) => Math.max(n, r.ids.length), 1);
-  const model = await loadModel(bench.gpu, bench.files, 2 * longest + 1, o.base);
+  const model = await freshModel(bench, o.base);
   try {
     const { loss } = await lossOf(model, bench.held, o.batch);
     const kept = bench.guard && (await lossOf(model, bench.guard, o.batch)).loss;
