@@ -3,18 +3,15 @@
 // Arguments: steps, for a shorter run; output file.
 
 import process from 'node:process';
-import { modelFiles } from '../src/commands/merge.ts';
 import { detect } from '../src/data/columns.ts';
 import { toRow } from '../src/data/rows.ts';
 import { loadTokenizer } from '../src/data/tokenizer.ts';
-import { closeGpu, openGpu } from '../src/gpu/device.ts';
+import { closeGpu, full, loadModel, openGpu, resultFiles, tune } from '../src/index.ts';
 import { openPlace, readJson } from '../src/io/bytes.ts';
 import { configFromHf } from '../src/io/config.ts';
 import type { ModelFiles } from '../src/io/model.ts';
 import { type TensorInfo, tensorShapes } from '../src/io/tensors.ts';
 import { writeFile } from '../src/io/write.ts';
-import { loadModel } from '../src/train/model.ts';
-import { tune } from '../src/train/tune.ts';
 import { pretrainRows } from './corpus.ts';
 import { random } from './random.ts';
 import recipe from './recipe.json' with { type: 'json' };
@@ -29,34 +26,22 @@ const tokenizer = loadTokenizer({ ...files.tokenizer, bos: files.config.bos_toke
 const options = { tokenizer, vocab_size: files.config.vocab_size, learn: 'response', template: 'auto' } as const;
 const rows = pretrainRows(pretrain.data.seed, pretrain.data.rows).map((row) => toRow(detect(row).fields, row, options));
 const gpu = await openGpu();
-const model = await loadModel(gpu, files, files.config.max_position_embeddings, 'f32');
+const model = await loadModel(gpu, { files, tokenizer }, { longest: files.config.max_position_embeddings, base: 'f32' });
 const start = performance.now();
-await tune(
+const { made } = await tune(
   model,
   { rows },
   {
-    method: 'full',
+    method: full(),
     steps,
     batch: pretrain.batch,
-    accumulate: 1,
     shuffle: false, // the corpus is drawn at random
-    seed: 0,
     lr: pretrain.lr,
     schedule: 'cosine',
     lrWarmup: pretrain.lr_warmup,
     betas: [pretrain.betas[0], pretrain.betas[1]],
-    eps: 1e-8,
-    weightDecay: 0,
     clip: pretrain.clip,
-    targets: [],
-    block: 'auto',
-    budgets: { all: { kind: 'blocks', count: 1 } },
-    select: 'gradient',
-    score: 'absmean',
-    spread: 'global',
-    warmup: 'frozen',
-    warmupSteps: 0,
-    recompute: false,
+    autotune: false,
   },
   (line) => {
     if (line.kind === 'step' && (line.step % 20 === 0 || line.step <= 3)) {
@@ -67,7 +52,7 @@ await tune(
     }
   },
 );
-const [weights] = modelFiles(model, 'f16').filter((f) => f.name === 'model.safetensors');
+const [weights] = (await resultFiles(model, made!, 'f16')).filter((f) => f.name === 'model.safetensors');
 await writeFile(out, weights.chunks, { force: true });
 console.error(`${out}: ${((performance.now() - start) / 60000).toFixed(1)} minutes on ${gpu.name}`);
 closeGpu(gpu);

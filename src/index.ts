@@ -9,6 +9,7 @@
 //   await save(model, tuned, 'adapter');
 //   console.log((await generate(model, 'Once upon a time')).text);
 
+import { type AnswerOptions, answerPrompts, type Generated, promptIds } from './eval/answer.ts';
 import { type Planning, planningOf } from './gpu/limits.ts';
 import type { Adapter } from './io/adapter.ts';
 import { loadAdapter } from './io/adapter.ts';
@@ -43,9 +44,11 @@ export { type DataOptions, type OpenModel, openData, openModel, openPrompts, typ
 export { full } from './methods/full.ts';
 export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
 export { dora, lora, type RankSettings } from './methods/lora.ts';
-export type { Method, MethodKind } from './methods/method.ts';
+export { type Attached, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
 export { type Scored, type SmtSettings, smt, toldSelection } from './methods/smt/method.ts';
 export { overlap, type Selection, selectionIn } from './methods/smt/select.ts';
+export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts';
+export type { Decoder } from './models/decoder.ts';
 
 // --- a plan -------------------------------------------------------------------------------------------------------------
 
@@ -147,4 +150,26 @@ export async function applyAdapter(
 ): Promise<OnModel> {
   const isOpen = typeof adapter === 'object' && 'matrices' in adapter;
   return applyTo(model, isOpen ? adapter : await loadAdapter(adapter), report);
+}
+
+// --- how good it is -----------------------------------------------------------------------------------------------------
+
+export { type AnswerOptions, answerPrompts, type Generated, positionsFor, promptIds } from './eval/answer.ts';
+export { type Example, evaluate } from './eval/evaluate.ts';
+export { type Answer, answerRows } from './eval/exact.ts';
+
+/** Settings of an answer: at most 128 tokens, the likeliest each, where not told. */
+export type GenerateSettings = Partial<Omit<AnswerOptions, 'eos'>> & {
+  /** The prompt is a user's message, in the model's chat template. */
+  chat?: boolean;
+};
+
+/** What the model goes on with from a text. The model must have been loaded for prompt and answer together (`longest`). */
+export async function generate(model: Model, prompt: string, settings: GenerateSettings = {}): Promise<Generated> {
+  const { maxNewTokens, temperature, topP, seed } = withDefaults({});
+  const { chat, ...own } = settings;
+  const ids = promptIds(model.tokenizer, prompt, chat);
+  const options = { maxNewTokens, temperature, topP, seed, ...own, eos: model.files.config.eos_token_ids };
+  const [answer] = await answerPrompts(model, model.tokenizer, [{ index: 0, ids }], options, () => {});
+  return answer;
 }

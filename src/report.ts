@@ -75,7 +75,7 @@ export interface Compared {
 }
 
 export type Line =
-  /** method and budget: in the cells of `plan --table` alone. recompute: of `plan`, which tells of both. */
+  /** method, budget and rank: in the cells of `plan --table` alone. recompute: of `plan`, which tells of both. */
   | {
       kind: 'plan';
       program: string;
@@ -84,6 +84,7 @@ export type Line =
       bound: boolean;
       method?: string;
       budget?: string | null;
+      rank?: number;
       recompute?: boolean;
     }
   | { kind: 'memory'; program: string; planned: number; allocated: number }

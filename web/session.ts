@@ -1,15 +1,27 @@
 // One run of the page as a story, in the worker: open, answer as the base does, tune, answer again, hand over the adapter.
 // The page hears of it in messages; nothing here knows the page.
 
-import { type Opened, openFiles, openOnGpu, openRows } from '../src/commands/open.ts';
-import { answerRows, expected, positionsToAnswer } from '../src/eval/exact.ts';
+import { openFiles, openOnGpu, openRows } from '../src/commands/open.ts';
+import { methodFrom, tuneOptions } from '../src/commands/settings.ts';
+import { expected, positionsToAnswer } from '../src/eval/exact.ts';
+import {
+  answerRows,
+  closeGpu,
+  type IndexedRow,
+  longestOf,
+  type Model,
+  type OnModel,
+  type OpenModel,
+  promptIds,
+  putOn,
+  removeAdapter,
+  resultFiles,
+  type Tuned,
+  takeOff,
+  targetsOf,
+  tune,
+} from '../src/index.ts';
 import type { Settled } from '../src/options/table.ts';
-import { targetsOf } from '../src/train/attach.ts';
-import type { Model } from '../src/train/model.ts';
-import { tuneOptions } from '../src/train/options.ts';
-import { smtFiles } from '../src/train/save.ts';
-import { type Tuned, tune } from '../src/train/tune.ts';
-import { version } from '../src/version.ts';
 import { fetchModel } from './files.ts';
 import type { AdapterFile, Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
 import { recipeFor } from './recipe.ts';
@@ -20,14 +32,12 @@ export interface Session {
   opened: Ready | null;
 }
 
-type Rows = Awaited<ReturnType<typeof openRows>>['rows'];
-
 /** Files and rows that are read once, and the model on the device: as it was stored, or tuned by the last run. */
 interface Ready {
   o: Settled;
-  files: Opened;
-  rows: Rows;
-  exams: Record<Skill, Rows>;
+  files: OpenModel;
+  rows: IndexedRow[];
+  exams: Record<Skill, IndexedRow[]>;
   positions: number;
   model: Model | null;
   tuned: Tuned | null;
@@ -50,7 +60,7 @@ export async function open(s: Session, { places, asked }: Extract<Command, { kin
   const read = (place: string) => openRows(o, files, [place], s.tell);
   const { rows } = await read(places.train);
   const exams = { new: (await read(places.heldout)).rows, old: (await read(places.keep)).rows };
-  const longest = [...rows, ...exams.new, ...exams.old].reduce((n, r) => Math.max(n, r.ids.length), ROOM);
+  const longest = Math.max(ROOM, longestOf(rows, exams.new, exams.old));
   const positions = Math.max(longest + 1, positionsToAnswer(exams.new), positionsToAnswer(exams.old));
   const ready: Ready = { o, files, rows, exams, positions, model: null, tuned: null };
   const { gpu } = await modelOf(s, ready);
@@ -67,18 +77,18 @@ export async function run(s: Session, signal: AbortSignal): Promise<void> {
   const model = await freshModel(s, ready);
   for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'before', skill, signal);
   s.stage = 'warmup';
-  const settings = tuneOptions(ready.o);
+  const settings = { ...tuneOptions(ready.o, methodFrom(ready.o)), autotune: false };
   const follow: Session['tell'] = (line) => {
     if (line.kind === 'start' && (line.phase === 'warmup' || line.phase === 'train')) s.stage = line.phase;
     s.tell(line);
   };
   if (!signal.aborted) ready.tuned = await tune(model, { rows: ready.rows }, settings, follow, signal);
   const { tuned } = ready;
-  if (signal.aborted || !tuned) return s.tell({ kind: 'stopped' });
+  if (signal.aborted || !tuned?.made) return s.tell({ kind: 'stopped' });
   for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'after', skill, signal);
   if (signal.aborted) return s.tell({ kind: 'stopped' });
   s.stage = 'save';
-  s.tell({ kind: 'adapter', files: await adapterOf(ready, model, tuned) });
+  s.tell({ kind: 'adapter', files: await adapterOf(model, tuned.made) });
   s.tell({ kind: 'finished', steps: tuned.steps, seconds: tuned.seconds, input_tokens: tuned.inputTokens });
 }
 
@@ -87,7 +97,7 @@ export async function ask(s: Session, prompt: string): Promise<void> {
   const ready = s.opened;
   if (!ready) throw new Error('expected an open model, got a prompt before it: reload the page.');
   const model = await modelOf(s, ready);
-  const ids = Int32Array.from(ready.files.tokenizer.encode(prompt, { special: true }));
+  const ids = promptIds(ready.files.tokenizer, prompt);
   const room = ready.positions - 1 - ids.length;
   if (ids.length < 1 || room < 1)
     throw new Error(`expected a prompt of 1 to ${ready.positions - 2} tokens, got ${ids.length}: shorten it.`);
@@ -97,14 +107,13 @@ export async function ask(s: Session, prompt: string): Promise<void> {
     const [made] = await answerRows(model, [row], { eos, max_new_tokens: Math.min(room, 48) });
     return textOf(ready, made.ids);
   };
-  const matrices = ready.tuned?.matrices ?? [];
-  const after = matrices.length ? await answer() : null;
-  const hooks = matrices.map(({ weight }) => weight.trains);
+  const attached = ready.tuned?.made?.attached;
+  const after = attached ? await answer() : null;
   try {
-    for (const { weight } of matrices) weight.trains = null; // the base is the same weights without their blocks
+    if (attached) takeOff(attached); // the base is the same weights without what was trained beside them
     s.tell({ kind: 'reply', prompt, before: await answer(), after });
   } finally {
-    matrices.forEach(({ weight }, i) => (weight.trains = hooks[i]));
+    if (attached) putOn(attached);
   }
 }
 
@@ -126,21 +135,19 @@ async function examine(s: Session, ready: Ready, model: Model, when: When, skill
 /** The model on the device; opened again where the device was lost. */
 async function modelOf(s: Session, ready: Ready): Promise<Model> {
   if (ready.model && !ready.model.gpu.failed) return ready.model;
-  ready.model?.gpu.device.destroy();
+  if (ready.model) closeGpu(ready.model.gpu);
   ready.tuned = null;
   ready.model = null;
-  ready.model = await openOnGpu(ready.o, ready.files.files, ready.positions, s.tell);
+  ready.model = await openOnGpu(ready.o, ready.files, ready.positions, s.tell);
   return ready.model;
 }
 
 /** The model without what an earlier run left on it. */
 async function freshModel(s: Session, ready: Ready): Promise<Model> {
-  const used = ready.model && (ready.tuned || s.stage !== 'open');
-  if (used) {
-    ready.model!.gpu.device.destroy();
-    ready.model = null;
-  }
-  return modelOf(s, ready);
+  const model = await modelOf(s, ready);
+  if (ready.tuned?.made) removeAdapter(ready.tuned.made);
+  ready.tuned = null;
+  return model;
 }
 
 function subjectOf(ready: Ready): Subject {
@@ -161,12 +168,9 @@ function subjectOf(ready: Ready): Subject {
 
 const textOf = ({ files }: Ready, ids: ArrayLike<number>) => files.tokenizer.decode(ids, { skip_special: true }).trim();
 
-async function adapterOf({ o }: Ready, model: Model, tuned: Tuned): Promise<AdapterFile[]> {
-  const { block = 0 } = tuned.selection ?? {};
-  const targets = targetsOf(model.decoder, tuneOptions(o).targets);
-  const from = { block, targets: [...o.targets], score: o.score, budget: o.budget, seed: o.seed, version };
+async function adapterOf(model: Model, made: OnModel): Promise<AdapterFile[]> {
   const files: AdapterFile[] = [];
-  for (const { name, chunks } of await smtFiles(model, tuned.matrices, targets, from)) {
+  for (const { name, chunks } of await resultFiles(model, made, 'f32')) {
     const parts: BlobPart[] = [];
     if (typeof chunks === 'string') parts.push(chunks);
     else if (chunks instanceof Uint8Array) parts.push(chunks as BlobPart);

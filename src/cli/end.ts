@@ -11,7 +11,7 @@ export function endOf(t: Terminal, { verb, options }: Command, line: Extract<Lin
   const ran = `${several(steps, 'step')} in ${duration(seconds)}, ${rate(tokens_per_second)} tokens/s`;
   if (verb === 'merge') return [`${label('done')}${out}`];
   if (!out) return [`${label('done')}${ran}; not saved, as --out was not given`];
-  const isModel = options.method === 'full' || options.warmup === 'full';
+  const isModel = line.made === 'model';
   return [
     `${label('done')}${ran}`,
     `${label(isModel ? 'model' : 'adapter')}${paint(t, 'bold', out)}`,

@@ -65,10 +65,11 @@ function headOf(plans: Plan[], { program, recompute }: Plan, i: number): string 
 export function methodTable(t: Terminal, plans: Plan[], rank: number): string[] {
   const budgets = [...new Set(plans.map((p) => p.budget ?? null))].filter((b) => b !== null);
   const methods = [...new Set(plans.map((p) => p.method!))];
-  const full = plans.find((p) => p.method === 'full')?.bytes.total;
+  // shares are of what trains the most: everything
+  const full = plans.reduce((most, p) => (p.trainable > most.trainable ? p : most), plans[0])?.bytes.total;
   const cell = (p: Plan | undefined, text: (p: Plan) => string) => (p ? text(p) : '').padStart(10);
   const at = (method: string, budget: string) => plans.find((p) => p.method === method && (p.budget ?? budget) === budget);
-  const name = (method: string) => (method === 'lora' || method === 'dora' ? `${method} r${rank}` : method);
+  const name = (method: string) => (plans.some((p) => p.method === method && p.rank) ? `${method} r${rank}` : method);
   const rows = (text: (p: Plan) => string) =>
     methods.map((m) => `${padded(name(m), 9)}${budgets.map((b) => cell(at(m, b), text)).join('')}`);
   const head = paint(t, 'bold', `${padded('', 9)}${budgets.map((b) => b.padStart(10)).join('')}`);

@@ -1,21 +1,15 @@
 // The verb `demo`: the built-in model learns the built-in task, and shows what it could do before and what it can do after:
 // the new skill on held-out prompts, and the old skills on prompts of the data that the base was trained on.
 
-import type { IndexedRow } from '../data/load.ts';
-import { type Answer, answerRows, positionsToAnswer } from '../eval/exact.ts';
-import { closeGpu } from '../gpu/device.ts';
+import { type Answer, positionsToAnswer } from '../eval/exact.ts';
+import { answerRows, closeGpu, type IndexedRow, longestOf, type Model, type OpenModel, resultFiles, tune } from '../index.ts';
 import { checkWritable, writeFolder } from '../io/write.ts';
 import { readRecipe } from '../options/recipe.ts';
 import { type Options, type Settled, withDefaults } from '../options/table.ts';
 import type { Compared, Report } from '../report.ts';
-import { targetsOf } from '../train/attach.ts';
-import type { Model } from '../train/model.ts';
-import { tuneOptions } from '../train/options.ts';
-import { smtFiles } from '../train/save.ts';
-import { tune } from '../train/tune.ts';
-import { version } from '../version.ts';
 import { builtIn } from './built-in.ts';
-import { type Opened, openFiles, openOnGpu, openRows } from './open.ts';
+import { openFiles, openOnGpu, openRows } from './open.ts';
+import { methodFrom, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
 
 export interface Places {
@@ -54,20 +48,18 @@ export async function demo(task: Task, recipe: object, places: Places = builtInP
     { skill: 'new skill', how: 'held-out prompts answered exactly', rows: await read(places.heldOut) },
     { skill: 'old skills', how: 'prompts of the old kinds answered exactly', rows: await read(places.keep) },
   ];
-  const longest = rows.reduce((n, r) => Math.max(n, r.ids.length), 1);
-  const positions = Math.max(longest, ...exams.map((e) => positionsToAnswer(e.rows)));
-  const model = await openOnGpu(o, opened.files, positions, report);
+  const positions = Math.max(longestOf(rows), ...exams.map((e) => positionsToAnswer(e.rows)));
+  const model = await openOnGpu(o, opened, positions, report);
   try {
     const before = await examine(model, opened, exams, 'before', report, signal);
     if (signal.aborted) return;
-    const settings = tuneOptions(o);
-    const tuned = await tune(model, { rows }, settings, report, signal);
+    const tuned = await tune(model, { rows }, { ...tuneOptions(o, methodFrom(o)), autotune: false }, report, signal);
     const after = await examine(model, opened, exams, 'after', report, signal);
     if (!signal.aborted) report(skills(opened, exams, before, after));
-    const from = { block: tuned.selection!.block, targets: o.targets, score: o.score, budget: o.budget, seed: o.seed, version };
-    await writeFolder(out, await smtFiles(model, tuned.matrices, targetsOf(model.decoder, settings.targets), from), place);
+    if (!tuned.made) return;
+    await writeFolder(out, await resultFiles(model, tuned.made, 'f32'), place);
     const tokens_per_second = tuned.inputTokens / Math.max(1e-9, tuned.seconds);
-    report({ kind: 'done', out, steps: tuned.steps, seconds: tuned.seconds, tokens_per_second });
+    report({ kind: 'done', out, made: 'adapter', steps: tuned.steps, seconds: tuned.seconds, tokens_per_second });
   } finally {
     closeGpu(model.gpu);
     await opened.files.close();
@@ -75,15 +67,15 @@ export async function demo(task: Task, recipe: object, places: Places = builtInP
 }
 
 /** The recipe's settings, held to the rules of the command line, with the machine and the seed of this command. */
-function settled(recipe: object, { device, tune, seed }: Settled): Settled {
-  const own: Options = { device, tune, seed };
+function settled(recipe: object, { device, seed }: Settled): Settled {
+  const own: Options = { device, seed };
   return withDefaults({ ...readRecipe('train', recipe), ...own });
 }
 
 /** Answers to the prompts of every exam, one exam after the other. */
 async function examine(
   model: Model,
-  { files }: Opened,
+  { files }: OpenModel,
   exams: Exam[],
   when: 'before' | 'after',
   report: Report,
@@ -102,7 +94,7 @@ async function examine(
   return answers;
 }
 
-function skills({ tokenizer }: Opened, exams: Exam[], before: Answer[][], after: Answer[][]) {
+function skills({ tokenizer }: OpenModel, exams: Exam[], before: Answer[][], after: Answer[][]) {
   const text = (ids: ArrayLike<number>) => tokenizer.decode(ids, { skip_special: true }).trim();
   const said = (a: Answer) => ({ text: text(a.ids), right: a.right });
   const [held] = exams;

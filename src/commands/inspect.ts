@@ -10,7 +10,7 @@ import { formatBytes } from '../io/formats.ts';
 import { inspectFile } from '../io/headers.ts';
 import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';
-import { selectionIn } from '../train/selection.ts';
+import { selectionIn } from '../methods/smt/select.ts';
 import type { Task } from './task.ts';
 
 /** One line a file; throws at the end where any is unsound. */
@@ -155,7 +155,7 @@ function ranges(numbers: number[]): string {
 
 async function adapterFacts(path: string): Promise<string[]> {
   const adapter = await loadAdapter(path);
-  if (adapter.method !== 'smt')
+  if ('rank' in adapter)
     return [
       `${adapter.method} adapter, rank ${adapter.rank}, alpha ${adapter.alpha}, of ${adapter.targets.join(', ')}`,
       ...adapter.matrices.map((m) => `${m.name}  [${m.shape.join(', ')}]`),
@@ -164,7 +164,7 @@ async function adapterFacts(path: string): Promise<string[]> {
   const { block, matrices, base } = adapter;
   const unmoved = matrices.filter((m) => m.blocks.every((x) => x === 0)).length;
   return [
-    `smt adapter, ${n} blocks of ${block} x ${block} in ${matrices.length} of ${Object.keys(base.shapes).length} matrices, ${n * block * block} parameters`,
+    `${adapter.method} adapter, ${n} blocks of ${block} x ${block} in ${matrices.length} of ${Object.keys(base.shapes).length} matrices, ${n * block * block} parameters`,
     `targets ${adapter.targets.join(',')}, score ${adapter.score}, budget ${adapter.budget}, seed ${adapter.seed}, by blocktune ${adapter.version}`,
     ...(unmoved ? [`${unmoved} of the matrices hold only zeros: they did not train`] : []),
     ...matrices.map((m) => `${m.name}  [${base.shapes[m.name].join(', ')}]  ${m.index.length / 2} blocks`),

@@ -115,7 +115,7 @@ async function planningAtHand(
 const BUDGETS = ['50%t', '30%t', '10%t', '5%t', '1%t'];
 
 function table(s: Subject, o: Settled, extent: Extent, report: Report): void {
-  const line = (name: string, budget: string | null) => {
+  const line = ({ name, takes }: (typeof METHODS)[number], budget: string | null) => {
     const run = { ...o, method: name, budget: budget ?? o.budget };
     const method = methodFrom(run);
     const decoder = s.decoder(extent.longest, baseOf(run, method), DESKTOP.maxBinding);
@@ -126,11 +126,12 @@ function table(s: Subject, o: Settled, extent: Extent, report: Report): void {
       ...trainingFigures(decoder, method, options, DESKTOP),
       method: name,
       budget,
+      ...(takes.includes('rank') && { rank: o.rank }),
     });
   };
-  for (const { name, takes } of METHODS)
-    if (!takes.includes('budget')) line(name, null);
-    else for (const budget of BUDGETS.includes(o.budget) ? BUDGETS : [...BUDGETS, o.budget]) line(name, budget);
+  for (const kind of METHODS)
+    if (!kind.takes.includes('budget')) line(kind, null);
+    else for (const budget of BUDGETS.includes(o.budget) ? BUDGETS : [...BUDGETS, o.budget]) line(kind, budget);
 }
 
 // --- what is opened ---------------------------------------------------------------------------------------------------

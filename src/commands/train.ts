@@ -8,7 +8,7 @@ import {
   loadAdapter,
   longestOf,
   type OpenModel,
-  type Rows,
+  type Row,
   resultFiles,
   type TuneData,
   tune,
@@ -64,7 +64,7 @@ async function openTraining(o: Settled, opened: OpenModel, report: Report): Prom
   return { ...(await heldOut(all, o, opened, report)), guard };
 }
 
-async function heldOut(rows: Rows, o: Settled, opened: OpenModel, report: Report): Promise<{ rows: Rows; held?: Rows }> {
+async function heldOut(rows: Row[], o: Settled, opened: OpenModel, report: Report): Promise<{ rows: Row[]; held?: Row[] }> {
   if (o.eval === undefined) return { rows };
   const asked = parseHeldOut(o.eval);
   if ('file' in asked) return { rows, held: (await openRows(o, opened, [asked.file], report)).rows };

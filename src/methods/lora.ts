@@ -53,7 +53,7 @@ function kind(name: Name, help: string): MethodKind<RankSettings> {
     help,
     lr: 2e-4,
     betas: [0.9, 0.999],
-    takes: ['targets', 'rank', 'alpha', 'dropout', 'adapter', 'base'],
+    takes: ['targets', 'rank', 'alpha', 'dropout', 'adapter'],
     make: (settings) => ranked(name, settings),
     adapters: {
       words: (a) => {

@@ -2,6 +2,7 @@
  * Published settings by name (`--preset`), and what is published about the learning rate. Data and arithmetic on options;
  * what was given explicitly always wins over a preset.
  */
+import { publishedRate } from '../methods/smt/rate.ts';
 import type { Options } from './table.ts';
 
 export const PRESETS = ['smt-paper', 'smft'] as const;
@@ -58,9 +59,4 @@ export function withPreset(options: Options): Options {
 /** The guide's peak: 2e-3 where 1 to 5 % of the targets train, 2e-4 from 10 % on. Budgets in other words count as small. */
 function smftRate(budget: string): number {
   return publishedRate(Number(budget.match(/^(.*)%t$/i)?.[1] ?? 0) / 100);
-}
-
-/** Peak learning rate that the guide gives for a share (0 to 1) of the target blocks; between 5 and 10 % it is silent: the smaller. */
-export function publishedRate(share_targets: number): number {
-  return share_targets > 0.05 ? 2e-4 : 2e-3;
 }

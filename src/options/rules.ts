@@ -2,6 +2,7 @@
  * What makes options sound: the values that each may take, and which contradict each other. One set of rules for the
  * command line and for saved recipes; a fault is a sentence, no fault is undefined.
  */
+import { METHODS, methodNamed } from '../methods/index.ts';
 import { looksLikeBudget } from '../methods/smt/budget.ts';
 import { looksLikeSize } from './size.ts';
 import { flagOf, type Key, type Option, type Options, option, type Verb, withDefaults } from './table.ts';
@@ -72,17 +73,16 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
   }
 }
 
-const OF_SMT: Key[] = ['budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection', 'preset'];
-const OF_RANK: Key[] = ['rank', 'alpha', 'dropout'];
+/** Options that only some methods take. */
+const OF_METHODS = [...new Set(METHODS.flatMap((m) => m.takes))] as Key[];
+/** Those of a method whose adapters say them themselves. */
+const SAID_BY_ADAPTERS = OF_METHODS.filter((key) => !['adapter', 'dtype', 'dropout'].includes(key));
 
 // Options that cannot stand together.
 const EITHER: [Key, Key][] = [
   ['steps', 'epochs'],
   ...(['budget', 'score', 'select', 'spread', 'warmup', 'warmupSteps'] as const).map((key): [Key, Key] => ['selection', key]),
-  ['adapter', 'rank'],
-  ['adapter', 'alpha'],
-  ['adapter', 'targets'],
-  ...OF_SMT.map((key): [Key, Key] => ['adapter', key]),
+  ...SAID_BY_ADAPTERS.map((key): [Key, Key] => ['adapter', key]),
   ['prompt', 'data'],
   ['resume', 'force'],
   ['table', 'method'],
@@ -113,17 +113,21 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
 
 function ofMethod(given: Options, has: (key: Key) => boolean): string | undefined {
   const { method, warmup } = withDefaults(given);
-  const stray = (key: Key, methods: string) =>
-    `expected ${flagOf(key)} with --method ${methods}, got --method ${method}; leave it out`;
-  const low = method === 'lora' || method === 'dora';
-  if (has('adapter') && method === 'full')
-    return 'expected --adapter with --method smt, lora or dora, got --method full; merge the adapter and train the result';
-  for (const key of OF_SMT) if (has(key) && method !== 'smt') return stray(key, 'smt');
-  if (has('targets') && method === 'full') return stray('targets', 'smt, lora or dora');
-  for (const key of OF_RANK) if (has(key) && !low && !has('adapter')) return stray(key, 'lora or dora');
-  if (has('dtype') && method !== 'full' && warmup !== 'full')
-    return 'expected --dtype with --method full or --warmup full, got a run that writes an adapter; give it to merge';
+  const { takes, adapters } = methodNamed(method);
+  if (has('adapter') && !adapters)
+    return `expected --adapter with --method ${taking('adapter')}, got --method ${method}; merge the adapter and train the result`;
+  for (const key of OF_METHODS)
+    if (has(key) && !takes.includes(key) && !(key === 'dropout' && has('adapter')))
+      return `expected ${flagOf(key)} with --method ${taking(key)}, got --method ${method}; leave it out`;
+  if (has('dtype') && adapters && warmup !== 'full')
+    return 'expected --dtype with a run whose result is a model, got one that writes an adapter; give it to merge';
   return ofSelect(given, has);
+}
+
+/** The methods that take an option: "smt, lora or dora". */
+function taking(key: Key): string {
+  const names = METHODS.filter((m) => m.takes.includes(key)).map((m) => m.name);
+  return [names.slice(0, -1).join(', '), names.at(-1)].filter(Boolean).join(' or ');
 }
 
 function ofSelect(given: Options, has: (key: Key) => boolean): string | undefined {

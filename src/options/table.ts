@@ -4,6 +4,7 @@
  * each other is rules.ts. A key is the flag in camel case: maxLength is --max-length, and max-length in no other spelling.
  */
 
+import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { choice, choices, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
 import { PRESETS, withPreset } from './presets.ts';
 
@@ -24,7 +25,6 @@ const STEP: Where = ['optimizer', ['train']];
 const WATCH: Where = ['watch', ['train']];
 const ANSWER: Where = ['answer', ['generate']];
 
-export const METHODS = ['smt', 'full', 'lora', 'dora'] as const;
 export const STORED = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0'] as const;
 export const PARTS = ['gemm', 'kernel', 'step', 'memory'] as const;
 export const TARGETS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
@@ -57,8 +57,8 @@ export const OPTIONS = {
   skipBadRows: flag(['data', ROWS], 'count unsound rows instead of stopping at the first'),
 
   method: or(
-    choice(['method', ['train', 'plan']], METHODS, 'what trains: chosen blocks, everything, or adapters of low rank'),
-    'smt',
+    choice(['method', ['train', 'plan']], METHOD_NAMES, METHODS.map((m) => `${m.name}: ${m.help}`).join('; ')),
+    METHODS[0].name,
   ),
   preset: choice(
     ['method', CHOOSES],
@@ -192,14 +192,7 @@ export const OPTIONS = {
     ),
     'f32',
   ),
-  tune: or(
-    choice(
-      ['machine', [...LOADS, 'demo', 'compare']],
-      ['on', 'off'],
-      'time kernel variants for at most 5 s before the first step',
-    ),
-    'on',
-  ),
+  tune: or(choice(['machine', LOADS], ['on', 'off'], 'time kernel variants for at most 5 s before the first step'), 'on'),
 
   json: flag(['general', ALL], 'one JSON object a line on standard output, and nothing else'),
   quiet: flag(['general', ALL], 'no progress'),
@@ -228,16 +221,14 @@ export const option = (key: Key) => OPTIONS[key] as Option<unknown>;
 export const keysOf = (verb: Verb) => KEYS.filter((key) => option(key).verbs.includes(verb));
 export const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-const PEAK: Record<(typeof METHODS)[number], number> = { smt: 1e-4, full: 1e-5, lora: 2e-4, dora: 2e-4 };
-
 /** The options with the preset's settings, the table's defaults, and lr and betas by method. */
 export function withDefaults(options: Options): Settled {
   const settled: Record<string, unknown> = {};
   const wanted = withPreset(options);
   for (const key of KEYS) settled[key] = wanted[key] ?? option(key).default;
-  const method = options.method ?? 'smt';
-  settled.lr ??= PEAK[method];
-  settled.betas ??= method === 'smt' ? [0.9, 0.95] : [0.9, 0.999];
+  const { lr, betas } = methodNamed(settled.method as string);
+  settled.lr ??= lr;
+  settled.betas ??= betas;
   for (const key of KEYS) if (settled[key] === undefined) delete settled[key];
   return { ...settled, given: options } as Settled;
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Adapter, loadAdapter } from '../../src/io/adapter.ts';
+import { mergedTensors } from '../../src/io/adapter-merge.ts';
 import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { mergedTensors } from '../../src/io/adapter-merge.ts';
 import { openModel } from '../../src/io/model.ts';
 import { encode } from '../../src/io/quant.ts';
 import { storedTensor, type TensorInfo } from '../../src/io/tensors.ts';

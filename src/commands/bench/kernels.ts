@@ -7,14 +7,13 @@ import { plan } from '../../gpu/plan.ts';
 import { type Build, backward, giveGrad, type Program, temp } from '../../gpu/program.ts';
 import { dispose, type Machine, prepare, replay } from '../../gpu/run.ts';
 import { resident, type Tensor, write } from '../../gpu/tensor.ts';
-import { moments } from '../../methods/full.ts';
 import { attention } from '../../ops/attention/attention.ts';
 import { swiglu } from '../../ops/elementwise/swiglu.ts';
 import { crossEntropy } from '../../ops/loss/crossentropy.ts';
 import { whole } from '../../ops/matmul/gemm.ts';
 import { productInto } from '../../ops/matmul/linear.ts';
 import { rmsnorm } from '../../ops/norm/rmsnorm.ts';
-import { adamw } from '../../ops/optimizer/adamw.ts';
+import { adamw, newTrained } from '../../ops/optimizer/adamw.ts';
 import { newOptimizerState } from '../../ops/optimizer/gradnorm.ts';
 import { type Format, STORED } from '../../ops/stored/formats.ts';
 import { unpack } from '../../ops/stored/unpack.ts';
@@ -138,7 +137,7 @@ function updating(): Work {
   const shape = [1024, 1024];
   const value = resident('w', shape, 'other');
   const grad = resident('grad', shape, 'other');
-  const t = { ...moments('w', shape), value, grad, decay: true };
+  const t = newTrained(value, grad, { decay: true });
   const { scalars } = newStream(1, 1);
   const options = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0 };
   return {

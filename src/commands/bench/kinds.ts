@@ -2,11 +2,11 @@
 
 import { FULL, full } from '../../methods/full.ts';
 import { METHODS } from '../../methods/index.ts';
-import { type RankSettings, RANK_DEFAULTS } from '../../methods/lora.ts';
+import { RANK_DEFAULTS, type RankSettings } from '../../methods/lora.ts';
 import type { Method } from '../../methods/method.ts';
-import { matrixParameters, targetsOf } from '../../methods/targets.ts';
 import { blockCount } from '../../methods/smt/budget.ts';
 import { SMT, SMT_DEFAULTS, type SmtSettings, smt } from '../../methods/smt/method.ts';
+import { matrixParameters, targetsOf } from '../../methods/targets.ts';
 import { type Decoder, type DecoderConfig, newDecoder } from '../../models/decoder.ts';
 import type { StepKind } from './step.ts';
 

@@ -96,7 +96,13 @@ async function warmup(gpu: Gpu, d: Decoder, { method }: StepKind, sizes: Sizes, 
 }
 
 /** A step of a method; what it would choose by data is where it needs most. */
-async function training(gpu: Gpu, d: Decoder, { method, recompute = false }: StepKind, sizes: Sizes, scope: Scope): Promise<Made> {
+async function training(
+  gpu: Gpu,
+  d: Decoder,
+  { method, recompute = false }: StepKind,
+  sizes: Sizes,
+  scope: Scope,
+): Promise<Made> {
   const planning = planningOf(gpu.limits);
   const attached = method!.attach(d, { decays: false });
   const { plan: planned, stream } = planTraining(d, attached, { ...OPTIMIZER, sizes, recompute }, planning);

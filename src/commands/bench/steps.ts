@@ -5,9 +5,9 @@ import { msOf, type Peak } from '../../gpu/peak.ts';
 import { profile, type Timed } from '../../gpu/profile.ts';
 import type { DecoderConfig } from '../../models/decoder.ts';
 import type { Report } from '../../report.ts';
+import { everything, forward, little, much, ofEqualSize, recompute, sparse, warmupBy } from './kinds.ts';
 import { giga, line } from './line.ts';
 import { LLAMA_3M, LLAMA_16M } from './model.ts';
-import { everything, forward, little, much, ofEqualSize, recompute, sparse, warmupBy } from './kinds.ts';
 import { prepareStep, type Step, type StepKind } from './step.ts';
 
 const ROUNDS = 3;
@@ -50,7 +50,11 @@ async function inTurn(gpu: Gpu, peak: Peak, report: Report, kinds: StepKind[], r
     report(line(`${s.kind.name} step`, shape, { ms, gflops: giga(usefulFlops(s, config), ms), peak_gflops: peak.best }));
     for (const [part, t] of await parts(s))
       report(
-        line(`${s.kind.name}: ${part}`, shape, { ms: t.ms, gflops: t.flops ? giga(t.flops, t.ms) : null, peak_gflops: peak.best }),
+        line(`${s.kind.name}: ${part}`, shape, {
+          ms: t.ms,
+          gflops: t.flops ? giga(t.flops, t.ms) : null,
+          peak_gflops: peak.best,
+        }),
       );
     s.free();
   }

@@ -1,7 +1,8 @@
 // The charts of a comparison as data: which points lie on which line.
 
+import type { Summary } from '../../report.ts';
 import type { Document } from './report.ts';
-import type { Result, Summary } from './result.ts';
+import type { Result } from './result.ts';
 
 interface Point {
   x: number;

@@ -2,12 +2,13 @@
 // it, and laying it out as runs, is all that is here; nothing is trained.
 
 import * as v from 'valibot';
+import { METHODS, methodNamed } from '../../index.ts';
 import { parseBudget } from '../../methods/smt/budget.ts';
 import { readRecipe } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
 
-/** One method of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken. */
-export interface Method {
+/** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken. */
+export interface Contender {
   name: string;
   options: Options;
   lrs: (number | undefined)[];
@@ -18,7 +19,7 @@ export interface Recipe {
   about: string;
   /** Options of `train` that all methods share. */
   common: Options;
-  methods: Method[];
+  methods: Contender[];
   /** Trainable parameters, as budgets of the common targets; every method but `full` is given each. Empty: as its options say. */
   sizes: string[];
   seeds: number[];
@@ -83,7 +84,7 @@ export function parseRecipe(json: unknown): Recipe {
 
 type Named = Options & { name: string };
 
-function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Method {
+function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Contender {
   const lrs = Array.isArray(own.lr) ? (own.lr as number[]) : [own.lr];
   if (!lrs.length) refuse(`${name} has an empty list of learning rates; give one`);
   for (const key of Object.keys(own) as Key[]) {
@@ -107,20 +108,15 @@ function refuse(what: string): never {
 
 /** Common options stand for all methods: those that mean nothing to one of them are left out for it. */
 export function withoutClash(o: Options): Options {
-  const method = o.method ?? 'smt';
+  const { takes } = methodNamed(o.method ?? METHODS[0].name);
   const kept = { ...o };
-  const drop = (...keys: Key[]) => {
-    for (const key of keys) delete kept[key];
-  };
-  if (method !== 'smt') drop('budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection', 'preset');
-  else if (o.select !== undefined && o.select !== 'gradient') drop('score');
-  if (method === 'full') drop('targets');
-  if (method !== 'lora' && method !== 'dora') drop('rank', 'alpha', 'dropout');
+  for (const key of METHODS.flatMap((m) => m.takes) as Key[]) if (!takes.includes(key)) delete kept[key];
+  if (o.select !== undefined && o.select !== 'gradient') delete kept.score;
   return kept;
 }
 
 /** The settings of one run. fit: what makes the method of this size, such as a rank. */
-export function settle(recipe: Recipe, method: Method, fit: Options, lr: number | undefined, seed: number): Settled {
+export function settle(recipe: Recipe, method: Contender, fit: Options, lr: number | undefined, seed: number): Settled {
   const chosen = lr === undefined ? {} : { lr };
   return withDefaults(withoutClash({ ...recipe.common, ...method.options, ...chosen, ...fit, seed }));
 }

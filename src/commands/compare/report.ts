@@ -4,12 +4,13 @@
 import { type ComponentChildren as Content, h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { nodeFs } from '../../io/bytes.ts';
+import type { Spread, Summary } from '../../report.ts';
 import { blockMap } from './block-map.ts';
 import { curves, type Figure, firstRun, methodsOf, plateaus, sizeWords } from './figures.ts';
 import type { Recipe } from './recipe.ts';
 import client from './report.client.js?raw' with { type: 'text' };
 import css from './report.css?raw' with { type: 'text' };
-import type { Result, Spread, Summary } from './result.ts';
+import type { Result } from './result.ts';
 
 /** Everything that a comparison came to: what `results.json` holds. */
 export interface Document {

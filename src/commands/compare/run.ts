@@ -1,26 +1,32 @@
 // One run of a comparison: a fresh model on the device, trained, measured, and taken off again. The device stays open between
 // runs, so that its kernels are compiled once.
 
-import type { Row } from '../../data/rows.ts';
-import { answerRows, positionsToAnswer } from '../../eval/exact.ts';
-import type { Gpu } from '../../gpu/device.ts';
-import type { ModelFiles } from '../../io/model.ts';
-import type { Module } from '../../models/decoder.ts';
+import { positionsToAnswer } from '../../eval/exact.ts';
+import {
+  answerRows,
+  freeModel,
+  type Gpu,
+  loadModel,
+  longestOf,
+  lossOf,
+  type Model,
+  matrixParameters,
+  type OpenModel,
+  type Row,
+  sizeOfTargets,
+  targetsOf,
+  tune,
+} from '../../index.ts';
 import { parametersOf } from '../../models/decoder.ts';
 import type { Settled } from '../../options/table.ts';
 import type { Line, Report } from '../../report.ts';
-import { matrixParameters, targetsOf } from '../../train/attach.ts';
-import { blocksUpdate, lossOf } from '../../train/diagnostics.ts';
-import { freeModel, loadModel, type Model } from '../../train/model.ts';
-import { tuneOptions } from '../../train/options.ts';
-import { tune } from '../../train/tune.ts';
+import { methodFrom, modulesOf, tuneOptions } from '../settings.ts';
 import type { Result } from './result.ts';
-import { savedBytes } from './size.ts';
 
 /** What all runs of a comparison are measured on. */
 export interface Bench {
   gpu: Gpu;
-  files: ModelFiles;
+  opened: OpenModel;
   rows: Row[];
   held: Row[];
   guard: Row[] | null;
@@ -41,35 +47,35 @@ export async function oneRun(
   signal: AbortSignal,
 ): Promise<Result | null> {
   const { guard } = bench;
-  const whole = o.method === 'full' || o.warmup === 'full';
-  const model = await freshModel(bench, whole ? 'f32' : o.base);
+  const method = methodFrom(o);
+  const model = await freshModel(bench, method.movesBase ? 'f32' : o.base);
   try {
     const before = guard && (await lossOf(model, guard, o.batch)).loss;
     const heard = listener(report, bench.seconds);
     const stop = AbortSignal.any([signal, heard.spent]);
-    const tuned = await tune(model, { rows: bench.rows, held: bench.held }, tuneOptions(o), heard.report, stop);
+    // the default kernels, so that all runs of a comparison are alike, whenever they are run
+    const options = { ...tuneOptions(o, method), autotune: false };
+    const tuned = await tune(model, { rows: bench.rows, held: bench.held }, options, heard.report, stop);
     if (signal.aborted) return null;
-    const update = tuned.selection && (await blocksUpdate(model, tuned.selection, tuned.matrices));
     const after = guard && (await lossOf(model, guard, o.batch)).loss;
     const exact = await answered(bench, model, signal);
     if (signal.aborted) return null;
-    const modules = o.targets.map((t) => `${t}_proj` as Module);
-    const inTargets = targetsOf(model.decoder, modules).reduce((n, t) => n + t.rows * t.cols, 0);
     const everything = parametersOf(model.decoder).reduce((n, w) => n + ('windows' in w ? w.rows * w.cols : w.value.shape[0]), 0);
-    const { trainable, ...figures } = heard.figures();
+    const { trainable, blocks, ...figures } = heard.figures();
     return {
       ...label,
       trainable,
-      share_targets: trainable / inTargets,
+      share_targets: trainable / sizeOfTargets(targetsOf(model.decoder, modulesOf(o))),
       share_model: trainable / matrixParameters(model.decoder),
       exact,
       guard: before !== null && after !== null ? { before, after } : null,
-      adapter_bytes: savedBytes(o, trainable, tuned.selection?.blocks.length ?? 0, everything),
+      // tensors in f32: a model, or what trained and the places of blocks
+      adapter_bytes: method.movesBase ? 4 * everything : 4 * trainable + 8 * (blocks?.moved.length ?? 0),
       ...figures,
       tokens_per_second: tuned.inputTokens / Math.max(1e-9, tuned.seconds),
       steps: tuned.steps,
       seconds: tuned.seconds,
-      blocks: update && { block: tuned.selection!.block, moved: update.blocks },
+      blocks,
       settings: settingsOf(o),
     };
   } finally {
@@ -77,9 +83,9 @@ export async function oneRun(
   }
 }
 
-function freshModel({ gpu, files, held, rows, guard, asked }: Bench, base: Settled['base']): Promise<Model> {
-  const longest = [...rows, ...held, ...(guard ?? [])].reduce((n, r) => Math.max(n, r.ids.length), 1);
-  return loadModel(gpu, files, Math.max(longest, positionsToAnswer(asked)), base);
+function freshModel({ gpu, opened, held, rows, guard, asked }: Bench, base: Settled['base']): Promise<Model> {
+  const longest = Math.max(longestOf(rows, held, guard), positionsToAnswer(asked));
+  return loadModel(gpu, opened, { longest, base });
 }
 
 /** The base itself, measured as a run is. */
@@ -107,7 +113,7 @@ export async function baseRun(bench: Bench, label: Label, o: Settled, signal: Ab
   }
 }
 
-async function answered({ files, asked }: Bench, model: Model, signal: AbortSignal): Promise<Result['exact']> {
+async function answered({ opened: { files }, asked }: Bench, model: Model, signal: AbortSignal): Promise<Result['exact']> {
   if (!asked.length) return null;
   const answers = await answerRows(model, asked, { eos: files.config.eos_token_ids, signal });
   return { right: answers.filter((a) => a.right).length, of: answers.length };
@@ -124,6 +130,8 @@ function listener(report: Report, seconds = Number.POSITIVE_INFINITY) {
   const curve: number[] = [];
   const evals: { step: number; loss: number }[] = [];
   const device_bytes = { peak: 0, train: 0 };
+  let block = 0;
+  let blocks: Result['blocks'] = null;
   let [trainable, warmup, time] = [0, 0, 0];
   const passed: Line['kind'][] = ['start', 'warmup', 'step', 'eval', 'warning'];
   return {
@@ -131,6 +139,8 @@ function listener(report: Report, seconds = Number.POSITIVE_INFINITY) {
     report(line: Line) {
       if (line.kind === 'warmup') warmup += line.ms;
       if (line.kind === 'step') curve.push(line.loss);
+      if (line.kind === 'selection') block = line.block;
+      if (line.kind === 'blocks_update') blocks = { block, moved: line.blocks };
       if (line.kind === 'eval') evals.push({ step: line.step, loss: line.loss });
       if (line.kind === 'warmup' || line.kind === 'step') time += line.ms;
       if (line.kind === 'plan' && !line.bound) {
@@ -142,6 +152,7 @@ function listener(report: Report, seconds = Number.POSITIVE_INFINITY) {
     },
     figures: () => ({
       trainable,
+      blocks,
       loss: evals.at(-1)?.loss ?? Number.NaN,
       device_bytes,
       warmup_seconds: warmup / 1000,

@@ -2,18 +2,17 @@
 // Finished runs are kept in the output folder, so that a comparison that was stopped goes on where it stood.
 
 import { holdOut, parseHeldOut } from '../../data/split.ts';
-import { closeGpu, openGpu } from '../../gpu/device.ts';
+import { closeGpu, type Decoder, decoderFor, methodNamed, openGpu } from '../../index.ts';
 import { diskFolder, openPlace, readJson } from '../../io/bytes.ts';
 import { writeFile, writeFolder } from '../../io/write.ts';
-import { type Decoder, parametersOf } from '../../models/decoder.ts';
+import { parametersOf } from '../../models/decoder.ts';
 import { type Options, type Settled, withDefaults } from '../../options/table.ts';
 import type { Report } from '../../report.ts';
-import { describe } from '../../train/model.ts';
 import { version } from '../../version.ts';
 import { builtIn } from '../built-in.ts';
 import { openFiles, openRows } from '../open.ts';
 import type { Task } from '../task.ts';
-import { type Method, parseRecipe, type Recipe, settle, withoutClash } from './recipe.ts';
+import { type Contender, parseRecipe, type Recipe, settle, withoutClash } from './recipe.ts';
 import { type Document, reportPage } from './report.ts';
 import { bestRate, type Result, summarize } from './result.ts';
 import { type Bench, baseRun, type Label, oneRun, settingsOf } from './run.ts';
@@ -35,8 +34,8 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
   const gpu = await openGpu({ device: o.device });
   report({ kind: 'device', name: gpu.name, software: gpu.software });
   try {
-    const bench: Bench = { gpu, files: opened.files, ...(await rowsOf(recipe, common, opened, report)), seconds: recipe.seconds };
-    const decoder = describe(opened.files, 1, common.base, gpu.limits.maxBinding);
+    const bench: Bench = { gpu, opened, ...(await rowsOf(recipe, common, opened, report)), seconds: recipe.seconds };
+    const decoder = decoderFor(opened.files)(1, common.base, gpu.limits.maxBinding);
     const entries = entriesOf(recipe, decoder, report);
     const results = await runAll(recipe, entries, bench, out, report, signal);
     if (signal.aborted || !results.length) return;
@@ -70,7 +69,7 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
 
 /** A method at a size: its learning rates are tried on the first seed, the best runs on the others. */
 interface Entry {
-  method: Method;
+  method: Contender;
   size: string | null;
   fit: Options;
 }
@@ -79,10 +78,11 @@ function entriesOf(recipe: Recipe, decoder: Decoder, report: Report): Entry[] {
   const common = withDefaults(withoutClash({ ...recipe.common, method: undefined }));
   return recipe.methods.flatMap((method): Entry[] => {
     const own = settle(recipe, method, {}, method.lrs[0], recipe.seeds[0]);
-    if (!recipe.sizes.length || own.method === 'full') return [{ method, size: null, fit: {} }];
+    if (!recipe.sizes.length || !methodNamed(own.method).sized) return [{ method, size: null, fit: {} }];
     return recipe.sizes.flatMap((size): Entry[] => {
       const parameters = parametersIn(decoder, common, size);
       const fit = fitTo(decoder, own, parameters);
+      if (fit === null) return [];
       if (typeof fit !== 'string') return [{ method, size, fit: fit.options }];
       report({ kind: 'note', text: `${method.name} is left out at ${size} (${Math.round(parameters)} parameters): ${fit}` });
       return [];

@@ -5,13 +5,12 @@ import type { Program } from '../../gpu/program.ts';
 import { backward, giveGrad, gradOf, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { decode } from '../../io/dequant.ts';
-import { moments } from '../../methods/full.ts';
 import { attention } from '../../ops/attention/attention.ts';
 import type { Form } from '../../ops/attention/forms.ts';
 import { crossEntropy } from '../../ops/loss/crossentropy.ts';
 import { multiply, whole } from '../../ops/matmul/gemm.ts';
 import { eligible, type Shape, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
-import { adamw } from '../../ops/optimizer/adamw.ts';
+import { adamw, newTrained } from '../../ops/optimizer/adamw.ts';
 import { gradNorm, newOptimizerState, newResults } from '../../ops/optimizer/gradnorm.ts';
 import { type Format, STORED, splitQuants } from '../../ops/stored/formats.ts';
 import { unpack } from '../../ops/stored/unpack.ts';
@@ -210,7 +209,7 @@ function updating() {
   const lr = 1e-2;
   const [value, grad] = ['value', 'grad'].map((name) => resident(name, [n], 'other'));
   const [x, g] = [noise(n, 30), noise(n, 31)];
-  const trained = { ...moments('x', [n]), value, grad, decay: true };
+  const trained = newTrained(value, grad, { decay: true });
   const [state, results] = [newOptimizerState(), newResults()];
   const { scalars } = newStream(1, 1);
   const build = (p: Program) => {

@@ -50,7 +50,7 @@ export const SMT: MethodKind<SmtSettings> = {
   betas: [0.9, 0.95],
   takes: [
     ...['targets', 'budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection', 'preset'],
-    ...['adapter', 'base', 'dtype'],
+    ...['adapter', 'dtype'],
   ],
   make: (settings) => sparse(settings),
   adapters: {

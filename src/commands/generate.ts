@@ -1,0 +1,25 @@
+// The verb `generate`: lets a model, with or without an adapter, go on from a prompt, or from every row of data.
+
+import { answerPrompts, applyAdapter, closeGpu, positionsFor, promptIds } from '../index.ts';
+import { builtIn } from './built-in.ts';
+import { openFiles, openOnGpu, openPrompts } from './open.ts';
+import type { Task } from './task.ts';
+
+export async function generateVerb({ o, report, signal }: Task): Promise<void> {
+  const opened = await openFiles(o, o.model ?? builtIn('model'), report);
+  const { files, tokenizer } = opened;
+  const prompts =
+    o.prompt === undefined
+      ? await openPrompts(o, opened, o.data ?? [builtIn('task/heldout.jsonl')], report)
+      : [{ index: 0, ids: promptIds(tokenizer, o.prompt, o.chat) }];
+  const { maxNewTokens, temperature, topP, seed } = o;
+  const model = await openOnGpu(o, opened, positionsFor(prompts, maxNewTokens), report);
+  try {
+    if (o.adapter) await applyAdapter(model, o.adapter, report);
+    const options = { maxNewTokens, temperature, topP, seed, eos: files.config.eos_token_ids };
+    await answerPrompts(model, tokenizer, prompts, options, report, signal);
+  } finally {
+    closeGpu(model.gpu);
+    await files.close();
+  }
+}

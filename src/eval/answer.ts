@@ -1,0 +1,75 @@
+// Answers of a model to prompts: what each becomes as token ids, one decoding program for all of them, the text of what came.
+
+import type { Prompt } from '../data/load.ts';
+import { chat } from '../data/template.ts';
+import type { Tokenizer } from '../data/tokenizer.ts';
+import { dispose, prepare } from '../gpu/run.ts';
+import type { Report } from '../report.ts';
+import type { Standing } from './evaluate.ts';
+import { generate, planDecoding } from './generate.ts';
+
+export interface AnswerOptions {
+  /** Longest answer, in tokens. */
+  maxNewTokens: number;
+  /** 0 takes the likeliest token. */
+  temperature: number;
+  /** Drawn from the likeliest tokens that make up this share (0 to 1). */
+  topP: number;
+  seed: number;
+  /** Ids that end a text. */
+  eos: readonly number[];
+}
+
+/** An answer: the new ids (the end-of-sequence id included where it came) and their text. */
+export interface Generated {
+  index: number;
+  prompt_ids: number[];
+  ids: number[];
+  text: string;
+}
+
+/** Positions that a model must have been loaded for to answer these prompts: padding has one of its own. */
+export const positionsFor = (prompts: readonly Prompt[], maxNewTokens: number) => longest(prompts) + maxNewTokens + 1;
+
+const longest = (prompts: readonly Prompt[]) => prompts.reduce((n, p) => Math.max(n, p.ids.length), 1);
+
+/** Goes on from every prompt in order; each answer is reported. At the signal it stops with those made. */
+export async function answerPrompts(
+  { gpu, decoder, planning, scope }: Standing,
+  tokenizer: Tokenizer,
+  prompts: readonly Prompt[],
+  o: AnswerOptions,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<Generated[]> {
+  const decoding = planDecoding(decoder, longest(prompts) + o.maxNewTokens, planning);
+  report({ kind: 'plan', program: 'decode', bytes: decoding.plan.bytes, trainable: 0, bound: false });
+  const machine = await prepare(gpu, decoding.plan, scope);
+  const answers: Generated[] = [];
+  try {
+    report({ kind: 'memory', program: 'decode', planned: decoding.plan.bytes.total, allocated: gpu.memory.bytes });
+    for (const { index, ids: prompt } of prompts) {
+      if (signal?.aborted) break;
+      const { maxNewTokens, temperature, topP, seed, eos } = o;
+      const sampling = { max_new_tokens: maxNewTokens, temperature, top_p: topP, seed: seed + index, eos };
+      const ids = await generate(gpu, machine, decoding, prompt, sampling);
+      const answer = { index, prompt_ids: Array.from(prompt), ids, text: tokenizer.decode(ids, { skip_special: true }) };
+      answers.push(answer);
+      report({ kind: 'generation', ...answer });
+    }
+    return answers;
+  } finally {
+    dispose(machine);
+  }
+}
+
+/** The ids of a text to go on from; asChat: of a user's message in the model's chat template. */
+export function promptIds(tokenizer: Tokenizer, text: string, asChat = false): Int32Array {
+  if (!asChat) return Int32Array.from(tokenizer.encode(text, { special: true }));
+  if (!tokenizer.chatTemplate)
+    throw new Error(
+      'expected a model with a chat template for --chat, got none: leave --chat out, or name a template by --template FILE.',
+    );
+  const rendered = chat(tokenizer.chatTemplate, tokenizer.named)([{ role: 'user', content: text }], true);
+  return Int32Array.from(tokenizer.encode(rendered, { special: false }));
+}
