@@ -12,9 +12,10 @@ import type { Report } from '../report.ts';
 import { adopt, checkBase } from '../train/adapter.ts';
 import { targetsOf } from '../train/attach.ts';
 import { tuneRun } from '../train/autotune.ts';
-import { CHECKPOINTS, identityOf, keepingIn, mustBeSame, newestCheckpoint } from '../train/checkpoint.ts';
+import { CHECKPOINTS, keepingIn, newestCheckpoint } from '../train/checkpoint.ts';
 import { choose, selectionLine } from '../train/choose.ts';
 import { blocksUpdate, guardLoss, stability } from '../train/diagnostics.ts';
+import { identityOf, mustBeSame, settingsOf } from '../train/identity.ts';
 import { rankingOf } from '../train/lowrank.ts';
 import type { Model } from '../train/model.ts';
 import { tuneOptions } from '../train/options.ts';
@@ -51,8 +52,9 @@ export async function trainVerb({ o: asked, report, signal, cache }: Task): Prom
     if (adapter) await checkBase(model, adapter, report);
     const asked = { ...tuneOptions(o), selection: found?.selection ?? selection, adapter };
     const settings = withinMemory(o, model, { rows, held }, asked, report);
-    const of = o.checkpointEvery || found ? await identityOf(model, rows, settings) : undefined;
-    if (found) mustBeSame(found, of!);
+    const decided = settingsOf({ ...o, base }, settings.recompute);
+    const of = o.checkpointEvery || found ? await identityOf(files, rows, decided) : undefined;
+    if (found) mustBeSame(found.name, found.of, of!);
     model.moved = Boolean(found) && o.warmup === 'full'; // its warmed-up weights are in the checkpoint
     model.planning = await tuneRun(model, layOut(rows, settings).sizes, whole, o, cache, found?.kernels);
     const { choices } = model.planning;

@@ -1,7 +1,6 @@
 // Checkpoints of a run: what trains, its moments, and where the run stood, such that a resumed run has the bits of one never stopped.
 // A folder is written aside and renamed; its manifest holds SHA-256 sums, and the newest folder that verifies is resumed.
 
-import type { Row } from '../data/rows.ts';
 import type { Choices } from '../gpu/limits.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
 import { diskFolder, type Folder, readText } from '../io/bytes.ts';
@@ -10,8 +9,8 @@ import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import { removeFolder, writeFolder } from '../io/write.ts';
 import type { Selection } from '../methods/smt/select.ts';
 import { version } from '../version.ts';
+import type { Identity } from './identity.ts';
 import type { Model } from './model.ts';
-import type { TuneOptions } from './options.ts';
 import type { Keeping } from './session.ts';
 
 /** Where a run stood: enough, with the tensors, to go on. */
@@ -21,8 +20,8 @@ export interface Standing {
   selection: Selection | null;
   /** Kernel variants, by class of shapes: they sum in different orders. */
   kernels: Choices;
-  /** Hashes of the model, the rows and the settings: a run goes on only with the same. */
-  of: Record<'model' | 'data' | 'settings', string>;
+  /** What the run is of: it goes on only with the same. */
+  of: Identity;
 }
 
 export interface Found extends Standing {
@@ -67,7 +66,7 @@ export async function saveCheckpoint(
     { name: RUN, chunks: run },
     { name: MANIFEST, chunks: manifest() },
   ];
-  await writeFolder(`${root}/${nameOf(standing.step)}`, files, { force: true });
+  await writeFolder(`${root}/${nameOf(standing.step)}`, files, { force: true, alone: true });
   for (const old of (await listed(root)).slice(keep)) await removeFolder(`${root}/${old}`);
 }
 
@@ -82,15 +81,6 @@ export async function newestCheckpoint(out: string, skipped: (text: string) => v
     }
   }
   return undefined;
-}
-
-/** Throws where a run with other data, settings or model would go on from this checkpoint. */
-export function mustBeSame(found: Found, of: Standing['of']): void {
-  const other = (Object.keys(of) as (keyof typeof of)[]).filter((k) => found.of[k] !== of[k]);
-  if (other.length)
-    throw new Error(
-      `expected the ${other.join(' and ')} that ${found.name} was made with, got other ones: resume with the same command, or start anew in another --out.`,
-    );
 }
 
 /** Writes the saved values into allocated tensors. */
@@ -111,7 +101,7 @@ export async function restore({ gpu }: Model, tensors: Tensor[], found: Found): 
 export function keepingIn(
   out: string,
   model: Model,
-  of: Standing['of'],
+  of: Identity,
   every: number,
   keep: number,
   kernels: Standing['kernels'],
@@ -124,22 +114,6 @@ export function keepingIn(
     restore: async (tensors) => {
       if (found) await restore(model, tensors, found);
     },
-  };
-}
-
-/** Hashes that tell runs apart: the model's tensors and config, the rows, and the settings that decide figures. */
-export async function identityOf(
-  { files }: Model,
-  rows: Row[],
-  { adapter: _, selection: __, ...settings }: TuneOptions,
-): Promise<Standing['of']> {
-  const words = (value: unknown) => sha256(new TextEncoder().encode(JSON.stringify(value)));
-  const tensors = [];
-  for (const t of files.tensors.values()) tensors.push([t.name, t.shape, t.format, await sha256(await t.rows(0, 1))]);
-  return {
-    model: await words([files.config.raw, tensors]),
-    data: await words(rows.map((r) => [Array.from(r.ids), Array.from(r.labels)])),
-    settings: await words(settings),
   };
 }
 
