@@ -68,12 +68,7 @@ function adapterWords({ adapter, device, limits, features }: Gpu): string[] {
     ...(/[a-z]/i.test(info.vendor) ? [`vendor    ${info.vendor} ${info.architecture}`.trimEnd()] : []),
     `buffers   at most ${size(limits.maxBuffer)} each, ${size(limits.maxBinding)} a binding, ${own.maxStorageBuffersPerShaderStage} a kernel`,
     `groups    at most ${own.maxComputeInvocationsPerWorkgroup} invocations (${x} x ${y} x ${z}) with ${size(own.maxComputeWorkgroupStorageSize)}, ${own.maxComputeWorkgroupsPerDimension} groups an axis`,
-    `features  ${
-      [...features]
-        .filter((name) => adapter.features.has(name))
-        .sort()
-        .join(', ') || 'none of those that help'
-    }`,
+    `features  ${[...features].sort().join(', ') || 'none of those that help'}`,
     ...(also.length ? [`not used  ${also.join(', ')}`] : []),
     `lanes     ${limits.subgroups ? `subgroups of ${info.subgroupMinSize} to ${info.subgroupMaxSize}` : 'no subgroups'}`,
   ];
