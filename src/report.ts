@@ -134,8 +134,15 @@ export type Line =
       ratio: number | null;
       gbs?: number;
     }
-  /** A self-test of `doctor`; error: the worst one, as a share of what is allowed. */
-  | { kind: 'check'; name: string; ok: boolean; error: number | null; detail?: string }
+  /** A self-test of `doctor`; error: the worst one, as a share of what is allowed. lacking: a form that the adapter does not have. */
+  | {
+      kind: 'check';
+      name: string;
+      ok: boolean;
+      state: 'right' | 'wrong' | 'lacking';
+      error: number | null;
+      detail?: string;
+    }
   | { kind: 'file'; path: string; ok: boolean; error: string | null }
   /** Answers of the base and of the tuned model, and how many were right, by skill. Of the demo alone. */
   | { kind: 'skills'; examples: Compared[]; scores: { skill: string; how: string; before: number; after: number; of: number }[] }

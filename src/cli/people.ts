@@ -141,8 +141,9 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     const share = ratio !== null && (gflops === null ? `${ratio.toFixed(2)} x` : `${percent(ratio)} of the peak`);
     say('', [name, layout, shape, ...speed, share].filter(Boolean).join('  '));
   },
-  check({ t, answer }, { name, ok, detail }) {
-    answer(`${paint(t, ok ? 'green' : 'red', ok ? 'right' : 'wrong')}  ${name}${detail ? `  ${detail}` : ''}`);
+  check({ t, answer }, { name, ok, state, detail }) {
+    const word = state === 'lacking' ? '  -  ' : paint(t, ok ? 'green' : 'red', state);
+    answer(`${word}  ${name}${detail ? `  ${detail}` : ''}`);
   },
   file({ t, answer }, { path, ok, error }) {
     answer(ok ? `${paint(t, 'green', 'sound')}    ${path}` : `${paint(t, 'red', 'unsound')}  ${path}: ${error}`);

@@ -60,8 +60,9 @@ async function inspectSource(path: string, source: Source): Promise<string[]> {
 
 /** A .json file may be a model's config, an index of shards, a tokenizer, a selection, or data. */
 async function jsonFacts(path: string, source: Source): Promise<string[]> {
+  const head = new TextDecoder().decode(await source.read(0, Math.min(source.size, 64)));
+  if (/^\s*\[/.test(head)) return dataFacts(source); // a list is data, and no JSON object as all the others are
   const json: any = await readJson(source);
-  if (Array.isArray(json)) return dataFacts(source);
   if (json.model_type !== undefined || json.architectures !== undefined) return configFacts(await openConfig(path));
   if (Array.isArray(json.blocks) && json.block !== undefined) return selectionFacts(selectionIn(json));
   if (json.model?.vocab !== undefined) return tokenizerFacts({ json, config: {} });

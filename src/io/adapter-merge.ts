@@ -56,7 +56,11 @@ export function rowChanges(adapter: Adapter): Map<string, RowChange> {
 
 function addBlocks({ index, blocks }: SmtMatrix, b: number): RowChange {
   const inRow = new Map<number, number[]>();
-  for (let k = 0; k < index.length / 2; k++) inRow.set(index[2 * k], [...(inRow.get(index[2 * k]) ?? []), k]);
+  for (let k = 0; k < index.length / 2; k++) {
+    const there = inRow.get(index[2 * k]);
+    if (there) there.push(k);
+    else inRow.set(index[2 * k], [k]);
+  }
   return (values, r) => {
     for (const k of inRow.get(Math.floor(r / b)) ?? []) {
       const [from, to] = [k * b * b + (r % b) * b, index[2 * k + 1] * b];

@@ -1,4 +1,5 @@
 // Writing folders and files so that nothing half done ever stands under a final name: aside first, flushed, then renamed.
+// What a writer that was killed left aside goes with the next write there; it never counts as something that is in the place.
 import { nodeFs } from './bytes.ts';
 
 export interface FileToWrite {
@@ -11,6 +12,8 @@ export interface WriteOptions {
   force?: boolean;
   /** Names that may be there already and stay (checkpoints, say). */
   beside?: string[];
+  /** Nobody else writes beside the place: whatever was left there by a killed writer goes at once, not only what is old. */
+  alone?: boolean;
 }
 
 /** Writes files into a folder: aside first, then renamed, so that a failure leaves nothing under a final name. */
@@ -20,7 +23,8 @@ export async function writeFolder(path: string, files: FileToWrite[], options: W
   for (const { name } of files)
     if (!/^(?!\.{0,2}$)[^/\\]+$/.test(name)) throw new Error(`expected a plain file name to write, got ${JSON.stringify(name)}`);
   const there = await checkWritable(place, options);
-  const aside = `${place}${there.length ? '/' : ''}.partial-${crypto.randomUUID().slice(0, 8)}`;
+  await sweep(place, options);
+  const aside = there.length ? `${place}/${partial()}` : `${place}${partial()}`;
   await mkdir(aside, { recursive: true });
   try {
     for (const file of files) await writeChunks(`${aside}/${file.name}`, file.chunks);
@@ -43,7 +47,8 @@ export async function writeFolder(path: string, files: FileToWrite[], options: W
 export async function writeFile(path: string, chunks: FileToWrite['chunks'], options: WriteOptions = {}): Promise<void> {
   const { rename, rm } = await nodeFs();
   await checkFile(path, options);
-  const aside = `${path}.partial-${crypto.randomUUID().slice(0, 8)}`;
+  await sweep(path, options);
+  const aside = `${path}${partial()}`;
   try {
     await writeChunks(aside, chunks);
     await rename(aside, path);
@@ -65,13 +70,37 @@ export async function checkWritable(path: string, options: WriteOptions = {}): P
   const found = await stat(path).catch(() => undefined);
   if (!found) return [];
   if (!found.isDirectory()) throw new Error(`expected a folder or nothing at ${path}, got a file; choose another place`);
-  const there = await readdir(path);
+  const there = (await readdir(path)).filter((name) => !PARTIAL.test(name));
   const others = there.filter((name) => !options.beside?.includes(name));
   if (others.length && !options.force)
     throw new Error(
       `expected an empty place at ${path}, got ${others.slice(0, 3).join(', ')}; choose another place or add --force`,
     );
   return there;
+}
+
+const partial = () => `.partial-${crypto.randomUUID().slice(0, 8)}`;
+const PARTIAL = /\.partial-[0-9a-f]{8}$/;
+/** A writer that lives adds to its files far more often than this. */
+const ABANDONED_MS = 3_600_000;
+
+/** Removes what killed writers left for this place, and beside it what has been abandoned. Never fails the write. */
+async function sweep(place: string, { alone }: WriteOptions): Promise<void> {
+  const { readdir, rm, stat } = await nodeFs();
+  const [, parent, name] = /^(.*[\\/])?([^\\/]*)$/.exec(place)!;
+  const left = async (folder: string) => (await readdir(folder).catch(() => [])).filter((found) => PARTIAL.test(found));
+  const touched = async (path: string) => (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
+  const abandoned = async (path: string) => {
+    const files = (await readdir(path).catch(() => [])).map((file) => `${path}/${file}`);
+    const latest = Math.max(...(await Promise.all([path, ...files].map(touched))));
+    return Date.now() - latest > ABANDONED_MS;
+  };
+  const remove = (path: string) => rm(path, { recursive: true, force: true }).catch(() => {});
+  for (const found of await left(place)) await remove(`${place}/${found}`);
+  for (const found of await left(parent ?? '.')) {
+    const path = `${parent ?? ''}${found}`;
+    if (alone || found.replace(PARTIAL, '') === name || (await abandoned(path))) await remove(path);
+  }
 }
 
 async function writeChunks(path: string, chunks: FileToWrite['chunks']): Promise<void> {

@@ -1,16 +1,15 @@
 // Checkpoints of a run: what trains, its moments, and where the run stood, such that a resumed run has the bits of one never stopped.
 // A folder is written aside and renamed; its manifest holds SHA-256 sums, and the newest folder that verifies is resumed.
 
-import type { Row } from '../data/rows.ts';
 import type { Choices } from '../gpu/limits.ts';
 import type { Memory } from '../gpu/scope.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
 import { diskFolder, type Folder, readText } from '../io/bytes.ts';
 import { sha256 } from '../io/hash.ts';
-import type { ModelFiles } from '../io/model.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import { removeFolder, writeFolder } from '../io/write.ts';
 import { version } from '../version.ts';
+import type { Identity } from './identity.ts';
 import type { Model } from './model.ts';
 import type { Keeping, Standing } from './session.ts';
 
@@ -18,12 +17,9 @@ import type { Keeping, Standing } from './session.ts';
 export interface Checkpoint extends Standing {
   /** Kernel variants, by class of shapes: they sum in different orders. */
   kernels: Choices;
-  /** What tells runs apart: one goes on only with the same. */
+  /** What the run is of: it goes on only with the same. */
   of: Identity;
 }
-
-/** Hashes of the model, the rows and the settings. */
-export type Identity = Record<'model' | 'data' | 'settings', string>;
 
 export interface Found extends Checkpoint {
   name: string;
@@ -72,7 +68,7 @@ async function saveCheckpoint(
     { name: RUN, chunks: run },
     { name: MANIFEST, chunks: manifest() },
   ];
-  await writeFolder(`${root}/${nameOf(at.step)}`, files, { force: true });
+  await writeFolder(`${root}/${nameOf(at.step)}`, files, { force: true, alone: true });
   for (const old of (await listed(root)).slice(keep)) await removeFolder(`${root}/${old}`);
 }
 
@@ -87,15 +83,6 @@ export async function newestCheckpoint(out: string, skipped: (text: string) => v
     }
   }
   return undefined;
-}
-
-/** Throws where a run with other data, settings or model would go on from this checkpoint. */
-export function mustBeSame(found: Found, of: Identity): void {
-  const other = (Object.keys(of) as (keyof typeof of)[]).filter((k) => found.of[k] !== of[k]);
-  if (other.length)
-    throw new Error(
-      `expected the ${other.join(' and ')} that ${found.name} was made with, got other ones: resume with the same command, or start anew in another --out.`,
-    );
 }
 
 /** Writes the saved values into allocated tensors, and answers the best values of those named that have some. */
@@ -128,18 +115,6 @@ export function keepingIn(
     stopping: found?.stopping,
     save: (at, tensors, best) => saveCheckpoint(out, memory, tensors, best, { ...at, kernels, of }, keep),
     restore: async (tensors, best) => (found ? restore(memory, tensors, best, found) : new Map()),
-  };
-}
-
-/** Hashes that tell runs apart: the model's tensors and config, the rows, and the settings that decide figures. */
-export async function identityOf(files: ModelFiles, rows: Row[], settings: Record<string, unknown>): Promise<Identity> {
-  const words = (value: unknown) => sha256(new TextEncoder().encode(JSON.stringify(value)));
-  const tensors = [];
-  for (const t of files.tensors.values()) tensors.push([t.name, t.shape, t.format, await sha256(await t.rows(0, 1))]);
-  return {
-    model: await words([files.config.raw, tensors]),
-    data: await words(rows.map((r) => [Array.from(r.ids), Array.from(r.labels)])),
-    settings: await words(settings),
   };
 }
 

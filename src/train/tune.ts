@@ -5,10 +5,12 @@ import type { Row } from '../data/rows.ts';
 import type { TunerCache } from '../gpu/autotune.ts';
 import { planningOf } from '../gpu/limits.ts';
 import type { Method } from '../methods/method.ts';
+import { parametersOf } from '../models/decoder.ts';
 import type { Report } from '../report.ts';
 import { withKernels } from './autotune.ts';
-import { type Found, identityOf, keepingIn, mustBeSame, newestCheckpoint } from './checkpoint.ts';
+import { type Found, keepingIn, newestCheckpoint } from './checkpoint.ts';
 import { lossOf } from './evaluate.ts';
+import { identityOf, mustBeSame, plainSettings } from './identity.ts';
 import { baseOf, type Model } from './model.ts';
 import type { RunOptions } from './options.ts';
 import { type MemoryOptions, settleRecompute } from './recompute.ts';
@@ -83,10 +85,22 @@ async function reached(folder: string, report: Report): Promise<Found | undefine
   return found;
 }
 
-async function keepRun({ model, rows, options }: Run, method: Method, c: CheckpointOptions, found: Found | undefined) {
+async function keepRun(run: Run, method: Method, c: CheckpointOptions, found: Found | undefined) {
   if (!c.every && !found) return undefined;
-  const { name, settings } = method;
-  const of = await identityOf(model.files, rows, { method: name, ...settings, ...options });
-  if (found) mustBeSame(found, of);
+  const { model, rows, held } = run;
+  const of = await identityOf(model.files, { rows, held }, settingsOf(run, method));
+  if (found) mustBeSame(found.name, found.of, of);
   return keepingIn(c.folder, model, of, c.every, c.keep, found);
+}
+
+/** What decides the figures of a run beside its model and rows, by the names of the options. */
+function settingsOf({ model, options }: Run, method: Method) {
+  const { steps, epochs, batch, accumulate, shuffle, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip } = options;
+  const { evalEvery, patience, recompute } = options;
+  const formats = parametersOf(model.decoder).flatMap((w) => ('windows' in w ? [w.format] : []));
+  return plainSettings({
+    ...{ method: method.name, ...method.settings, base: [...new Set(formats)], arithmetic: model.planning.half ? 'f16' : 'f32' },
+    ...{ steps, epochs, batch, accumulate, noShuffle: !shuffle, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip },
+    ...{ evalEvery, patience, recompute: recompute ? 'on' : 'off' },
+  });
 }

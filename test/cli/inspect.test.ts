@@ -3,6 +3,8 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inspectVerb } from '../../src/commands/inspect.ts';
+import { type Adapter, adapterFiles } from '../../src/io/adapter.ts';
+import { writeFolder } from '../../src/io/write.ts';
 import { withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
 import { newFolder, writeModel, writeRows } from './tiny.ts';
@@ -11,7 +13,18 @@ const folder = newFolder();
 const { at } = folder;
 afterAll(folder.free);
 
-beforeAll(() => {
+const Q = 'model.layers.0.self_attn.q_proj.weight';
+const SMT: Adapter = {
+  ...{ method: 'smt', block: 8, targets: ['q'], score: 'absmean', budget: '1%', seed: 3, version: '0' },
+  base: { shapes: { [Q]: [32, 32] }, sha256: { [Q]: 'ab'.repeat(32) } },
+  matrices: [{ name: Q, index: new Int32Array([0, 1, 2, 3]), blocks: new Float32Array(128).fill(1) }],
+};
+const LORA: Adapter = {
+  ...{ method: 'lora', rank: 2, alpha: 4, use_rslora: false, dropout: 0, targets: ['q_proj'], base: '' },
+  matrices: [{ name: Q, shape: [32, 32], A: new Float32Array(64).fill(1), B: new Float32Array(64).fill(1) }],
+};
+
+beforeAll(async () => {
   writeModel(at('model'));
   writeModel(at('spoilt'));
   truncateSync(at('spoilt/model.safetensors'), 20_000);
@@ -19,6 +32,13 @@ beforeAll(() => {
   writeRows(at('rows.jsonl'), [{ question: 'a', answer: 'b' }]);
   writeRows(at('bad.jsonl'), [{ height: 3 }]);
   writeFileSync(at('blocks.json'), JSON.stringify({ block: 8, blocks: [{ layer: 0, module: 'v_proj', row: 0, col: 1 }] }));
+  await writeFolder(at('smt'), adapterFiles(SMT));
+  await writeFolder(at('lora'), adapterFiles(LORA));
+  await writeFolder(at('cut'), adapterFiles(SMT));
+  truncateSync(at('cut/adapter_model.safetensors'), 200);
+  writeRows(at('ids.jsonl'), [{ input_ids: [1, 2], labels: [-100, 2] }]);
+  writeFileSync(at('rows.csv'), 'prompt,completion\na,b\n');
+  writeFileSync(at('list.json'), JSON.stringify([{ text: 'a' }, { text: 'b' }]));
   writeFileSync(at('noblocks.json'), JSON.stringify({ block: 8, blocks: [{ layer: 0, row: 0, col: 1 }] }));
 });
 
@@ -35,6 +55,12 @@ test.each<[name: string, facts: RegExp]>([
   ['model/config.json', /2 layers[\s\S]*4 heads \(2 for keys and values\) of 8/],
   ['model/tokenizer.json', /BPE, \d+ ids/],
   ['rows.jsonl', /1 rows[\s\S]*prompt=question, completion=answer/],
+  ['smt', /smt adapter, 2 blocks of 8 x 8 in 1 of 1 matrices, 128 parameters[\s\S]*q_proj\.weight +\[32, 32\] +2 blocks/],
+  ['smt/adapter_model.safetensors', /safetensors, 2 tensors[\s\S]*q_proj\.weight\.blocks +\[2, 8, 8\] +F32/],
+  ['lora', /lora adapter, rank 2, alpha 4, of q_proj[\s\S]*q_proj\.weight +\[32, 32\]/],
+  ['ids.jsonl', /1 rows[\s\S]*input_ids/],
+  ['rows.csv', /1 rows[\s\S]*prompt, completion|prompt=prompt/],
+  ['list.json', /2 rows[\s\S]*text/],
   ['blocks.json', /1 blocks of 8 x 8: v_proj 1/],
 ])('%s is sound, and shown', async (name, facts) => {
   const { lines, failed } = await inspect(name);
@@ -45,6 +71,7 @@ test.each<[name: string, facts: RegExp]>([
 
 test.each<[name: string, error: RegExp]>([
   ['spoilt', /expected .* got/],
+  ['cut', /the adapter .*: expected .* got/],
   ['empty', /expected config\.json/],
   ['bad.jsonl', /row 1.*--columns/],
   ['noblocks.json', /module/],

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadAdapter } from '../../src/io/adapter.ts';
 import { checkWritable, writeFile, writeFolder } from '../../src/io/write.ts';
 
 let root: string;
@@ -99,5 +100,54 @@ describe('checkWritable', () => {
     writeFileSync(`${root}/f`, '');
     await expect(checkWritable(`${root}/f`, { force: true })).rejects.toThrow('a folder or nothing');
     expect(await checkWritable(`${root}/none`)).toEqual([]);
+  });
+});
+
+describe('what a killed writer left', () => {
+  /** A folder written aside, last touched some minutes ago. */
+  function leave(path: string, minutes: number) {
+    mkdirSync(path, { recursive: true });
+    writeFileSync(`${path}/adapter_model.safetensors`, 'half');
+    const at = Date.now() / 1000 - 60 * minutes;
+    for (const p of [`${path}/adapter_model.safetensors`, path]) utimesSync(p, at, at);
+  }
+  const files = [{ name: 'a', chunks: 'x' }];
+
+  test('for the same place goes with the next write, and is not in its way', async () => {
+    leave(`${root}/out/.partial-01234567`, 0);
+    leave(`${root}/out.partial-89abcdef`, 0);
+    expect(await checkWritable(`${root}/out`)).toEqual([]);
+    await writeFolder(`${root}/out`, files);
+    expect(readdirSync(root)).toEqual(['out']);
+    expect(readdirSync(`${root}/out`)).toEqual(['a']);
+  });
+
+  test('for another place stays while its writer may live, and goes once it is abandoned', async () => {
+    leave(`${root}/live.partial-01234567`, 5);
+    leave(`${root}/dead.partial-01234567`, 90);
+    leave(`${root}/begun.partial-01234567`, 90);
+    writeFileSync(`${root}/begun.partial-01234567/model-00002.safetensors`, 'now');
+    writeFileSync(`${root}/notes.partial-x`, 'a name of somebody else');
+    await writeFolder(`${root}/out`, files);
+    expect(readdirSync(root).sort()).toEqual(['begun.partial-01234567', 'live.partial-01234567', 'notes.partial-x', 'out']);
+  });
+
+  test('beside a writer that is alone goes at once', async () => {
+    leave(`${root}/step-00000010.partial-01234567`, 0);
+    await writeFolder(`${root}/step-00000020`, files, { alone: true });
+    expect(readdirSync(root)).toEqual(['step-00000020']);
+  });
+
+  test('of a file goes too', async () => {
+    writeFileSync(`${root}/f.partial-01234567`, 'half');
+    await writeFile(`${root}/f`, 'x');
+    expect(readdirSync(root)).toEqual(['f']);
+    expect(existsSync(`${root}/f`)).toBe(true);
+  });
+
+  test('is no adapter', async () => {
+    leave(`${root}/out/.partial-01234567`, 0);
+    writeFileSync(`${root}/out/.partial-01234567/adapter_config.json`, '{}');
+    await expect(loadAdapter(`${root}/out`)).rejects.toThrow(/adapter_model\.safetensors|adapter_config\.json/);
   });
 });

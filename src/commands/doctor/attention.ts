@@ -1,37 +1,75 @@
-// Attention and its gradients in f64, by their definitions: what `doctor` holds the flash kernels against.
+// Self-tests of attention, forward and backward, in every form of its kernels; and of the key/value cache.
 
-/** data: q, k, v and the gradient of the output, each [T, heads D]; lo: the first key that each query sees; the last is itself. */
-export function attentionF64(data: Float32Array[], lo: Uint32Array, T: number, H: number, G: number, D: number) {
-  const [q, k, v, dy] = data;
-  const [o, dq] = [new Float64Array(T * H * D), new Float64Array(T * H * D)];
-  const [dk, dv] = [new Float64Array(T * G * D), new Float64Array(T * G * D)];
-  const scale = D ** -0.5;
-  for (let h = 0; h < H; h++) {
-    const g = Math.floor((h * G) / H);
-    const at = (t: number) => (t * H + h) * D;
-    const kv = (t: number) => (t * G + g) * D;
-    const dot = (a: Float32Array, i: number, b: Float32Array, j: number) => {
-      let sum = 0;
-      for (let d = 0; d < D; d++) sum += a[i + d] * b[j + d];
-      return sum;
-    };
-    for (let t = 0; t < T; t++) {
-      const keys = Array.from({ length: t - lo[t] + 1 }, (_, i) => lo[t] + i);
-      const e = keys.map((j) => Math.exp(scale * dot(q, at(t), k, kv(j))));
-      const sum = e.reduce((a, b) => a + b);
-      const dp = keys.map((j) => dot(dy, at(t), v, kv(j)));
-      const mean = dp.reduce((a, x, i) => a + (x * e[i]) / sum, 0);
-      keys.forEach((j, i) => {
-        const p = e[i] / sum;
-        const ds = scale * p * (dp[i] - mean);
-        for (let d = 0; d < D; d++) {
-          o[at(t) + d] += p * v[kv(j) + d];
-          dv[kv(j) + d] += p * dy[at(t) + d];
-          dq[at(t) + d] += ds * k[kv(j) + d];
-          dk[kv(j) + d] += ds * q[at(t) + d];
-        }
-      });
-    }
-  }
-  return { o, dq, dk, dv };
+import { type Planning, planningOf } from '../../gpu/limits.ts';
+import { backward, giveGrad, gradOf, type Program } from '../../gpu/program.ts';
+import { attention } from '../../ops/attention/attention.ts';
+import { cacheWrite, newCache } from '../../ops/attention/cache.ts';
+import type { Form } from '../../ops/attention/forms.ts';
+import { newStream } from '../../ops/stream/stream.ts';
+import { attentionF64 } from './attention-f64.ts';
+import { type Check, given, type Input, near, noisy, zeros } from './check.ts';
+
+/** Heads: their width, and how many share a key. Rows of 6 are not read four floats at a time. */
+const HEADS = [
+  { head_dim: 64, group: 4 },
+  { head_dim: 6, group: 1 },
+];
+
+export function attentionChecks(): Check[] {
+  const forms: Form[] = ['registers', 'tiles'];
+  const plain = HEADS.flatMap((heads) => forms.map((form) => attending(form, heads)));
+  const shared = [4, 8].flatMap((share) => HEADS.map((heads) => attending('subgroup', heads, share)));
+  return [...plain, ...shared, caching()];
+}
+
+/** Two packed rows, grouped queries. share: the invocations that load for each other. */
+function attending(form: Form, { head_dim: D, group }: (typeof HEADS)[number], share?: number): Check {
+  const [T, G] = [37, 2];
+  const H = G * group;
+  return {
+    name: `attention ${form}${share ? ` of ${share}` : ''}, heads of ${D}`,
+    ...(share && {
+      lacks: ({ subgroups }: Planning) => (subgroups < share ? `it wants subgroups of ${share}` : undefined),
+      planning: (of: Planning) => ({ ...planningOf(of, { half: false }), subgroups: Math.min(share, of.subgroups) }),
+    }),
+    make() {
+      const lo = Uint32Array.from({ length: T }, (_, i) => (i < 14 ? 0 : 14));
+      const hi = lo.map((first) => (first ? T - 1 : 13));
+      const s = newStream(T, 1);
+      const all = [H, G, G, H].map((heads, i) => noisy('qkvd'[i], [T, heads * D], 10 + i));
+      const [q, k, v, dy] = all.map(([t]) => t);
+      const build = (p: Program) => {
+        for (const t of [q, k, v]) p.needs.add(t);
+        const heads = { n_heads: H, n_kv_heads: G, head_dim: D, scale: D ** -0.5 };
+        const o = attention(p, q, k, v, { lo: s.lo, last: s.last, hi: s.hi, ...heads, form });
+        giveGrad(p, o, dy);
+        backward(p);
+        return [o, ...[q, k, v].map((t) => gradOf(p, t)!)];
+      };
+      const inputs: Input[] = [...all, [s.lo, lo], [s.hi, hi], [s.last, Uint32Array.from({ length: T }, (_, i) => i)]];
+      const data = all.map(([, numbers]) => numbers);
+      const { o, dq, dk, dv } = attentionF64(data, lo, T, H, G, D);
+      return { inputs, build, want: [o, dq, dk, dv].map((x) => near(x, 1e-5)) };
+    },
+  };
+}
+
+function caching(): Check {
+  const [N, width, room] = [3, 20, 7];
+  return {
+    name: 'cache_write',
+    make() {
+      const cache = newCache('cache', room, width);
+      const x = noisy('x', [N, width], 14);
+      const at = Uint32Array.of(4, 0, 6);
+      const positions = given('positions', [N], at);
+      const build = (p: Program) => {
+        cacheWrite(p, x[0], positions[0], cache);
+        return [cache];
+      };
+      const rows = new Float64Array((room + 1) * width);
+      at.forEach((row, t) => rows.set(x[1].subarray(t * width, (t + 1) * width), row * width));
+      return { inputs: [x, positions, zeros(cache)], build, want: [near(rows, 0)] };
+    },
+  };
 }

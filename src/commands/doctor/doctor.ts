@@ -1,24 +1,20 @@
 // doctor: what adapter there is, what it offers, and whether every kernel is right on it: small inputs against f64 on the host.
 
 import { closeGpu, type Gpu, openGpu } from '../../gpu/device.ts';
-import { type Planning, planningOf } from '../../gpu/limits.ts';
-import { plan } from '../../gpu/plan.ts';
-import { copy, type Program } from '../../gpu/program.ts';
-import { dispose, prepare, replay } from '../../gpu/run.ts';
-import { read, resident, type Tensor, write } from '../../gpu/tensor.ts';
+import { planningOf } from '../../gpu/limits.ts';
 import type { Report } from '../../report.ts';
 import type { Task } from '../task.ts';
-import { type Check, checks, halfChecks } from './checks.ts';
+import type { Check } from './check.ts';
+import { checks } from './checks.ts';
+import { examine } from './examine.ts';
+import { halfChecks } from './products.ts';
 
 /** The verb: fails where a kernel does. */
 export async function doctorVerb({ o, report }: Pick<Task, 'o' | 'report'>): Promise<void> {
   const gpu = await openGpu({ device: o.device });
-  const wrong: string[] = [];
+  let wrong: string[] = [];
   try {
-    await doctor(gpu, (l) => {
-      if (l.kind === 'check' && !l.ok) wrong.push(l.name);
-      report(l);
-    });
+    wrong = await doctor(gpu, report);
   } finally {
     closeGpu(gpu);
   }
@@ -28,81 +24,57 @@ export async function doctorVerb({ o, report }: Pick<Task, 'o' | 'report'>): Pro
     );
 }
 
-/** Reports the adapter and one `check` line a kernel; answers whether all are sound. A failure does not stop the others. */
-export async function doctor(gpu: Gpu, report: Report, list: Check[] = checks()): Promise<boolean> {
-  const { limits, adapter } = gpu;
+/**
+ * Reports the adapter and one `check` line a kernel's form; answers the names of those that are wrong.
+ * A failure does not stop the others.
+ */
+export async function doctor(gpu: Gpu, report: Report, list: Check[] = checks()): Promise<string[]> {
   const say = (text: string) => report({ kind: 'note', text });
   report({ kind: 'device', name: gpu.name, software: gpu.software });
-  if (/[a-z]/i.test(adapter.info.vendor)) say(`vendor    ${adapter.info.vendor} ${adapter.info.architecture}`.trimEnd());
-  say(`buffers   at most ${size(limits.maxBuffer)} each, ${size(limits.maxBinding)} a binding`);
-  say(`features  ${[...gpu.features].join(', ') || 'none of those that help'}; subgroups of at least ${limits.subgroups}`);
-  const planning = planningOf(limits, { half: gpu.features.has('shader-f16') });
-  let sound = true;
+  for (const text of adapterWords(gpu)) say(text);
+  const has = planningOf(gpu.limits, { half: gpu.features.has('shader-f16') });
+  const names: Record<'right' | 'wrong' | 'lacking', string[]> = { right: [], wrong: [], lacking: [] };
   for (const check of list) {
-    const { name, ok, error, detail } = await examine(gpu, planning, check);
-    report({ kind: 'check', name, ok, error, detail });
-    sound &&= ok;
+    const { state, error, detail } = await examine(gpu, check, has);
+    names[state].push(check.name);
+    const words = state === 'lacking' ? `not on this adapter: ${detail}` : detail;
+    report({ kind: 'check', name: check.name, ok: state !== 'wrong', state, error, detail: words });
   }
-  return sound;
+  say(`kernels   ${names.right.length} right, ${names.wrong.length} wrong, ${names.lacking.length} not on this adapter`);
+  return names.wrong;
 }
 
 /** Whether products may be in half precision: the device has it and multiplies right by it. Says why not. */
 export async function askHalf(gpu: Gpu, report: Report): Promise<boolean> {
-  if (!gpu.features.has('shader-f16')) {
-    report({ kind: 'warning', text: `${gpu.name} has no shader-f16: products stay f32` });
+  const no = (text: string) => {
+    report({ kind: 'warning', text: `${text}: products stay f32` });
     return false;
-  }
-  const planning = planningOf(gpu.limits, { half: true });
+  };
+  if (!gpu.features.has('shader-f16')) return no(`${gpu.name} has no shader-f16`);
   for (const check of halfChecks()) {
-    const { ok, detail } = await examine(gpu, planning, check);
-    if (ok) continue;
-    report({
-      kind: 'warning',
-      text: `half precision fails its self-test on ${gpu.name} (${detail ?? check.name}): products stay f32`,
-    });
-    return false;
+    const { state, detail } = await examine(gpu, check, planningOf(gpu.limits, { half: true }));
+    if (state !== 'right') return no(`half precision fails its self-test on ${gpu.name} (${detail ?? check.name})`);
   }
   return true;
 }
 
-async function examine(gpu: Gpu, planning: Planning, check: Check) {
-  const { name } = check;
-  const why = check.lacks?.(planning);
-  if (why) return { name, ok: true, error: null, detail: `not used here: ${why}` };
-  try {
-    const error = await worst(gpu, planning, check);
-    return { name, ok: error <= 1, error, detail: undefined };
-  } catch (e) {
-    gpu.failed = null; // one kernel's failure is told here, and the next one gets its chance
-    return { name, ok: false, error: null, detail: (e as Error).message };
-  }
+/** What an adapter is, its limits, and what it can do beyond WebGPU's minimum. */
+function adapterWords({ adapter, device, limits, features }: Gpu): string[] {
+  const { info } = adapter;
+  const own = device.limits;
+  const [x, y, z] = [own.maxComputeWorkgroupSizeX, own.maxComputeWorkgroupSizeY, own.maxComputeWorkgroupSizeZ];
+  const also = [...adapter.features].filter((name) => !features.has(name)).sort();
+  return [
+    ...(/[a-z]/i.test(info.vendor) ? [`vendor    ${info.vendor} ${info.architecture}`.trimEnd()] : []),
+    `buffers   at most ${size(limits.maxBuffer)} each, ${size(limits.maxBinding)} a binding, ${own.maxStorageBuffersPerShaderStage} a kernel`,
+    `groups    at most ${own.maxComputeInvocationsPerWorkgroup} invocations (${x} x ${y} x ${z}) with ${size(own.maxComputeWorkgroupStorageSize)}, ${own.maxComputeWorkgroupsPerDimension} groups an axis`,
+    `features  ${[...features].sort().join(', ') || 'none of those that help'}`,
+    ...(also.length ? [`not used  ${also.join(', ')}`] : []),
+    `lanes     ${limits.subgroups ? `subgroups of ${info.subgroupMinSize} to ${info.subgroupMaxSize}` : 'no subgroups'}`,
+  ];
 }
 
-/** The largest error of a check's outputs as a share of its bound; Infinity where something is not finite. */
-async function worst(gpu: Gpu, planning: Planning, check: Check): Promise<number> {
-  const { inputs, build, want } = check.make(planning);
-  const outs: Tensor[] = [];
-  const traced = (p: Program) =>
-    build(p).forEach((t, i) => {
-      if (t.home) outs[i] = t;
-      else copy(p, t, (outs[i] ??= resident(`out ${i}`, t.shape, 'other')));
-    });
-  const machine = await prepare(gpu, plan([{ name: check.name, build: traced, dims: {} }], planning));
-  try {
-    for (const [t, data] of inputs) if (t.home?.buffer) write(gpu.memory, t, data);
-    replay(machine, check.name, {});
-    let most = 0;
-    for (const [i, { values, bound }] of want.entries()) {
-      const got = await read(gpu.memory, outs[i]);
-      values.forEach((v, k) => {
-        const share = Math.abs(got[k] - v) / bound(k);
-        most = Math.max(most, Number.isNaN(share) ? Number.POSITIVE_INFINITY : share);
-      });
-    }
-    return most;
-  } finally {
-    dispose(machine);
-  }
+function size(bytes: number): string {
+  if (bytes >= 1 << 30) return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  return bytes >= 1 << 20 ? `${Math.round(bytes / 2 ** 20)} MiB` : `${Math.round(bytes / 2 ** 10)} KiB`;
 }
-
-const size = (bytes: number) => (bytes >= 1 << 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`);

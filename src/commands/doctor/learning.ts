@@ -1,0 +1,126 @@
+// Self-tests of the two ends of a step: the loss with its gradient, and the optimizer with its norm.
+
+import { type Program, temp } from '../../gpu/program.ts';
+import { resident, type Tensor } from '../../gpu/tensor.ts';
+import { crossEntropy, lossSum } from '../../ops/loss/crossentropy.ts';
+import { adamw, newTrained } from '../../ops/optimizer/adamw.ts';
+import { gradNorm, newOptimizerState, newResults } from '../../ops/optimizer/gradnorm.ts';
+import { newStream, SCALARS } from '../../ops/stream/stream.ts';
+import { type Check, given, type Input, near, noise, noisy, zeros } from './check.ts';
+
+export function learningChecks(): Check[] {
+  const losses = Object.entries({ 'by 4': 1004, 'by 1': 1003 }).flatMap(([by, V]) =>
+    [true, false].map((train) => ({
+      name: `crossentropy ${by}${train ? ' with gradients' : ''}`,
+      make: () => losing(V, train),
+    })),
+  );
+  return [
+    ...losses,
+    { name: 'adamw', make: () => updating(false) },
+    { name: 'adamw on a base', make: () => updating(true) },
+    { name: 'adamw of a step to skip', make: skipping },
+  ];
+}
+
+function losing(V: number, train: boolean) {
+  const rows = 5;
+  const logits = given(
+    'logits',
+    [rows, V],
+    noise(rows * V, 20).map((x) => 8 * x),
+  );
+  const ids = Uint32Array.from({ length: rows }, (_, r) => (r * 331) % V);
+  const s = newStream(rows, rows);
+  const logprob = resident('logprob', [rows], 'other');
+  const build = (p: Program) => {
+    const { targetAt, targetId, scalars } = s;
+    crossEntropy(p, logits[0], { m: rows, at: 0, V, targetAt, targetId, scalars, logprob, train });
+    const summed = temp(p, 'loss', [1]);
+    lossSum(p, logprob, rows, summed);
+    return [logprob, logits[0], summed];
+  };
+  const gradients = new Float64Array(rows * V);
+  const logprobs = Float64Array.from(ids, (id, r) => {
+    const row = Float64Array.from(logits[1].subarray(r * V, (r + 1) * V), Math.exp);
+    const sum = row.reduce((a, b) => a + b);
+    row.forEach((e, c) => (gradients[r * V + c] = (e / sum - (c === id ? 1 : 0)) / rows));
+    return logits[1][r * V + id] - Math.log(sum);
+  });
+  const scalars = new Float32Array(SCALARS.count);
+  scalars[SCALARS.invTargets] = 1 / rows;
+  const inputs: Input[] = [logits, [s.targetAt, Uint32Array.from(ids.keys())], [s.targetId, ids], [s.scalars, scalars]];
+  const total = Float64Array.of(-logprobs.reduce((a, b) => a + b));
+  const after = train ? gradients : Float64Array.from(logits[1]);
+  return { inputs, build, want: [near(logprobs, 1e-5), near(after, 1e-5), near(total, 1e-5)] };
+}
+
+const OPTIONS = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0.1, clip: 1 };
+const LR = 1e-2;
+const n = 1001;
+
+/** Two steps, the first clipped. */
+function updating(onBase: boolean) {
+  const base = onBase ? noisy('base', [n], 32) : undefined;
+  const grads = [
+    noisy('grad', [n], 31),
+    given(
+      'small',
+      [n],
+      noise(n, 33).map((g) => g / 100),
+    ),
+  ];
+  const { inputs, build, values, norms } = optimizer(grads, base);
+  return { inputs, build, want: [near(values, 1e-6), near(Float64Array.of(0, norms[1], 0, 0), 1e-6)] };
+}
+
+/** A step, and one whose gradient is not finite, which moves nothing. */
+function skipping() {
+  const grads = [noisy('grad', [n], 34), noisy('infinite', [n], 35)];
+  grads[1][1][n - 1] = Number.POSITIVE_INFINITY;
+  const { inputs, build, values } = optimizer(grads);
+  return { inputs, build: (p: Program) => build(p).slice(0, 1), want: [near(values, 1e-6)] };
+}
+
+type Held = readonly [Tensor, Float32Array<ArrayBuffer>];
+
+/** A step of the optimizer by each gradient from its beginning; the build answers the value and what the last step reports. */
+function optimizer(grads: Held[], base?: Held) {
+  const value = noisy('value', [n], 30);
+  const [state, results] = [newOptimizerState(), newResults()];
+  const { scalars } = newStream(1, 1);
+  const kept = newTrained(value[0], grads[0][0], { decay: true, base: base?.[0] });
+  const build = (p: Program) => {
+    for (const [grad] of grads) {
+      gradNorm(p, [grad], state, results, OPTIONS);
+      adamw(p, [{ ...kept, grad }], state, scalars, OPTIONS);
+    }
+    return [value[0], results];
+  };
+  const numbers = new Float32Array(SCALARS.count);
+  numbers[SCALARS.lr] = LR;
+  const first = [kept.m, kept.v, state, results].map(zeros);
+  const inputs: Input[] = [value, ...grads, ...(base ? [base] : []), [scalars, numbers], ...first];
+  return { inputs, build, ...adamwF64(value[1], grads, base?.[1]) };
+}
+
+/** AdamW as PyTorch defines it; a gradient that is not finite is no step. */
+function adamwF64(value: Float32Array, grads: Held[], base?: Float32Array) {
+  const { betas, eps, weightDecay, clip } = OPTIONS;
+  const [values, m, v] = [Float64Array.from(value), new Float64Array(n), new Float64Array(n)];
+  const norms = grads.map(([, g]) => Math.sqrt(g.reduce((sum, y) => sum + y * y, 0)));
+  let step = 0;
+  grads.forEach(([, g], k) => {
+    if (!Number.isFinite(norms[k])) return;
+    step++;
+    const [rest1, rest2] = betas.map((beta) => 1 - beta ** step);
+    for (let i = 0; i < n; i++) {
+      const c = g[i] * Math.min(1, clip / (norms[k] + 1e-6));
+      m[i] = betas[0] * m[i] + (1 - betas[0]) * c;
+      v[i] = betas[1] * v[i] + (1 - betas[1]) * c * c;
+      const towards = m[i] / rest1 / (Math.sqrt(v[i] / rest2) + eps);
+      values[i] -= LR * (weightDecay * (values[i] + (base?.[i] ?? 0)) + towards);
+    }
+  });
+  return { values, norms };
+}

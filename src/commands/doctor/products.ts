@@ -1,0 +1,61 @@
+// Self-tests of the product: every variant in every layout, with operands packed in every way.
+
+import type { Program } from '../../gpu/program.ts';
+import { resident } from '../../gpu/tensor.ts';
+import { multiply, whole } from '../../ops/matmul/gemm.ts';
+import { eligible, type Shape, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
+import { type Check, noisy, ULP } from './check.ts';
+import { productF64 } from './f64.ts';
+
+/** Sizes that fill no tile, by what divides by four. */
+const SIZES = { all: [76, 68, 44], c: [75, 68, 43], none: [75, 67, 43] } as const;
+type Divides = keyof typeof SIZES;
+
+/** Two operands and their product are rounded to f16, each by half a unit. */
+const HALF_ULPS = 3;
+
+/** Every variant in each class of sizes that it takes. */
+export const productChecks = (): Check[] =>
+  VARIANTS.flatMap((v) => {
+    const odd: Divides[] = v.vec4 === 'all' ? [] : v.vec4 === 'c' ? ['c'] : ['none'];
+    return [product(v, 'all'), ...odd.map((divides) => product(v, divides))];
+  });
+
+/** The checks of half precision alone: what a run asks before it uses it. */
+export const halfChecks = (): Check[] => VARIANTS.filter((v) => v.half).map((v) => product(v, 'all'));
+
+/** What keeps a variant from an adapter; nothing where it can run there. */
+export function lackOf(v: Variant, limits: { subgroups?: number; half?: boolean }): string | undefined {
+  const shape: Shape = { M: 4, N: 4, K: 4, a_at: 0, lda: 4, b_at: 0, ldb: 4, c_at: 0, ldc: 4 };
+  if (eligible(v, shape, limits)) return undefined;
+  return v.half ? 'it wants shader-f16' : `it wants subgroups of ${v.lanes}`;
+}
+
+/** The relative error of a variant's sum of K terms. */
+export const errorOf = (v: Variant, K: number) => (v.half ? HALF_ULPS * 2 ** -11 : 2 * Math.sqrt(K) * ULP);
+
+function product(v: Variant, divides: Divides): Check {
+  const [M, N, K] = SIZES[divides];
+  const { layout } = v;
+  const lda = layout === 'tn' ? M : K;
+  const ldb = layout === 'nt' ? K : N;
+  return {
+    name: divides === 'all' ? v.name : `${v.name}, odd sizes`,
+    lacks: (limits) => lackOf(v, limits),
+    make() {
+      const [a, b] = [noisy('a', [M * K], 1), noisy('b', [N * K], 2)];
+      const c = resident('c', [M, N], 'other');
+      const build = (p: Program) => {
+        const [left, right] = [
+          { t: a[0], at: 0, ld: lda },
+          { t: b[0], at: 0, ld: ldb },
+        ];
+        for (const accumulate of [0, 1] as const) multiply(p, v, left, right, whole(c), M, N, K, accumulate);
+        return [c];
+      };
+      const { values, sizes } = productF64(layout, a[1], b[1], M, N, K);
+      const bound = (i: number) => 2 * errorOf(v, K) * sizes[i];
+      return { inputs: [a, b], build, want: [{ values: values.map((x) => 2 * x), bound }] };
+    },
+  };
+}
