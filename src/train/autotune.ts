@@ -4,7 +4,7 @@ import { type TunerCache, type TunerOptions, tuneKernels } from '../gpu/autotune
 import type { Gpu } from '../gpu/device.ts';
 import { type Choices, type Planning, planningOf } from '../gpu/limits.ts';
 import { type DecoderConfig, MODULES, matrixShape } from '../models/decoder.ts';
-import { gemmContests, type Product } from '../ops/matmul/gemm-contests.ts';
+import { gemmContests, type ProductSizes } from '../ops/matmul/gemm-contests.ts';
 import type { Model } from './model.ts';
 import type { Sizes } from './plans.ts';
 
@@ -38,8 +38,8 @@ export async function tuneRun(
 }
 
 /** The products of one step: y = x W^T, dx = dy W and dW = dy^T x of every matrix, and of the head over the targets. */
-export function productsOf(config: DecoderConfig, { N, M }: Sizes, dense: boolean): Product[] {
-  const of = (tokens: number, rows: number, cols: number): Product[] => [
+export function productsOf(config: DecoderConfig, { N, M }: Sizes, dense: boolean): ProductSizes[] {
+  const of = (tokens: number, rows: number, cols: number): ProductSizes[] => [
     { layout: 'nt', m: tokens, n: rows, k: cols },
     { layout: 'nn', m: tokens, n: cols, k: rows },
     ...(dense ? [{ layout: 'tn' as const, m: rows, n: cols, k: tokens }] : []),

@@ -89,7 +89,11 @@ function product(v: Variant): Check {
       const tb = resident('b', [N * K], 'other');
       const tc = resident('c', [M, N], 'other');
       const build = (p: Program) => {
-        multiply(p, v, { t: ta, at: 0, ld: lda }, { t: tb, at: 0, ld: ldb }, whole(tc), M, N, K, 0);
+        const [a, b] = [
+          { t: ta, at: 0, ld: lda },
+          { t: tb, at: 0, ld: ldb },
+        ];
+        multiply(p, v, { a, b, c: whole(tc), m: M, n: N, k: K }, 0);
         return [tc];
       };
       const values = new Float64Array(M * N);
