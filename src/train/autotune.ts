@@ -4,7 +4,7 @@ import type { Sizes } from '../eval/likelihood.ts';
 import { type TunerOptions, tuneKernels } from '../gpu/autotune.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
 import { type DecoderConfig, MODULES, matrixShape } from '../models/decoder.ts';
-import { gemmContests, type Product } from '../ops/matmul/gemm-contests.ts';
+import { gemmContests, type ProductSizes } from '../ops/matmul/gemm-contests.ts';
 import type { Model } from './model.ts';
 
 /**
@@ -22,8 +22,8 @@ export async function withKernels(
 }
 
 /** The products of one step: y = x W^T, dx = dy W and dW = dy^T x of every matrix, and of the head over the targets. */
-export function productsOf(config: DecoderConfig, { N, M }: Sizes, wholeGradients: boolean): Product[] {
-  const of = (tokens: number, rows: number, cols: number): Product[] => [
+export function productsOf(config: DecoderConfig, { N, M }: Sizes, wholeGradients: boolean): ProductSizes[] {
+  const of = (tokens: number, rows: number, cols: number): ProductSizes[] => [
     { layout: 'nt', m: tokens, n: rows, k: cols },
     { layout: 'nn', m: tokens, n: cols, k: rows },
     ...(wholeGradients ? [{ layout: 'tn' as const, m: rows, n: cols, k: tokens }] : []),

@@ -39,7 +39,7 @@ async function check(v: Variant, m: number, n: number, k: number, at: number, pa
   }
   const c = mat(await input('c', [held.length], held), n);
   const out = await runProgram((p) => {
-    multiply(p, v, a, b, c, m, n, k, accumulate);
+    multiply(p, v, { a, b, c, m, n, k }, accumulate);
     return { c: c.t };
   });
   const want = oracle[v.layout](A, B, m, n, k);
@@ -118,7 +118,7 @@ test('pieces: a packed operand larger than a binding is multiplied in parts of r
   let entries = 0;
   const out = await runProgram((p) => {
     p.planning = tight;
-    multiply(p, v, a, b, c, m, n, k, 0);
+    multiply(p, v, { a, b, c, m, n, k }, 0);
     entries = p.entries.length;
     return { c: c.t };
   });
@@ -133,7 +133,7 @@ test('gemm chooses for itself', async () => {
   const c = await input('c', [20, 12], new Float32Array(240));
   const mat = (t: Tensor, ld: number) => ({ t, at: 0, ld });
   const out = await runProgram((p) => {
-    gemm(p, 'nn', mat(a, 8), mat(b, 12), mat(c, 12), 20, 12, 8, 0);
+    gemm(p, 'nn', { a: mat(a, 8), b: mat(b, 12), c: mat(c, 12), m: 20, n: 12, k: 8 }, 0);
     return { c };
   });
   expect(out.c).toBeWithin(matmulNN(A, B, 20, 12, 8), f32Bound(matmulNN(abs(A), abs(B), 20, 12, 8), 'tree'));
@@ -153,7 +153,8 @@ describe.skipIf(!(await testGpu()).features.has('shader-f16'))(
       const b = await input('b', [n * k], B);
       const [lda, ldb] = [v.layout === 'tn' ? m : k, v.layout === 'nt' ? k : n];
       const out = await runProgram((p) => {
-        multiply(p, v, { t: a, at: 0, ld: lda }, { t: b, at: 0, ld: ldb }, { t: c, at: 0, ld: n + 4 }, m, n, k, 0);
+        const x = { a: { t: a, at: 0, ld: lda }, b: { t: b, at: 0, ld: ldb }, c: { t: c, at: 0, ld: n + 4 }, m, n, k };
+        multiply(p, v, x, 0);
         return { c };
       });
       const [want, size] = [oracle[v.layout](A, B, m, n, k), oracle[v.layout](abs(A), abs(B), m, n, k)];

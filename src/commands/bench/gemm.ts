@@ -62,8 +62,9 @@ export async function product(gpu: Gpu, layout: Layout, m: number, n: number, k:
     resident('c', [m, n], 'other'),
   ];
   const build: Build = (p) => {
-    if (variant) multiply(p, variant, whole(a), whole(b), whole(c), m, n, k, 0);
-    else gemm(p, layout, whole(a), whole(b), whole(c), m, n, k, 0);
+    const x = { a: whole(a), b: whole(b), c: whole(c), m, n, k };
+    if (variant) multiply(p, variant, x, 0);
+    else gemm(p, layout, x, 0);
   };
   const machine = await prepare(gpu, plan([{ name: 'gemm', build, dims: {} }], planningOf(gpu.limits)));
   const next = normal(1);

@@ -46,11 +46,8 @@ function product(v: Variant, divides: Divides): Check {
       const [a, b] = [noisy('a', [M * K], 1), noisy('b', [N * K], 2)];
       const c = resident('c', [M, N], 'other');
       const build = (p: Program) => {
-        const [left, right] = [
-          { t: a[0], at: 0, ld: lda },
-          { t: b[0], at: 0, ld: ldb },
-        ];
-        for (const accumulate of [0, 1] as const) multiply(p, v, left, right, whole(c), M, N, K, accumulate);
+        const operands = { a: { t: a[0], at: 0, ld: lda }, b: { t: b[0], at: 0, ld: ldb }, c: whole(c) };
+        for (const accumulate of [0, 1] as const) multiply(p, v, { ...operands, m: M, n: N, k: K }, accumulate);
         return [c];
       };
       const { values, sizes } = productF64(layout, a[1], b[1], M, N, K);

@@ -110,7 +110,8 @@ function packing(format: Format, layout: 'nt' | 'nn'): Check {
       const build = (p: Program) => {
         const y = temp(p, 'y', [tokens, N]);
         const { q, s } = w.windows[0];
-        multiply(p, v, whole(x[0]), { t: q, at: 0, ld: cols, stored: { format, s } }, whole(y), tokens, N, K, 0);
+        const b = { t: q, at: 0, ld: cols, stored: { format, s } };
+        multiply(p, v, { a: whole(x[0]), b, c: whole(y), m: tokens, n: N, k: K }, 0);
         return [y];
       };
       return { inputs: [...inputs, x], build, want: [productOf(layout, x[1], values, tokens, N, K)] };

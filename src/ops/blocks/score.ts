@@ -63,7 +63,7 @@ export function scoreGradient(p: Program, s: Scorer, dy: Tensor, x: Tensor): voi
 function productScores(p: Program, s: Scorer, dy: Tensor, x: Tensor): boolean {
   const { weight: w, b, map } = s;
   const square = s.score === 'l2';
-  const sums = productSums(p, whole(dy), whole(x), w.rows, w.cols, x.shape[0], b, square);
+  const sums = productSums(p, { a: whole(dy), b: whole(x), m: w.rows, n: w.cols, k: x.shape[0] }, { edge: b, square });
   if (!sums) return false;
   const across = w.cols / b;
   const blocks = (w.rows / b) * across;
@@ -101,7 +101,7 @@ export function sumsInput(inputs: Tensor, scalars: Tensor): Trains {
 function blockMeans(p: Program, dy: Tensor, x: Tensor, w: Weight, b: number, map: Tensor): void {
   const ys = blockSums(p, dy, b, 1 / (b * b));
   const xs = blockSums(p, x, b, 1);
-  gemm(p, 'tn', whole(ys), whole(xs), whole(map), w.rows / b, w.cols / b, x.shape[0], 1);
+  gemm(p, 'tn', { a: whole(ys), b: whole(xs), c: whole(map), m: w.rows / b, n: w.cols / b, k: x.shape[0] }, 1);
 }
 
 function blockSums(p: Program, x: Tensor, b: number, factor: number): Tensor {
@@ -118,5 +118,6 @@ function eachWindow(p: Program, w: Weight, b: number, use: (r0: number, g: Tenso
 }
 
 function product(p: Program, dy: Tensor, x: Tensor, r0: number, g: Tensor, accumulate: 0 | 1): void {
-  gemm(p, 'tn', { ...whole(dy), at: r0 }, whole(x), whole(g), g.shape[0], g.shape[1], x.shape[0], accumulate);
+  const [m, n] = g.shape;
+  gemm(p, 'tn', { a: { ...whole(dy), at: r0 }, b: whole(x), c: whole(g), m, n, k: x.shape[0] }, accumulate);
 }

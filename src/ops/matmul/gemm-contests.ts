@@ -6,7 +6,7 @@ import { resident } from '../../gpu/tensor.ts';
 import { multiply, whole } from './gemm.ts';
 import { choose, classOf, eligible, type Layout, type Shape, VARIANTS, type Variant } from './gemm-variants.ts';
 
-export interface Product {
+export interface ProductSizes {
   layout: Layout;
   m: number;
   n: number;
@@ -17,13 +17,13 @@ export interface Product {
 const FLOPS = { software: 64e6, hardware: 2e9 };
 
 /** The largest product of each class stands for it, the class with the most work first, the device's default first in each. */
-export function gemmContests(products: Product[], planning: Planning): Contest[] {
-  const classes = new Map<string, { work: number; largest: Product }>();
+export function gemmContests(products: ProductSizes[], planning: Planning): Contest[] {
+  const classes = new Map<string, { work: number; largest: ProductSizes }>();
   for (const x of products) {
     const key = classOf(x.layout, shapeOf(x));
     const work = x.m * x.n * x.k;
     const { largest } = classes.get(key) ?? { largest: x };
-    const size = (y: Product) => y.m * y.n * y.k;
+    const size = (y: ProductSizes) => y.m * y.n * y.k;
     classes.set(key, { work: (classes.get(key)?.work ?? 0) + work, largest: work > size(largest) ? x : largest });
   }
   return [...classes]
@@ -31,21 +31,22 @@ export function gemmContests(products: Product[], planning: Planning): Contest[]
     .map(([key, { largest }]) => ({ key, entrants: entrants(clipped(largest, planning), planning) }));
 }
 
-function entrants(x: Product, planning: Planning): Contest['entrants'] {
+function entrants(x: ProductSizes, planning: Planning): Contest['entrants'] {
   const shape = shapeOf(x);
   const standard = choose(x.layout, shape, planningOf(planning, { choices: {} }));
   const others = VARIANTS.filter((v) => v.layout === x.layout && v !== standard && eligible(v, shape, planning));
   return [standard, ...others].map((v) => ({ name: v.name, build: (p) => product(p, v, x) }));
 }
 
-function product(p: Parameters<typeof multiply>[0], v: Variant, { layout, m, n, k }: Product): void {
+function product(p: Parameters<typeof multiply>[0], v: Variant, { layout, m, n, k }: ProductSizes): void {
   const a = resident('a', layout === 'tn' ? [k, m] : [m, k], 'other');
   const b = resident('b', layout === 'nt' ? [n, k] : [k, n], 'other');
-  multiply(p, v, whole(a), whole(b), whole(resident('c', [m, n], 'other')), m, n, k, 0);
+  const c = resident('c', [m, n], 'other');
+  multiply(p, v, { a: whole(a), b: whole(b), c: whole(c), m, n, k }, 0);
 }
 
 /** Fewer columns, then a shorter sum, then fewer rows, in steps that keep the class. */
-function clipped(x: Product, planning: Planning): Product {
+function clipped(x: ProductSizes, planning: Planning): ProductSizes {
   const most = (planning.software ? FLOPS.software : FLOPS.hardware) / 2;
   const y = { ...x };
   const halve = (size: 'n' | 'k' | 'm', least: number) => {
@@ -58,7 +59,7 @@ function clipped(x: Product, planning: Planning): Product {
 }
 
 /** Whole matrices as a shape. */
-function shapeOf({ layout, m, n, k }: Product): Shape {
+function shapeOf({ layout, m, n, k }: ProductSizes): Shape {
   return {
     M: m,
     N: n,

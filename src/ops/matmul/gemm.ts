@@ -18,50 +18,40 @@ export interface Mat {
 /** A whole tensor [rows, cols] as a matrix. */
 export const whole = (t: Tensor): Mat => ({ t, at: 0, ld: t.shape[t.shape.length - 1] });
 
+/** What is multiplied: c[m, n] summed over k. How a and b lie is the layout's matter. */
+export interface Product {
+  a: Mat;
+  b: Mat;
+  c: Mat;
+  m: number;
+  n: number;
+  k: number;
+}
+
 /**
  * c (+)= a b. nt: c[m,n] = sum a[m,k] b[n,k]; nn: sum a[m,k] b[k,n]; tn: sum a[k,m] b[k,n].
  * accumulate 0 writes, 1 adds.
  */
-export function gemm(
-  p: Program,
-  layout: Layout,
-  a: Mat,
-  b: Mat,
-  c: Mat,
-  m: number,
-  n: number,
-  k: number,
-  accumulate: 0 | 1,
-): void {
-  const variant = decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.planning));
-  multiply(p, variant, a, b, c, m, n, k, accumulate);
+export function gemm(p: Program, layout: Layout, x: Product, accumulate: 0 | 1): void {
+  const variant = decide(p, () => choose(layout, shapeOf(x), p.planning));
+  multiply(p, variant, x, accumulate);
 }
 
 /** Whether the product can read b in its stored format, so that it need not be unpacked first. */
-export function readsStored(p: Program, layout: Layout, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): boolean {
-  return decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.planning).packs && b.at % 4 === 0 && b.ld % 4 === 0);
+export function readsStored(p: Program, layout: Layout, x: Product): boolean {
+  return decide(p, () => choose(layout, shapeOf(x), p.planning).packs && x.b.at % 4 === 0 && x.b.ld % 4 === 0);
 }
 
-function shapeOf(a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): Shape {
+function shapeOf({ a, b, c, m, n, k }: Product): Shape {
   return { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld };
 }
 
 /** The product by a given variant, which must be eligible for it. */
-export function multiply(
-  p: Program,
-  v: Variant,
-  a: Mat,
-  b: Mat,
-  c: Mat,
-  m: number,
-  n: number,
-  k: number,
-  accumulate: 0 | 1,
-): void {
-  eachPiece(p, v, a, b, m, n, k, (left, right, piece) => {
-    const { row, col, rows, cols, steps, first } = piece;
+export function multiply(p: Program, v: Variant, x: Product, accumulate: 0 | 1): void {
+  const { c } = x;
+  eachPiece(p, v, x, (part, { row, col, first }) => {
     const params = { c_at: c.at + row * c.ld + col, ldc: c.ld, accumulate: first ? accumulate : 1 };
-    product(p, v, left, right, rows, cols, steps, { c: c.t }, params);
+    product(p, v, part, { c: c.t }, params);
   });
 }
 
@@ -71,26 +61,21 @@ export function multiply(
  */
 export function productSums(
   p: Program,
-  a: Mat,
-  b: Mat,
-  m: number,
-  n: number,
-  k: number,
-  edge: number,
-  square: boolean,
+  x: Operands,
+  { edge, square }: { edge: number; square: boolean },
 ): { partials: Tensor; cell: number } | null {
+  const { m, n, k } = x;
   const { v, cell } = decide(p, () => {
-    const v = choose('tn', { ...shapeOf(a, b, a, m, n, k), c_at: 0, ldc: n }, p.planning);
-    const whole = v.vec4 !== 'none' && k <= piecesOf(p, m, n, k).deep;
+    const v = choose('tn', shapeOf({ ...x, c: { ...x.a, at: 0, ld: n } }), p.planning);
+    const whole = v.vec4 !== 'none' && k <= piecesOf(p, x).deep;
     const serves = (c: number) => edge % c === 0 && (v.consts.ROWS as number) % c === 0 && (m * n) / c <= p.planning.maxBinding;
     return { v, cell: whole ? CELLS.find(serves) : undefined };
   });
   if (!cell) return null;
   const partials = temp(p, 'partials', [m / cell, n / 4]);
   const reducing = { ...v, name: `${v.name}_reduce`, kernel: `${v.kernel}_reduce`, ...reduced(v, cell, square) };
-  eachPiece(p, reducing, a, b, m, n, k, (left, right, { row, col, rows, cols, steps }) => {
-    const params = { c_at: ((row / cell) * n + col) / 4, ldc: n / 4 };
-    product(p, reducing, left, right, rows, cols, steps, { partials }, params);
+  eachPiece(p, reducing, x, (part, { row, col }) => {
+    product(p, reducing, part, { partials }, { c_at: ((row / cell) * n + col) / 4, ldc: n / 4 });
   });
   return { partials, cell };
 }
@@ -98,14 +83,13 @@ export function productSums(
 /** Rows of a cell, the largest that serves first. */
 const CELLS = [64, 32, 16, 8, 4];
 
+/** A product or a piece of one: its operands and sizes. */
+type Operands = Omit<Product, 'c'>;
+
 function product(
   p: Program,
   v: Variant,
-  a: Mat,
-  b: Mat,
-  m: number,
-  n: number,
-  k: number,
+  { a, b, m, n, k }: Operands,
   out: Record<string, Tensor>,
   params: Record<string, number>,
 ): void {
@@ -123,34 +107,23 @@ const PACKED_BYTES = 16 << 20;
 /** The longest panel: 64 x this many f32 are 2 MiB. */
 const LONGEST = 8192;
 
-interface Piece {
+/** Where a piece of c begins, and whether it is the first along k: that one may write where the others add. */
+interface Place {
   row: number;
   col: number;
-  rows: number;
-  cols: number;
-  steps: number;
-  /** The first along k: it may write where the others add. */
   first: boolean;
 }
 
 /** A variant that packs multiplies piece by piece, so that the panels of a piece stay within a slot; others all at once. */
-function eachPiece(
-  p: Program,
-  v: Variant,
-  a: Mat,
-  b: Mat,
-  m: number,
-  n: number,
-  k: number,
-  multiply: (a: Mat, b: Mat, piece: Piece) => void,
-): void {
+function eachPiece(p: Program, v: Variant, x: Operands, multiply: (part: Operands, at: Place) => void): void {
   if (!v.packs) {
-    multiply(a, b, { row: 0, col: 0, rows: m, cols: n, steps: k, first: true });
+    multiply(x, { row: 0, col: 0, first: true });
     return;
   }
+  const { a, b, m, n, k } = x;
   const aAlongK = v.layout !== 'tn';
   const bAlongK = v.layout === 'nt';
-  const { deep, wide, ms, ns, ks } = decide(p, () => piecesOf(p, m, n, k));
+  const { deep, wide, ms, ns, ks } = decide(p, () => piecesOf(p, x));
   for (let row = 0; row < ms * wide; row += wide) {
     for (let at = 0; at < ks * deep; at += deep) {
       const steps = clamp(k - at, deep);
@@ -160,13 +133,13 @@ function eachPiece(
       for (let col = 0; col < ns * wide; col += wide) {
         const cols = clamp(n - col, wide);
         const right = packed(p, shifted(b, bAlongK, col, at), bAlongK, cols, steps);
-        multiply(left, right, { row, col, rows, cols, steps, first });
+        multiply({ a: left, b: right, m: rows, n: cols, k: steps }, { row, col, first });
       }
     }
   }
 }
 
-function piecesOf(p: Program, m: number, n: number, k: number) {
+function piecesOf(p: Program, { m, n, k }: Operands) {
   const most = Math.min(PACKED_BYTES, p.planning.maxBinding) / 4;
   const deep = Math.max(4, Math.min(4 * Math.ceil(k / 4), 4 * Math.floor(Math.min(LONGEST, most / 64) / 4)));
   const wide = Math.max(64, Math.floor(most / deep / 64) * 64);

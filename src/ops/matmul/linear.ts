@@ -74,7 +74,8 @@ export function dense(grads: Tensor[]): Trains {
         const input = again();
         w.windows.forEach((v, i) => {
           const grad = { t: grads[i], at: 0, ld: w.cols };
-          gemm(p, 'tn', { ...dy, at: dy.at + v.r0 }, input, grad, v.r1 - v.r0, w.cols, n, adds(p, grads[i]));
+          const of = { a: { ...dy, at: dy.at + v.r0 }, b: input, c: grad, m: v.r1 - v.r0, n: w.cols, k: n };
+          gemm(p, 'tn', of, adds(p, grads[i]));
         });
         frozen(dy, again, dx);
       };
@@ -122,9 +123,9 @@ export function productInto(p: Program, x: Mat, n: number, w: Weight, y: Mat, ac
       gemv(p, w, v, x, n, y, accumulate);
       continue;
     }
-    const reads = (b: Mat) => readsStored(p, 'nt', x, b, { ...y, at: y.at + v.r0 }, n, v.r1 - v.r0, w.cols);
-    for (const { r0, r1, b } of operands(p, w, v, reads))
-      gemm(p, 'nt', x, b(), { ...y, at: y.at + r0 }, n, r1 - r0, w.cols, accumulate);
+    const rows = (r0: number, r1: number, b: Mat) => ({ a: x, b, c: { ...y, at: y.at + r0 }, m: n, n: r1 - r0, k: w.cols });
+    const reads = (b: Mat) => readsStored(p, 'nt', rows(v.r0, v.r1, b));
+    for (const { r0, r1, b } of operands(p, w, v, reads)) gemm(p, 'nt', rows(r0, r1, b()), accumulate);
   }
 }
 
@@ -132,9 +133,10 @@ export function productInto(p: Program, x: Mat, n: number, w: Weight, y: Mat, ac
 export function productTransposedInto(p: Program, dy: Mat, n: number, w: Weight, dx: Mat, accumulate: 0 | 1): void {
   let adds = accumulate;
   for (const v of w.windows) {
-    const reads = (b: Mat) => readsStored(p, 'nn', { ...dy, at: dy.at + v.r0 }, b, dx, n, w.cols, v.r1 - v.r0);
+    const rows = (r0: number, r1: number, b: Mat) => ({ a: { ...dy, at: dy.at + r0 }, b, c: dx, m: n, n: w.cols, k: r1 - r0 });
+    const reads = (b: Mat) => readsStored(p, 'nn', rows(v.r0, v.r1, b));
     for (const { r0, r1, b } of operands(p, w, v, reads)) {
-      gemm(p, 'nn', { ...dy, at: dy.at + r0 }, b(), dx, n, w.cols, r1 - r0, adds);
+      gemm(p, 'nn', rows(r0, r1, b()), adds);
       adds = 1;
     }
   }
