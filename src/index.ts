@@ -48,6 +48,7 @@ export { type Attached, type Method, type MethodKind, putOn, takeOff } from './m
 export { type Scored, type SmtSettings, smt, toldSelection } from './methods/smt/method.ts';
 export { overlap, type Selection, selectionIn } from './methods/smt/select.ts';
 export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts';
+export { topkLayers } from './methods/topk.ts';
 export type { Decoder } from './models/decoder.ts';
 
 // --- a plan -------------------------------------------------------------------------------------------------------------

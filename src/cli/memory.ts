@@ -70,9 +70,10 @@ export function methodTable(t: Terminal, plans: Plan[], rank: number): string[] 
   const cell = (p: Plan | undefined, text: (p: Plan) => string) => (p ? text(p) : '').padStart(10);
   const at = (method: string, budget: string) => plans.find((p) => p.method === method && (p.budget ?? budget) === budget);
   const name = (method: string) => (plans.some((p) => p.method === method && p.rank) ? `${method} r${rank}` : method);
+  const wideName = Math.max(9, ...methods.map((m) => name(m).length + 2));
   const rows = (text: (p: Plan) => string) =>
-    methods.map((m) => `${padded(name(m), 9)}${budgets.map((b) => cell(at(m, b), text)).join('')}`);
-  const head = paint(t, 'bold', `${padded('', 9)}${budgets.map((b) => b.padStart(10)).join('')}`);
+    methods.map((m) => `${padded(name(m), wideName)}${budgets.map((b) => cell(at(m, b), text)).join('')}`);
+  const head = paint(t, 'bold', `${padded('', wideName)}${budgets.map((b) => b.padStart(10)).join('')}`);
   const share = (p: Plan) => (full ? `${((100 * p.bytes.total) / full).toFixed(1)} %` : '');
   const columns = plans.map((p) => [p.method, p.budget].filter(Boolean).join(' '));
   const wide = Math.max(10, ...columns.map((c) => c.length + 2));

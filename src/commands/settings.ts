@@ -14,8 +14,8 @@ export function methodFrom(o: Settled, { adapter, selection }: { adapter?: Adapt
 
 /** What any method is told; each takes its own. */
 export function methodSettings(o: Settled): Settings {
-  const { block, budget, score, select, spread, warmup, warmupSteps, rank, alpha, dropout, seed } = o;
-  return { targets: modulesOf(o), block, budget, score, select, spread, warmup, warmupSteps, rank, alpha, dropout, seed };
+  const { block, budget, score, select, spread, warmup, warmupSteps, rank, alpha, dropout, layers, seed } = o;
+  return { targets: modulesOf(o), block, budget, score, select, spread, warmup, warmupSteps, rank, alpha, dropout, layers, seed };
 }
 
 export const modulesOf = (o: Pick<Settled, 'targets'>) => o.targets.map((t) => `${t}_proj` as Module);

@@ -54,15 +54,15 @@ function kind(name: Name, help: string): MethodKind<RankSettings> {
     lr: 2e-4,
     betas: [0.9, 0.999],
     takes: ['targets', 'rank', 'alpha', 'dropout', 'adapter'],
-    make: (settings) => ranked(name, settings),
+    make: (settings) => ranked(name, withDefaults(settings)),
     adapters: {
       words: (a) => {
         const { rank, alpha, dropout, matrices } = peft(a);
         return { rank, alpha, dropout, targets: [...new Set(matrices.map((m) => m.name.split('.').at(-2)!))] };
       },
-      from: (a, settings) => ranked(name, settings ?? withDefaults(), peft(a)),
+      from: (a, settings) => ranked(name, withDefaults(settings), peft(a)),
     },
-    sized: (d, settings, parameters) => sized(name, d, settings, parameters),
+    sized: (d, settings, parameters) => sized(name, d, withDefaults(settings), parameters),
   };
 }
 

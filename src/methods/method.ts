@@ -122,14 +122,15 @@ export interface MethodKind<S> {
   betas: readonly [number, number];
   /** Options of the table that say something to this method; to the others they are a contradiction. */
   takes: readonly string[];
-  make(settings: S): Method;
+  /** What is not said has the method's defaults. */
+  make(settings: Partial<S>): Method;
   /** Of a method whose result is an adapter: what a saved one says of the options, and the method that goes on from it or applies it. */
   adapters?: {
     words(a: Adapter): Record<string, unknown>;
-    from(a: Adapter, settings?: S): Method;
+    from(a: Adapter, settings?: Partial<S>): Method;
   };
   /** Options under which it trains about so many parameters; a text where it has none near enough. Absent: its size is given. */
-  sized?(d: Decoder, settings: S, parameters: number): { options: Record<string, unknown>; trainable: number } | string;
+  sized?(d: Decoder, settings: Partial<S>, parameters: number): { options: Record<string, unknown>; trainable: number } | string;
   /** What is published on the learning rate for a share (0 to 1) of the targets, where the default `lr` is used. */
   advice?(lr: number, share_targets: number): string;
 }

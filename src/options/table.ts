@@ -5,6 +5,12 @@
  */
 
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
+import { RANK_DEFAULTS } from '../methods/lora.ts';
+import { SMT_DEFAULTS } from '../methods/smt/method.ts';
+import { SELECTS, WARMUPS } from '../methods/smt/scores.ts';
+import { SPREADS } from '../methods/smt/select.ts';
+import { TOPK_DEFAULTS } from '../methods/topk.ts';
+import { SCORES } from '../ops/blocks/score.ts';
 import { choice, choices, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
 import { PRESETS, withPreset } from './presets.ts';
 
@@ -65,6 +71,7 @@ export const OPTIONS = {
     PRESETS,
     "published settings where none are given: SMT's released code, or the SMFT package of its guide",
   ),
+  layers: or(int(['method', ['train', 'plan']], 'how many of the last layers train (topk-layers)'), TOPK_DEFAULTS.layers),
   targets: or(
     choices(
       ['method', CHOOSES],
@@ -83,7 +90,7 @@ export const OPTIONS = {
       metavar: 'B',
       help: '0.84% of the model, 5%t of the targets, 863b blocks, or attn=0.8%,mlp=0.2%',
     } as Option<string>,
-    '0.84%',
+    SMT_DEFAULTS.budget,
   ),
   block: or(
     {
@@ -93,26 +100,26 @@ export const OPTIONS = {
       metavar: 'N',
       help: 'edge of a block; auto: the largest power of two up to 256 that divides',
     } as Option<number | 'auto'>,
-    'auto',
+    SMT_DEFAULTS.block,
   ),
-  score: or(
-    choice(BLOCKS, ['absmean', 'absofmean', 'absmean-of-sum', 'l2'], 'how gradients become the score of a block'),
-    'absmean',
-  ),
-  select: or(choice(BLOCKS, ['gradient', 'activation', 'magnitude', 'random'], 'what blocks are chosen by'), 'gradient'),
-  spread: or(choice(BLOCKS, ['global', 'matrix'], 'one ranking of all blocks, or a share for every matrix'), 'global'),
+  score: or(choice(BLOCKS, SCORES, 'how gradients become the score of a block'), SMT_DEFAULTS.score),
+  select: or(choice(BLOCKS, SELECTS, 'what blocks are chosen by'), SMT_DEFAULTS.select),
+  spread: or(choice(BLOCKS, SPREADS, 'one ranking of all blocks, or a share for every matrix'), SMT_DEFAULTS.spread),
   warmup: or(
-    choice(BLOCKS, ['frozen', 'full'], 'frozen: weights stay while scores gather; full: they train, and the result is a model'),
-    'frozen',
+    choice(BLOCKS, WARMUPS, 'frozen: weights stay while scores gather; full: they train, and the result is a model'),
+    SMT_DEFAULTS.warmup,
   ),
-  warmupSteps: or(int(BLOCKS, 'micro-batches that scores gather over; fewer where the data is shorter'), 100),
+  warmupSteps: or(
+    int(BLOCKS, 'micro-batches that scores gather over; fewer where the data is shorter'),
+    SMT_DEFAULTS.warmupSteps,
+  ),
   selection: text(['blocks', ['train', 'plan']], 'FILE', 'train these blocks (what select --out wrote), without a warm-up'),
   scores: text(['blocks', ['select']], 'FILE', 'write the score of every block (safetensors)'),
   stability: flag(['blocks', ['select']], 'choose by each half of the warm-up alone too, and tell how many blocks agree'),
 
-  rank: or(int(RANK, 'rank of the adapters'), 16),
-  alpha: or(number(RANK, 'A', 'the adapter counts alpha / rank times', { above: 0 }), 32),
-  dropout: or(number(RANK, 'P', "share of the adapter's inputs left out in a step", { min: 0, below: 1 }), 0),
+  rank: or(int(RANK, 'rank of the adapters'), RANK_DEFAULTS.rank),
+  alpha: or(number(RANK, 'A', 'the adapter counts alpha / rank times', { above: 0 }), RANK_DEFAULTS.alpha),
+  dropout: or(number(RANK, 'P', "share of the adapter's inputs left out in a step", { min: 0, below: 1 }), RANK_DEFAULTS.dropout),
 
   recompute: or(
     choice(

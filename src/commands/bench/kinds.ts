@@ -2,18 +2,15 @@
 
 import { FULL, full } from '../../methods/full.ts';
 import { METHODS } from '../../methods/index.ts';
-import { RANK_DEFAULTS, type RankSettings } from '../../methods/lora.ts';
 import type { Method } from '../../methods/method.ts';
 import { blockCount } from '../../methods/smt/budget.ts';
-import { SMT, SMT_DEFAULTS, type SmtSettings, smt } from '../../methods/smt/method.ts';
+import { SMT, type SmtSettings, smt } from '../../methods/smt/method.ts';
 import { matrixParameters, targetsOf } from '../../methods/targets.ts';
 import { type Decoder, type DecoderConfig, newDecoder } from '../../models/decoder.ts';
 import type { StepKind } from './step.ts';
 
 const BLOCK = 32;
 const QKV = ['q_proj', 'k_proj', 'v_proj'] as const;
-const SETTINGS: SmtSettings & RankSettings = { ...SMT_DEFAULTS, ...RANK_DEFAULTS, targets: QKV, seed: 0 };
-
 /** Forward alone. */
 export const forward: StepKind = { name: 'forward' };
 
@@ -37,9 +34,9 @@ export const everything: StepKind = { name: FULL.name, method: full() };
 export function ofEqualSize(config: DecoderConfig, block: number | 'auto' = BLOCK): StepKind[] {
   const d = newDecoder(config, 1, () => 'f32', 128 << 20);
   return METHODS.filter((m) => m.sized && m !== SMT).map(({ name, sized, make }) => {
-    const fit = sized!(d, SETTINGS, parametersOf(d, block));
+    const fit = sized!(d, { targets: QKV }, parametersOf(d, block));
     if (typeof fit === 'string') throw new Error(`expected ${name} of about the same size, got none: ${fit}`);
-    return { name, method: make({ ...SETTINGS, ...fit.options }) };
+    return { name, method: make({ targets: QKV, ...fit.options }) };
   });
 }
 

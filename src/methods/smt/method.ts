@@ -52,15 +52,16 @@ export const SMT: MethodKind<SmtSettings> = {
     ...['targets', 'budget', 'block', 'score', 'select', 'spread', 'warmup', 'warmupSteps', 'selection', 'preset'],
     ...['adapter', 'dtype'],
   ],
-  make: (settings) => sparse(settings),
+  make: (settings) => smt(settings),
   adapters: {
     words: (a) => {
       const { block, score, budget, targets } = blocksIn(a);
       return { block, score, budget, targets };
     },
-    from: (a, settings = withDefaults()) => sparse({ ...settings, selection: selectionOf(blocksIn(a)) }, blocksIn(a)),
+    from: (a, settings) => sparse({ ...withDefaults(settings), selection: selectionOf(blocksIn(a)) }, blocksIn(a)),
   },
-  sized(d, { targets, block }, parameters) {
+  sized(d, settings, parameters) {
+    const { targets, block } = withDefaults(settings);
     const b = blockEdge(targetsOf(d, targets), block);
     const count = Math.floor((parameters * (1 + 1e-12)) / (b * b));
     if (count < 1) return `a block of ${b} x ${b} has ${b * b} parameters`;

@@ -17,7 +17,8 @@ import { SCALARS } from '../stream/stream.ts';
  * absmean: per step mean |dW| in the block, summed over steps. absofmean: |block mean of the signed sum of dW|.
  * absmean-of-sum: mean of |signed sum of dW|. l2: root of the summed squares.
  */
-export type Score = 'absmean' | 'absofmean' | 'absmean-of-sum' | 'l2';
+export const SCORES = ['absmean', 'absofmean', 'absmean-of-sum', 'l2'] as const;
+export type Score = (typeof SCORES)[number];
 
 /** What score_dense gathers for a score. */
 const KIND: Record<Score, 0 | 1 | 2> = { absmean: 0, absofmean: 1, 'absmean-of-sum': 0, l2: 2 };
