@@ -1,8 +1,7 @@
 // map[r, c] += a figure of the b x b block (r, c) of a gradient g [rows, cols], a window of whole block rows of its matrix.
 // KIND 0: mean of |g|, 1: mean of g, 2: sum of g^2. One workgroup a block: strided sums, then a tree. Part: reduce.
 
-@group(0) @binding(0) var<storage, read> g: array<f32>;
-@group(0) @binding(1) var<storage, read_write> map: array<f32>;
+const KIND = 0u;
 
 struct Params {
   origin: vec3u,
@@ -10,15 +9,15 @@ struct Params {
   b: u32,
   row0: u32,
 }
-@group(0) @binding(2) var<uniform> P: Params;
-
-const KIND = 0u;
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> g: array<f32>;
+@group(0) @binding(2) var<storage, read_write> map: array<f32>;
 
 @compute @workgroup_size(WIDTH)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l: u32) {
-  let wg = id + P.origin;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let wg = group + P.origin;
   var s = 0.0;
-  for (var i = l; i < P.b * P.b; i += WIDTH) {
+  for (var i = lane; i < P.b * P.b; i += WIDTH) {
     let v = g[(wg.y * P.b + i / P.b) * P.cols + wg.x * P.b + i % P.b];
     if (KIND == 0u) {
       s += abs(v);
@@ -28,8 +27,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l: u3
       s += v * v;
     }
   }
-  s = sum_all(l, s);
-  if (l == 0u) {
+  s = sum_all(lane, s);
+  if (lane == 0u) {
     let at = (P.row0 / P.b + wg.y) * (P.cols / P.b) + wg.x;
     if (KIND != 2u) {
       s /= f32(P.b * P.b);

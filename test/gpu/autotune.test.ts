@@ -85,7 +85,7 @@ test('an answer in the cache that names no entrant is measured anew', async () =
   expect(set).toHaveBeenCalledOnce();
 });
 
-const shape: Shape = { M: 256, N: 64, K: 64, a_at: 0, lda: 64, b_at: 0, ldb: 64, c_at: 0, ldc: 64 };
+const shape: Shape = { m: 256, n: 64, k: 64, a_at: 0, lda: 64, b_at: 0, ldb: 64, c_at: 0, ldc: 64 };
 
 const anywhere = VARIANTS.filter((v) => v.layout === 'nn' && !v.lanes && !v.half);
 test.each(anywhere.map((v) => v.name))('choices are taken: %s', (name) => {
@@ -103,10 +103,10 @@ test.each([
 });
 
 test.each([
-  ['rows', { M: 16 }, { M: 17 }],
-  ['rows', { M: 64 }, { M: 65 }],
-  ['rows', { M: 256 }, { M: 257 }],
-  ['what divides', {}, { K: 63 }],
+  ['rows', { m: 16 }, { m: 17 }],
+  ['rows', { m: 64 }, { m: 65 }],
+  ['rows', { m: 256 }, { m: 257 }],
+  ['what divides', {}, { k: 63 }],
   ['what divides', { a_at: 1 }, { c_at: 1 }],
 ])('shapes that differ in %s are of two classes', (_, a, b) => {
   expect(classOf('nn', { ...shape, ...a })).not.toBe(classOf('nn', { ...shape, ...b }));
@@ -129,7 +129,7 @@ test('tuning for a model gives a planning with the choices; limits of the device
   const tuned = await tuneFor(gpu, planning, LLAMA_3M, { N: 256, M: 256 }, false, { cache });
   const [nt] = Object.entries(tuned.choices).filter(([k]) => k.startsWith('gemm nt 256'));
   expect(nt[1]).toBe('gemm_plain_nt'); // what the cache said: the last entrant
-  const q: Shape = { M: 256, N: 256, K: 256, a_at: 0, lda: 256, b_at: 0, ldb: 256, c_at: 0, ldc: 256 };
+  const q: Shape = { m: 256, n: 256, k: 256, a_at: 0, lda: 256, b_at: 0, ldb: 256, c_at: 0, ldc: 256 };
   expect(choose('nt', q, planningOf(tuned, { half: false })).name).toBe('gemm_plain_nt');
   expect(tuned.half).toBe(true);
   expect(planning.choices).toEqual({});

@@ -55,9 +55,9 @@ async function check(v: Variant, m: number, n: number, k: number, at: number, pa
 }
 
 const shape = (v: Variant, m: number, n: number, k: number, at: number, pad: number): Shape => ({
-  M: m,
-  N: n,
-  K: k,
+  m,
+  n,
+  k,
   a_at: at,
   lda: (v.layout === 'tn' ? m : k) + pad,
   b_at: at,

@@ -13,7 +13,7 @@ import type { Report } from '../../report.ts';
 import { giga, line } from './line.ts';
 import { normal } from './model.ts';
 
-/** M x N x K: wide, ragged and long. */
+/** m x n x k: wide, ragged and long. */
 export const SHAPES: [number, number, number][] = [
   [512, 1024, 1024],
   [256, 576, 1536],
@@ -77,6 +77,6 @@ export async function product(gpu: Gpu, layout: Layout, m: number, n: number, k:
 }
 
 /** Whole matrices as a shape. */
-export function shapeOf(layout: Layout, M: number, N: number, K: number): Shape {
-  return { M, N, K, a_at: 0, lda: layout === 'tn' ? M : K, b_at: 0, ldb: layout === 'nt' ? K : N, c_at: 0, ldc: N };
+export function shapeOf(layout: Layout, m: number, n: number, k: number): Shape {
+  return { m, n, k, a_at: 0, lda: layout === 'tn' ? m : k, b_at: 0, ldb: layout === 'nt' ? k : n, c_at: 0, ldc: n };
 }

@@ -78,7 +78,7 @@ function product(v: Variant): Check {
   const { layout } = v;
   const lda = layout === 'tn' ? M : K;
   const ldb = layout === 'nt' ? K : N;
-  const shape: Shape = { M, N, K, a_at: 0, lda, b_at: 0, ldb, c_at: 0, ldc: N };
+  const shape: Shape = { m: M, n: N, k: K, a_at: 0, lda, b_at: 0, ldb, c_at: 0, ldc: N };
   return {
     name: v.name,
     lacks: (planning) =>

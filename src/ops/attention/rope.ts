@@ -32,7 +32,7 @@ export interface Rope {
 
 /** Turns each head of x [N, heads head_dim] by its position, in place; the backward turns the gradient back in place. */
 export function rope(p: Program, x: Tensor, { positions, table, heads, head_dim }: Rope): void {
-  const n = x.shape[0];
+  const N = x.shape[0];
   const half = head_dim / 2;
   if (x.shape[1] !== heads * head_dim || table.shape[1] !== half)
     throw new Error(
@@ -40,8 +40,8 @@ export function rope(p: Program, x: Tensor, { positions, table, heads, head_dim 
         'make the table for this head_dim',
     );
   const turn = (y: Tensor, sign: 1 | -1) =>
-    run(p, kernel('rope', [code]), { positions, table, x: y }, { n, heads, half, sign }, [groupsOf(n * half)], {
-      flops: 3 * n * heads * head_dim,
+    run(p, kernel('rope', [code]), { positions, table, x: y }, { N, heads, half, sign }, [groupsOf(N * half)], {
+      flops: 3 * N * heads * head_dim,
     });
   turn(x, 1);
   if (!p.needs.has(x)) return;

@@ -60,9 +60,9 @@ function clipped(x: Product, planning: Planning): Product {
 /** Whole matrices as a shape. */
 function shapeOf({ layout, m, n, k }: Product): Shape {
   return {
-    M: m,
-    N: n,
-    K: k,
+    m,
+    n,
+    k,
     a_at: 0,
     lda: layout === 'tn' ? m : k,
     b_at: 0,

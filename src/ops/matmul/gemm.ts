@@ -43,7 +43,7 @@ export function readsStored(p: Program, layout: Layout, a: Mat, b: Mat, c: Mat, 
 }
 
 function shapeOf(a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): Shape {
-  return { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld };
+  return { m, n, k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld };
 }
 
 /** The product by a given variant, which must be eligible for it. */
@@ -109,7 +109,7 @@ function product(
   out: Record<string, Tensor>,
   params: Record<string, number>,
 ): void {
-  const all = { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, ...params };
+  const all = { m, n, k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, ...params };
   const grid = m * n === 0 ? [0, 1, 1] : gridOf(v, m, n);
   run(p, kernel(v.kernel, v.parts, v.consts), { a: a.t, b: b.t, ...out }, all, grid, {
     flops: 2 * m * n * k,
@@ -187,7 +187,7 @@ function packed(p: Program, x: Mat, alongK: boolean, rows: number, k: number): M
   const { name, parts, consts } = packOf(alongK, vec4, x.stored && STORED[x.stored.format].part);
   const grid = rows * k === 0 ? [0, 1, 1] : [Math.ceil(k / 16), Math.ceil(rows / 64), 1];
   const source: Record<string, Tensor> = x.stored ? { wq: x.t, ...(x.stored.s && { ws: x.stored.s }) } : { src: x.t };
-  run(p, kernel(name, parts, consts), { ...source, panel: t }, { rows, K: k, src_at: x.at, ld: x.ld, dst_at: 0 }, grid, {
+  run(p, kernel(name, parts, consts), { ...source, panel: t }, { rows, k, src_at: x.at, ld: x.ld, dst_at: 0 }, grid, {
     bytes: 8 * rows * k,
   });
   return { t, at: 0, ld: 0 };
