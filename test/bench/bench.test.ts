@@ -83,7 +83,7 @@ test('dispatches are told apart by kernel and place, packing goes with its produ
     ['gemm_pack ALONG_K=true', 'x', 'forward products'],
     ['gemm_pack_any ALONG_K=true', 'x', 'forward products'],
     ['gemm_packed8 LANES=8', 'layer 0 gemm_packed8_nt', 'forward products'],
-    ['attention HD=32', 'attention', 'attention'],
+    ['attention_forward HD=32', 'attention_forward', 'attention'],
     ['attention_delta HD=32', 'attention_delta', 'rest'],
     ['blocks_forward', 'blocks_forward', 'blocks'],
     ['gather', 'gather', 'head'],
