@@ -4,9 +4,9 @@
 import { type DataRecord, detect } from '../data/columns.ts';
 import { readRecords } from '../data/read.ts';
 import { loadTokenizer } from '../data/tokenizer.ts';
+import { formatBytes } from '../formats.ts';
 import { loadAdapter } from '../io/adapter.ts';
 import { type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
-import { formatBytes } from '../io/formats.ts';
 import { inspectFile } from '../io/headers.ts';
 import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';

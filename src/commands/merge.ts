@@ -1,6 +1,7 @@
 // Models as Hugging Face folders: what full fine-tuning left on the device, or a base with an adapter merged in.
 // Merging needs no GPU: the stored base plus its differences, rounded once.
 
+import { PLAIN, type PlainFormat } from '../formats.ts';
 import { read } from '../gpu/tensor.ts';
 import { loadAdapter } from '../io/adapter.ts';
 import { decode } from '../io/dequant.ts';
@@ -20,8 +21,6 @@ import { builtIn } from './built-in.ts';
 import { openFiles } from './open.ts';
 import type { Task } from './task.ts';
 
-type Dtype = 'f32' | 'f16' | 'bf16';
-
 /** A trained model's files, its parameters read from the device one by one, with the trained blocks added where it has some. */
 export function modelFiles(model: Model, dtype: string, matrices: SparseMatrix[] = []): FileToWrite[] {
   const sets = new Map(matrices.map((m) => [m.weight.name, m.set]));
@@ -38,7 +37,7 @@ async function* fromDevice(
   { gpu }: Model,
   w: Weight | Vector,
   set: BlockSet | undefined,
-  dtype: Dtype,
+  dtype: PlainFormat,
 ): AsyncGenerator<Uint8Array> {
   if (!('windows' in w)) {
     yield encode(dtype, await read(gpu.memory, w.value));
@@ -90,7 +89,8 @@ function addBlocks(
   }
 }
 
-function plainDtype(dtype: string): Dtype {
-  if (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16') return dtype;
+function plainDtype(dtype: string): PlainFormat {
+  const plain = PLAIN.find((format) => format === dtype);
+  if (plain) return plain;
   throw new Error(`expected --dtype f32, f16 or bf16 for a Hugging Face folder, got ${dtype}.`);
 }

@@ -1,6 +1,6 @@
 // What a GGUF's keys and tensors mean as a decoder: config, Hugging Face names, and q and k rows back in their order.
 // The header itself is read in gguf.ts, its tokenizer in gguf-tokenizer.ts.
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { decode } from './dequant.ts';
 import type { Gguf, GgufTensor } from './gguf.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { allocate } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
 import { newScorer, type Score, scoreGradient } from '../../src/ops/blocks/score.ts';
-import { type Format, storedBytes } from '../../src/ops/stored/formats.ts';
+import { type StoredFormat, storedBytes } from '../../src/ops/stored/formats.ts';
 import { newWeight } from '../../src/ops/stored/weight.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
@@ -27,7 +27,7 @@ test.each(cases)(
   '$score of blocks of $b in [$rows, $cols] over $N tokens, added to the map',
   async ({ b, rows, cols, N, score }) => {
     const gpu = await testGpu();
-    const format: Format = 'f32';
+    const format: StoredFormat = 'f32';
     const w = newWeight('w', rows, cols, format, storedBytes(format, rows, cols).q);
     const s = newScorer(w, b, score, gpu.limits.maxBinding);
     allocate(gpu.scope, s.map.home!);

@@ -14,7 +14,7 @@ import { multiply, whole } from '../../ops/matmul/gemm.ts';
 import { eligible, type Shape, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
 import { adamw } from '../../ops/optimizer/adamw.ts';
 import { gradNorm, newOptimizerState, newResults } from '../../ops/optimizer/gradnorm.ts';
-import { type Format, STORED, splitQuants } from '../../ops/stored/formats.ts';
+import { STORED, type StoredFormat, splitQuants } from '../../ops/stored/formats.ts';
 import { unpack } from '../../ops/stored/unpack.ts';
 import { newWeight } from '../../ops/stored/weight.ts';
 import { newStream } from '../../ops/stream/stream.ts';
@@ -57,7 +57,7 @@ function noise(n: number, seed: number): Float32Array<ArrayBuffer> {
 export function checks(): Check[] {
   return [
     ...VARIANTS.map(product),
-    ...(Object.keys(STORED) as Format[]).map(unpacking),
+    ...(Object.keys(STORED) as StoredFormat[]).map(unpacking),
     ...FORMS.map((form) => ({ name: `attention ${form}`, make: () => attending(form) })),
     { name: 'crossentropy', make: losing },
     { name: 'adamw', make: updating },
@@ -116,7 +116,7 @@ function product(v: Variant): Check {
 
 // --- stored formats ---------------------------------------------------------------------------------------------------
 
-function unpacking(format: Format): Check {
+function unpacking(format: StoredFormat): Check {
   const [rows, cols] = [6, 512];
   return {
     name: `unpack ${format}`,

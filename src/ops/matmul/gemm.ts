@@ -3,7 +3,7 @@
 
 import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { type Format, STORED } from '../stored/formats.ts';
+import { STORED, type StoredFormat } from '../stored/formats.ts';
 import { choose, gridOf, type Layout, packedSize, packOf, reduced, type Shape, type Variant } from './gemm-variants.ts';
 
 /** A matrix inside a tensor: element offset of its first entry and distance between rows. */
@@ -12,7 +12,7 @@ export interface Mat {
   at: number;
   ld: number;
   /** Where t holds a stored weight instead of f32: its format, and its scales. Only what readsStored() allows. */
-  stored?: { format: Format; s?: Tensor };
+  stored?: { format: StoredFormat; s?: Tensor };
 }
 
 /** A whole tensor [rows, cols] as a matrix. */

@@ -4,7 +4,7 @@
 import type { Program } from '../../gpu/program.ts';
 import { type Role, resident, type Tensor } from '../../gpu/tensor.ts';
 import type { Mat } from '../matmul/gemm.ts';
-import { type Format, storedBytes } from './formats.ts';
+import { type StoredFormat, storedBytes } from './formats.ts';
 
 /** Rows r0 <= r < r1 of a weight: quants (or plain elements) and, for quantized formats, scales. */
 export interface Window {
@@ -19,7 +19,7 @@ export interface Weight {
   name: string;
   rows: number;
   cols: number;
-  format: Format;
+  format: StoredFormat;
   windows: Window[];
   trains: Trains | null;
 }
@@ -56,7 +56,7 @@ export function newWeight(
   name: string,
   rows: number,
   cols: number,
-  format: Format,
+  format: StoredFormat,
   maxBinding: number,
   role: Role = 'weights',
 ): Weight {
