@@ -13,7 +13,7 @@ import type { TensorInfo } from '../io/tensors.ts';
 import { checkWritable, type FileToWrite, writeFolder } from '../io/write.ts';
 import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import { parametersOf } from '../models/decoder.ts';
-import type { BlockSet } from '../ops/blocks/blocks.ts';
+import { type BlockSet, eachBlockLine } from '../ops/blocks/blocks.ts';
 import type { Vector, Weight } from '../ops/stored/weight.ts';
 import { warnOfOtherBase } from '../train/adapter.ts';
 import type { Model } from '../train/model.ts';
@@ -43,10 +43,13 @@ async function* fromDevice(
     yield encode(dtype, await read(gpu.memory, w.value));
     return;
   }
-  const delta = set && { index: set.index, blocks: await read(gpu.memory, set.delta) };
+  const delta = set && (await read(gpu.memory, set.delta));
   for (const { r0, r1, q } of w.windows) {
     const values = await read(gpu.memory, q);
-    if (delta) addBlocks(values, delta, set.b, r0, r1, w.cols);
+    if (delta)
+      eachBlockLine(set, r0, r1, (at, from) => {
+        for (let j = 0; j < set.b; j++) values[at + j] += delta[from + j];
+      });
     yield encode(dtype, values);
   }
 }
@@ -71,22 +74,6 @@ export async function mergeVerb({ o, report }: Task): Promise<void> {
 /** SHA-256 of a matrix's f32 values as the file has them. */
 async function fileHash({ format, shape: [rows, cols], rows: read }: TensorInfo): Promise<string> {
   return sha256(decode(format, await read(0, rows), rows * cols));
-}
-
-function addBlocks(
-  values: Float32Array,
-  { index, blocks }: { index: ArrayLike<number>; blocks: Float32Array },
-  b: number,
-  r0: number,
-  r1: number,
-  cols: number,
-): void {
-  for (let n = 0; n < index.length / 2; n++) {
-    const row = index[2 * n] * b;
-    if (row < r0 || row >= r1) continue;
-    for (let i = 0; i < b; i++)
-      for (let j = 0; j < b; j++) values[(row - r0 + i) * cols + index[2 * n + 1] * b + j] += blocks[(n * b + i) * b + j];
-  }
 }
 
 function plainDtype(dtype: string): PlainFormat {

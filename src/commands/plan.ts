@@ -4,6 +4,7 @@
 import { type Planning, planningOf } from '../gpu/limits.ts';
 import type { Bytes } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
+import { elementsOf } from '../gpu/tensor.ts';
 import { openPlace } from '../io/bytes.ts';
 import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
 import { trainAll } from '../methods/full.ts';
@@ -167,7 +168,7 @@ function warmupPlan(subject: Subject, base: Base, { sizes, positions }: Rows, o:
   return { bytes, trainable: 0, bound: false };
 }
 
-const elements = (trained: Trained[]) => trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0);
+const elements = (trained: Trained[]) => trained.reduce((n, t) => n + elementsOf(t.value.shape), 0);
 
 // --- the table of methods by budgets ----------------------------------------------------------------------------------
 

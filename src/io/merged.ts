@@ -55,7 +55,11 @@ function rowChanges(adapter: Adapter): Map<string, RowChange> {
 
 function addBlocks({ index, blocks }: SmtMatrix, b: number): RowChange {
   const inRow = new Map<number, number[]>();
-  for (let k = 0; k < index.length / 2; k++) inRow.set(index[2 * k], [...(inRow.get(index[2 * k]) ?? []), k]);
+  for (let k = 0; k < index.length / 2; k++) {
+    const blocksOfRow = inRow.get(index[2 * k]);
+    if (blocksOfRow) blocksOfRow.push(k);
+    else inRow.set(index[2 * k], [k]);
+  }
   return (values, r) => {
     for (const k of inRow.get(Math.floor(r / b)) ?? []) {
       const [from, to] = [k * b * b + (r % b) * b, index[2 * k + 1] * b];

@@ -16,7 +16,7 @@ export function targetsOf(d: Decoder, modules: readonly Module[]): Target[] {
 
 /** Attaches the blocks of a selection to the decoder's weights; a block that it does not have is an error. */
 export function attach({ decoder }: { decoder: Decoder }, { block, blocks }: Selection, train: boolean): SparseMatrix[] {
-  const chosen = new Map<string, Chosen>();
+  const chosen = new Map<string, Chosen & { taken: Set<number> }>();
   for (const { layer, module, row, col } of blocks) {
     const weight = decoder.layers[layer]?.matrices[module as Module];
     if (!weight)
@@ -27,9 +27,10 @@ export function attach({ decoder }: { decoder: Decoder }, { block, blocks }: Sel
       throw new Error(
         `expected blocks of ${block} inside ${weight.name} [${weight.rows}, ${weight.cols}], got (${row}, ${col}): the selection is another model's.`,
       );
-    const have = chosen.get(weight.name) ?? { weight, index: [] };
-    if (have.index.some(([r, c]) => r === row && c === col))
-      throw new Error(`expected each block once, got (${row}, ${col}) of ${weight.name} twice.`);
+    const have = chosen.get(weight.name) ?? { weight, index: [], taken: new Set() };
+    const place = (row * weight.cols) / block + col;
+    if (have.taken.has(place)) throw new Error(`expected each block once, got (${row}, ${col}) of ${weight.name} twice.`);
+    have.taken.add(place);
     have.index.push([row, col]);
     chosen.set(weight.name, have);
   }

@@ -3,7 +3,7 @@
 
 import type { Row } from '../data/rows.ts';
 import type { Choices } from '../gpu/limits.ts';
-import { read, type Tensor, write } from '../gpu/tensor.ts';
+import { elementsOf, read, type Tensor, write } from '../gpu/tensor.ts';
 import { diskFolder, type Folder, readText } from '../io/bytes.ts';
 import { sha256 } from '../io/hash.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
@@ -48,7 +48,7 @@ export async function saveCheckpoint(
   const state = tensors.map((t) => ({
     name: t.name,
     dtype: 'F32',
-    shape: [sizeOf(t)],
+    shape: [elementsOf(t.shape)],
     async bytes() {
       const values = await read(gpu.memory, t);
       sums[t.name] = await sha256(values);
@@ -98,7 +98,7 @@ export async function restore({ gpu }: Model, tensors: Tensor[], found: Found): 
   await opened(found.folder, async (stored) => {
     for (const t of tensors) {
       const values = stored.has(t.name) ? await stored.get(t.name)!() : undefined;
-      if (values?.length !== sizeOf(t))
+      if (values?.length !== elementsOf(t.shape))
         throw new Error(
           `expected ${t.name} in ${found.name}, got ${values ? 'another shape' : 'none'}: start anew in another --out.`,
         );
@@ -185,7 +185,6 @@ async function opened<T>(
   }
 }
 
-const sizeOf = (t: Tensor) => t.shape.reduce((a, b) => a * b, 1);
 const nameOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
 
 /** Checkpoints under a folder, newest first. */

@@ -2,7 +2,7 @@
 
 import type { Program } from '../gpu/program.ts';
 import { dispose, prepare } from '../gpu/run.ts';
-import { type Tensor, write } from '../gpu/tensor.ts';
+import { elementsOf, type Tensor, write } from '../gpu/tensor.ts';
 import { freezeAll, trainAll } from '../methods/full.ts';
 import type { ScoreMaps, Target } from '../methods/smt/select.ts';
 import { parametersOf } from '../models/decoder.ts';
@@ -30,7 +30,7 @@ export async function fullWarmup(
 ): Promise<ScoreMaps> {
   const { gpu, decoder } = model;
   const { trained, scorers, phase } = planFullWarmup(model, layout.sizes, o, targets, b);
-  const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((x, y) => x * y, 1), 0);
+  const trainable = trained.reduce((n, t) => n + elementsOf(t.value.shape), 0);
   report({ kind: 'plan', program: 'warmup', bytes: phase.plan.bytes, trainable, bound: false });
   const machine = await prepare(gpu, phase.plan, model.scope);
   const zeroed: Tensor[] = [...trained.flatMap((t) => [t.m, t.v]), ...scorers.flatMap((s) => [s.map, ...s.sums.map((x) => x.t)])];
@@ -69,10 +69,6 @@ function scoreGradients(p: Program, s: Scorer): void {
   const grads = trains?.grads;
   if (!grads) return;
   windows.forEach((v, i) => {
-    if (v.r0 % s.b)
-      throw new Error(
-        `expected windows of whole block rows for ${s.weight.name}, got one at row ${v.r0} with blocks of ${s.b}: use another --block`,
-      );
     if (s.score === 'absmean-of-sum') addInto(p, grads[i], s.sums[i].t);
     else scoreDense(p, s, v.r0, grads[i]);
   });

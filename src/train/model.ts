@@ -14,6 +14,7 @@ import type { TensorInfo } from '../io/tensors.ts';
 import type { SparseMatrix } from '../methods/smt/blocks.ts';
 import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
 import { ropeTable } from '../ops/attention/rope.ts';
+import { eachBlockLine } from '../ops/blocks/blocks.ts';
 import { isStored, STORED, type StoredFormat, splitQuants } from '../ops/stored/formats.ts';
 import { tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
 
@@ -183,28 +184,24 @@ export async function hashOf(info: TensorInfo, w: Weight): Promise<string> {
 export async function baseBlocks(model: Model, { weight, set }: SparseMatrix): Promise<Float32Array<ArrayBuffer>> {
   const { b, index } = set;
   const out = new Float32Array((index.length / 2) * b * b);
-  for (const row of new Set(index.filter((_, i) => i % 2 === 0))) {
-    const band = await rowsOf(model, weight, row * b, (row + 1) * b);
-    for (let n = 0; n < index.length / 2; n++) {
-      if (index[2 * n] !== row) continue;
-      const col = index[2 * n + 1] * b;
-      for (let i = 0; i < b; i++) out.set(band.subarray(i * weight.cols + col, i * weight.cols + col + b), (n * b + i) * b);
-    }
-  }
+  for await (const { r0, rows } of rowsWithBlocks(model, weight, set))
+    eachBlockLine(set, r0, r0 + rows.length / weight.cols, (at, from) => out.set(rows.subarray(at, at + b), from));
   return out;
 }
 
-/** Rows r0 <= r < r1 of a weight in f32: from the files, or from the device where it has moved on. */
-async function rowsOf({ gpu, files, moved }: Model, w: Weight, r0: number, r1: number): Promise<Float32Array> {
+/** The rows of a weight that blocks lie in, in f32: from the files, or from the device where it has moved on. */
+async function* rowsWithBlocks({ gpu, files, moved }: Model, w: Weight, { b, index }: SparseMatrix['set']) {
+  const bands = [...new Set(index.filter((_, i) => i % 2 === 0))].map((row) => row * b);
   if (moved) {
-    const v = w.windows.find((x) => x.r0 <= r0 && r1 <= x.r1)!;
-    return (await read(gpu.memory, v.q)).subarray((r0 - v.r0) * w.cols, (r1 - v.r0) * w.cols);
+    for (const { r0, r1, q } of w.windows)
+      if (bands.some((row) => row < r1 && r0 < row + b)) yield { r0, rows: await read(gpu.memory, q) };
+    return;
   }
-  const rows = new Float32Array((r1 - r0) * w.cols);
-  let at = 0;
-  for await (const part of values(files.tensors.get(w.name)!, w, r0, r1)) {
-    rows.set(part, at);
-    at += part.length;
+  for (const band of bands) {
+    let r0 = band;
+    for await (const rows of values(files.tensors.get(w.name)!, w, band, band + b)) {
+      yield { r0, rows };
+      r0 += rows.length / w.cols;
+    }
   }
-  return rows;
 }

@@ -5,7 +5,7 @@ import { type Sizes, scoreRows, summary } from '../eval/likelihood.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { allocate, newScope } from '../gpu/scope.ts';
-import { type Home, read, type Tensor, write } from '../gpu/tensor.ts';
+import { elementsOf, type Home, read, type Tensor, write } from '../gpu/tensor.ts';
 import type { Selection } from '../methods/smt/select.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { Trained } from '../ops/optimizer/adamw.ts';
@@ -66,7 +66,7 @@ export async function trainPhase(
   const { gpu, decoder, planning } = model;
   const { trained } = attached;
   const phase = planTraining(decoder, trained, run.sizes, o, planning, run.evaluate, { after: attached.after });
-  const trainable = trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0);
+  const trainable = trained.reduce((n, t) => n + elementsOf(t.value.shape), 0);
   report({ kind: 'plan', program: 'train', bytes: phase.plan.bytes, trainable, bound: false });
   const kept = newScope(model.scope);
   for (const home of attached.keep) allocate(kept, home);

@@ -2,6 +2,7 @@
 
 import { planningOf } from '../../gpu/limits.ts';
 import type { Bytes } from '../../gpu/plan.ts';
+import { elementsOf } from '../../gpu/tensor.ts';
 import { trainAll } from '../../methods/full.ts';
 import { rescale, trainedFactors } from '../../methods/lora.ts';
 import { trainedBlocks } from '../../methods/smt/blocks.ts';
@@ -41,7 +42,7 @@ export function planned(method: 'smt' | 'full' | 'lora' | 'dora'): { bytes: Byte
   const { trained, after } = whatTrains(d, method, targets, edge, count);
   const options = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip: 1, recompute: false };
   const { plan } = planTraining(d, trained, { N: TOKENS, M: TOKENS - 1 }, options, LIMITS, undefined, { after });
-  return { bytes: plan.bytes, trainable: trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0) };
+  return { bytes: plan.bytes, trainable: trained.reduce((n, t) => n + elementsOf(t.value.shape), 0) };
 }
 
 /** With factors, the rank comes nearest to what the blocks train. */

@@ -7,7 +7,7 @@ import { plan } from '../../gpu/plan.ts';
 import type { Build, Entry } from '../../gpu/program.ts';
 import { type Machine, prepare, replay } from '../../gpu/run.ts';
 import { free, newScope, type Scope } from '../../gpu/scope.ts';
-import { resident, write } from '../../gpu/tensor.ts';
+import { elementsOf, resident, write } from '../../gpu/tensor.ts';
 import { trainAll } from '../../methods/full.ts';
 import { attachFactors, fillFactors, type RankedMatrix, rescale, trainedFactors } from '../../methods/lora.ts';
 import { fillBlocks, trainedBlocks } from '../../methods/smt/blocks.ts';
@@ -121,7 +121,7 @@ async function training(gpu: Gpu, scope: Scope, d: Decoder, kind: Training, size
     machine,
     stream: phase.stream,
     programs,
-    trainable: trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0),
+    trainable: trained.reduce((n, t) => n + elementsOf(t.value.shape), 0),
   };
 }
 

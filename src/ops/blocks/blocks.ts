@@ -101,6 +101,30 @@ export function blocksWeight(p: Program, s: BlockSet, dy: Tensor, x: Tensor, acc
   dispatch(p, s, 'blocks_weight', code, { dy, x, out: s.grad }, x.shape[0], lists, grid(s, s.b, s.index.length / 2));
 }
 
+/**
+ * Visits each line of each block that lies in rows r0 <= r < r1 of the matrix: b values at `at` of those rows [r1 - r0, cols], and at
+ * `from` of the blocks [n, b, b]. A block that lies there only in part is visited in part.
+ */
+export function eachBlockLine(
+  { index, b, cols }: Pick<BlockSet, 'index' | 'b' | 'cols'>,
+  r0: number,
+  r1: number,
+  visit: (at: number, from: number) => void,
+): void {
+  const blocks = index.length / 2;
+  let [n, end] = [0, blocks]; // becomes the first block that ends behind r0: they are sorted by row
+  while (n < end) {
+    const middle = (n + end) >> 1;
+    if ((index[2 * middle] + 1) * b <= r0) n = middle + 1;
+    else end = middle;
+  }
+  for (; n < blocks && index[2 * n] * b < r1; n++) {
+    const row = index[2 * n] * b;
+    for (let i = Math.max(0, r0 - row); i < Math.min(b, r1 - row); i++)
+      visit((row + i - r0) * cols + index[2 * n + 1] * b, (n * b + i) * b);
+  }
+}
+
 const eights = (s: BlockSet) => s.b % 8 === 0;
 const form = (s: BlockSet, any: string, eight: string) => (eights(s) ? eight : any);
 
