@@ -10,6 +10,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   shaders: [],
   config: [],
   formats: [],
+  words: [],
   gpu: ['shaders'],
   ops: ['shaders', 'gpu', 'config', 'formats'],
   models: ['gpu', 'ops', 'config'],
@@ -19,8 +20,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   eval: ['gpu', 'ops', 'io', 'models', 'data', 'config'],
   version: [],
   report: ['gpu', 'methods', 'train', 'commands'],
-  options: ['methods', 'config', 'formats'],
-  train: ['gpu', 'ops', 'config', 'models', 'methods', 'io', 'data', 'eval', 'options', 'report', 'version', 'formats'],
+  options: ['methods', 'config', 'formats', 'words'],
+  train: ['gpu', 'ops', 'config', 'models', 'methods', 'io', 'data', 'eval', 'options', 'report', 'version', 'formats', 'words'],
   commands: [
     'gpu',
     'ops',
@@ -35,10 +36,11 @@ const MAY_IMPORT: Record<string, string[]> = {
     'report',
     'version',
     'formats',
+    'words',
   ],
   index: ['gpu', 'ops', 'config', 'models', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report', 'formats'],
-  cli: ['eval', 'options', 'commands', 'report', 'version', 'demo', 'train'],
-  web: ['eval', 'options', 'commands', 'train', 'index', 'report', 'version', 'demo'],
+  cli: ['eval', 'options', 'commands', 'report', 'version', 'demo', 'train', 'words'],
+  web: ['eval', 'options', 'commands', 'train', 'index', 'report', 'version', 'demo', 'words'],
 };
 /** Layers that need no npm package: what a person reads there is all there is. */
 const SELF_MADE = ['ops', 'models', 'methods'];

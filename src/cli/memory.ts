@@ -1,8 +1,8 @@
 // Memory as people see it: one bar of what a run needs by category, and the tables of `blocktune plan`.
 
 import type { Line } from '../report.ts';
+import { bytes, count } from '../words.ts';
 import { flowed, type Ink, padded, paint, type Terminal } from './terminal.ts';
-import { bytes, count } from './words.ts';
 
 export type Plan = Extract<Line, { kind: 'plan' }>;
 type Category = keyof Plan['bytes'];

@@ -2,6 +2,7 @@
 
 import { type Options, type Verb, withDefaults } from '../options/table.ts';
 import type { Line } from '../report.ts';
+import { bytes, count, duration, percent, rate, several } from '../words.ts';
 import { answersTable } from './answers.ts';
 import { comparisonTable, movedWords, resultWords } from './compared.ts';
 import { endOf } from './end.ts';
@@ -9,7 +10,6 @@ import { memoryBar, methodTable, type Plan, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
 import type { Progress } from './progress.ts';
 import { LABEL, padded, paint, sparkline, type Terminal, wrapped } from './terminal.ts';
-import { bytes, count, duration, percent, rate, several } from './words.ts';
 
 /** What the printer is told of the command. */
 export interface Command {

@@ -1,7 +1,8 @@
 // Whether a run keeps what its layers made or makes it again in the backward, decided by plans: `--recompute` and `--memory`.
 // There is no way to ask WebGPU how much memory a device has, so that without --memory nothing is a limit.
 
-import { parseSize, sizeOf } from '../options/size.ts';
+import { parseSize } from '../options/size.ts';
+import { bytes } from '../words.ts';
 
 export interface Recompute {
   recompute: boolean;
@@ -31,7 +32,7 @@ export function weighRecompute(
   const kept = asked === 'on' ? Number.POSITIVE_INFINITY : bytesOf(false);
   if (kept <= limit) return { recompute: false, shown: null };
   const again = asked === 'off' ? Number.POSITIVE_INFINITY : bytesOf(true);
-  const why = `kept, layers would take ${sizeOf(kept)} in all, more than --memory ${memory}; made again in the backward they take ${sizeOf(again)}`;
+  const why = `kept, layers would take ${bytes(kept)} in all, more than --memory ${memory}; made again in the backward they take ${bytes(again)}`;
   if (again <= limit) return { recompute: true, shown: asked === 'on' ? null : why };
   const [least, how, cure] =
     asked === 'off'
