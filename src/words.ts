@@ -17,12 +17,12 @@ export function count(n: number): string {
 }
 
 /** A whole number with its thousands apart: 12,345. */
-export const whole = (n: number): string => Math.round(n).toLocaleString('en');
+export const grouped = (n: number): string => Math.round(n).toLocaleString('en');
 
 /** 1st, 2nd, 3rd, 11th. */
 export function ordinal(n: number): string {
   const teen = n % 100 >= 11 && n % 100 <= 13;
-  return `${whole(n)}${teen ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th')}`;
+  return `${grouped(n)}${teen ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th')}`;
 }
 
 /** 0.4 s, 45 s, 2:05 min, 1:02:05 h. */

@@ -2,7 +2,7 @@
 
 import * as words from '../src/words.ts';
 
-export { ordinal, whole } from '../src/words.ts';
+export { grouped, ordinal } from '../src/words.ts';
 
 const joined = (text: string) => text.replaceAll(' ', '\u00a0');
 

@@ -2,7 +2,7 @@
 // The page hears of it in messages; nothing here knows the page.
 
 import { type Opened, openFiles, openOnGpu, openRows } from '../src/commands/open.ts';
-import { answerRows, expected, positionsToAnswer } from '../src/eval/exact.ts';
+import { answerRows, expectedAnswer, positionsToAnswer } from '../src/eval/exact.ts';
 import type { Settled } from '../src/options/table.ts';
 import { targetsOf } from '../src/train/attach.ts';
 import type { Model } from '../src/train/model.ts';
@@ -153,7 +153,7 @@ function subjectOf(ready: Ready): Subject {
     rows: ready.rows.length,
     examples: ready.exams.new.slice(0, SHOWN).map((row) => ({
       prompt: textOf(ready, row.ids.subarray(0, row.promptLength)),
-      expected: textOf(ready, expected(row)),
+      expected: textOf(ready, expectedAnswer(row)),
     })),
     device: { name: gpu.name, software: gpu.software },
   };

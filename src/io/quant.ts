@@ -8,12 +8,7 @@ export function encode(format: WritableFormat, values: Float32Array): Uint8Array
   return bytes;
 }
 
-/** The f16 bit pattern nearest to an f32, ties to even; beyond the range infinity. */
-export function toF16(value: number): number {
-  FLOAT[0] = value;
-  return f16OfBits(WORD[0]);
-}
-
+/** The f16 bit pattern nearest to that of an f32, ties to even; beyond the range infinity. */
 function f16OfBits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;

@@ -1,7 +1,7 @@
 // How a run goes through its rows: batches, steps, and the largest sizes, from the rows' lengths alone.
 
 import { type Batches, batches, largestBatch, stepsOf } from '../data/batches.ts';
-import { targetsOf } from '../data/load.ts';
+import { targetCount } from '../data/load.ts';
 import type { Row } from '../data/rows.ts';
 import { sizesOf } from '../eval/likelihood.ts';
 import type { TuneOptions } from './options.ts';
@@ -21,7 +21,7 @@ export interface Layout {
 export function layOut(rows: Row[], o: TuneOptions, held?: Row[]): Layout {
   const order = batches({ n_rows: rows.length, batch: o.batch, accumulate: o.accumulate, shuffle: o.shuffle, seed: o.seed });
   const steps = stepsOf(order, o);
-  const lengths = rows.map((r) => ({ tokens: r.ids.length, targets: targetsOf(r) }));
+  const lengths = rows.map((r) => ({ tokens: r.ids.length, targets: targetCount(r) }));
   const most = largestBatch(lengths, order, Math.max(steps, order.steps_per_epoch));
   const sizes = { N: most.tokens, M: most.targets };
   const evaluate = held && sizesOf(held, o.batch);

@@ -8,11 +8,10 @@ import { resident, type Tensor } from '../gpu/tensor.ts';
 import type { Decoder } from '../models/decoder.ts';
 import type { Trained } from '../ops/optimizer/adamw.ts';
 import { newOptimizerState, newResults } from '../ops/optimizer/gradnorm.ts';
-import { newStream, type Stream } from '../ops/stream/stream.ts';
+import { newStream, type Sizes, type Stream } from '../ops/stream/stream.ts';
 import { type Around, micro, update } from './programs.ts';
 
-/** The largest micro-batch of a phase: packed tokens and targets. */
-export type Sizes = { N: number; M: number };
+export type { Sizes } from '../ops/stream/stream.ts';
 
 export interface OptimizerOptions {
   betas: readonly [number, number];

@@ -1,7 +1,7 @@
 // One training phase: plan, allocate, run the loop with evaluation and early stopping, free all but what was trained.
 
 import type { Row } from '../data/rows.ts';
-import { type Sizes, scoreRows, summary } from '../eval/likelihood.ts';
+import { scoreRows, summary } from '../eval/likelihood.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { allocate, newScope } from '../gpu/scope.ts';
@@ -10,6 +10,7 @@ import type { Selection } from '../methods/smt/select.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { Trained } from '../ops/optimizer/adamw.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
+import type { Sizes } from '../ops/stream/stream.ts';
 import type { Report } from '../report.ts';
 import type { Model } from './model.ts';
 import type { TuneOptions } from './options.ts';

@@ -4,7 +4,7 @@ import { formatBytes } from '../../src/formats.ts';
 import { allocate } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { toF16 } from '../../src/io/quant.ts';
+import { encode } from '../../src/io/quant.ts';
 import { STORED, type StoredFormat, splitQuants } from '../../src/ops/stored/formats.ts';
 import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import { testGpu } from '../gpu/harness.ts';
@@ -35,10 +35,11 @@ export function storedNoise(format: StoredFormat, count: number): Uint8Array<Arr
   const { block, bytes: size } = STORED[format];
   const bytes = new Uint8Array(noise(formatBytes(format, count), 5, 128).map((v) => v + 128));
   const view = new DataView(bytes.buffer);
+  const halves = new Uint16Array(encode('f16', new Float32Array(values)).buffer);
   const odd = [0, 0x8000, 1, 0x8003, 0x3ff];
   for (let i = 0; i < count / block; i++)
     for (const at of HALVES[format] ?? [0]) {
-      const half = i % 9 === 4 ? odd[Math.floor(i / 9) % odd.length] : toF16(values[i]);
+      const half = i % 9 === 4 ? odd[Math.floor(i / 9) % odd.length] : halves[i];
       view.setUint16(i * size + at, half & (format === 'bf16' ? 0xbfff : 0xffff), true);
     }
   return bytes;

@@ -17,7 +17,7 @@ import { feed, feedScalars } from '../../models/inputs.ts';
 import { newScorer, scoresGradient } from '../../ops/blocks/score.ts';
 import type { Trained } from '../../ops/optimizer/adamw.ts';
 import { newResults } from '../../ops/optimizer/gradnorm.ts';
-import { newStream } from '../../ops/stream/stream.ts';
+import { newStream, type Sizes } from '../../ops/stream/stream.ts';
 import { attach, boundSelection, matrixParameters, targetsOf } from '../../train/attach.ts';
 import { planTraining } from '../../train/plans.ts';
 import { planWarmup } from '../../train/warmup.ts';
@@ -70,11 +70,6 @@ export async function prepareStep(gpu: Gpu, config: DecoderConfig, kind: StepKin
     run: () => programs.forEach(({ name, dims }) => replay(machine, name, dims)),
     free: () => free(scope),
   };
-}
-
-interface Sizes {
-  N: number;
-  M: number;
 }
 
 async function forward(gpu: Gpu, scope: Scope, d: Decoder, sizes: Sizes) {

@@ -4,13 +4,13 @@
 import { type ComponentChildren as Content, h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { nodeFs } from '../../io/bytes.ts';
-import { bytes, percent, whole } from '../../words.ts';
+import { bytes, grouped, percent } from '../../words.ts';
 import { blockMap } from './block-map.ts';
 import { curves, type Figure, firstRun, methodsOf, plateaus, sizeWords } from './figures.ts';
 import type { Recipe } from './recipe.ts';
 import client from './report.client.js?raw' with { type: 'text' };
 import css from './report.css?raw' with { type: 'text' };
-import type { Result, Spread, Summary } from './result.ts';
+import type { OverSeeds, Result, Summary } from './result.ts';
 
 /** Everything that a comparison came to: what `results.json` holds. */
 export interface Document {
@@ -113,7 +113,7 @@ function facts({ model, rows, recipe }: Document): string {
   const seeds = recipe.seeds.length === 1 ? 'one seed' : `${recipe.seeds.length} seeds`;
   const equal = recipe.seconds ? `${recipe.seconds} seconds each` : 'equal steps';
   return (
-    `${model.name}, ${whole(model.parameters)} parameters. ${rows.train} rows to learn, ${rows.held} held out` +
+    `${model.name}, ${grouped(model.parameters)} parameters. ${rows.train} rows to learn, ${rows.held} held out` +
     `${rows.asked ? `, ${rows.asked} of them answered` : ''}${rows.guard ? `, ${rows.guard} guard rows` : ''}; ${seeds}, ${equal}.`
   );
 }
@@ -147,7 +147,7 @@ function table({ summary }: Document, methods: string[]): Content {
   const [exact, forgot] = [summary.some((s) => s.exact), summary.some((s) => s.forgot)];
   const columns: [head: string, of: (s: Summary, best: boolean) => Content][] = [
     ['method', (s) => [s.trainable ? dot(s.method, methods) : '', s.method]],
-    ['trains', (s) => (s.trainable ? whole(s.trainable) : '')],
+    ['trains', (s) => (s.trainable ? grouped(s.trainable) : '')],
     ['of targets', (s) => (s.trainable ? (s.share_targets > 1 ? 'everything' : percent(s.share_targets)) : '')],
     ['lr', (s) => (s.lr ? s.lr.toExponential().replace('e+0', '') : '')],
     ['held-out loss', (s, best) => ranged(s.loss, (x) => x.toFixed(4), best)],
@@ -190,7 +190,7 @@ const row = (tag: 'td' | 'th', cells: Content[]) =>
 
 const tableOf = (head: string[], rows: Content) => h('table', null, h('thead', null, row('th', head)), h('tbody', null, rows));
 
-function ranged({ mean, min, max }: Spread, words: (x: number) => string, best = false): Content {
+function ranged({ mean, min, max }: OverSeeds, words: (x: number) => string, best = false): Content {
   const shown = best ? h('b', null, words(mean)) : words(mean);
   return min === max ? shown : [shown, h('br', null), h('span', { class: 'range' }, `${words(min)} to ${words(max)}`)];
 }

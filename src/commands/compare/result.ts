@@ -38,7 +38,7 @@ export interface Result {
 }
 
 /** Mean over seeds, and the smallest and largest. */
-export interface Spread {
+export interface OverSeeds {
   mean: number;
   min: number;
   max: number;
@@ -52,11 +52,11 @@ export interface Summary {
   trainable: number;
   share_targets: number;
   share_model: number;
-  loss: Spread;
+  loss: OverSeeds;
   /** Share of the answers that were right. */
-  exact: Spread | null;
+  exact: OverSeeds | null;
   /** Rise of the guard's loss. */
-  forgot: Spread | null;
+  forgot: OverSeeds | null;
   device_bytes: { peak: number; train: number };
   adapter_bytes: number;
   tokens_per_second: number;
@@ -84,9 +84,9 @@ export function summarize(results: Result[]): Summary[] {
       trainable: first.trainable,
       share_targets: first.share_targets,
       share_model: first.share_model,
-      loss: spread(runs.map((r) => r.loss)),
-      exact: exact.length ? spread(exact) : null,
-      forgot: forgot.length ? spread(forgot) : null,
+      loss: overSeeds(runs.map((r) => r.loss)),
+      exact: exact.length ? overSeeds(exact) : null,
+      forgot: forgot.length ? overSeeds(forgot) : null,
       device_bytes: first.device_bytes,
       adapter_bytes: first.adapter_bytes,
       tokens_per_second: median(runs.map((r) => r.tokens_per_second)),
@@ -102,7 +102,7 @@ export function bestRate(results: Result[]): number {
   return first.reduce((best, r) => (worth(r) < worth(best) ? r : best)).lr;
 }
 
-export function spread(values: number[]): Spread {
+export function overSeeds(values: number[]): OverSeeds {
   return { mean: values.reduce((a, b) => a + b, 0) / values.length, min: Math.min(...values), max: Math.max(...values) };
 }
 

@@ -4,7 +4,7 @@
 import delta from '../../../shaders/attention_delta.wgsl?raw' with { type: 'text' };
 import { decide, flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
+import { lanesOf, workgroups } from '../elementwise/lanes.ts';
 import { type Form, formFor, type Pass, passKernel } from './forms.ts';
 
 /** Who sees whom, and the shape of the heads. */
@@ -52,7 +52,7 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
     const stats = temp(p, 'stats', [n, n_heads, 2]);
     const rows = n * n_heads;
     const { part } = lanesOf(head_dim);
-    run(p, kernel('attention_delta', [part, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [groupsOf(rows)]);
+    run(p, kernel('attention_delta', [part, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [workgroups(rows)]);
     if (p.needs.has(q)) {
       const d_q = temp(p, `d_${q.name}`, q.shape);
       const dq = kernelOf('dq');

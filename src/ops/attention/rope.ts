@@ -5,7 +5,7 @@ import code from '../../../shaders/rope.wgsl?raw' with { type: 'text' };
 import { gradOf, kernel, onBackward, type Program, run } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { type RopeConfig, ropeFrequencies } from '../../models/config.ts';
-import { groupsOf } from '../elementwise/lanes.ts';
+import { workgroups } from '../elementwise/lanes.ts';
 
 export { qkNorm } from '../norm/qknorm.ts';
 
@@ -28,7 +28,7 @@ export function rope(p: Program, x: Tensor, { positions, table, heads, head_dim 
         'make the table for this head_dim',
     );
   const turn = (y: Tensor, sign: 1 | -1) =>
-    run(p, kernel('rope', [code]), { positions, table, x: y }, { N, heads, half, sign }, [groupsOf(N * half)], {
+    run(p, kernel('rope', [code]), { positions, table, x: y }, { N, heads, half, sign }, [workgroups(N * half)], {
       flops: 3 * N * heads * head_dim,
     });
   turn(x, 1);

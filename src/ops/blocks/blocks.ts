@@ -65,7 +65,7 @@ export function newBlockSet(
 }
 
 /** Words of the lists of n blocks: the same whichever blocks they are, so that a plan needs only their number. */
-export const wordsFor = (n: number) => 11 * n;
+const wordsFor = (n: number) => 11 * n;
 
 /** What trains of the weight the blocks belong to. */
 export function trainsBlocks(s: BlockSet): Trains {

@@ -18,7 +18,7 @@ export function lanesOf(cols: number): Lanes {
 }
 
 /** Workgroups for `n` invocations. */
-export function groupsOf(n: number): number {
+export function workgroups(n: number): number {
   return Math.ceil(n / WIDTH);
 }
 

@@ -15,7 +15,7 @@ import store from '../../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
 import tile from '../../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
 import type { Planning } from '../../gpu/limits.ts';
 
-export type Layout = 'nt' | 'nn' | 'tn';
+export type GemmLayout = 'nt' | 'nn' | 'tn';
 
 /** Sizes of C = A B and where the operands lie: element offsets and distances between rows. */
 export interface Shape {
@@ -37,7 +37,7 @@ export interface Variant {
   name: string;
   /** The kernel's name: layouts that differ only in packing share one pipeline. */
   kernel: string;
-  layout: Layout;
+  layout: GemmLayout;
   parts: string[];
   consts: Record<string, number | boolean>;
   /** Rows and columns of C per workgroup. */
@@ -52,8 +52,8 @@ export interface Variant {
   half?: boolean;
 }
 
-const LAYOUTS: Layout[] = ['nt', 'nn', 'tn'];
-const turns = (layout: Layout) => ({ AT: layout === 'tn', BT: layout === 'nt' });
+const LAYOUTS: GemmLayout[] = ['nt', 'nn', 'tn'];
+const turns = (layout: GemmLayout) => ({ AT: layout === 'tn', BT: layout === 'nt' });
 
 /** All variants, a device's favourites first. */
 export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
@@ -145,7 +145,7 @@ export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes' | 'half'>,
 }
 
 /** The variant for a shape: half precision where it was asked for, the tuner's choice for its class, else the default of the device. */
-export function choose(layout: Layout, shape: Shape, device: Device = {}): Variant {
+export function chooseVariant(layout: GemmLayout, shape: Shape, device: Device = {}): Variant {
   const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
   const tuned = device.choices?.[classOf(layout, shape)];
   const favourite = able.find((v) => v.half) ?? able.find((v) => v.name === tuned);
@@ -153,7 +153,7 @@ export function choose(layout: Layout, shape: Shape, device: Device = {}): Varia
 }
 
 /** Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4. */
-export function classOf(layout: Layout, shape: Shape): string {
+export function classOf(layout: GemmLayout, shape: Shape): string {
   const rows = shape.m <= 16 ? 16 : shape.m <= 64 ? 64 : shape.m <= 256 ? 256 : 'many';
   const divides = (['all', 'c', 'none'] as const).find((vec4) => eligible({ layout, vec4 }, shape, {}));
   return `gemm ${layout} ${rows} ${divides}`;

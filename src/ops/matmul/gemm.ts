@@ -4,7 +4,16 @@
 import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { STORED, type StoredFormat } from '../stored/formats.ts';
-import { choose, gridOf, type Layout, packedSize, packOf, reduced, type Shape, type Variant } from './gemm-variants.ts';
+import {
+  chooseVariant,
+  type GemmLayout,
+  gridOf,
+  packedSize,
+  packOf,
+  reduced,
+  type Shape,
+  type Variant,
+} from './gemm-variants.ts';
 
 /** A matrix inside a tensor: element offset of its first entry and distance between rows. */
 export interface Mat {
@@ -24,7 +33,7 @@ export const whole = (t: Tensor): Mat => ({ t, at: 0, ld: t.shape[t.shape.length
  */
 export function gemm(
   p: Program,
-  layout: Layout,
+  layout: GemmLayout,
   a: Mat,
   b: Mat,
   c: Mat,
@@ -33,13 +42,13 @@ export function gemm(
   k: number,
   accumulate: 0 | 1,
 ): void {
-  const variant = decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.planning));
+  const variant = decide(p, () => chooseVariant(layout, shapeOf(a, b, c, m, n, k), p.planning));
   multiply(p, variant, a, b, c, m, n, k, accumulate);
 }
 
 /** Whether the product can read b in its stored format, so that it need not be unpacked first. */
-export function readsStored(p: Program, layout: Layout, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): boolean {
-  return decide(p, () => choose(layout, shapeOf(a, b, c, m, n, k), p.planning).packs && b.at % 4 === 0 && b.ld % 4 === 0);
+export function readsStored(p: Program, layout: GemmLayout, a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): boolean {
+  return decide(p, () => chooseVariant(layout, shapeOf(a, b, c, m, n, k), p.planning).packs && b.at % 4 === 0 && b.ld % 4 === 0);
 }
 
 function shapeOf(a: Mat, b: Mat, c: Mat, m: number, n: number, k: number): Shape {
@@ -80,7 +89,7 @@ export function productSums(
   square: boolean,
 ): { partials: Tensor; cell: number } | null {
   const { v, cell } = decide(p, () => {
-    const v = choose('tn', { ...shapeOf(a, b, a, m, n, k), c_at: 0, ldc: n }, p.planning);
+    const v = chooseVariant('tn', { ...shapeOf(a, b, a, m, n, k), c_at: 0, ldc: n }, p.planning);
     const whole = v.vec4 !== 'none' && k <= piecesOf(p, m, n, k).deep;
     const serves = (c: number) => edge % c === 0 && (v.consts.ROWS as number) % c === 0 && (m * n) / c <= p.planning.maxBinding;
     return { v, cell: whole ? CELLS.find(serves) : undefined };
