@@ -6,6 +6,7 @@ import process from 'node:process';
 import { detect } from '../src/data/columns.ts';
 import { toRow } from '../src/data/rows.ts';
 import { loadTokenizer } from '../src/data/tokenizer.ts';
+import { elementsOf } from '../src/gpu/tensor.ts';
 import { closeGpu, full, loadModel, openGpu, resultFiles, tune } from '../src/index.ts';
 import { openPlace, readJson } from '../src/io/bytes.ts';
 import { configFromHf } from '../src/io/config.ts';
@@ -80,7 +81,7 @@ async function randomModel(): Promise<ModelFiles> {
 
 /** Normal values: embeddings 0.1, matrices 1/sqrt(in), those that write to the residual stream smaller; norms 1. */
 function initial(name: string, shape: number[], stream: number): Float32Array<ArrayBuffer> {
-  const n = shape.reduce((a, b) => a * b, 1);
+  const n = elementsOf(shape);
   if (shape.length === 1) return new Float32Array(n).fill(1);
   const depth = /o_proj|down_proj/.test(name) ? 2 * recipe.model.num_hidden_layers : 1;
   const std = name.includes('embed') ? pretrain.init.embedding_std : 1 / Math.sqrt(depth * shape[1]);

@@ -1,5 +1,6 @@
 // PyTorch's AdamW over one tensor, on the gradient times the clip factor; nothing moves in a skipped step.
 // The bias corrections 1 - beta^t come from the state (gradnorm_finish.wgsl keeps them). Part: one of adamw_*.
+
 struct Params {
   origin: vec3u,
   count: u32, // of vec4f

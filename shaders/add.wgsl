@@ -1,4 +1,5 @@
 // y += x, element by element.
+
 struct Params {
   origin: vec3u,
   count: u32, // of vec4f

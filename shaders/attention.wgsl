@@ -1,99 +1,33 @@
-// Causal grouped-query attention, forward: o = softmax(scale q kᵀ) v in one pass over the keys with a running maximum (flash).
-// It keeps the log-sum-exp of each row of scores, from which the backward makes the probabilities again.
-// One invocation owns BQ consecutive queries of one head: q and o stay in registers, each key and value is loaded once for all BQ.
-// Heads are neighbours, so that the lanes of a SIMD group meet the same keys; late queries, which see most keys, start first.
-// Parts: lanes.
+// What all kernels of attention share: o = softmax(scale q kᵀ) v, causal within packed rows, several heads to a kv head.
+// Scores of all tokens by all tokens are never stored. Parts: lanes.
 
 const HD = 64u; // head_dim
-const BQ = 4u;
-const WG = 8u;
-const C = HD / LANES;
-const LOWEST = -3.4e38;
+const C = HD / LANES; // elements of a head
+const LOWEST = -3.4e38; // a score that is not seen
 
-struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
+struct Params {
+  origin: vec3u,
+  N: u32, // queries
+  n_heads: u32,
+  n_kv_heads: u32,
+  scale: f32,
+}
 @group(0) @binding(0) var<uniform> P: Params;
-@group(0) @binding(1) var<storage, read> q: array<E>; // [n, n_heads, C]
+@group(0) @binding(1) var<storage, read> q: array<E>; // [N, n_heads, C]
 @group(0) @binding(2) var<storage, read> k: array<E>; // [keys, n_kv_heads, C]
 @group(0) @binding(3) var<storage, read> v: array<E>;
-@group(0) @binding(4) var<storage, read> lo: array<u32>; // first key that a query sees
-@group(0) @binding(5) var<storage, read> last: array<u32>; // last key that it sees
-@group(0) @binding(6) var<storage, read_write> o: array<E>;
-@group(0) @binding(7) var<storage, read_write> lse: array<f32>; // [n, n_heads]
 
-@compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let id = (group.x + P.origin.x) * WG + lane;
-  let tiles = (P.n + BQ - 1u) / BQ;
-  if (id >= tiles * P.n_heads) { return; }
-  let t0 = (tiles - 1u - id / P.n_heads) * BQ;
-  let h = id % P.n_heads;
-  let kv = h / (P.n_heads / P.n_kv_heads);
+/// The kv head that a head reads.
+fn kv_of(head: u32) -> u32 {
+  return head / (P.n_heads / P.n_kv_heads);
+}
 
-  // Queries beyond the end repeat the last one and are not written.
-  var x: array<E, BQ * C>;
-  var acc: array<E, BQ * C>;
-  var first: array<u32, BQ>;
-  var end: array<u32, BQ>;
-  var start = 0xffffffffu;
-  var to = 0u;
-  // @unroll
-  for (var i = 0u; i < BQ; i++) {
-    let t = min(t0 + i, P.n - 1u);
-    let row = (t * P.n_heads + h) * C;
-    // @unroll
-    for (var c = 0u; c < C; c++) { x[i * C + c] = q[row + c] * P.scale; }
-    first[i] = lo[t];
-    end[i] = last[t];
-    start = min(start, first[i]);
-    to = max(to, end[i]);
-  }
+/// Where the row of query t begins in q, o and their gradients.
+fn query_at(t: u32, head: u32) -> u32 {
+  return (t * P.n_heads + head) * C;
+}
 
-  var peak: array<f32, BQ>;
-  var sum: array<f32, BQ>;
-  // @unroll
-  for (var i = 0u; i < BQ; i++) { peak[i] = LOWEST; }
-
-  for (var j = start; j <= to; j++) {
-    let row = (j * P.n_kv_heads + kv) * C;
-    var s = array<E, BQ>();
-    // @unroll
-    for (var c = 0u; c < C; c++) {
-      let key = k[row + c];
-      // @unroll
-      for (var i = 0u; i < BQ; i++) { s[i] = fma(x[i * C + c], key, s[i]); }
-    }
-    var p = array<f32, BQ>();
-    // @unroll
-    for (var i = 0u; i < BQ; i++) {
-      let seen = first[i] <= j && j <= end[i];
-      let score = select(LOWEST, total(s[i]), seen);
-      if (score > peak[i]) {
-        let shrink = exp(peak[i] - score);
-        peak[i] = score;
-        sum[i] *= shrink;
-        // @unroll
-        for (var c = 0u; c < C; c++) { acc[i * C + c] *= shrink; }
-      }
-      p[i] = select(0f, exp(score - peak[i]), seen);
-      sum[i] += p[i];
-    }
-    // @unroll
-    for (var c = 0u; c < C; c++) {
-      let value = v[row + c];
-      // @unroll
-      for (var i = 0u; i < BQ; i++) { acc[i * C + c] = fma(E(p[i]), value, acc[i * C + c]); }
-    }
-  }
-
-  // @unroll
-  for (var i = 0u; i < BQ; i++) {
-    let t = t0 + i;
-    if (t < P.n) {
-      let row = (t * P.n_heads + h) * C;
-      let inverse = select(0f, 1 / sum[i], sum[i] > 0);
-      // @unroll
-      for (var c = 0u; c < C; c++) { o[row + c] = acc[i * C + c] * inverse; }
-      lse[t * P.n_heads + h] = peak[i] + log(sum[i]);
-    }
-  }
+/// Where the row of key j begins in k, v and their gradients.
+fn key_at(j: u32, kv: u32) -> u32 {
+  return (j * P.n_kv_heads + kv) * C;
 }

@@ -5,7 +5,10 @@ const HD = 64u;
 const WG = 64u;
 const C = HD / LANES;
 
-struct Params { origin: vec3u, rows: u32 }
+struct Params {
+  origin: vec3u,
+  rows: u32,
+}
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> o: array<E>; // [rows, C]
 @group(0) @binding(2) var<storage, read> d_o: array<E>;

@@ -1,31 +1,20 @@
 // Attention backward, the queries: dq = scale sum_j p_j (do·v_j - delta) k_j, p made again from q, k and the row's log-sum-exp.
 // One invocation owns BQ consecutive queries of one head and walks over the keys that they see, as the forward does.
-// Parts: lanes.
+// Parts: lanes, attention, attention_queries, attention_backward.
 
-const HD = 64u;
 const BQ = 4u;
 const WG = 8u;
-const C = HD / LANES;
 
-struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
-@group(0) @binding(0) var<uniform> P: Params;
-@group(0) @binding(1) var<storage, read> q: array<E>;
-@group(0) @binding(2) var<storage, read> k: array<E>;
-@group(0) @binding(3) var<storage, read> v: array<E>;
-@group(0) @binding(4) var<storage, read> lo: array<u32>;
-@group(0) @binding(5) var<storage, read> last: array<u32>;
-@group(0) @binding(6) var<storage, read> d_o: array<E>;
-@group(0) @binding(7) var<storage, read> stats: array<vec2f>; // [n, n_heads]: log-sum-exp, delta
 @group(0) @binding(8) var<storage, read_write> d_q: array<E>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = (group.x + P.origin.x) * WG + lane;
-  let tiles = (P.n + BQ - 1u) / BQ;
+  let tiles = (P.N + BQ - 1u) / BQ;
   if (id >= tiles * P.n_heads) { return; }
   let t0 = (tiles - 1u - id / P.n_heads) * BQ;
   let h = id % P.n_heads;
-  let kv = h / (P.n_heads / P.n_kv_heads);
+  let kv = kv_of(h);
 
   var x: array<E, BQ * C>;
   var dy: array<E, BQ * C>;
@@ -37,8 +26,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var to = 0u;
   // @unroll
   for (var i = 0u; i < BQ; i++) {
-    let t = min(t0 + i, P.n - 1u);
-    let row = (t * P.n_heads + h) * C;
+    let t = min(t0 + i, P.N - 1u);
+    let row = query_at(t, h);
     // @unroll
     for (var c = 0u; c < C; c++) {
       x[i * C + c] = q[row + c] * P.scale;
@@ -52,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   for (var j = start; j <= to; j++) {
-    let row = (j * P.n_kv_heads + kv) * C;
+    let row = key_at(j, kv);
     var key = array<E, C>();
     var s = array<E, BQ>();
     var dp = array<E, BQ>();
@@ -69,9 +58,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var ds = array<f32, BQ>();
     // @unroll
     for (var i = 0u; i < BQ; i++) {
-      let seen = first[i] <= j && j <= end[i];
-      let p = select(0f, exp(total(s[i]) - row_stats[i].x), seen);
-      ds[i] = p * (total(dp[i]) - row_stats[i].y);
+      let seen = sees(first[i], end[i], j);
+      ds[i] = pair(s[i], dp[i], row_stats[i], seen).y;
     }
     // @unroll
     for (var c = 0u; c < C; c++) {
@@ -83,8 +71,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // @unroll
   for (var i = 0u; i < BQ; i++) {
     let t = t0 + i;
-    if (t < P.n) {
-      let row = (t * P.n_heads + h) * C;
+    if (t < P.N) {
+      let row = query_at(t, h);
       // @unroll
       for (var c = 0u; c < C; c++) { d_q[row + c] = acc[i * C + c] * P.scale; }
     }

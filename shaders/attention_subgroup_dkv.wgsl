@@ -1,23 +1,9 @@
-// Attention backward, keys and values, where the SHARE invocations of a workgroup are one subgroup: what attention_dkv.wgsl computes,
-// with queries and do loaded once for all and broadcast. The invocations own neighbouring tiles of BK keys of one kv head.
-// Parts: lanes.
+// Attention backward, keys and values, by subgroups: dv_j = sum_t p_t do_t and dk_j = scale sum_t p_t (do_t·v_j - delta_t) q_t, with
+// queries and do loaded once for all. The invocations of a workgroup own neighbouring tiles of BK keys of one kv head.
+// Parts: lanes, attention, attention_keys, attention_backward, attention_subgroup.
 
-const HD = 64u;
 const BK = 4u;
-const SHARE = 8u;
-const C = HD / LANES;
 const LOADS = (C + SHARE - 1u) / SHARE;
-
-struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
-@group(0) @binding(0) var<uniform> P: Params;
-@group(0) @binding(1) var<storage, read> q: array<E>;
-@group(0) @binding(2) var<storage, read> k: array<E>;
-@group(0) @binding(3) var<storage, read> v: array<E>;
-@group(0) @binding(4) var<storage, read> hi: array<u32>; // last token of each token's row
-@group(0) @binding(5) var<storage, read> d_o: array<E>;
-@group(0) @binding(6) var<storage, read> stats: array<vec2f>; // [n, n_heads]: log-sum-exp, delta
-@group(0) @binding(7) var<storage, read_write> d_k: array<E>;
-@group(0) @binding(8) var<storage, read_write> d_v: array<E>;
 
 @compute @workgroup_size(SHARE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -34,8 +20,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var end: array<u32, BK>;
   // @unroll
   for (var i = 0u; i < BK; i++) {
-    let j = min(j0 + i, P.n - 1u);
-    let row = (j * P.n_kv_heads + kv) * C;
+    let j = min(j0 + i, P.N - 1u);
+    let row = key_at(j, kv);
     // @unroll
     for (var c = 0u; c < C; c++) {
       key[i * C + c] = k[row + c] * P.scale;
@@ -44,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     end[i] = hi[j];
   }
 
-  let to = hi[min(start + BK * SHARE, P.n) - 1u];
+  let to = hi[min(start + BK * SHARE, P.N) - 1u];
   for (var h = kv * heads; h < (kv + 1u) * heads; h++) {
     for (var t = start; t <= to; t++) {
       let at = t * P.n_heads + h;
@@ -74,9 +60,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       var ds = array<f32, BK>();
       // @unroll
       for (var i = 0u; i < BK; i++) {
-        let seen = j0 + i <= t && t <= end[i];
-        p[i] = select(0f, exp(total(s[i]) - row_stats.x), seen);
-        ds[i] = p[i] * (total(dp[i]) - row_stats.y);
+        let seen = seen_by(j0 + i, end[i], t);
+        let made = pair(s[i], dp[i], row_stats, seen);
+        p[i] = made.x;
+        ds[i] = made.y;
       }
       // @unroll
       for (var c = 0u; c < C; c++) {
@@ -92,8 +79,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // @unroll
   for (var i = 0u; i < BK; i++) {
     let j = j0 + i;
-    if (j < P.n) {
-      let row = (j * P.n_kv_heads + kv) * C;
+    if (j < P.N) {
+      let row = key_at(j, kv);
       // @unroll
       for (var c = 0u; c < C; c++) {
         d_k[row + c] = dk[i * C + c] * P.scale;

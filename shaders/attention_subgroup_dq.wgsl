@@ -1,33 +1,20 @@
-// Attention backward, the queries, where the SHARE invocations of a workgroup are one subgroup: what attention_dq.wgsl computes,
-// with keys and values loaded once for all and broadcast, as attention_subgroup.wgsl does. Parts: lanes.
+// Attention backward, the queries, by subgroups: dq = scale sum_j p_j (do·v_j - delta) k_j, keys and values loaded once for all.
+// Who owns what: as attention_subgroup_forward. Parts: lanes, attention, attention_queries, attention_backward, attention_subgroup.
 
-const HD = 64u;
 const BQ = 4u;
-const SHARE = 8u;
-const HEADS = 1u; // divides SHARE and n_heads / n_kv_heads
-const C = HD / LANES;
 const LOADS = (C + SHARE - 1u) / SHARE;
 
-struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
-@group(0) @binding(0) var<uniform> P: Params;
-@group(0) @binding(1) var<storage, read> q: array<E>;
-@group(0) @binding(2) var<storage, read> k: array<E>;
-@group(0) @binding(3) var<storage, read> v: array<E>;
-@group(0) @binding(4) var<storage, read> lo: array<u32>;
-@group(0) @binding(5) var<storage, read> last: array<u32>;
-@group(0) @binding(6) var<storage, read> d_o: array<E>;
-@group(0) @binding(7) var<storage, read> stats: array<vec2f>; // [n, n_heads]: log-sum-exp, delta
 @group(0) @binding(8) var<storage, read_write> d_q: array<E>;
 
 @compute @workgroup_size(SHARE)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = group.x + P.origin.x;
   let tiles = SHARE / HEADS;
-  let blocks = (P.n + BQ * tiles - 1u) / (BQ * tiles);
+  let blocks = (P.N + BQ * tiles - 1u) / (BQ * tiles);
   let front = (blocks - 1u - id / (P.n_heads / HEADS)) * tiles * BQ;
   let t0 = front + lane / HEADS * BQ;
   let h = id % (P.n_heads / HEADS) * HEADS + lane % HEADS;
-  let kv = h / (P.n_heads / P.n_kv_heads);
+  let kv = kv_of(h);
 
   var x: array<E, BQ * C>;
   var dy: array<E, BQ * C>;
@@ -37,8 +24,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var end: array<u32, BQ>;
   // @unroll
   for (var i = 0u; i < BQ; i++) {
-    let t = min(t0 + i, P.n - 1u);
-    let row = (t * P.n_heads + h) * C;
+    let t = min(t0 + i, P.N - 1u);
+    let row = query_at(t, h);
     // @unroll
     for (var c = 0u; c < C; c++) {
       x[i * C + c] = q[row + c] * P.scale;
@@ -50,14 +37,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
 
   // The keys that any of the workgroup's queries sees, found by all alike: the loop must be uniform.
-  var start = 0xffffffffu;
-  var to = 0u;
-  for (var t = front; t < min(front + tiles * BQ, P.n); t++) {
-    start = min(start, lo[t]);
-    to = max(to, last[t]);
-  }
-  for (var j = start; j <= to; j++) {
-    let row = (j * P.n_kv_heads + kv) * C;
+  let span = span_of(front, min(front + tiles * BQ, P.N));
+  for (var j = span.x; j <= span.y; j++) {
+    let row = key_at(j, kv);
     var keys = array<E, LOADS>();
     var values = array<E, LOADS>();
     // @unroll
@@ -81,9 +63,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var ds = array<f32, BQ>();
     // @unroll
     for (var i = 0u; i < BQ; i++) {
-      let seen = first[i] <= j && j <= end[i];
-      let p = select(0f, exp(total(s[i]) - row_stats[i].x), seen);
-      ds[i] = p * (total(dp[i]) - row_stats[i].y);
+      let seen = sees(first[i], end[i], j);
+      ds[i] = pair(s[i], dp[i], row_stats[i], seen).y;
     }
     // @unroll
     for (var c = 0u; c < C; c++) {
@@ -95,8 +76,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // @unroll
   for (var i = 0u; i < BQ; i++) {
     let t = t0 + i;
-    if (t < P.n) {
-      let row = (t * P.n_heads + h) * C;
+    if (t < P.N) {
+      let row = query_at(t, h);
       // @unroll
       for (var c = 0u; c < C; c++) { d_q[row + c] = acc[i * C + c] * P.scale; }
     }

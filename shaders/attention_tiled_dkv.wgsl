@@ -1,25 +1,9 @@
-// Attention backward, keys and values, in tiles that a workgroup shares: what attention_dkv.wgsl computes.
-// Workgroup memory holds the keys and values, and one tile at a time: queries for the scores, do, queries again. Parts: lanes.
-const HD = 64u; // head_dim
-const TQ = 2u; // scores of an invocation: TQ queries x TK keys
-const TK = 2u;
-const BQ = TQ * 8u;
-const BK = TK * 8u;
-const C = HD / LANES;
-const PITCH = C + 1u;
+// Attention backward, keys and values, in tiles: dv_j = sum_t p_t do_t and dk_j = scale sum_t p_t (do_t·v_j - delta_t) q_t. A workgroup
+// owns BK keys of one kv head and holds them and their values, and one tile at a time: queries for the scores, do, queries again.
+// Parts: lanes, attention, attention_keys, attention_backward, attention_tiled.
+
 const OUTPUTS = BK / 4u * C; // of 4 keys x one element
 const OWN = (OUTPUTS + 63u) / 64u;
-
-struct Params { origin: vec3u, n: u32, n_heads: u32, n_kv_heads: u32, scale: f32 }
-@group(0) @binding(0) var<uniform> P: Params;
-@group(0) @binding(1) var<storage, read> q: array<E>;
-@group(0) @binding(2) var<storage, read> k: array<E>;
-@group(0) @binding(3) var<storage, read> v: array<E>;
-@group(0) @binding(4) var<storage, read> hi: array<u32>; // last token of each token's row
-@group(0) @binding(5) var<storage, read> d_o: array<E>;
-@group(0) @binding(6) var<storage, read> stats: array<vec2f>; // [n, n_heads]: log-sum-exp, delta
-@group(0) @binding(7) var<storage, read_write> d_k: array<E>;
-@group(0) @binding(8) var<storage, read_write> d_v: array<E>;
 
 var<workgroup> keys: array<E, BK * PITCH>;
 var<workgroup> values: array<E, BK * PITCH>;
@@ -36,11 +20,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let heads = P.n_heads / P.n_kv_heads;
 
   for (var e = lane; e < BK * C; e += 64u) {
-    let at = (min(j0 + e / C, P.n - 1u) * P.n_kv_heads + kv) * C + e % C;
-    keys[e / C * PITCH + e % C] = k[at] * P.scale;
-    values[e / C * PITCH + e % C] = v[at];
+    let at = key_at(min(j0 + e / C, P.N - 1u), kv) + e % C;
+    keys[in_tile(e)] = k[at] * P.scale;
+    values[in_tile(e)] = v[at];
   }
-  if (lane == 0u) { end = hi[min(j0 + BK, P.n) - 1u]; }
+  if (lane == 0u) { end = hi[min(j0 + BK, P.N) - 1u]; }
   let to = workgroupUniformLoad(&end);
   let row = lane / 8u * TQ;
   let column = lane % 8u;
@@ -50,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var h = kv * heads; h < (kv + 1u) * heads; h++) {
     for (var t0 = j0; t0 <= to; t0 += BQ) {
       for (var e = lane; e < BQ * C; e += 64u) {
-        tile[e / C * PITCH + e % C] = q[(min(t0 + e / C, to) * P.n_heads + h) * C + e % C];
+        tile[in_tile(e)] = q[query_at(min(t0 + e / C, to), h) + e % C];
       }
       workgroupBarrier();
       var s = array<E, TQ * TK>();
@@ -65,7 +49,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       workgroupBarrier();
 
       for (var e = lane; e < BQ * C; e += 64u) {
-        tile[e / C * PITCH + e % C] = d_o[(min(t0 + e / C, to) * P.n_heads + h) * C + e % C];
+        tile[in_tile(e)] = d_o[query_at(min(t0 + e / C, to), h) + e % C];
       }
       workgroupBarrier();
       var dp = array<E, TQ * TK>();
@@ -84,11 +68,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         // @unroll
         for (var j = 0u; j < TK; j++) {
           let key = j0 + column + j * 8u;
-          let seen = key <= t && t <= hi[min(key, P.n - 1u)];
-          let p = select(0f, exp(total(s[i * TK + j]) - row_stats.x), seen);
+          let seen = seen_by(key, hi[min(key, P.N - 1u)], t);
+          let made = pair(s[i * TK + j], dp[i * TK + j], row_stats, seen);
           let at = (column + j * 8u) * BQ + row + i;
-          probabilities[at] = p;
-          d_scores[at] = p * (total(dp[i * TK + j]) - row_stats.y);
+          probabilities[at] = made.x;
+          d_scores[at] = made.y;
         }
       }
       workgroupBarrier();
@@ -109,7 +93,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       workgroupBarrier();
 
       for (var e = lane; e < BQ * C; e += 64u) {
-        tile[e / C * PITCH + e % C] = q[(min(t0 + e / C, to) * P.n_heads + h) * C + e % C];
+        tile[in_tile(e)] = q[query_at(min(t0 + e / C, to), h) + e % C];
       }
       workgroupBarrier();
       // @unroll
@@ -135,8 +119,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // @unroll
     for (var a = 0u; a < 4u; a++) {
       let j = j0 + output / C * 4u + a;
-      if (output < OUTPUTS && j < P.n) {
-        let at = (j * P.n_kv_heads + kv) * C + output % C;
+      if (output < OUTPUTS && j < P.N) {
+        let at = key_at(j, kv) + output % C;
         d_k[at] = dk[w * 4u + a] * P.scale;
         d_v[at] = dv[w * 4u + a];
       }

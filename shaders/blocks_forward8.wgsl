@@ -1,35 +1,19 @@
-// blocks_forward.wgsl for block edges that are multiples of 8: an invocation owns 8 tokens x 8 rows of y, summed along k in vec4f,
-// sixteen loads for 256 multiply-adds.
+// y[t, r b + i] += sum over the blocks of block row r, sum_j x[t, c b + j] D[i, j], for edges that are multiples of 8.
+// An invocation owns 8 tokens x 8 rows of y, summed along j in vec4f. Parts: lanes4, blocks, blocks_by8.
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> d: array<vec4f>;
-@group(0) @binding(2) var<storage, read> lists: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
-
-struct Params {
-  origin: vec3u,
-  N: u32,
-  cols: u32,
-  rows: u32,
-  b: u32,
-  groups_at: u32,
-}
-@group(0) @binding(4) var<uniform> P: Params;
-
-@compute @workgroup_size(32)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l: u32) {
-  let wg = id + P.origin;
-  let across = P.b / 8u;
-  let at = wg.x * 32u + l;
-  let i0 = at % across * 8u;
-  let t0 = at / across * 8u;
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let wg = group + P.origin;
+  let own = place(wg, lane);
+  let i0 = own.x;
+  let t0 = own.y;
   if (t0 >= P.N) {
     return;
   }
-  let group = P.groups_at + 3u * wg.z;
-  var c: array<vec4f, 64>;
-  for (var e = lists[group + 1u]; e < lists[group + 2u]; e++) {
-    let col = lists[e] * P.b;
+  let row = group_of(wg.z);
+  var acc: array<vec4f, 64>;
+  for (var e = row.y; e < row.z; e++) {
+    let col = lists[P.entries_at + e] * P.b;
     let block = (e * P.b + i0) * P.b / 4u;
     for (var k = 0u; k < P.b / 4u; k++) {
       var w = array<vec4f, 8>();
@@ -43,19 +27,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l: u3
         let v = x[(min(t0 + q, P.N - 1u) * P.cols + col) / 4u + k];
         // @unroll
         for (var s = 0u; s < 8u; s++) {
-          c[q * 8u + s] = fma(v, w[s], c[q * 8u + s]);
+          acc[q * 8u + s] = fma(v, w[s], acc[q * 8u + s]);
         }
       }
     }
   }
   let one = vec4f(1.0);
-  let row = lists[group] * P.b + i0;
   // @unroll
   for (var q = 0u; q < 8u; q++) {
     if (t0 + q < P.N) {
-      let to = ((t0 + q) * P.rows + row) / 4u;
-      y[to] += vec4f(dot(c[q * 8u], one), dot(c[q * 8u + 1u], one), dot(c[q * 8u + 2u], one), dot(c[q * 8u + 3u], one));
-      y[to + 1u] += vec4f(dot(c[q * 8u + 4u], one), dot(c[q * 8u + 5u], one), dot(c[q * 8u + 6u], one), dot(c[q * 8u + 7u], one));
+      let at = q * 8u;
+      put(
+        (t0 + q) * P.rows + row.x * P.b + i0,
+        vec4f(dot(acc[at], one), dot(acc[at + 1u], one), dot(acc[at + 2u], one), dot(acc[at + 3u], one)),
+        vec4f(dot(acc[at + 4u], one), dot(acc[at + 5u], one), dot(acc[at + 6u], one), dot(acc[at + 7u], one)),
+      );
     }
   }
 }

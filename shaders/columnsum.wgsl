@@ -1,5 +1,6 @@
 // Sums down the columns, a chunk of rows at a time: out[chunk, c] (+)= sum of term(r, c) over the chunk's rows.
 // An invocation holds one column, so neighbours read neighbours. Parts: lanes, one of columnsum_*.
+
 struct Params {
   origin: vec3u,
   rows: u32,

@@ -1,6 +1,10 @@
 // Cross-entropy over a chunk of logits, one workgroup a row: logprob[row0 + r] = logits[r, target] - log sum exp(logits[r]).
 // Where it trains, the logits are overwritten by their gradient (softmax - one-hot) invTargets.
 // A padding row (targetAt 0xffffffff) counts for nothing. Parts: lanes, reduce.
+
+const LOWEST = -0x1.fffffep127f;
+const INFINITE = 0x7f800000u; // bits of infinity; a NaN's are above
+
 struct Params {
   origin: vec3u,
   vocabulary: u32, // of E
@@ -15,8 +19,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> logits: array<E>;
 @group(0) @binding(5) var<storage, read_write> logprob: array<f32>;
 
-const LOWEST = -0x1.fffffep127f;
-const INFINITE = 0x7f800000u; // bits of infinity; a NaN's are above
+/// exp(x) for x <= 0, however far below: -infinity is not to be trusted.
+fn decay(x: E) -> E {
+  return exp(max(x, E(-200.0)));
+}
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -69,9 +75,4 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     logits[at + c] = d;
   }
-}
-
-/// exp(x) for x <= 0, however far below: -infinity is not to be trusted.
-fn decay(x: E) -> E {
-  return exp(max(x, E(-200.0)));
 }

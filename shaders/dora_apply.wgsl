@@ -1,4 +1,5 @@
 // y (+)= (weight scale[c] + plain) x, column by column of x[N, cols]. Part: lanes.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

@@ -1,5 +1,6 @@
 // Row norms of W + s B A from |w|^2 + s b' (2 W A' + s A A' b), the sum itself never formed: scale = magnitude / norm, and 1 / norm.
 // squares[rows] = |w|^2, cross[rows, rank] = W A', gram[rank, rank] = A A'. An invocation makes one row.
+
 struct Params {
   origin: vec3u,
   rows: u32,

@@ -1,4 +1,5 @@
 // squares[row0 + r] = sum over a row of panel[r, c]^2. One workgroup a row. Part: reduce.
+
 struct Params {
   origin: vec3u,
   row0: u32,

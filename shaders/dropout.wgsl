@@ -1,5 +1,6 @@
 // y (+)= x mask / (1 - p), the mask made from counters alone: element, pass (micro-batch) and key. Whoever asks again in the
 // same pass gets the same mask, so that a backward makes it anew instead of keeping it.
+
 struct Params {
   origin: vec3u,
   count: u32, // of vec4f

@@ -1,5 +1,6 @@
 // Rows of a stored matrix by token id: h[n] = W[ids[n]] for the ids r0 <= id < r1 that this window holds. One workgroup a token.
 // Parts: lanes, a format, embed_lanes of the same width.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

@@ -1,5 +1,6 @@
 // The embedding's gradient: grad[id] += the sum of dh over the tokens with that id, in their order, so without atomics and
 // with the same bits every time. One workgroup a distinct id; those that this window does not hold are skipped. Part: lanes.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

@@ -1,4 +1,5 @@
 // What a product is added to: y[n, o] = bias[o] + residual[n, o], either, or zero. Parts: lanes, one of fill_*.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

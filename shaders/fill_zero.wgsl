@@ -1,4 +1,5 @@
 // Starts at zero.
+
 fn start(i: u32) -> E {
   return E();
 }

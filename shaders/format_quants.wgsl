@@ -1,6 +1,7 @@
 // What the quantized formats share. A part of its own says where their bits lie, as weight4(i): elements i .. i + 3, i a multiple of 4.
 // Stored values are to be the same bits everywhere: products of scales and quants are exact in f32 (11 bits of an f16 times at most
 // 13 of the others) and one addition at most rounds, so that a driver may fuse or reorder them as it likes.
+
 fn bytes4(w: u32) -> vec4u {
   return vec4u(w) >> vec4u(0u, 8u, 16u, 24u);
 }

@@ -1,4 +1,5 @@
 // Rows picked from a matrix: y[m] = h[at[m]], zeros where at[m] is 0xffffffff. One workgroup a row. Part: lanes.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

@@ -2,7 +2,7 @@
 @group(0) @binding(2) var<storage, read> src: array<vec4f>;
 
 fn four(line: u32, start: u32) -> vec4f {
-  let lines = select(P.K, P.rows, ALONG_K);
-  let width = select(P.rows, P.K, ALONG_K);
+  let lines = select(P.k, P.rows, ALONG_K);
+  let width = select(P.rows, P.k, ALONG_K);
   return src[(P.src_at + min(line, lines - 1u) * P.ld + min(start, width - 4u)) / 4u];
 }

@@ -1,15 +1,14 @@
 // C[m,n] (+)= sum_k A[m,k] B[k,n] with any strides: the plain product that every faster one is held against.
 // An invocation owns 4 x 4 of C. AT: A is stored [k, m]; BT: B is stored [n, k].
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> c: array<f32>;
+const AT = false;
+const BT = false;
 
 struct Params {
   origin: vec3u,
-  M: u32,
-  N: u32,
-  K: u32,
+  m: u32,
+  n: u32,
+  k: u32,
   a_at: u32,
   lda: u32,
   b_at: u32,
@@ -18,17 +17,17 @@ struct Params {
   ldc: u32,
   accumulate: u32,
 }
-@group(0) @binding(3) var<uniform> P: Params;
-
-const AT = false;
-const BT = false;
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> c: array<f32>;
 
 @compute @workgroup_size(8, 8)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) l: vec3u) {
-  let wg = id + P.origin;
-  let n0 = (wg.x * 8u + l.x) * 4u;
-  let m0 = (wg.y * 8u + l.y) * 4u;
-  if (n0 >= P.N || m0 >= P.M) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let wg = group + P.origin;
+  let n0 = (wg.x * 8u + local.x) * 4u;
+  let m0 = (wg.y * 8u + local.y) * 4u;
+  if (n0 >= P.n || m0 >= P.m) {
     return;
   }
   let a_row = select(P.lda, 1u, AT);
@@ -41,10 +40,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) l: vec3u
   // rows and columns beyond the edge repeat the last; their sums are not stored
   // @unroll
   for (var q = 0u; q < 4u; q++) {
-    aa[q] = P.a_at + min(m0 + q, P.M - 1u) * a_row;
-    ba[q] = P.b_at + min(n0 + q, P.N - 1u) * b_col;
+    aa[q] = P.a_at + min(m0 + q, P.m - 1u) * a_row;
+    ba[q] = P.b_at + min(n0 + q, P.n - 1u) * b_col;
   }
-  for (var k = 0u; k < P.K; k++) {
+  for (var k = 0u; k < P.k; k++) {
     let bk = k * b_k;
     let w = vec4f(b[ba[0] + bk], b[ba[1] + bk], b[ba[2] + bk], b[ba[3] + bk]);
     // @unroll
@@ -54,11 +53,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) l: vec3u
   }
   // @unroll
   for (var q = 0u; q < 4u; q++) {
-    if (m0 + q < P.M) {
+    if (m0 + q < P.m) {
       let at = P.c_at + (m0 + q) * P.ldc + n0;
       // @unroll
       for (var s = 0u; s < 4u; s++) {
-        if (n0 + s < P.N) {
+        if (n0 + s < P.n) {
           c[at + s] = select(0.0, c[at + s], P.accumulate != 0u) + acc[q][s];
         }
       }

@@ -1,5 +1,8 @@
 // Sums of squares of one gradient, a run of RUN vec4s a workgroup, each into a partial of its own: x of the squares as they
 // are, y of the squares of 2^-64 times the value, which holds where x overflows. Part: reduce.
+
+const RUN = 2048u;
+
 struct Params {
   origin: vec3u,
   count: u32, // of f32
@@ -8,8 +11,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> grad: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec2f>;
-
-const RUN = 2048u;
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -1,5 +1,6 @@
 // The step's verdict, from the sums of squares: the global norm, the clip factor, whether the step is skipped.
 // A step that is not skipped advances the bias corrections c = 1 - beta^t by c = (1 - beta) + beta c. One workgroup. Part: reduce.
+
 struct Params {
   origin: vec3u,
   count: u32, // partials
@@ -13,6 +14,11 @@ struct Params {
 @group(0) @binding(1) var<storage, read> partials: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> state: array<f32>; // clip factor, skipped, 1 - beta1^t, 1 - beta2^t
 @group(0) @binding(3) var<storage, read_write> results: array<f32>; // loss sum, norm, skipped
+
+/// By the exponent's bits: a comparison of a NaN with itself may be compiled away.
+fn finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
 
 @compute @workgroup_size(WIDTH)
 fn main(@builtin(local_invocation_index) lane: u32) {
@@ -43,9 +49,4 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   }
   results[1] = norm;
   results[2] = select(1.0, 0.0, sound);
-}
-
-/// By the exponent's bits: a comparison of a NaN with itself may be compiled away.
-fn finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }

@@ -1,4 +1,5 @@
 // The loss of the targets: results[0] (+)= -sum of logprob[0 .. count). One workgroup. Part: reduce.
+
 struct Params {
   origin: vec3u,
   count: u32,

@@ -1,5 +1,9 @@
 // out[n, k] = scale sum_j x[n, j] F(k, j): from a wide row to the few numbers of a rank. F is either factor, by its strides.
 // Sixteen invocations share the width of eight rows and meet in workgroup memory; each holds 8 x 4 sums.
+
+const ACROSS = 16u;
+const ROWS = 8u;
+
 struct Params {
   origin: vec3u,
   N: u32,
@@ -15,15 +19,13 @@ struct Params {
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-const ACROSS = 16u;
-const ROWS = 8u;
 var<workgroup> parts: array<vec4f, 512>; // [invocation, row], the ranks in the vector
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let group = id + P.origin;
-  let n0 = (group.x * 4u + lane / ACROSS) * ROWS;
-  let k0 = group.y * 4u;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let wg = group + P.origin;
+  let n0 = (wg.x * 4u + lane / ACROSS) * ROWS;
+  let k0 = wg.y * 4u;
   var acc: array<vec4f, 8>;
   var row: array<u32, 8>;
   var col: array<u32, 4>;

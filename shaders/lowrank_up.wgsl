@@ -1,5 +1,9 @@
 // y[n, j] (+)= sum_k u[n, k] F(k, j): from the few numbers of a rank to a wide row. F is either factor, by its strides.
 // An invocation holds 8 rows x 4 columns; neighbours hold neighbouring columns.
+
+const ACROSS = 16u;
+const ROWS = 8u;
+
 struct Params {
   origin: vec3u,
   N: u32,
@@ -14,14 +18,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-const ACROSS = 16u;
-const ROWS = 8u;
-
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let group = id + P.origin;
-  let j0 = group.x * (4u * ACROSS) + lane % ACROSS;
-  let n0 = (group.y * 4u + lane / ACROSS) * ROWS;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let wg = group + P.origin;
+  let j0 = wg.x * (4u * ACROSS) + lane % ACROSS;
+  let n0 = (wg.y * 4u + lane / ACROSS) * ROWS;
   if (j0 >= P.width || n0 >= P.N) {
     return;
   }

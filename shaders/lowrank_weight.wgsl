@@ -1,6 +1,10 @@
 // dF(k, j) (+)= sum_n u[n, k] x[n, j]: the gradient of either factor, by its strides.
 // Four times sixteen invocations: sixteen neighbouring columns, four shares of the rows that meet in workgroup memory.
 // Each holds 4 ranks x 4 columns.
+
+const ACROSS = 16u;
+const SHARES = 4u;
+
 struct Params {
   origin: vec3u,
   N: u32,
@@ -15,15 +19,13 @@ struct Params {
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read_write> grad: array<f32>;
 
-const ACROSS = 16u;
-const SHARES = 4u;
 var<workgroup> parts: array<vec4f, 256>; // [invocation, rank], the columns in the vector
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let group = id + P.origin;
-  let j0 = group.x * (4u * ACROSS) + lane % ACROSS;
-  let k0 = group.y * 4u;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let wg = group + P.origin;
+  let j0 = wg.x * (4u * ACROSS) + lane % ACROSS;
+  let k0 = wg.y * 4u;
   var acc: array<vec4f, 4>;
   var rank: array<u32, 4>;
   var col: array<u32, 4>;

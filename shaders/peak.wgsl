@@ -1,5 +1,7 @@
 // Nothing but fused multiply-adds, four vec4 chains in registers: what this adapter can reach at most. 32 FLOPs an iteration.
+
 const WG: u32 = 64;
+
 struct Params {
   origin: vec3u,
   n: u32, // iterations

@@ -1,5 +1,6 @@
 // RMSNorm of each head of q or k: inv = 1 / sqrt(mean(x²) + eps), y = x inv w. Heads are short, so one invocation does a whole one.
 // Parts: lanes.
+
 struct Params {
   origin: vec3u,
   rows: u32, // tokens x heads

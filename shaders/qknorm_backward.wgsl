@@ -1,5 +1,6 @@
 // Gradient of the q/k norm with respect to its input, in place over dy: with g = dy w, dx = inv (g - x inv² mean(g x)).
 // One invocation a head. Parts: lanes.
+
 struct Params {
   origin: vec3u,
   rows: u32, // tokens x heads

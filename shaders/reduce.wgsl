@@ -1,7 +1,9 @@
 // Reductions over a workgroup of WIDTH invocations (a multiple of 8), in the same order every time, so with the same bits.
 // Every invocation must call them and gets the result. Two barriers and not log2(WIDTH): on a software adapter a barrier
 // costs more than the sixteen additions that each invocation makes instead.
+
 const WIDTH = 64u;
+
 var<workgroup> partial: array<f32, WIDTH>;
 
 fn sum_all(lane: u32, value: f32) -> f32 {

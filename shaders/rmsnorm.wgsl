@@ -1,4 +1,5 @@
 // RMSNorm: inv = 1 / sqrt(mean(x²) + eps) of each row, y = x inv w. One workgroup a row. Parts: lanes, reduce.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

@@ -1,4 +1,5 @@
 // RMSNorm with the inverse RMS already known: y = x inv w, bit for bit what rmsnorm.wgsl wrote. Parts: lanes.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

@@ -1,5 +1,6 @@
 // Gradient of RMSNorm with respect to its input, with g = dy w: dx (+)= inv (g - x inv² mean(g x)).
 // One workgroup a row. Parts: lanes, reduce.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

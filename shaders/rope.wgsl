@@ -1,8 +1,9 @@
 // Rotary positions, in place: dimension i of each head turns with dimension i + half by the angle of its position.
 // sign -1 turns back, which is the gradient. One invocation a token and pair; it walks over the heads, which share the angle.
+
 struct Params {
   origin: vec3u,
-  n: u32,
+  N: u32,
   heads: u32,
   half: u32, // head_dim / 2
   sign: f32,
@@ -10,12 +11,12 @@ struct Params {
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
 @group(0) @binding(2) var<storage, read> table: array<vec2f>; // [positions, half]: cos, sin
-@group(0) @binding(3) var<storage, read_write> x: array<f32>; // [n, heads, 2, half]
+@group(0) @binding(3) var<storage, read_write> x: array<f32>; // [N, heads, 2, half]
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = (group.x + P.origin.x) * 64u + lane;
-  if (id >= P.n * P.half) {
+  if (id >= P.N * P.half) {
     return;
   }
   let t = id / P.half;

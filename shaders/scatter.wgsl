@@ -1,5 +1,6 @@
 // Rows added to where they were picked from: dh[at[m]] += dy[m]; each row was picked at most once, 0xffffffff is nowhere.
 // One workgroup a row. Part: lanes.
+
 struct Params {
   origin: vec3u,
   cols: u32, // of E

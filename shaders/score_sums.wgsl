@@ -1,19 +1,18 @@
 // sums[t, k] = factor x sum of the b neighbours x[t, k b ..], over N tokens. One invocation a sum.
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> sums: array<f32>;
-
 struct Params {
   origin: vec3u,
   count: u32,
   b: u32,
   factor: f32,
 }
-@group(0) @binding(2) var<uniform> P: Params;
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l: u32) {
-  let i = (id.x + P.origin.x) * 64u + l;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = (group.x + P.origin.x) * 64u + lane;
   if (i >= P.count) {
     return;
   }

@@ -1,4 +1,5 @@
 // sigmoid(x) and sigmoid(-x) for any x: the exponent is never positive, so nothing overflows and nothing cancels.
+
 struct Sigmoids {
   plus: vec4f,
   minus: vec4f,

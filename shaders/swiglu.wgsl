@@ -1,4 +1,5 @@
 // SwiGLU's middle: s = silu(gate) up, element by element. Part: silu.
+
 struct Params {
   origin: vec3u,
   count: u32, // of vec4f

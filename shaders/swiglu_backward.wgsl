@@ -1,4 +1,5 @@
 // Gradient of SwiGLU's middle, in place: gate becomes dgate = ds up silu'(gate), up becomes dup = ds silu(gate). Part: silu.
+
 struct Params {
   origin: vec3u,
   count: u32, // of vec4f

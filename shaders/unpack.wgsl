@@ -2,20 +2,19 @@
 // An invocation unpacks RUN vec4s in a row: those of one block share the loads of its scales and, in most formats, of their quants.
 // On GPUs, whose caches give that for nothing, RUN is 1, so that neighbours write neighbouring words.
 
-@group(0) @binding(0) var<storage, read_write> panel: array<vec4f>;
+const RUN: u32 = 1;
 
 struct Params {
   origin: vec3u,
   start: u32, // a multiple of 4, of a block where there are blocks
   count: u32, // of vec4s; the panel has room for the rest of the last one
 }
-@group(0) @binding(1) var<uniform> P: Params;
-
-const RUN: u32 = 1;
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read_write> panel: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) l: u32) {
-  let run = ((id.x + P.origin.x) * 64u + l) * RUN;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let run = ((group.x + P.origin.x) * 64u + lane) * RUN;
   if (run >= P.count) {
     return;
   }

@@ -41,7 +41,7 @@ export interface RunFigures {
 }
 
 /** Mean over seeds, and the smallest and largest. */
-export interface Spread {
+export interface OverSeeds {
   mean: number;
   min: number;
   max: number;
@@ -56,11 +56,11 @@ export interface Summary {
   trainable: number;
   share_targets: number;
   share_model: number;
-  loss: Spread;
+  loss: OverSeeds;
   /** Share of the answers that were right. */
-  exact: Spread | null;
+  exact: OverSeeds | null;
   /** Rise of the guard's loss. */
-  forgot: Spread | null;
+  forgot: OverSeeds | null;
   device_bytes: { peak: number; train: number };
   adapter_bytes: number;
   tokens_per_second: number;

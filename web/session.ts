@@ -3,7 +3,7 @@
 
 import { openFiles, openOnGpu, openRows } from '../src/commands/open.ts';
 import { methodFrom, tuneOptions } from '../src/commands/settings.ts';
-import { expected, positionsToAnswer } from '../src/eval/exact.ts';
+import { expectedAnswer, positionsToAnswer } from '../src/eval/exact.ts';
 import {
   answerRows,
   closeGpu,
@@ -160,7 +160,7 @@ function subjectOf(ready: Ready): Subject {
     rows: ready.rows.length,
     examples: ready.exams.new.slice(0, SHOWN).map((row) => ({
       prompt: textOf(ready, row.ids.subarray(0, row.promptLength)),
-      expected: textOf(ready, expected(row)),
+      expected: textOf(ready, expectedAnswer(row)),
     })),
     device: { name: gpu.name, software: gpu.software },
   };

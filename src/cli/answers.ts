@@ -1,8 +1,8 @@
 // Answers before and after, side by side, and the scores of the new skill and the old ones.
 
 import type { Compared, Line } from '../report.ts';
+import { percent } from '../words.ts';
 import { fitted, padded, paint, type Terminal, widthOf, wrapped } from './terminal.ts';
-import { percent } from './words.ts';
 
 type Skills = Extract<Line, { kind: 'skills' }>;
 

@@ -1,8 +1,8 @@
 // A comparison in the terminal: one line a finished run, and at the end one table of methods at equal size.
 
 import type { Line } from '../report.ts';
+import { bytes, count, percent, rate } from '../words.ts';
 import { padded, paddedStart, paint, type Terminal, widthOf } from './terminal.ts';
-import { bytes, count, percent, rate } from './words.ts';
 
 type Comparison = Extract<Line, { kind: 'comparison' }>;
 type Row = Comparison['rows'][0];

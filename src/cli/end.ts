@@ -1,9 +1,9 @@
 // The end of a run: what was made, where it is, and three commands to try next.
 
 import type { Line } from '../report.ts';
+import { duration, rate, several } from '../words.ts';
 import type { Command } from './people.ts';
 import { LABEL, padded, paint, type Terminal } from './terminal.ts';
-import { duration, rate, several } from './words.ts';
 
 export function endOf(t: Terminal, { verb, options }: Command, line: Extract<Line, { kind: 'done' }>): string[] {
   const { out, steps, seconds, tokens_per_second } = line;

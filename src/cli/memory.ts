@@ -1,11 +1,11 @@
 // Memory as people see it: one bar of what a run needs by category, and the tables of `blocktune plan`.
 
 import type { Line } from '../report.ts';
+import { bytes, count } from '../words.ts';
 import { flowed, type Ink, padded, paint, type Terminal } from './terminal.ts';
-import { bytes, count } from './words.ts';
 
-export type Plan = Extract<Line, { kind: 'plan' }>;
-type Category = keyof Plan['bytes'];
+export type PlanLine = Extract<Line, { kind: 'plan' }>;
+type Category = keyof PlanLine['bytes'];
 
 const INK: Partial<Record<Category, Ink>> = {
   weights: 'blue',
@@ -20,11 +20,11 @@ const SHADES = { unicode: '█▓▒░', ascii: '#=+-' };
 const size = (n: number) => (n ? bytes(n) : '-');
 const short = (n: number) => count(n).replace(' thousand', ' K').replace(' million', ' M').replace(' billion', ' B');
 /** The categories that any of the plans has bytes of, in the engine's order. */
-const categoriesOf = (...plans: Pick<Plan, 'bytes'>[]) =>
+const categoriesOf = (...plans: Pick<PlanLine, 'bytes'>[]) =>
   (Object.keys(plans[0].bytes) as Category[]).filter((c) => c !== 'total' && plans.some((p) => p.bytes[c] > 0));
 
 /** The bar of all categories, largest first, and below it what each is: two lines. */
-export function memoryBar(t: Terminal, b: Plan['bytes'], width: number): string[] {
+export function memoryBar(t: Terminal, b: PlanLine['bytes'], width: number): string[] {
   const order = categoriesOf({ bytes: b }).sort((x, y) => b[y] - b[x]);
   const shades = t.unicode ? SHADES.unicode : SHADES.ascii;
   const shown = order.filter((c) => b[c] / b.total > 0.5 / width);
@@ -37,7 +37,7 @@ export function memoryBar(t: Terminal, b: Plan['bytes'], width: number): string[
 }
 
 /** `blocktune plan`: categories by rows, programs by columns, a bar for the first. */
-export function planTable(t: Terminal, plans: Plan[]): string[] {
+export function planTable(t: Terminal, plans: PlanLine[]): string[] {
   const order = categoriesOf(...plans);
   const most = Math.max(...order.map((c) => plans[0].bytes[c]));
   const room = Math.max(10, t.width - 16 - 12 * plans.length);
@@ -56,25 +56,25 @@ export function planTable(t: Terminal, plans: Plan[]): string[] {
 }
 
 /** The program; where it comes a second time, in what it differs. */
-function headOf(plans: Plan[], { program, recompute }: Plan, i: number): string {
+function headOf(plans: PlanLine[], { program, recompute }: PlanLine, i: number): string {
   const again = plans.findIndex((p) => p.program === program) < i;
   return again ? (recompute ? 'recomputed' : 'kept') : program;
 }
 
 /** `blocktune plan --table`: methods by rows, budgets by columns, then what the bytes are for. */
-export function methodTable(t: Terminal, plans: Plan[], rank: number): string[] {
+export function methodTable(t: Terminal, plans: PlanLine[], rank: number): string[] {
   const budgets = [...new Set(plans.map((p) => p.budget ?? null))].filter((b) => b !== null);
   const methods = [...new Set(plans.map((p) => p.method!))];
   // shares are of what trains the most: everything
   const full = plans.reduce((most, p) => (p.trainable > most.trainable ? p : most), plans[0])?.bytes.total;
-  const cell = (p: Plan | undefined, text: (p: Plan) => string) => (p ? text(p) : '').padStart(10);
+  const cell = (p: PlanLine | undefined, text: (p: PlanLine) => string) => (p ? text(p) : '').padStart(10);
   const at = (method: string, budget: string) => plans.find((p) => p.method === method && (p.budget ?? budget) === budget);
   const name = (method: string) => (plans.some((p) => p.method === method && p.rank) ? `${method} r${rank}` : method);
   const wideName = Math.max(9, ...methods.map((m) => name(m).length + 2));
-  const rows = (text: (p: Plan) => string) =>
+  const rows = (text: (p: PlanLine) => string) =>
     methods.map((m) => `${padded(name(m), wideName)}${budgets.map((b) => cell(at(m, b), text)).join('')}`);
   const head = paint(t, 'bold', `${padded('', wideName)}${budgets.map((b) => b.padStart(10)).join('')}`);
-  const share = (p: Plan) => (full ? `${((100 * p.bytes.total) / full).toFixed(1)} %` : '');
+  const share = (p: PlanLine) => (full ? `${((100 * p.bytes.total) / full).toFixed(1)} %` : '');
   const columns = plans.map((p) => [p.method, p.budget].filter(Boolean).join(' '));
   const wide = Math.max(10, ...columns.map((c) => c.length + 2));
   const order = categoriesOf(...plans);

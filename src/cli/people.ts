@@ -2,14 +2,14 @@
 
 import { type Options, type Verb, withDefaults } from '../options/table.ts';
 import type { Line } from '../report.ts';
+import { bytes, count, duration, percent, rate, several } from '../words.ts';
 import { answersTable } from './answers.ts';
 import { comparisonTable, movedWords, resultWords } from './compared.ts';
 import { endOf } from './end.ts';
-import { memoryBar, methodTable, type Plan, planTable } from './memory.ts';
+import { memoryBar, methodTable, type PlanLine, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
 import type { Progress } from './progress.ts';
 import { LABEL, padded, paint, sparkline, type Terminal, wrapped } from './terminal.ts';
-import { bytes, count, duration, percent, rate, several } from './words.ts';
 
 /** What the printer is told of the command. */
 export interface Command {
@@ -19,7 +19,7 @@ export interface Command {
 
 interface Seen {
   model: Extract<Line, { kind: 'model' }> | null;
-  plans: Plan[];
+  plans: PlanLine[];
   phase: string;
   total: number;
   losses: number[];
@@ -115,7 +115,7 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     progress.stop();
     say('blocks', chosen(line));
     if (!seen.model) return;
-    const targets = targetsOf(command, seen.model);
+    const targets = targetModules(command, seen.model);
     for (const text of picture(t, line, seen.model, targets)) tell(`${' '.repeat(LABEL)}${text}`);
   },
   step({ t, seen, progress, say }, { step, loss, input_tokens, ms, skipped }) {
@@ -181,7 +181,7 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
 };
 
 /** Modules that blocks were to be chosen from; the demo's are all. */
-function targetsOf({ verb, options }: Command, { modules }: { modules: object }): string[] {
+function targetModules({ verb, options }: Command, { modules }: { modules: object }): string[] {
   if (verb === 'demo') return Object.keys(modules);
   return options.selection ? [] : withDefaults(options).targets.map((name) => `${name}_proj`);
 }

@@ -2,8 +2,8 @@
 // condensed to a few cells. The more of a cell's blocks are chosen, the brighter it is.
 
 import type { Line } from '../report.ts';
+import { percent } from '../words.ts';
 import { LABEL, padded, paint, paint256, type Terminal } from './terminal.ts';
-import { percent } from './words.ts';
 
 type Selection = Extract<Line, { kind: 'selection' }>;
 type Model = Extract<Line, { kind: 'model' }>;

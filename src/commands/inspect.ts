@@ -4,9 +4,10 @@
 import { type DataRecord, detect } from '../data/columns.ts';
 import { readRecords } from '../data/read.ts';
 import { loadTokenizer } from '../data/tokenizer.ts';
+import { formatBytes } from '../formats.ts';
+import { elementsOf } from '../gpu/tensor.ts';
 import { loadAdapter } from '../io/adapter.ts';
 import { type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
-import { formatBytes } from '../io/formats.ts';
 import { inspectFile } from '../io/headers.ts';
 import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';
@@ -109,7 +110,7 @@ interface Listed {
 }
 
 function total(tensors: Listed[]): string[] {
-  const elements = tensors.reduce((n, t) => n + t.shape.reduce((a, b) => a * b, 1), 0);
+  const elements = tensors.reduce((n, t) => n + elementsOf(t.shape), 0);
   const bytes = tensors.reduce((n, t) => n + t.bytes, 0);
   return [`tensors    ${tensors.length}, ${elements} parameters, ${bytes} bytes`];
 }

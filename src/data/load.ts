@@ -44,7 +44,7 @@ export async function loadData(sources: Source[], options: LoadOptions): Promise
     const { row, cut } = cutRow(toRow(fields, record, options), options.max_length);
     data.total++;
     if (cut) data.cut++;
-    const targets = targetsOf(row);
+    const targets = targetCount(row);
     if (targets === 0) {
       data.untargeted.push(index);
       return;
@@ -79,14 +79,14 @@ export async function loadPrompts(
 }
 
 /** Number of targets of a row: its first token is none. */
-export function targetsOf(row: Row): number {
+export function targetCount(row: Row): number {
   let n = 0;
   for (let i = 1; i < row.labels.length; i++) if (row.labels[i] !== NOT_LEARNED) n++;
   return n;
 }
 
 /** The row's first max_length tokens. */
-export function cutRow(row: Row, max_length: number): { row: Row; cut: boolean } {
+function cutRow(row: Row, max_length: number): { row: Row; cut: boolean } {
   if (row.ids.length <= max_length) return { row, cut: false };
   const [ids, labels] = [row.ids.slice(0, max_length), row.labels.slice(0, max_length)];
   return { row: { ids, labels, promptLength: Math.min(row.promptLength, max_length) }, cut: true };

@@ -18,7 +18,7 @@ export interface Packed {
   lo: Uint32Array<ArrayBuffer>;
   /** [N] place in the stream of the row's last token. */
   hi: Uint32Array<ArrayBuffer>;
-  /** [N] number of the row in the batch; the number of rows for padding. */
+  /** [N] number of the row in the batch. */
   row: Uint32Array<ArrayBuffer>;
   /** [M] place in the stream whose hidden state predicts the target. */
   targetIndex: Uint32Array<ArrayBuffer>;
@@ -26,11 +26,6 @@ export interface Packed {
   targetId: Uint32Array<ArrayBuffer>;
   /** [M] number of the row in the batch. */
   targetRow: Uint32Array<ArrayBuffer>;
-}
-
-export interface Padded extends Packed {
-  /** [M] 1 for a target, 0 for padding. */
-  targetWeight: Float32Array<ArrayBuffer>;
 }
 
 /** Rows end to end: ids [N], and a target for every label after a row's first token. */
@@ -58,29 +53,6 @@ export function pack(rows: Row[]): Packed {
     at += ids.length;
   });
   return stream;
-}
-
-/**
- * The stream at N tokens and M targets. Every padding token is a row of one token (id 0, position 0), so it costs next to
- * no attention and needs no position that the rows do not; padding targets read the last token and weigh 0.
- */
-export function pad(packed: Packed, N: number, M: number): Padded {
-  const { n, m } = packed;
-  if (N < n || M < m)
-    throw new Error(`expected room for ${n} tokens and ${m} targets, got ${N} and ${M}; plan for the largest batch`);
-  const rows = n === 0 ? 0 : packed.row[n - 1] + 1;
-  const tokens = tokenArrays(N);
-  const targets = targetArrays(M);
-  for (const name of ['ids', 'positions', 'lo', 'hi', 'row'] as const) tokens[name].set(packed[name].subarray(0, n));
-  for (const name of ['targetIndex', 'targetId', 'targetRow'] as const) targets[name].set(packed[name].subarray(0, m));
-  for (let i = n; i < N; i++) {
-    tokens.lo[i] = tokens.hi[i] = i;
-    tokens.row[i] = rows;
-  }
-  targets.targetIndex.fill(N - 1, m);
-  targets.targetRow.fill(rows, m);
-  const targetWeight = new Float32Array(M).fill(1, 0, m);
-  return { n, m, ...tokens, ...targets, targetWeight };
 }
 
 /** n rounded up to three significant bits (16, 20, 24, 28, 32, 40, ...), at least 16 and at most max. */

@@ -25,7 +25,7 @@ export interface Tokenizer {
 }
 
 /** What a model folder says of its tokenizer; bos and eos are config.json's ids, used where the tokenizer names none. */
-export interface TokenizerFiles {
+export interface TokenizerSource {
   json: any;
   config?: any;
   bos?: number | null;
@@ -35,7 +35,7 @@ export interface TokenizerFiles {
 const NAMED = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
 /** Tokenizer of a parsed tokenizer.json and tokenizer_config.json; throws where the former is not one. */
-export function loadTokenizer({ json, config = {}, bos, eos }: TokenizerFiles): Tokenizer {
+export function loadTokenizer({ json, config = {}, bos, eos }: TokenizerSource): Tokenizer {
   const library = open(withOwnEnds(json, config), config);
   const named: Record<string, string> = {};
   for (const name of NAMED) {

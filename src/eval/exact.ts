@@ -40,7 +40,7 @@ export async function answerRows(
       const prompt = rows[row].ids.subarray(0, rows[row].promptLength);
       const sampling = { max_new_tokens: longest, temperature: 0, top_p: 1, seed: 0, eos };
       const ids = await generate(gpu, machine, decoding, prompt, sampling);
-      const answer = { row, ids, right: same(ids, expected(rows[row])) };
+      const answer = { row, ids, right: same(ids, expectedAnswer(rows[row])) };
       answers.push(answer);
       each(answer);
     }
@@ -56,12 +56,12 @@ export function positionsToAnswer(rows: readonly Row[], max_new_tokens?: number)
 }
 
 function roomFor(rows: readonly Row[], max_new_tokens?: number): { longest: number; capacity: number } {
-  const longest = max_new_tokens ?? rows.reduce((n, r) => Math.max(n, expected(r).length), 1);
+  const longest = max_new_tokens ?? rows.reduce((n, r) => Math.max(n, expectedAnswer(r).length), 1);
   return { longest, capacity: rows.reduce((n, r) => Math.max(n, r.promptLength), 1) + longest };
 }
 
 /** What a row's prompt should be answered with. */
-export function expected({ ids, promptLength }: Row): Int32Array {
+export function expectedAnswer({ ids, promptLength }: Row): Int32Array {
   return ids.subarray(promptLength);
 }
 

@@ -12,10 +12,7 @@ import { type Decoder, hiddenStates } from '../models/decoder.ts';
 import { feed } from '../models/inputs.ts';
 import { headLoss } from '../ops/loss/head.ts';
 import { newResults } from '../ops/optimizer/gradnorm.ts';
-import { newStream, type Stream } from '../ops/stream/stream.ts';
-
-/** Packed tokens and targets of the largest batch. */
-export type Sizes = { N: number; M: number };
+import { newStream, type Sizes, type Stream } from '../ops/stream/stream.ts';
 
 export interface Likelihood {
   machine: Machine;

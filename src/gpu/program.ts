@@ -5,7 +5,7 @@
 
 import type { Planning } from './limits.ts';
 import { type Linked, link } from './link.ts';
-import { type Role, sizeOf, type Tensor } from './tensor.ts';
+import { elementsOf, type Role, sizeOf, type Tensor } from './tensor.ts';
 import { dropUnread } from './unread.ts';
 
 /** A compute kernel as data: WGSL parts and the values of their constants. The same kernel is the same object. */
@@ -166,7 +166,7 @@ export function run(
 
 /** to[toAt ...] = from[fromAt ...], in elements; the whole of `from` where no count is given. */
 export function copy(p: Program, from: Tensor, to: Tensor, fromAt = 0, toAt = 0, count?: number): void {
-  const bytes = (count ?? from.shape.reduce((a, b) => a * b, 1)) * 4;
+  const bytes = (count ?? elementsOf(from.shape)) * 4;
   p.entries.push({ op: 'copy', from, to, fromAt: fromAt * 4, toAt: toAt * 4, bytes });
 }
 

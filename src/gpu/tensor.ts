@@ -53,9 +53,14 @@ export function resident(name: string, shape: readonly number[], role: Role, dty
   return { name, shape, dtype, bytes, role, home: { name, bytes, role, usage: USAGE.storage } };
 }
 
+/** Elements of a shape: the product of its sizes. */
+export function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
 /** Bytes of a tensor of 4-byte elements: rounded up to 16, at least 16. */
 export function sizeOf(shape: readonly number[]): number {
-  const n = shape.reduce((a, b) => a * b, 1);
+  const n = elementsOf(shape);
   if (!Number.isSafeInteger(n) || n < 0) throw new Error(`expected a shape of whole numbers, got [${shape.join(', ')}]`);
   return Math.max(16, Math.ceil((n * 4) / 16) * 16);
 }
@@ -80,16 +85,12 @@ export function write(memory: Memory, t: Tensor, data: ArrayBufferView<ArrayBuff
 /** Reads a resident tensor back. Waits for the GPU: for tests and for saving, never inside the loop. */
 export async function read(memory: Memory, t: Tensor): Promise<Float32Array<ArrayBuffer>> {
   if (!t.home?.buffer) throw new Error(`expected an allocated resident tensor, got ${t.name}`);
-  const n = t.shape.reduce((a, b) => a * b, 1);
+  const n = elementsOf(t.shape);
   return new Float32Array((await readBytes(memory, t.home.buffer, t.bytes)).buffer, 0, n);
 }
 
 export async function readU32(memory: Memory, t: Tensor): Promise<Uint32Array<ArrayBuffer>> {
-  return new Uint32Array(
-    (await read(memory, t)).buffer,
-    0,
-    t.shape.reduce((a, b) => a * b, 1),
-  );
+  return new Uint32Array((await read(memory, t)).buffer, 0, elementsOf(t.shape));
 }
 
 async function readBytes(memory: Memory, from: GPUBuffer, bytes: number): Promise<Uint8Array<ArrayBuffer>> {

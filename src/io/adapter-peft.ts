@@ -1,5 +1,6 @@
 // LoRA and DoRA adapters under PEFT's names, so that PEFT loads ours and we load PEFT's. An option of PEFT that would change
 // the result and that is not here is an error naming it. The folder itself is read in adapter.ts.
+import { elementsOf } from '../gpu/tensor.ts';
 import { decode } from './dequant.ts';
 import type { StoredTensor, TensorToWrite } from './safetensors.ts';
 
@@ -149,11 +150,7 @@ async function readMatrix(module: string, method: string, rank: number, tensors:
 async function readValues(tensor: StoredTensor): Promise<Float32Array> {
   const format = ({ F32: 'f32', F16: 'f16', BF16: 'bf16' } as const)[tensor.dtype];
   if (!format) throw new Error(`expected ${tensor.name} as F32, F16 or BF16, got ${tensor.dtype}; save the adapter again`);
-  const values = decode(
-    format,
-    await tensor.source.read(tensor.offset, tensor.bytes),
-    tensor.shape.reduce((x, y) => x * y, 1),
-  );
+  const values = decode(format, await tensor.source.read(tensor.offset, tensor.bytes), elementsOf(tensor.shape));
   const bad = values.find((v) => !Number.isFinite(v));
   if (bad !== undefined) throw new Error(`expected finite values in ${tensor.name}, got ${bad}; the training diverged`);
   return values;

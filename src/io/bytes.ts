@@ -111,7 +111,7 @@ export function diskFolder(path: string): Folder {
 }
 
 /** A web address of a folder: its files are the names below it; it cannot be listed. */
-export function webFolder(base: string, options: PlaceOptions = {}): Folder {
+function webFolder(base: string, options: PlaceOptions = {}): Folder {
   const root = base.endsWith('/') ? base : `${base}/`;
   return { name: base, file: (name) => openUrl(new URL(name, root).href, options), list: async () => undefined };
 }

@@ -1,6 +1,7 @@
 // The description of a decoder from a GGUF's metadata and tensor names. The same strictness as config.ts: a key that changes
 // the results and that the engine does not have is an error.
-import { checkConfig, type ModelConfig, type ModelType, positive, type RopeScaling, refuse, size } from './config.ts';
+import { type ModelConfig, type ModelType, type RopeScaling, ropeFrequencies } from '../models/config.ts';
+import { checkConfig, positive, refuse, size } from './config.ts';
 import type { Gguf } from './gguf.ts';
 
 /** The config of a GGUF. `ropeFactors`: what rope_freqs.weight holds; `tied`: no output.weight of its own. */
@@ -51,7 +52,7 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
 // Every number of the published Llama 3 scalings; a file's factors that equal one of them are given back by name.
 const LLAMA3_FACTORS = [8, 32, 4, 16];
 
-function readScaling(keys: Record<string, any>, config: ModelConfig, factors: number[] | undefined): RopeScaling {
+function readScaling(keys: Record<string, any>, config: ModelConfig, factors: number[] | undefined): RopeScaling | null {
   const type = keys['rope.scaling.type'] ?? (keys['rope.scale_linear'] ? 'linear' : 'none');
   if (!['none', 'linear'].includes(type)) refuse('rope.scaling.type', type, 'none or linear');
   const factor = positive(keys, 'rope.scaling.factor', keys['rope.scale_linear'] ?? 1);
@@ -66,22 +67,16 @@ function readScaling(keys: Record<string, any>, config: ModelConfig, factors: nu
       high_freq_factor: 4,
       original_max_position_embeddings: 8192,
     } as const;
-    const expected = llama3Factors(named, config.rope.theta, config.head_dim);
+    const expected = factorsOf(named, config.rope.theta, config.head_dim);
     if (expected.every((f, i) => Math.abs(f - factors[i]) <= 1e-5 * f)) return named;
   }
   return { type: 'factors', factors };
 }
 
-/** What each inverse frequency is divided by under Llama 3's scaling: 1 for short waves, `factor` for long, a blend between. */
-export function llama3Factors(scaling: RopeScaling & { type: 'llama3' }, theta: number, head_dim: number): number[] {
-  const { factor, low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
-  return Array.from({ length: head_dim / 2 }, (_, i) => {
-    const turns = context / (2 * Math.PI * theta ** ((2 * i) / head_dim));
-    if (turns > high) return 1;
-    if (turns < low) return factor;
-    const blend = (turns - low) / (high - low);
-    return 1 / ((1 - blend) / factor + blend);
-  });
+/** What each frequency is divided by under a scaling: 1 for short waves, `factor` for long, a blend between. */
+function factorsOf(scaling: RopeScaling, theta: number, head_dim: number): number[] {
+  const plain = ropeFrequencies({ theta, scaling: null }, head_dim);
+  return ropeFrequencies({ theta, scaling }, head_dim).map((frequency, i) => plain[i] / frequency);
 }
 
 // Keys under the architecture's prefix with the values under which they change nothing.

@@ -1,50 +1,8 @@
-// One description of a decoder, whatever file it came from, and the reading of a Hugging Face config.json in both its forms.
+// The reading of a Hugging Face config.json, in both its forms, as the one config of a decoder (models/config.ts).
 // A field that would change the results and that the engine does not have is an error here, never a wrong result later.
 // GGUF metadata becomes the same thing in config-gguf.ts.
 
-export type RopeScaling =
-  | null
-  | { type: 'linear'; factor: number }
-  | {
-      type: 'llama3';
-      factor: number;
-      low_freq_factor: number;
-      high_freq_factor: number;
-      original_max_position_embeddings: number;
-    }
-  /** Each inverse frequency is divided by its factor; head_dim / 2 of them. */
-  | { type: 'factors'; factors: number[] };
-
-export type ModelType = 'llama' | 'mistral' | 'qwen2' | 'qwen3';
-
-export interface ModelConfig {
-  model_type: ModelType;
-  hidden_size: number;
-  intermediate_size: number;
-  n_layers: number;
-  n_heads: number;
-  n_kv_heads: number;
-  head_dim: number;
-  vocab_size: number;
-  max_position_embeddings: number;
-  rms_norm_eps: number;
-  rope: { theta: number; scaling: RopeScaling };
-  /** Biases of q, k and v; of o; of gate, up and down. */
-  attention_bias: boolean;
-  o_bias: boolean;
-  mlp_bias: boolean;
-  /** RMSNorm over each head of q and k before RoPE. */
-  qk_norm: boolean;
-  tie_word_embeddings: boolean;
-  bos_token_id: number | null;
-  eos_token_ids: number[];
-  /** What the weights are said to be stored as. */
-  dtype: 'f32' | 'f16' | 'bf16';
-  /** The config.json, or the scalar metadata of a GGUF, as it came. */
-  raw: Record<string, any>;
-}
-
-export const MODEL_TYPES: ModelType[] = ['llama', 'mistral', 'qwen2', 'qwen3'];
+import { MODEL_TYPES, type ModelConfig, type ModelType } from '../models/config.ts';
 
 /** A config.json (and generation_config.json for its end-of-sequence ids). Errors name the field and its value. */
 export function configFromHf(raw: Record<string, any>, generation: Record<string, any> = {}, name = 'config.json'): ModelConfig {

@@ -1,21 +1,16 @@
 // Stored bytes to f32, exactly: every product and sum rounded to f32 in the order that ggml and its Python package round them.
 // The reference for the GPU's decoding, and the path of weights that train. Writing these formats is in quant.ts.
-import { FORMATS, type Format, formatBytes } from './formats.ts';
+import { FORMATS, type Format, formatBytes, isFormat } from '../formats.ts';
 
 /** The `count` values in `bytes`, stored as `format`, as f32. Bytes that are not exactly those of `count` values are an error. */
 export function decode(format: Format, bytes: Uint8Array, count: number): Float32Array<ArrayBuffer> {
-  if (!(format in FORMATS))
+  if (!isFormat(format))
     throw new Error(`expected a format among ${Object.keys(FORMATS).join(' ')}, got ${format}; convert the model`);
   const size = formatBytes(format, count);
   if (bytes.length !== size) throw new Error(`expected ${size} bytes for ${count} values of ${format}, got ${bytes.length}`);
   const out = new Float32Array(count);
   DECODERS[format](aligned(bytes), out);
   return out;
-}
-
-/** The f32 that an f16 bit pattern stands for; exact, subnormals and NaN payloads included. */
-export function fromF16(bits: number): number {
-  return f16Table()[bits];
 }
 
 const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) => void> = {
@@ -33,28 +28,28 @@ const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) =
     const halves = new Uint16Array(b.buffer, b.byteOffset, out.length);
     for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
   },
-  q8_0: blocks(34, 32, (b, at, out, o) => {
+  q8_0: blocks('q8_0', (b, at, out, o) => {
     const d = half(b, at);
     for (let i = 0; i < 32; i++) out[o + i] = d * signed(b[at + 2 + i]);
   }),
-  q4_0: blocks(18, 32, (b, at, out, o) => {
+  q4_0: blocks('q4_0', (b, at, out, o) => {
     const d = half(b, at);
     nibbles(b, at + 2, (i, q) => (out[o + i] = d * (q - 8)));
   }),
-  q4_1: blocks(20, 32, (b, at, out, o) => {
+  q4_1: blocks('q4_1', (b, at, out, o) => {
     const [d, m] = [half(b, at), half(b, at + 2)];
     nibbles(b, at + 4, (i, q) => (out[o + i] = round(d * q) + m));
   }),
-  q5_0: blocks(22, 32, (b, at, out, o) => {
+  q5_0: blocks('q5_0', (b, at, out, o) => {
     const [d, high] = [half(b, at), word(b, at + 2)];
     nibbles(b, at + 6, (i, q) => (out[o + i] = d * ((q | (((high >>> i) & 1) << 4)) - 16)));
   }),
-  q5_1: blocks(24, 32, (b, at, out, o) => {
+  q5_1: blocks('q5_1', (b, at, out, o) => {
     const [d, m, high] = [half(b, at), half(b, at + 2), word(b, at + 4)];
     nibbles(b, at + 8, (i, q) => (out[o + i] = round(d * (q | (((high >>> i) & 1) << 4))) + m));
   }),
   // 16 scales (low nibble) and minima (high), 256 two-bit values, d, dmin.
-  q2_k: blocks(84, 256, (b, at, out, o) => {
+  q2_k: blocks('q2_k', (b, at, out, o) => {
     const [d, dmin] = [half(b, at + 80), half(b, at + 82)];
     for (let i = 0; i < 256; i++) {
       const scale = b[at + (i >> 4)];
@@ -63,7 +58,7 @@ const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) =
     }
   }),
   // 256 third bits (0 means minus 4), 256 low two bits, 16 scales of 6 bits, d.
-  q3_k: blocks(110, 256, (b, at, out, o) => {
+  q3_k: blocks('q3_k', (b, at, out, o) => {
     const d = half(b, at + 108);
     for (let i = 0; i < 256; i++) {
       const low = (b[at + 32 + crumbByte(i)] >> crumbShift(i)) & 3;
@@ -72,7 +67,7 @@ const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) =
     }
   }),
   // d, dmin, 8 pairs of 6-bit scale and minimum, 256 nibbles.
-  q4_k: blocks(144, 256, (b, at, out, o) => {
+  q4_k: blocks('q4_k', (b, at, out, o) => {
     const [d, dmin] = [half(b, at), half(b, at + 2)];
     for (let i = 0; i < 256; i++) {
       const [scale, min] = scale4(b, at + 4, i >> 5);
@@ -81,7 +76,7 @@ const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) =
     }
   }),
   // As q4_k, with 256 fifth bits between the scales and the nibbles.
-  q5_k: blocks(176, 256, (b, at, out, o) => {
+  q5_k: blocks('q5_k', (b, at, out, o) => {
     const [d, dmin] = [half(b, at), half(b, at + 2)];
     for (let i = 0; i < 256; i++) {
       const [scale, min] = scale4(b, at + 4, i >> 5);
@@ -90,7 +85,7 @@ const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) =
     }
   }),
   // 256 low nibbles, 256 high two bits, 16 signed scales, d.
-  q6_k: blocks(210, 256, (b, at, out, o) => {
+  q6_k: blocks('q6_k', (b, at, out, o) => {
     const d = half(b, at + 208);
     for (let i = 0; i < 256; i++) {
       const low = (b[at + (i >> 7) * 64 + (i & 63)] >> ((i >> 6) & 1 ? 4 : 0)) & 15;
@@ -104,7 +99,8 @@ const round = Math.fround;
 
 type BlockDecoder = (bytes: Uint8Array, at: number, out: Float32Array, o: number) => void;
 
-function blocks(size: number, values: number, one: BlockDecoder): (b: Uint8Array<ArrayBuffer>, out: Float32Array) => void {
+function blocks(format: Format, one: BlockDecoder): (b: Uint8Array<ArrayBuffer>, out: Float32Array) => void {
+  const { block: values, bytes: size } = FORMATS[format];
   return (b, out) => {
     for (let at = 0, o = 0; o < out.length; at += size, o += values) one(b, at, out, o);
   };

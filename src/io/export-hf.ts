@@ -1,6 +1,7 @@
 // A model as a Hugging Face folder that transformers loads: config, tokenizer and safetensors in shards. The weights come as
 // a stream, tensor by tensor, from whoever has them; nothing here reads or computes them.
-import type { ModelConfig } from './config.ts';
+import { FORMATS, type PlainFormat } from '../formats.ts';
+import type { ModelConfig } from '../models/config.ts';
 import type { TokenizerFiles } from './model.ts';
 import { type TensorToWrite, tensorBytes, writeSafetensors } from './safetensors.ts';
 import { checkTensorShapes } from './tensors.ts';
@@ -11,7 +12,7 @@ export interface HfExport {
   /** A generation_config.json, empty where there was none. */
   generation: Record<string, any>;
   tokenizer: TokenizerFiles;
-  dtype: 'f32' | 'f16' | 'bf16';
+  dtype: PlainFormat;
   /** Every weight by its Hugging Face name; `bytes` is asked for when its turn comes and answers values of `dtype`. */
   tensors: { name: string; shape: number[]; bytes: TensorToWrite['bytes'] }[];
   /** Bytes of tensors that a shard holds at most, unless one tensor is larger; 5 GB where absent. */
@@ -67,12 +68,11 @@ export function hfConfig(config: ModelConfig, dtype: HfExport['dtype']): Record<
   };
 }
 
-const DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' };
 const SHARD_BYTES = 5e9;
 
 // One file where all fits, else numbered shards and the index that says what lies where.
 function weightFiles({ tensors, dtype, shardBytes = SHARD_BYTES }: HfExport): FileToWrite[] {
-  const stored = tensors.map((tensor): TensorToWrite => ({ ...tensor, dtype: DTYPES[dtype] }));
+  const stored = tensors.map((tensor): TensorToWrite => ({ ...tensor, dtype: FORMATS[dtype].safetensors! }));
   const size = (t: TensorToWrite) => tensorBytes(t.name, t.dtype, t.shape);
   const shards: TensorToWrite[][] = [];
   let room = 0;

@@ -1,6 +1,7 @@
 // What a GGUF's keys and tensors mean as a decoder: config, Hugging Face names, and q and k rows back in their order.
 // The header itself is read in gguf.ts, its tokenizer in gguf-tokenizer.ts.
-import type { ModelConfig } from './config.ts';
+import { elementsOf } from '../gpu/tensor.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { decode } from './dequant.ts';
 import type { Gguf, GgufTensor } from './gguf.ts';
@@ -58,13 +59,7 @@ async function ropeFactors(gguf: Gguf): Promise<number[] | undefined> {
   const stored = gguf.tensors.get('rope_freqs.weight');
   if (!stored) return undefined;
   const tensor = tensorOf(gguf, stored, stored.name);
-  const factors = [
-    ...decode(
-      tensor.format,
-      await tensor.rows(0, rowCount(tensor.shape)),
-      stored.dims.reduce((a, b) => a * b, 1),
-    ),
-  ];
+  const factors = [...decode(tensor.format, await tensor.rows(0, rowCount(tensor.shape)), elementsOf(stored.dims))];
   if (!factors.every((f) => f > 0 && Number.isFinite(f)))
     throw new Error(
       `expected positive factors in rope_freqs.weight of ${gguf.source.name}, got ${factors.find((f) => !(f > 0))}`,

@@ -1,6 +1,7 @@
 // The GGUF format, versions 2 and 3: metadata and where each tensor lies. Reads the header only, in growing windows, so that a
 // file larger than memory opens; every count and size is checked against the file before anything is made from it.
 // Says nothing about what the keys mean: that is gguf-model.ts.
+import { FORMATS } from '../formats.ts';
 import type { Source } from './bytes.ts';
 
 export type GgufValue = number | bigint | boolean | string | GgufValue[];
@@ -47,17 +48,16 @@ export async function readGguf(source: Source, options: GgufOptions = {}): Promi
   }
 }
 
-/** ggml's tensor types: values and bytes of a block. Ids that ggml has given up are absent. */
-export const GGML_TYPES: Record<number, { name: string; block: number; bytes: number }> = Object.fromEntries(
-  `0 f32 1 4|1 f16 1 2|2 q4_0 32 18|3 q4_1 32 20|6 q5_0 32 22|7 q5_1 32 24|8 q8_0 32 34|9 q8_1 32 36|10 q2_k 256 84
-  |11 q3_k 256 110|12 q4_k 256 144|13 q5_k 256 176|14 q6_k 256 210|15 q8_k 256 292|16 iq2_xxs 256 66|17 iq2_xs 256 74
-  |18 iq3_xxs 256 98|19 iq1_s 256 50|20 iq4_nl 32 18|21 iq3_s 256 110|22 iq2_s 256 82|23 iq4_xs 256 136|24 i8 1 1|25 i16 1 2
-  |26 i32 1 4|27 i64 1 8|28 f64 1 8|29 iq1_m 256 56|30 bf16 1 2|34 tq1_0 256 54|35 tq2_0 256 66|39 mxfp4 32 17|40 nvfp4 64 36
-  |41 q1_0 128 18`
+/** ggml's tensor types: values and bytes of a block. Those that nothing here decodes are listed beside; ids given up are absent. */
+export const GGML_TYPES: Record<number, { name: string; block: number; bytes: number }> = Object.fromEntries([
+  ...Object.entries(FORMATS).map(([name, { ggml, block, bytes }]) => [ggml, { name, block, bytes }]),
+  ...`9 q8_1 32 36|15 q8_k 256 292|16 iq2_xxs 256 66|17 iq2_xs 256 74|18 iq3_xxs 256 98|19 iq1_s 256 50|20 iq4_nl 32 18|21 iq3_s 256 110
+  |22 iq2_s 256 82|23 iq4_xs 256 136|24 i8 1 1|25 i16 1 2|26 i32 1 4|27 i64 1 8|29 iq1_m 256 56|34 tq1_0 256 54|35 tq2_0 256 66
+  |39 mxfp4 32 17|40 nvfp4 64 36|41 q1_0 128 18`
     .split('|')
     .map((row) => row.trim().split(' '))
     .map(([id, name, block, bytes]) => [id, { name, block: Number(block), bytes: Number(bytes) }]),
-);
+]);
 
 const FIRST_WINDOW = 1 << 20;
 const MAX_HEADER = 1 << 29;

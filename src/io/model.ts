@@ -1,7 +1,10 @@
 // Opens a model wherever it lies and in whichever form: one config, tensors by their Hugging Face names, one tokenizer.
 // Reads headers only; the weights come row by row, when they are asked for.
+
+import { formatOfDtype } from '../formats.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { type Folder, openPlace, type PlaceOptions, readJson, readText, type Source } from './bytes.ts';
-import { configFromHf, type ModelConfig } from './config.ts';
+import { configFromHf } from './config.ts';
 import { readGguf } from './gguf.ts';
 import { ggufConfig, ggufModel } from './gguf-model.ts';
 import { tokenizerFromGguf } from './gguf-tokenizer.ts';
@@ -101,14 +104,12 @@ async function openFolder(folder: Folder): Promise<ModelFiles> {
   const { form, stored } = await readHfTensors(folder);
   const tensors = new Map<string, TensorInfo>();
   for (const { name, dtype, shape, source, offset } of stored.values())
-    if (!IGNORED.test(name)) tensors.set(name, storedTensor(name, FORMAT_OF[dtype] ?? dtype, shape, source, offset));
+    if (!IGNORED.test(name)) tensors.set(name, storedTensor(name, formatOfDtype(dtype) ?? dtype, shape, source, offset));
   await dropTiedHead(config, tensors, folder.name);
   checkTensorShapes(new Map([...tensors].map(([name, { shape }]) => [name, shape])), config, folder.name);
   const tokenizer = await readTokenizer(folder);
   return { form, name: folder.name, config, generation, tensors, tokenizer, close: async () => {} };
 }
-
-const FORMAT_OF: Record<string, string> = { F32: 'f32', F16: 'f16', BF16: 'bf16', F64: 'f64' };
 
 // Buffers that old exports kept; they are computed from the config.
 const IGNORED = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$|\.(attn\.bias|masked_bias)$/;

@@ -1,7 +1,5 @@
 // f32 to stored bytes, as ggml's reference quantizers round: what `--base` and `--dtype` write. Reading is in dequant.ts.
-import { FORMATS, formatBytes } from './formats.ts';
-
-export type WritableFormat = 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
+import { FORMATS, formatBytes, type WritableFormat } from '../formats.ts';
 
 /** The values as `format`, little-endian. A count that is not whole blocks, or a value beyond f16's range, is an error. */
 export function encode(format: WritableFormat, values: Float32Array): Uint8Array<ArrayBuffer> {
@@ -10,12 +8,7 @@ export function encode(format: WritableFormat, values: Float32Array): Uint8Array
   return bytes;
 }
 
-/** The f16 bit pattern nearest to an f32, ties to even; beyond the range infinity. */
-export function toF16(value: number): number {
-  FLOAT[0] = value;
-  return f16OfBits(WORD[0]);
-}
-
+/** The f16 bit pattern nearest to that of an f32, ties to even; beyond the range infinity. */
 function f16OfBits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;

@@ -1,7 +1,8 @@
 // Which tensors a decoder has by their Hugging Face names and shapes, and a tensor of any file as rows of stored bytes.
+
+import { FORMATS, type Format, formatBytes, isFormat } from '../formats.ts';
+import { hasBias, MODULES, type ModelConfig, matrixShape, parentOf, weightName } from '../models/config.ts';
 import type { Source } from './bytes.ts';
-import type { ModelConfig } from './config.ts';
-import { FORMATS, type Format, formatBytes } from './formats.ts';
 
 /** A weight of a model. `rows` answers the stored bytes of rows r0 to r1 (not included); a vector is one row. */
 export interface TensorInfo {
@@ -14,28 +15,17 @@ export interface TensorInfo {
 
 /** Name to shape of every weight of the model: [out, in] for matrices, [n] for norms and biases; lm_head only where untied. */
 export function tensorShapes(config: ModelConfig): Map<string, number[]> {
-  const { hidden_size: D, intermediate_size: F, vocab_size: V, head_dim, n_heads, n_kv_heads } = config;
-  const [Q, K] = [n_heads * head_dim, n_kv_heads * head_dim];
+  const { hidden_size: D, vocab_size: V, head_dim } = config;
   const shapes = new Map<string, number[]>([['model.embed_tokens.weight', [V, D]]]);
   for (let layer = 0; layer < config.n_layers; layer++) {
     const name = (part: string) => `model.layers.${layer}.${part}`;
-    const linear = (part: string, shape: [number, number], bias: boolean) => {
-      shapes.set(name(`${part}.weight`), shape);
-      if (bias) shapes.set(name(`${part}.bias`), [shape[0]]);
-    };
     shapes.set(name('input_layernorm.weight'), [D]);
-    linear('self_attn.q_proj', [Q, D], config.attention_bias);
-    linear('self_attn.k_proj', [K, D], config.attention_bias);
-    linear('self_attn.v_proj', [K, D], config.attention_bias);
-    linear('self_attn.o_proj', [D, Q], config.o_bias);
-    if (config.qk_norm) {
-      shapes.set(name('self_attn.q_norm.weight'), [head_dim]);
-      shapes.set(name('self_attn.k_norm.weight'), [head_dim]);
+    for (const m of MODULES) {
+      shapes.set(weightName(layer, m), matrixShape(config, m));
+      if (hasBias(config, m)) shapes.set(name(`${parentOf(m)}.${m}.bias`), [matrixShape(config, m)[0]]);
     }
+    if (config.qk_norm) for (const head of ['q_norm', 'k_norm']) shapes.set(name(`self_attn.${head}.weight`), [head_dim]);
     shapes.set(name('post_attention_layernorm.weight'), [D]);
-    linear('mlp.gate_proj', [F, D], config.mlp_bias);
-    linear('mlp.up_proj', [F, D], config.mlp_bias);
-    linear('mlp.down_proj', [D, F], config.mlp_bias);
   }
   shapes.set('model.norm.weight', [D]);
   if (!config.tie_word_embeddings) shapes.set('lm_head.weight', [V, D]);
@@ -62,16 +52,15 @@ export function checkTensorShapes(shapes: Map<string, number[]>, config: ModelCo
 
 /** Rows of `shape` stored one after the other at `offset` of `source`. */
 export function storedTensor(name: string, format: string, shape: number[], source: Source, offset: number): TensorInfo {
-  if (!(format in FORMATS))
+  if (!isFormat(format))
     throw new Error(
       `expected ${name} stored as one of ${Object.keys(FORMATS).join(' ')}, got ${format} in ${source.name}; convert the model`,
     );
-  const known = format as Format;
-  const row = formatBytes(known, shape.at(-1) ?? 1);
+  const row = formatBytes(format, shape.at(-1) ?? 1);
   return {
     name,
     shape,
-    format: known,
+    format,
     async rows(r0, r1) {
       checkRows(name, shape, r0, r1);
       return source.read(offset + r0 * row, (r1 - r0) * row);

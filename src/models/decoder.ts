@@ -4,38 +4,17 @@
 import { type Program, segment } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import { attention } from '../ops/attention/attention.ts';
-import { qkNorm, type RopeScaling, rope } from '../ops/attention/rope.ts';
+import { qkNorm, rope } from '../ops/attention/rope.ts';
 import { swiglu } from '../ops/elementwise/swiglu.ts';
 import { linear } from '../ops/matmul/linear.ts';
 import { rmsnorm } from '../ops/norm/rmsnorm.ts';
-import type { Format } from '../ops/stored/formats.ts';
+import type { StoredFormat } from '../ops/stored/formats.ts';
 import { newVector, newWeight, type Vector, type Weight } from '../ops/stored/weight.ts';
 import { embed } from '../ops/stream/embed.ts';
 import type { Stream } from '../ops/stream/stream.ts';
+import { type DecoderConfig, hasBias, MODULES, type Module, matrixShape, parentOf, weightName } from './config.ts';
 
-/** What the decoder needs of a checkpoint's config, in Hugging Face's words. */
-export interface DecoderConfig {
-  hidden_size: number;
-  intermediate_size: number;
-  n_layers: number;
-  n_heads: number;
-  n_kv_heads: number;
-  head_dim: number;
-  vocab_size: number;
-  rms_norm_eps: number;
-  rope: { theta: number; scaling: RopeScaling | null };
-  /** Biases on q, k, v; on o; on gate, up, down. */
-  attention_bias: boolean;
-  o_bias: boolean;
-  mlp_bias: boolean;
-  /** RMSNorm over each head of q and k before RoPE (Qwen3). */
-  qk_norm: boolean;
-  tie_word_embeddings: boolean;
-}
-
-/** The seven matrices of a layer, in the order of ties. */
-export const MODULES = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
-export type Module = (typeof MODULES)[number];
+export { type DecoderConfig, MODULES, type Module, matrixShape, weightName } from './config.ts';
 
 export interface Layer {
   input_norm: Vector;
@@ -58,7 +37,12 @@ export interface Decoder {
 }
 
 /** A decoder's tensors, described and not yet allocated. format: how a matrix is stored on the device, by its name. */
-export function newDecoder(c: DecoderConfig, positions: number, format: (name: string) => Format, maxBinding: number): Decoder {
+export function newDecoder(
+  c: DecoderConfig,
+  positions: number,
+  format: (name: string) => StoredFormat,
+  maxBinding: number,
+): Decoder {
   const matrix = (name: string, rows: number, cols: number) => newWeight(name, rows, cols, format(name), maxBinding);
   const embed = matrix('model.embed_tokens.weight', c.vocab_size, c.hidden_size);
   const layers = Array.from({ length: c.n_layers }, (_, l): Layer => {
@@ -81,30 +65,6 @@ export function newDecoder(c: DecoderConfig, positions: number, format: (name: s
   return { config: c, embed, layers, norm, head, rope: resident('rope', [positions, c.head_dim / 2, 2], 'other') };
 }
 
-/** Shape [out, in] of a layer's matrix. */
-export function matrixShape(c: DecoderConfig, m: Module): [number, number] {
-  const q = c.n_heads * c.head_dim;
-  const kv = c.n_kv_heads * c.head_dim;
-  switch (m) {
-    case 'q_proj':
-      return [q, c.hidden_size];
-    case 'k_proj':
-    case 'v_proj':
-      return [kv, c.hidden_size];
-    case 'o_proj':
-      return [c.hidden_size, q];
-    case 'down_proj':
-      return [c.hidden_size, c.intermediate_size];
-    default:
-      return [c.intermediate_size, c.hidden_size];
-  }
-}
-
-const parentOf = (m: Module) => (m[1] === '_' && 'qkvo'.includes(m[0]) ? 'self_attn' : 'mlp');
-
-/** The checkpoint's name of a layer's matrix. */
-export const weightName = (layer: number, m: Module) => `model.layers.${layer}.${parentOf(m)}.${m}.weight`;
-
 /** The matrix of a layer that has this name in the checkpoint. */
 export function matrixNamed(d: Decoder, name: string): Weight {
   const [, layer, module] = name.match(/^model\.layers\.(\d+)\.(?:self_attn|mlp)\.(\w+)\.weight$/) ?? [];
@@ -114,11 +74,6 @@ export function matrixNamed(d: Decoder, name: string): Weight {
       `expected a matrix (${MODULES.join(', ')}) of one of this model's ${d.layers.length} layers, got ${name}: nothing else has adapters here.`,
     );
   return weight;
-}
-
-function hasBias(c: DecoderConfig, m: Module): boolean {
-  if (m === 'o_proj') return c.o_bias;
-  return parentOf(m) === 'mlp' ? c.mlp_bias : c.attention_bias;
 }
 
 /** Every parameter once, in the order of the checkpoint. */

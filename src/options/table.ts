@@ -4,6 +4,7 @@
  * each other is rules.ts. A key is the flag in camel case: maxLength is --max-length, and max-length in no other spelling.
  */
 
+import { PLAIN, WRITABLE } from '../formats.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { SMT_DEFAULTS } from '../methods/smt/method.ts';
@@ -31,7 +32,6 @@ const STEP: Where = ['optimizer', ['train']];
 const WATCH: Where = ['watch', ['train']];
 const ANSWER: Where = ['answer', ['generate']];
 
-export const STORED = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0'] as const;
 export const PARTS = ['gemm', 'kernel', 'step', 'memory'] as const;
 export const TARGETS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 
@@ -42,7 +42,7 @@ export const OPTIONS = {
     'Hugging Face folder, .gguf file, http(s) address of either, or hf:OWNER/NAME (default: the built-in model)',
   ),
   hub: or(text(MODEL, 'URL', 'host of hf:OWNER/NAME'), 'https://huggingface.co'),
-  base: or(choice(MODEL, ['keep', ...STORED], 'how frozen weights are stored on the GPU'), 'keep'),
+  base: or(choice(MODEL, ['keep', ...WRITABLE], 'how frozen weights are stored on the GPU'), 'keep'),
   adapter: text(
     ['model', ['train', 'eval', 'generate', 'merge']],
     'A',
@@ -184,7 +184,7 @@ export const OPTIONS = {
   format: or(choice(['output', ['merge']], ['hf'], 'of the result: a Hugging Face folder'), 'hf'),
   dtype: choice(
     ['output', ['train', 'merge']],
-    ['f32', 'f16', 'bf16'],
+    PLAIN,
     "of the result (default: the base's; f16 from a quantized base; f32 after training everything)",
   ),
   table: flag(['output', ['plan']], 'methods by rows, budgets by columns'),

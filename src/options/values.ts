@@ -10,7 +10,7 @@ export function valueIn(key: Key, words: readonly string[]): unknown {
   if (kind === 'int' || kind === 'number') return numberOf(word);
   if (kind === 'block') return word === 'auto' ? word : numberOf(word);
   if (kind === 'pair') return word.split(',').map(numberOf);
-  if (key === 'targets') return targetsOf(word);
+  if (key === 'targets') return targetNames(word);
   if (kind === 'choices') return [...new Set(word.split(',').map((part) => part.trim()))];
   return word;
 }
@@ -20,7 +20,7 @@ const numberOf = (word: string) => (/^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/
 const SHORT: Record<string, readonly string[]> = { all: TARGETS, attn: TARGETS.slice(0, 4), mlp: TARGETS.slice(4) };
 
 /** Targets in the table's order, whatever the order they are given in; q_proj is q. */
-function targetsOf(word: string): string[] {
+function targetNames(word: string): string[] {
   const named = word.split(',').flatMap((part) => SHORT[part.trim()] ?? [part.trim().replace(/_proj$/, '')]);
   return [...new Set(named)].sort((a, b) => TARGETS.indexOf(a as 'q') - TARGETS.indexOf(b as 'q'));
 }

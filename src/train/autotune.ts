@@ -1,10 +1,10 @@
 // Kernels chosen for one run: the products that the model's matrices will ask for, measured before anything is planned.
 
-import type { Sizes } from '../eval/likelihood.ts';
 import { type TunerOptions, tuneKernels } from '../gpu/autotune.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
 import { type DecoderConfig, MODULES, matrixShape } from '../models/decoder.ts';
 import { gemmContests, type ProductSizes } from '../ops/matmul/gemm-contests.ts';
+import type { Sizes } from '../ops/stream/stream.ts';
 import type { Model } from './model.ts';
 
 /**

@@ -2,10 +2,11 @@
 // it stands.
 
 import type { Row } from '../data/rows.ts';
-import { planLikelihood, type Sizes, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
+import { planLikelihood, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { read, write } from '../gpu/tensor.ts';
 import type { Attached } from '../methods/method.ts';
+import type { Sizes } from '../ops/stream/stream.ts';
 import type { Model } from './model.ts';
 import type { Phase } from './plans.ts';
 import type { Run } from './session.ts';

@@ -2,7 +2,7 @@
 // and where it is not, the error names what differs. Kernels that were measured are no part of it: a checkpoint brings its own.
 
 import type { Row } from '../data/rows.ts';
-import { formatBytes } from '../io/formats.ts';
+import { formatBytes } from '../formats.ts';
 import { streamHash } from '../io/hash.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';

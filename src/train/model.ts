@@ -1,21 +1,22 @@
 // A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
 
 import type { Tokenizer } from '../data/tokenizer.ts';
+import type { WritableFormat } from '../formats.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
 import type { Memory } from '../gpu/scope.ts';
 import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
 import { read, write } from '../gpu/tensor.ts';
-import type { ModelConfig } from '../io/config.ts';
 import { decode } from '../io/dequant.ts';
 import { sha256 } from '../io/hash.ts';
 import type { ModelFiles } from '../io/model.ts';
-import { encode, type WritableFormat } from '../io/quant.ts';
+import { encode } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
 import type { Base } from '../methods/method.ts';
+import type { ModelConfig } from '../models/config.ts';
 import { type Decoder, type Module, matrixShape, newDecoder, parametersOf } from '../models/decoder.ts';
 import { ropeTable } from '../ops/attention/rope.ts';
-import { type Format, isStored, STORED, splitQuants } from '../ops/stored/formats.ts';
+import { isStored, STORED, type StoredFormat, splitQuants } from '../ops/stored/formats.ts';
 import { tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
 import type { OpenModel } from './open.ts';
 
@@ -63,16 +64,16 @@ export function freeModel(model: Model): void {
 }
 
 /** How frozen weights are stored on the device: as in the file, or converted at load. */
-export type StoredAs = 'keep' | 'f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0';
+export type StoredAs = 'keep' | WritableFormat;
 
 /** Bytes read from the file at a time. */
 const CHUNK = 8 << 20;
 
 /** The format on the device of a matrix stored as `stored`, with rows of `cols`. */
-export function deviceFormat(stored: TensorInfo['format'], cols: number, base: StoredAs): Format {
+export function deviceFormat(stored: TensorInfo['format'], cols: number, base: StoredAs): StoredFormat {
   if (base === 'keep' && !isStored(stored))
     throw new Error(`expected one of the formats ${Object.keys(STORED).join(' ')}, got ${stored}: use --base f32 or f16`);
-  const wanted = base === 'keep' ? (stored as Format) : base;
+  const wanted = base === 'keep' ? (stored as StoredFormat) : base;
   return cols % STORED[wanted].block ? 'f16' : wanted; // a row is no whole number of blocks
 }
 

@@ -1,9 +1,10 @@
 // How a run goes through its rows: batches, steps, and the largest sizes, from the rows' lengths alone.
 
 import { type Batches, batches, largestBatch, stepsOf } from '../data/batches.ts';
-import { targetsOf } from '../data/load.ts';
+import { targetCount } from '../data/load.ts';
 import type { Row } from '../data/rows.ts';
-import { type Sizes, sizesOf } from '../eval/likelihood.ts';
+import { sizesOf } from '../eval/likelihood.ts';
+import type { Sizes } from '../ops/stream/stream.ts';
 import type { RunOptions } from './options.ts';
 
 export interface RowOrder {
@@ -25,7 +26,7 @@ export function orderRows(rows: Row[], o: Asked, held?: Row[]): RowOrder {
   const { batch, accumulate, shuffle, seed } = o;
   const order = batches({ n_rows: rows.length, batch, accumulate, shuffle, seed });
   const steps = stepsOf(order, o);
-  const lengths = rows.map((r) => ({ tokens: r.ids.length, targets: targetsOf(r) }));
+  const lengths = rows.map((r) => ({ tokens: r.ids.length, targets: targetCount(r) }));
   const most = largestBatch(lengths, order, Math.max(steps, order.steps_per_epoch));
   return {
     batches: order,

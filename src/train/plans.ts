@@ -1,6 +1,6 @@
 // The memory of each phase of a run, planned from a described decoder; no GPU is needed.
 
-import { likelihood, type Sizes } from '../eval/likelihood.ts';
+import { likelihood } from '../eval/likelihood.ts';
 import type { Planning } from '../gpu/limits.ts';
 import { type Bytes, type Plan, plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
@@ -8,7 +8,7 @@ import { resident, type Tensor } from '../gpu/tensor.ts';
 import { type Attached, type Method, trainableOf, type Warmup } from '../methods/method.ts';
 import type { Decoder } from '../models/decoder.ts';
 import { newOptimizerState, newResults } from '../ops/optimizer/gradnorm.ts';
-import { newStream, type Stream } from '../ops/stream/stream.ts';
+import { newStream, type Sizes, type Stream } from '../ops/stream/stream.ts';
 import type { OptimizerOptions } from './options.ts';
 import { micro, update } from './programs.ts';
 

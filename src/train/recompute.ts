@@ -4,7 +4,8 @@
 import type { Planning } from '../gpu/limits.ts';
 import type { Method } from '../methods/method.ts';
 import type { Decoder } from '../models/decoder.ts';
-import { parseSize, sizeOf } from '../options/size.ts';
+import { parseSize } from '../options/size.ts';
+import { bytes } from '../words.ts';
 import { type PlanOptions, runBytes } from './plans.ts';
 
 export interface MemoryOptions {
@@ -37,7 +38,7 @@ export function weighRecompute(
   const kept = asked === 'on' ? Number.POSITIVE_INFINITY : bytesOf(false);
   if (kept <= limit) return { recompute: false, shown: null };
   const again = asked === 'off' ? Number.POSITIVE_INFINITY : bytesOf(true);
-  const why = `kept, layers would take ${sizeOf(kept)} in all, more than --memory ${memory}; made again in the backward they take ${sizeOf(again)}`;
+  const why = `kept, layers would take ${bytes(kept)} in all, more than --memory ${memory}; made again in the backward they take ${bytes(again)}`;
   if (again <= limit) return { recompute: true, shown: asked === 'on' ? null : why };
   const [least, how, cure] =
     asked === 'off'

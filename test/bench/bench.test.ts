@@ -1,6 +1,6 @@
 // The bench measures what it says: FLOPs counted once, parts that sum up, memory by plan. Speeds are not tested.
 import { describe, expect, test } from 'vitest';
-import { benchGemm, product, shapeOf } from '../../src/commands/bench/gemm.ts';
+import { benchGemm, preparedProduct, shapeOf } from '../../src/commands/bench/gemm.ts';
 import { line } from '../../src/commands/bench/line.ts';
 import { planned } from '../../src/commands/bench/memory.ts';
 import { LLAMA_3M, someRows } from '../../src/commands/bench/model.ts';
@@ -10,7 +10,7 @@ import { table } from '../../src/commands/bench/table.ts';
 import { idle } from '../../src/gpu/device.ts';
 import { measurePeak, openPeak } from '../../src/gpu/peak.ts';
 import { replay } from '../../src/gpu/run.ts';
-import { choose } from '../../src/ops/matmul/gemm-variants.ts';
+import { chooseVariant } from '../../src/ops/matmul/gemm-variants.ts';
 import type { Line } from '../../src/report.ts';
 import { testGpu } from '../gpu/harness.ts';
 
@@ -83,7 +83,7 @@ test('dispatches are told apart by kernel and place, packing goes with its produ
     ['gemm_pack ALONG_K=true', 'x', 'forward products'],
     ['gemm_pack_any ALONG_K=true', 'x', 'forward products'],
     ['gemm_packed8 LANES=8', 'layer 0 gemm_packed8_nt', 'forward products'],
-    ['attention HD=32', 'attention', 'attention'],
+    ['attention_forward HD=32', 'attention_forward', 'attention'],
     ['attention_delta HD=32', 'attention_delta', 'rest'],
     ['blocks_forward', 'blocks_forward', 'blocks'],
     ['gather', 'gather', 'head'],
@@ -113,7 +113,7 @@ test('the product is measured by the chosen variant and by every other, each aga
   const names = lines.map((l) => (l.kind === 'bench' ? `${l.name} ${l.layout}` : l.kind));
   expect(new Set(names).size).toBe(names.length);
   for (const layout of ['nt', 'nn', 'tn'] as const)
-    expect(names).toContain(`gemm (${choose(layout, shapeOf(layout, 32, 64, 32), gpu.limits).kernel}) ${layout}`);
+    expect(names).toContain(`gemm (${chooseVariant(layout, shapeOf(layout, 32, 64, 32), gpu.limits).kernel}) ${layout}`);
   for (const l of lines)
     if (l.kind === 'bench') {
       expect(l.gflops).toBeCloseTo((2 * 32 * 64 * 32) / l.ms! / 1e6, 9);
@@ -123,7 +123,7 @@ test('the product is measured by the chosen variant and by every other, each aga
 
 test('what the product of the bench computes is a product', async () => {
   const gpu = await testGpu();
-  const { machine, free } = await product(gpu, 'nn', 8, 8, 8, null);
+  const { machine, free } = await preparedProduct(gpu, 'nn', 8, 8, 8, null);
   expect(() => replay(machine, 'gemm', {})).not.toThrow();
   await idle(gpu);
   free();

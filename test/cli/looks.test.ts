@@ -17,8 +17,8 @@ import {
   widthOf,
   wrapped,
 } from '../../src/cli/terminal.ts';
-import { bytes, count, duration, percent, rate } from '../../src/cli/words.ts';
 import type { Line } from '../../src/report.ts';
+import { bytes, count, duration, percent, rate } from '../../src/words.ts';
 
 const ascii: Terminal = { live: false, colors: 0, unicode: false, width: 80 };
 const plain: Terminal = { ...ascii, unicode: true };
@@ -42,7 +42,8 @@ describe('words', () => {
   ])('%d', (n, text) => expect(count(n)).toBe(text));
 
   test.each([
-    [0.4, '0 s'],
+    [0.44, '0.4 s'],
+    [9.96, '10 s'],
     [59.4, '59 s'],
     [59.6, '1:00 min'],
     [3599, '59:59 min'],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseColumns } from '../../src/data/columns.ts';
-import { type LoadOptions, loadData, loadPrompts, targetsOf } from '../../src/data/load.ts';
+import { type LoadOptions, loadData, loadPrompts, targetCount } from '../../src/data/load.ts';
 import { readRecords } from '../../src/data/read.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { bytes, byteTokenizer } from './bytes-tokenizer.ts';
@@ -57,7 +57,7 @@ describe.skipIf(!there)('published data sets', () => {
     const data = await loadData([sharedSource('conformance/llama3/data.jsonl')], options({ max_length: 64 }));
     expect([data.rows.length, data.cut, data.untargeted.length]).toEqual([24, 4, 0]);
     const reference: [number, number][] = sharedJson('conformance/llama3/golden.json').eval.cut;
-    expect(data.rows.map(targetsOf)).toEqual(reference.map(([, targets]) => targets));
+    expect(data.rows.map(targetCount)).toEqual(reference.map(([, targets]) => targets));
   });
 });
 

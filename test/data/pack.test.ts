@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { batches, largestBatch, stepsOf } from '../../src/data/batches.ts';
-import { ladder, pack, pad } from '../../src/data/pack.ts';
+import { ladder, pack } from '../../src/data/pack.ts';
 import { below, permutation, random } from '../../src/random.ts';
 
 const row = (ids: number[], labels: number[]) => ({
@@ -30,26 +30,6 @@ describe('pack', () => {
   });
   test('labels may differ from the ids', () => {
     expect(pack([row([1, 2], [-100, 7])]).targetId).toEqual(new Uint32Array([7]));
-  });
-  test('padding: rows of one token, targets of no weight', () => {
-    expect(plainly(pad(pack(two), 7, 4))).toEqual({
-      n: 5,
-      m: 2,
-      ids: [5, 6, 7, 8, 9, 0, 0],
-      positions: [0, 1, 2, 0, 1, 0, 0],
-      lo: [0, 0, 0, 3, 3, 5, 6],
-      hi: [2, 2, 2, 4, 4, 5, 6],
-      row: [0, 0, 0, 1, 1, 2, 2],
-      targetIndex: [1, 3, 6, 6],
-      targetId: [7, 9, 0, 0],
-      targetRow: [0, 1, 2, 2],
-      targetWeight: [1, 1, 0, 0],
-    });
-  });
-  test('no padding where none is needed; too little room is an error', () => {
-    expect(pad(pack(two), 5, 2).targetWeight).toEqual(new Float32Array([1, 1]));
-    expect(() => pad(pack(two), 4, 2)).toThrow('room for 5 tokens and 2 targets, got 4 and 2');
-    expect(() => pad(pack(two), 5, 1)).toThrow('got 5 and 1');
   });
 });
 

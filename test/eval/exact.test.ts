@@ -1,7 +1,7 @@
 // Exact match of greedy answers: right to the last token or wrong, and nothing left on the device.
 import { expect, test } from 'vitest';
 import type { Row } from '../../src/data/rows.ts';
-import { answerRows, expected, positionsToAnswer } from '../../src/eval/exact.ts';
+import { answerRows, expectedAnswer, positionsToAnswer } from '../../src/eval/exact.ts';
 import { generate, planDecoding } from '../../src/eval/generate.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
@@ -66,7 +66,7 @@ test('nothing of it stays on the device', async () => {
 });
 
 test('what a row expects is what stands behind its prompt', () =>
-  expect(Array.from(expected(rowOf([1, 2], [3, 4])))).toEqual([3, 4]));
+  expect(Array.from(expectedAnswer(rowOf([1, 2], [3, 4])))).toEqual([3, 4]));
 
 test('the longest prompt may be given the longest answer, and what passes the loaded positions is refused', async () => {
   const gpu = await testGpu();

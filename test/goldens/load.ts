@@ -1,7 +1,7 @@
 /// <reference types="vite/client" />
 // The goldens as tests use them, in Deno, Node and the browser alike: Vite carries the files as data URLs, so nothing here
 // touches a disk. Its reader of safetensors and config.json is its own, so that a test of the product's does not lean on it.
-import type { RopeScaling } from '../../src/io/config.ts';
+import type { RopeScaling } from '../../src/models/config.ts';
 import type { Config, Row, Weights } from '../oracle/model.ts';
 
 /** llama3 tied, grouped, llama3 scaling; llama-linear untied, multi-head, linear scaling; qwen2 q k v biases, one key head;
@@ -95,7 +95,7 @@ function parseConfig(c: Record<string, any>): Config {
   const scaling = c.rope_parameters ?? c.rope_scaling ?? { rope_type: 'default' };
   const type = scaling.rope_type ?? scaling.type;
   const { factor, low_freq_factor, high_freq_factor, original_max_position_embeddings } = scaling;
-  const scalings: Record<string, RopeScaling> = {
+  const scalings: Record<string, RopeScaling | null> = {
     default: null,
     linear: { type: 'linear', factor },
     llama3: { type: 'llama3', factor, low_freq_factor, high_freq_factor, original_max_position_embeddings },

@@ -6,7 +6,7 @@ import { planningOf } from '../../src/gpu/limits.ts';
 import { type Build, kernel, run } from '../../src/gpu/program.ts';
 import { resident } from '../../src/gpu/tensor.ts';
 import { gemmContests } from '../../src/ops/matmul/gemm-contests.ts';
-import { choose, classOf, type Shape, VARIANTS } from '../../src/ops/matmul/gemm-variants.ts';
+import { chooseVariant, classOf, type Shape, VARIANTS } from '../../src/ops/matmul/gemm-variants.ts';
 import { productsOf, tuneFor } from '../../src/train/autotune.ts';
 import { testGpu } from './harness.ts';
 
@@ -85,11 +85,11 @@ test('an answer in the cache that names no entrant is measured anew', async () =
   expect(set).toHaveBeenCalledOnce();
 });
 
-const shape: Shape = { M: 256, N: 64, K: 64, a_at: 0, lda: 64, b_at: 0, ldb: 64, c_at: 0, ldc: 64 };
+const shape: Shape = { m: 256, n: 64, k: 64, a_at: 0, lda: 64, b_at: 0, ldb: 64, c_at: 0, ldc: 64 };
 
 const anywhere = VARIANTS.filter((v) => v.layout === 'nn' && !v.lanes && !v.half);
 test.each(anywhere.map((v) => v.name))('choices are taken: %s', (name) => {
-  expect(choose('nn', shape, { choices: { [classOf('nn', shape)]: name } }).name).toBe(name);
+  expect(chooseVariant('nn', shape, { choices: { [classOf('nn', shape)]: name } }).name).toBe(name);
 });
 
 test.each([
@@ -99,14 +99,14 @@ test.each([
   ['an unknown name', { [classOf('nn', shape)]: 'gemm_of_tomorrow' }],
   ['another class', { 'gemm nn 16 all': 'gemm_plain_nn' }],
 ])('%s is not chosen', (_, choices) => {
-  expect(choose('nn', shape, { choices })).toBe(choose('nn', shape));
+  expect(chooseVariant('nn', shape, { choices })).toBe(chooseVariant('nn', shape));
 });
 
 test.each([
-  ['rows', { M: 16 }, { M: 17 }],
-  ['rows', { M: 64 }, { M: 65 }],
-  ['rows', { M: 256 }, { M: 257 }],
-  ['what divides', {}, { K: 63 }],
+  ['rows', { m: 16 }, { m: 17 }],
+  ['rows', { m: 64 }, { m: 65 }],
+  ['rows', { m: 256 }, { m: 257 }],
+  ['what divides', {}, { k: 63 }],
   ['what divides', { a_at: 1 }, { c_at: 1 }],
 ])('shapes that differ in %s are of two classes', (_, a, b) => {
   expect(classOf('nn', { ...shape, ...a })).not.toBe(classOf('nn', { ...shape, ...b }));
@@ -129,8 +129,8 @@ test('tuning for a model gives a planning with the choices; limits of the device
   const tuned = await tuneFor(gpu, planning, LLAMA_3M, { N: 256, M: 256 }, false, { cache });
   const [nt] = Object.entries(tuned.choices).filter(([k]) => k.startsWith('gemm nt 256'));
   expect(nt[1]).toBe('gemm_plain_nt'); // what the cache said: the last entrant
-  const q: Shape = { M: 256, N: 256, K: 256, a_at: 0, lda: 256, b_at: 0, ldb: 256, c_at: 0, ldc: 256 };
-  expect(choose('nt', q, planningOf(tuned, { half: false })).name).toBe('gemm_plain_nt');
+  const q: Shape = { m: 256, n: 256, k: 256, a_at: 0, lda: 256, b_at: 0, ldb: 256, c_at: 0, ldc: 256 };
+  expect(chooseVariant('nt', q, planningOf(tuned, { half: false })).name).toBe('gemm_plain_nt');
   expect(tuned.half).toBe(true);
   expect(planning.choices).toEqual({});
   expect(() => Object.assign(gpu.limits, { maxBinding: 1 })).toThrow(TypeError);

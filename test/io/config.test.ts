@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { configFromHf } from '../../src/io/config.ts';
-import { configFromGguf, llama3Factors } from '../../src/io/config-gguf.ts';
+import { configFromGguf } from '../../src/io/config-gguf.ts';
+import { ropeFrequencies } from '../oracle/rope.ts';
 import { describeShared, sharedJson } from './shared.ts';
 
 const LLAMA = {
@@ -190,7 +191,8 @@ describe('configFromGguf', () => {
 
   test('Llama 3 scaling is known by its factors', () => {
     const scaling = { type: 'llama3', ...LLAMA3_ROPE, original_max_position_embeddings: 8192 } as const;
-    const factors = llama3Factors(scaling, 5e5, 8);
+    const plain = ropeFrequencies({ theta: 5e5, scaling: null }, 8);
+    const factors = [...ropeFrequencies({ theta: 5e5, scaling }, 8)].map((frequency, i) => plain[i] / frequency);
     expect(factors[0]).toBe(1);
     expect(factors.at(-1)).toBeCloseTo(8, 12);
     expect(read({}, factors.map(Math.fround)).rope.scaling).toEqual(scaling);

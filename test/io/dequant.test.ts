@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { Format } from '../../src/formats.ts';
 import { decode } from '../../src/io/dequant.ts';
-import type { Format } from '../../src/io/formats.ts';
 import { FIXTURES, fromBase64 } from './shared.ts';
 
 const fixture = JSON.parse(readFileSync(`${FIXTURES}/quants.json`, 'utf8'));

@@ -5,7 +5,7 @@ import { type Limits, planningOf } from '../../src/gpu/limits.ts';
 import { backward, giveGrad, gradOf, type Program, trace } from '../../src/gpu/program.ts';
 import { resident, type Tensor } from '../../src/gpu/tensor.ts';
 import { attention } from '../../src/ops/attention/attention.ts';
-import { type Form, formFor, layoutOf } from '../../src/ops/attention/forms.ts';
+import { type Form, formFor, passKernel } from '../../src/ops/attention/forms.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import * as oracle from '../oracle/attention.ts';
@@ -238,24 +238,24 @@ describe('the trace', () => {
     [4, 4, 4],
     [16, 8, 8],
   ])('%i heads of a kv head, %i invocations a subgroup: %i heads side by side', (group, subgroups, heads) => {
-    const { kernel, groups } = layoutOf('subgroup', 'forward', { n: 64, head_dim: 32, group }, { ...DEVICE, subgroups });
+    const { kernel, groups } = passKernel('subgroup', 'forward', { n: 64, head_dim: 32, group }, { ...DEVICE, subgroups });
     expect(kernel.name).toContain(`SHARE=${subgroups} BQ=4 HEADS=${heads}`);
     expect(groups(64, 2 * group)).toBe((64 * 2 * group) / (4 * subgroups));
   });
 
   test.each([
-    [7, 'attention HD=32 BQ=7'],
-    [8, 'attention_subgroup HD=32 SHARE=8 BQ=4'],
+    [7, 'attention_forward HD=32 BQ=7'],
+    [8, 'attention_subgroup_forward HD=32 SHARE=8 BQ=4'],
   ])('%i queries in a subgroup of 8', (n, name) => {
-    const layout = layoutOf('subgroup', 'forward', { n, head_dim: 32, group: 1 }, { ...DEVICE, subgroups: 8 });
+    const layout = passKernel('subgroup', 'forward', { n, head_dim: 32, group: 1 }, { ...DEVICE, subgroups: 8 });
     expect(layout.kernel.name).toContain(name);
   });
 
   test.each([
     [128, 'attention_tiled'],
-    [256, 'attention HD'],
+    [256, 'attention_forward HD'],
   ])('heads of %i take tiles where they fit', (head_dim, name) => {
-    expect(layoutOf('tiles', 'forward', { n: 64, head_dim, group: 1 }, DEVICE).kernel.name).toContain(name);
+    expect(passKernel('tiles', 'forward', { n: 64, head_dim, group: 1 }, DEVICE).kernel.name).toContain(name);
   });
 
   test.each<[Heads, RegExp]>([

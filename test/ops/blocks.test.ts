@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { allocate } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
-import { blocksForward, blocksInput, blocksWeight, newBlockSet } from '../../src/ops/blocks/blocks.ts';
+import { blocksForward, blocksInput, blocksWeight, eachBlockLine, newBlockSet } from '../../src/ops/blocks/blocks.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 
 const noise = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(seed + 1.7 * i + 0.31 * i * seed));
@@ -88,3 +88,42 @@ test.each(cases)(
     }
   },
 );
+
+describe('lists of many blocks', () => {
+  const b = 4;
+  const across = 250;
+  const index = Array.from({ length: 50_000 }, (_, n): [number, number] => [Math.floor(n / across), n % across]);
+
+  test('are made in time that grows with their number', () => {
+    const shuffled = index.map((rc, n) => [rc, (n * 7919) % index.length] as const).sort((x, y) => x[1] - y[1]);
+    const start = performance.now();
+    const s = newBlockSet(
+      'w',
+      200 * b,
+      across * b,
+      b,
+      shuffled.map(([rc]) => rc),
+      false,
+    );
+    const ms = performance.now() - start;
+    expect([s.places.rowGroups.n, s.places.colGroups.n]).toEqual([200, across]);
+    const { words, colEntries, colGroups, where } = s.places;
+    expect([...words.subarray(where + 2 * 49_999)]).toEqual([199, across - 1]);
+    expect([...words.subarray(colEntries, colEntries + 4)]).toEqual([0, 0, across, 1]);
+    expect([...words.subarray(colGroups.at, colGroups.at + 6)]).toEqual([0, 0, 200, 1, 200, 400]);
+    expect(ms).toBeLessThan(2000); // a walk over all blocks for each of them takes minutes
+  });
+
+  test('are visited line by line in every window, each line once', () => {
+    const s = { index: Uint32Array.from(index.flat()), b, cols: across * b };
+    const seen = new Uint8Array((s.index.length / 2) * b);
+    const start = performance.now();
+    for (let r0 = 0; r0 < 200 * b; r0 += 7)
+      eachBlockLine(s, r0, Math.min(200 * b, r0 + 7), (at, from) => {
+        const [n, i] = [Math.floor(from / (b * b)), (from / b) % b];
+        if (at === (index[n][0] * b + i - r0) * s.cols + index[n][1] * b) seen[n * b + i]++;
+      });
+    expect(seen.every((times) => times === 1)).toBe(true);
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+});

@@ -6,7 +6,7 @@ import { allocate } from '../../src/gpu/scope.ts';
 import { type Tensor, write } from '../../src/gpu/tensor.ts';
 import { addInto } from '../../src/ops/elementwise/fill.ts';
 import { dense } from '../../src/ops/matmul/linear.ts';
-import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';
+import { STORED, type StoredFormat, storedBytes } from '../../src/ops/stored/formats.ts';
 import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import { embed } from '../../src/ops/stream/embed.ts';
 import { f32Bound } from '../compare.ts';
@@ -66,7 +66,7 @@ describe('embed from stored formats', () => {
     ['f16', 36],
     ['bf16', 36],
     ...QUANTIZED.map((format) => [format, 3 * STORED[format].block]),
-  ] as [Format, number][])('%s, rows of %i, in windows: what io decodes, bit for bit', async (format, D) => {
+  ] as [StoredFormat, number][])('%s, rows of %i, in windows: what io decodes, bit for bit', async (format, D) => {
     const [V, ids] = [21, [20, 0, 13, 6, 7, 13]];
     const { weight: w, values } = await storedWeight(format, V, D, (7 * storedBytes(format, 4, D).q) / 4);
     expect(w.windows.length).toBe(6);

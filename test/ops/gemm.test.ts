@@ -3,7 +3,15 @@ import { planningOf } from '../../src/gpu/limits.ts';
 import { link } from '../../src/gpu/link.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { gemm, type Mat, multiply } from '../../src/ops/matmul/gemm.ts';
-import { choose, eligible, type Layout, packOf, type Shape, VARIANTS, type Variant } from '../../src/ops/matmul/gemm-variants.ts';
+import {
+  chooseVariant,
+  eligible,
+  type GemmLayout,
+  packOf,
+  type Shape,
+  VARIANTS,
+  type Variant,
+} from '../../src/ops/matmul/gemm-variants.ts';
 import { STORED } from '../../src/ops/stored/formats.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
@@ -55,9 +63,9 @@ async function check(v: Variant, m: number, n: number, k: number, at: number, pa
 }
 
 const shape = (v: Variant, m: number, n: number, k: number, at: number, pad: number): Shape => ({
-  M: m,
-  N: n,
-  K: k,
+  m,
+  n,
+  k,
   a_at: at,
   lda: (v.layout === 'tn' ? m : k) + pad,
   b_at: at,
@@ -93,16 +101,18 @@ test.each(cases)('$name $m x $n x $k at $at, rows $pad apart, accumulate $accumu
 
 describe('choice', () => {
   const v = VARIANTS[0];
-  const aligned = (layout: Layout) => shape({ ...v, layout }, 64, 64, 64, 0, 0);
+  const aligned = (layout: GemmLayout) => shape({ ...v, layout }, 64, 64, 64, 0, 0);
   test.each(['nt', 'nn', 'tn'] as const)(
     '%s: panels on software adapters, tiles on others, the plain one for odd rows of c',
     (layout) => {
-      expect(choose(layout, aligned(layout), { software: true, subgroups: 8 }).name).toBe(`gemm_packed8_${layout}`);
-      expect(choose(layout, aligned(layout), { software: true, subgroups: 4 }).name).toBe(`gemm_packed4_${layout}`);
-      expect(choose(layout, aligned(layout), { software: true }).name).toBe(`gemm_packed_plain_${layout}`);
-      expect(choose(layout, aligned(layout), { subgroups: 32 }).name).toBe(`gemm_tile8_${layout}`);
-      expect(choose(layout, { ...aligned(layout), ldc: 66 }, { software: true, subgroups: 8 }).name).toBe(`gemm_plain_${layout}`);
-      expect(choose(layout, { ...aligned(layout), lda: 66 }).name).toBe(`gemm_plain_${layout}`);
+      expect(chooseVariant(layout, aligned(layout), { software: true, subgroups: 8 }).name).toBe(`gemm_packed8_${layout}`);
+      expect(chooseVariant(layout, aligned(layout), { software: true, subgroups: 4 }).name).toBe(`gemm_packed4_${layout}`);
+      expect(chooseVariant(layout, aligned(layout), { software: true }).name).toBe(`gemm_packed_plain_${layout}`);
+      expect(chooseVariant(layout, aligned(layout), { subgroups: 32 }).name).toBe(`gemm_tile8_${layout}`);
+      expect(chooseVariant(layout, { ...aligned(layout), ldc: 66 }, { software: true, subgroups: 8 }).name).toBe(
+        `gemm_plain_${layout}`,
+      );
+      expect(chooseVariant(layout, { ...aligned(layout), lda: 66 }).name).toBe(`gemm_plain_${layout}`);
     },
   );
 });
@@ -170,8 +180,8 @@ describe.skipIf(!(await testGpu()).features.has('shader-f16'))(
 
     test('it is chosen only where it was asked for', () => {
       const s = shape(halves[0], 64, 64, 64, 0, 0);
-      expect(choose(halves[0].layout, s, device).half).toBe(true);
-      expect(choose(halves[0].layout, s, limits).half).toBeUndefined();
+      expect(chooseVariant(halves[0].layout, s, device).half).toBe(true);
+      expect(chooseVariant(halves[0].layout, s, limits).half).toBeUndefined();
     });
   },
 );

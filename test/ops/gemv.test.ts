@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';
+import { STORED, type StoredFormat, storedBytes } from '../../src/ops/stored/formats.ts';
 import { gemv } from '../../src/ops/stored/unpack.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
@@ -11,7 +11,7 @@ import { abs, matmulNT } from '../oracle/matmul.ts';
 import { FORMATS, QUANTIZED, storedWeight } from './stored.ts';
 
 interface Case {
-  format: Format;
+  format: StoredFormat;
   rows: number;
   cols: number;
   /** Rows of x. */

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
+import { formatBytes } from '../../src/formats.ts';
 import { allocate } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { formatBytes } from '../../src/io/formats.ts';
 import { whole } from '../../src/ops/matmul/gemm.ts';
 import { productInto, productTransposedInto } from '../../src/ops/matmul/linear.ts';
-import { type Format, STORED, splitQuants, storedBytes } from '../../src/ops/stored/formats.ts';
+import { STORED, type StoredFormat, splitQuants, storedBytes } from '../../src/ops/stored/formats.ts';
 import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
@@ -15,7 +15,7 @@ const noise = (n: number, seed: number) => Float32Array.from({ length: n }, (_, 
 
 /** A weight of noise in a stored format, in windows of at most `fit` rows, and its values as f32. */
 async function storedWeight(
-  format: Format,
+  format: StoredFormat,
   rows: number,
   cols: number,
   fit: number,
@@ -44,7 +44,7 @@ const shapes = [
   [70, 132, 96, 64],
   [33, 50, 64, 50],
 ];
-const cases = (Object.keys(STORED) as Format[]).flatMap((format) => [
+const cases = (Object.keys(STORED) as StoredFormat[]).flatMap((format) => [
   ...shapes.map(([n, rows, cols, fit]) => ({ format, n, rows, cols: Math.max(cols, STORED[format].block), fit })),
   ...(STORED[format].block === 1 ? [{ format, n: 9, rows: 12, cols: 7, fit: 12 }] : []),
 ]);

@@ -8,7 +8,7 @@ import { encode } from '../../src/io/quant.ts';
 import { attachFactors, fillFactors, homesOfFactors, rescale } from '../../src/methods/lora.ts';
 import { dropout } from '../../src/ops/lowrank/dropout.ts';
 import { linear } from '../../src/ops/matmul/linear.ts';
-import { type Format, splitQuants } from '../../src/ops/stored/formats.ts';
+import { type StoredFormat, splitQuants } from '../../src/ops/stored/formats.ts';
 import { newVector, newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import { SCALARS } from '../../src/ops/stream/stream.ts';
 import '../compare.ts';
@@ -22,7 +22,7 @@ const f32 = (n: number, seed: number, size = 1) => Float32Array.from(noise(n, se
 async function newStored(
   rows: number,
   cols: number,
-  format: Format,
+  format: StoredFormat,
   maxBinding: number,
 ): Promise<{ weight: Weight; W: Float32Array }> {
   const { memory, scope } = await testGpu();
@@ -44,7 +44,7 @@ interface Case {
   cols: number;
   r: number;
   N: number;
-  format: Format;
+  format: StoredFormat;
   binding: number;
   dropped?: number;
 }

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad, gradOf } from '../../src/gpu/program.ts';
+import type { RopeScaling } from '../../src/models/config.ts';
 import { rope, ropeTable } from '../../src/ops/attention/rope.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
@@ -70,7 +71,7 @@ describe('rope', () => {
 });
 
 describe('ropeTable', () => {
-  test.each<[string, oracle.Rope['scaling']]>([
+  test.each<[string, RopeScaling | null]>([
     ['default', null],
     ['linear', { type: 'linear', factor: 4 }],
     ['llama3', llama3],

@@ -5,7 +5,7 @@ import unpackCode from '../../shaders/unpack.wgsl?raw' with { type: 'text' };
 import { link } from '../../src/gpu/link.ts';
 import { temp } from '../../src/gpu/program.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { type Format, STORED, storedBytes } from '../../src/ops/stored/formats.ts';
+import { STORED, type StoredFormat, storedBytes } from '../../src/ops/stored/formats.ts';
 import { unpack } from '../../src/ops/stored/unpack.ts';
 import { runProgram, testGpu } from '../gpu/harness.ts';
 import { FORMATS, QUANTIZED, type StoredWeight, storedNoise, storedWeight } from './stored.ts';
@@ -47,7 +47,7 @@ describe('every bit as io decodes it', () => {
     ['f16', 3, 1],
     ['bf16', 45, 40],
     ['bf16', 5, 33],
-  ] as [Format, number, number][])('%s, %i rows of %i, the last vec4 whole or not', async (format, rows, cols) => {
+  ] as [StoredFormat, number, number][])('%s, %i rows of %i, the last vec4 whole or not', async (format, rows, cols) => {
     const stored = await storedWeight(format, rows, cols);
     expectSameBits(await panelOf(stored), stored.values);
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { rateNote, withRateNote } from '../../src/commands/rate-note.ts';
 import { parseCommand } from '../../src/options/args.ts';
 import { publishedRate } from '../../src/options/presets.ts';
-import { looksLikeSize, parseSize, sizeOf } from '../../src/options/size.ts';
+import { looksLikeSize, parseSize } from '../../src/options/size.ts';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
 
@@ -117,14 +117,5 @@ describe('a size', () => {
   });
   test.each(['', '0', 'GB', '-1GB', '1XB', '1e9', '0.5'])('%j is none', (text) => {
     expect(looksLikeSize(text)).toBe(false);
-  });
-  test.each([
-    [0, '0 bytes'],
-    [999, '999 bytes'],
-    [1000, '1 KB'],
-    [34186192, '34.2 MB'],
-    [2e13, '20 TB'],
-  ])('%d is %s', (bytes, words) => {
-    expect(sizeOf(bytes)).toBe(words);
   });
 });

@@ -1,29 +1,31 @@
 // f64 reference of the matrix product in its three layouts, and of the linear layer made of them. Matrices are row-major.
 import type { Numbers } from '../compare.ts';
 
-/** c[M,N] = a[M,K] b[N,K]ᵀ: a linear layer's forward, with b the weight [out, in]. */
-export function matmulNT(a: Numbers, b: Numbers, M: number, N: number, K: number): Float64Array {
-  const c = new Float64Array(M * N);
-  for (let m = 0; m < M; m++)
-    for (let n = 0; n < N; n++) {
+/** c[rows,cols] = a[rows,inner] b[cols,inner]ᵀ: a linear layer's forward, with b the weight [out, in]. */
+export function matmulNT(a: Numbers, b: Numbers, rows: number, cols: number, inner: number): Float64Array {
+  const c = new Float64Array(rows * cols);
+  for (let m = 0; m < rows; m++)
+    for (let n = 0; n < cols; n++) {
       let sum = 0;
-      for (let k = 0; k < K; k++) sum += a[m * K + k] * b[n * K + k];
-      c[m * N + n] = sum;
+      for (let k = 0; k < inner; k++) sum += a[m * inner + k] * b[n * inner + k];
+      c[m * cols + n] = sum;
     }
   return c;
 }
 
-/** c[M,N] = a[M,K] b[K,N]: the gradient of a linear layer's input, with b the weight [out, in]. */
-export function matmulNN(a: Numbers, b: Numbers, M: number, N: number, K: number): Float64Array {
-  const c = new Float64Array(M * N);
-  for (let m = 0; m < M; m++) for (let k = 0; k < K; k++) for (let n = 0; n < N; n++) c[m * N + n] += a[m * K + k] * b[k * N + n];
+/** c[rows,cols] = a[rows,inner] b[inner,cols]: the gradient of a linear layer's input, with b the weight [out, in]. */
+export function matmulNN(a: Numbers, b: Numbers, rows: number, cols: number, inner: number): Float64Array {
+  const c = new Float64Array(rows * cols);
+  for (let m = 0; m < rows; m++)
+    for (let k = 0; k < inner; k++) for (let n = 0; n < cols; n++) c[m * cols + n] += a[m * inner + k] * b[k * cols + n];
   return c;
 }
 
-/** c[M,N] = a[K,M]ᵀ b[K,N]: the gradient of a linear layer's weight, with K the tokens. */
-export function matmulTN(a: Numbers, b: Numbers, M: number, N: number, K: number): Float64Array {
-  const c = new Float64Array(M * N);
-  for (let k = 0; k < K; k++) for (let m = 0; m < M; m++) for (let n = 0; n < N; n++) c[m * N + n] += a[k * M + m] * b[k * N + n];
+/** c[rows,cols] = a[inner,rows]ᵀ b[inner,cols]: the gradient of a linear layer's weight, with inner the tokens. */
+export function matmulTN(a: Numbers, b: Numbers, rows: number, cols: number, inner: number): Float64Array {
+  const c = new Float64Array(rows * cols);
+  for (let k = 0; k < inner; k++)
+    for (let m = 0; m < rows; m++) for (let n = 0; n < cols; n++) c[m * cols + n] += a[k * rows + m] * b[k * cols + n];
   return c;
 }
 

@@ -1,6 +1,6 @@
 // f64 reference of the whole decoder: forward and backward over packed rows, every gradient by its Hugging Face name.
 // Not fast and not the engine: plain loops over the kernels beside this file, so that the engine has something to be wrong against.
-import type { ModelConfig } from '../../src/io/config.ts';
+import type { ModelConfig } from '../../src/models/config.ts';
 import type { Numbers } from '../compare.ts';
 import { attention, attentionBackward } from './attention.ts';
 import { embedding, embeddingBackward } from './embedding.ts';

@@ -1,16 +1,14 @@
 // f64 reference of rotary positions, Hugging Face's convention: dimension i of a head turns with dimension i + head_dim/2
 // (GGUF files of Llama pair 2i with 2i + 1; that is undone when they are read).
-import type { ModelConfig, RopeScaling } from '../../src/io/config.ts';
+import type { RopeConfig, RopeScaling } from '../../src/models/config.ts';
 import type { Numbers } from '../compare.ts';
 
-export type Rope = ModelConfig['rope'];
-
 /** Radians a position for each pair, [head_dim/2]: theta^(-2i/head_dim), slowed down as the scaling says. */
-export function ropeFrequencies({ theta, scaling }: Rope, head_dim: number): Float64Array {
+export function ropeFrequencies({ theta, scaling }: RopeConfig, head_dim: number): Float64Array {
   return Float64Array.from({ length: head_dim / 2 }, (_, i) => scaled(theta ** ((-2 * i) / head_dim), i, scaling));
 }
 
-function scaled(frequency: number, pair: number, scaling: RopeScaling): number {
+function scaled(frequency: number, pair: number, scaling: RopeScaling | null): number {
   if (!scaling) return frequency;
   if (scaling.type === 'factors') return frequency / scaling.factors[pair];
   const slow = frequency / scaling.factor;

@@ -3,16 +3,16 @@
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { planLikelihood, scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
+import { formatBytes, type WritableFormat } from '../../src/formats.ts';
 import { closeGpu, type Gpu, openGpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { dispose, prepare } from '../../src/gpu/run.ts';
 import { read, type Tensor } from '../../src/gpu/tensor.ts';
 import { openPlace } from '../../src/io/bytes.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { formatBytes } from '../../src/io/formats.ts';
 import { sha256 } from '../../src/io/hash.ts';
 import { type ModelFiles, openModel } from '../../src/io/model.ts';
-import { encode, type WritableFormat } from '../../src/io/quant.ts';
+import { encode } from '../../src/io/quant.ts';
 import { readSafetensors } from '../../src/io/safetensors.ts';
 import { storedTensor, type TensorInfo } from '../../src/io/tensors.ts';
 import { parametersOf } from '../../src/models/decoder.ts';

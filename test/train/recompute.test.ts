@@ -136,7 +136,7 @@ describe('by itself', () => {
   test('auto tells why', () => {
     const { shown } = settleRecompute({ recompute: 'auto', memory: '500' }, bytesOf);
     expect(shown).toBe(
-      'kept, layers would take 1 KB in all, more than --memory 500; made again in the backward they take 400 bytes',
+      'kept, layers would take 1.00 KB in all, more than --memory 500; made again in the backward they take 400 bytes',
     );
   });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { fit, pan, scaleOf, toCanvas, toMap, zoom } from '../../web/map/camera.ts';
 import { shade } from '../../web/map/draw.ts';
-import { blockAt, layOut } from '../../web/map/layout.ts';
+import { blockAt, mapLayout } from '../../web/map/layout.ts';
 
 const LAYER = [
   ['q_proj', 96, 96],
@@ -17,7 +17,7 @@ const model = (layers: number) =>
   Array.from({ length: layers }, (_, layer) => LAYER.map(([module, rows, cols]) => ({ layer, module, rows, cols }))).flat();
 
 describe('layout', () => {
-  const layout = layOut(model(4), 16, 1.7);
+  const layout = mapLayout(model(4), 16, 1.7);
 
   test('a plate has a square for each block', () => {
     const down = layout.matrices.find((m) => m.layer === 0 && m.module === 'down_proj')!;
@@ -38,7 +38,7 @@ describe('layout', () => {
     [1.7, 2],
     [20, 4],
   ])('on a canvas of aspect %d four layers stand %d side by side', (aspect, across) => {
-    const { layers } = layOut(model(4), 16, aspect);
+    const { layers } = mapLayout(model(4), 16, aspect);
     expect(new Set(layers.map((l) => l.x)).size).toBe(across);
   });
 

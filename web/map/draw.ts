@@ -2,7 +2,7 @@
 
 import type { SelectionLine } from '../state.ts';
 import { type Box, type Camera, scaleOf, toCanvas } from './camera.ts';
-import { type Layout, NAME } from './layout.ts';
+import { type MapLayout, NAME } from './layout.ts';
 
 export interface Colours {
   plate: string;
@@ -14,7 +14,7 @@ export interface Colours {
 }
 
 export interface Scene {
-  layout: Layout;
+  layout: MapLayout;
   blocks: SelectionLine['blocks'];
   /** Share of the blocks drawn, best first: they appear one after the other. */
   shown: number;
@@ -41,7 +41,7 @@ export function draw(c: CanvasRenderingContext2D, size: Box, dpr: number, camera
   names(c, camera, scene, colours);
 }
 
-function plates(c: CanvasRenderingContext2D, layout: Layout, scale: number, colours: Colours): void {
+function plates(c: CanvasRenderingContext2D, layout: MapLayout, scale: number, colours: Colours): void {
   c.fillStyle = colours.plate;
   for (const m of layout.matrices) c.fillRect(m.x, m.y, m.w, m.h);
   if (scale < 4) return;

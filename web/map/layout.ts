@@ -11,7 +11,7 @@ export interface Placed extends Matrix {
   h: number;
 }
 
-export interface Layout {
+export interface MapLayout {
   block: number;
   matrices: Placed[];
   /** Top left corner of each layer's plates and their height. */
@@ -28,7 +28,7 @@ export const NAME = 2.25;
 const BETWEEN = { x: 5, y: 1.5 };
 
 /** Lays out matrices [rows, cols] of block edge b for a canvas of an aspect (width over height). */
-export function layOut(matrices: readonly Matrix[], b: number, aspect: number): Layout {
+export function mapLayout(matrices: readonly Matrix[], b: number, aspect: number): MapLayout {
   const layers = [...new Set(matrices.map((m) => m.layer))].sort((a, c) => a - c);
   const clusters = layers.map((layer) => ({
     layer,
@@ -51,7 +51,7 @@ export function layOut(matrices: readonly Matrix[], b: number, aspect: number): 
 }
 
 /** The matrix and block under a point of the map; null between them. */
-export function blockAt(layout: Layout, x: number, y: number): { matrix: Placed; row: number; col: number } | null {
+export function blockAt(layout: MapLayout, x: number, y: number): { matrix: Placed; row: number; col: number } | null {
   const matrix = layout.matrices.find((m) => x >= m.x && x < m.x + m.w && y >= m.y && y < m.y + m.h);
   return matrix ? { matrix, row: Math.floor(y - matrix.y), col: Math.floor(x - matrix.x) } : null;
 }

@@ -1,7 +1,7 @@
 // The result to take away: the adapter folder's two files.
 
 import { useEffect, useMemo } from 'preact/hooks';
-import { bytes, whole } from '../format.ts';
+import { bytes, grouped } from '../format.ts';
 import type { AdapterFile } from '../protocol.ts';
 import type { SelectionLine } from '../state.ts';
 
@@ -33,7 +33,7 @@ export function Adapter({ files, selection }: { files: AdapterFile[]; selection:
         ))}
       </ul>
       <p>
-        {whole(selection.blocks.length)} blocks of {selection.block} × {selection.block} differences, where they belong, and a
+        {grouped(selection.blocks.length)} blocks of {selection.block} × {selection.block} differences, where they belong, and a
         fingerprint of every base matrix. Put both files in one folder; then, in a checkout of blocktune:
       </p>
       <pre>

@@ -1,10 +1,10 @@
 // The chosen blocks as a map that can be panned and zoomed, by pointer, touch, wheel and keys. Drawing is map/draw.ts.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { ordinal, percent, whole } from '../format.ts';
+import { grouped, ordinal, percent } from '../format.ts';
 import { type Camera, fit, pan, toMap, zoom } from '../map/camera.ts';
 import { draw, MARGINS } from '../map/draw.ts';
-import { blockAt, type Layout, layOut } from '../map/layout.ts';
+import { blockAt, type MapLayout, mapLayout } from '../map/layout.ts';
 import type { Subject } from '../protocol.ts';
 import type { SelectionLine } from '../state.ts';
 import { colours, onScheme } from './colours.ts';
@@ -19,7 +19,7 @@ export function BlockMap({ subject, selection }: { subject: Subject; selection: 
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
   const layout = useMemo(
-    () => layOut(subject.matrices, block, size.height ? size.width / size.height : 1),
+    () => mapLayout(subject.matrices, block, size.height ? size.width / size.height : 1),
     [subject, block, size],
   );
   const [camera, setCamera] = useState<Camera | null>(null);
@@ -117,7 +117,7 @@ function reveal(selection: SelectionLine | null, setShown: (share: number) => vo
   return () => cancelAnimationFrame(frame);
 }
 
-function caption(under: ReturnType<typeof blockAt>, selection: SelectionLine | null, { matrices, block }: Layout): string {
+function caption(under: ReturnType<typeof blockAt>, selection: SelectionLine | null, { matrices, block }: MapLayout): string {
   if (under) {
     const { matrix, row, col } = under;
     const rank =
@@ -127,14 +127,14 @@ function caption(under: ReturnType<typeof blockAt>, selection: SelectionLine | n
     const place = `Layer ${matrix.layer}, ${matrix.module}, block row ${row}, column ${col}`;
     if (!selection) return place;
     if (rank < 0) return `${place}: stays frozen`;
-    return `${place}: ${ordinal(rank + 1)} of ${whole(selection.blocks.length)}, score ${selection.blocks[rank].score.toPrecision(3)}`;
+    return `${place}: ${ordinal(rank + 1)} of ${grouped(selection.blocks.length)}, score ${selection.blocks[rank].score.toPrecision(3)}`;
   }
   if (!selection) return 'All frozen for now. The warm-up scores every block; the best will light up here.';
   const of = matrices.reduce((n, m) => n + m.w * m.h, 0);
-  return `${whole(selection.blocks.length)} of ${whole(of)} blocks of ${block} × ${block} train: ${whole(selection.trainable)} numbers, ${percent(selection.share_model)} of the model. The stronger the colour, the higher the score.`;
+  return `${grouped(selection.blocks.length)} of ${grouped(of)} blocks of ${block} × ${block} train: ${grouped(selection.trainable)} numbers, ${percent(selection.share_model)} of the model. The stronger the colour, the higher the score.`;
 }
 
-function spoken(layout: Layout, selection: SelectionLine | null): string {
+function spoken(layout: MapLayout, selection: SelectionLine | null): string {
   const modules = [...new Set(layout.matrices.map((m) => m.module))];
   const grid = `Map of ${layout.layers.length} layers of ${modules.length} weight matrices`;
   if (!selection) return `${grid}; no blocks are chosen yet. Arrow keys move, plus and minus zoom, 0 shows all.`;

@@ -1,6 +1,6 @@
 // What this is, in as few words as are honest.
 
-import { count, whole } from '../format.ts';
+import { count, grouped } from '../format.ts';
 import type { Subject } from '../protocol.ts';
 
 export function Hero({ subject }: { subject: Subject | null }) {
@@ -14,7 +14,7 @@ export function Hero({ subject }: { subject: Subject | null }) {
       </p>
       <p class="task">
         {subject
-          ? `The built-in model has ${count(subject.parameters)} parameters and speaks simple English, but it cannot turn a statement into a question. One press teaches it to, from ${whole(subject.rows)} examples.`
+          ? `The built-in model has ${count(subject.parameters)} parameters and speaks simple English, but it cannot turn a statement into a question. One press teaches it to, from ${grouped(subject.rows)} examples.`
           : 'The built-in model speaks simple English, but it cannot turn a statement into a question. One press teaches it to.'}
       </p>
     </section>

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import { whole } from '../format.ts';
+import { grouped } from '../format.ts';
 import type { StepLine } from '../state.ts';
 import { onScheme, variable } from './colours.ts';
 
@@ -53,7 +53,7 @@ function Caption({ steps, at }: { steps: StepLine[]; at?: StepLine }) {
     return (
       <>
         Step {at.step}: loss <b>{at.loss.toFixed(3)}</b>, learning rate {at.lr.toExponential(2)}, gradient norm{' '}
-        {at.grad_norm.toFixed(2)}, {whole((1000 * at.input_tokens) / at.ms)} tokens/s
+        {at.grad_norm.toFixed(2)}, {grouped((1000 * at.input_tokens) / at.ms)} tokens/s
       </>
     );
   return (

@@ -1,6 +1,6 @@
 // The memory plan as one bar, by what the bytes are for.
 
-import { bytes, whole } from '../format.ts';
+import { bytes, grouped } from '../format.ts';
 import type { PlanLine } from '../state.ts';
 
 const CATEGORIES = [
@@ -47,9 +47,9 @@ export function Memory({ plan, allocated }: { plan: PlanLine | null; allocated: 
 }
 
 function sentence(plan: PlanLine, allocated: number | null): string {
-  if (plan.bound || allocated === null) return `Planned: ${whole(plan.bytes.total)} bytes.`;
-  const planned = whole(plan.bytes.total);
+  if (plan.bound || allocated === null) return `Planned: ${grouped(plan.bytes.total)} bytes.`;
+  const planned = grouped(plan.bytes.total);
   return allocated === plan.bytes.total
     ? `Planned and allocated agree to the byte: ${planned}.`
-    : `Planned ${planned} bytes, allocated ${whole(allocated)}.`;
+    : `Planned ${planned} bytes, allocated ${grouped(allocated)}.`;
 }

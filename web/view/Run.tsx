@@ -1,7 +1,7 @@
 // The button, the stages of the run, how far it is, and what it comes to.
 
 import { stopRun } from '../engine.ts';
-import { duration, percent, whole } from '../format.ts';
+import { duration, grouped, percent } from '../format.ts';
 import type { Stage } from '../protocol.ts';
 import { type PageState, secondsLeft, tokensPerSecond } from '../state.ts';
 
@@ -90,7 +90,7 @@ function live(s: PageState): string {
   if (s.stage === 'train' && step) {
     parts.push(`loss ${step.loss.toFixed(3)}`);
     const rate = tokensPerSecond(s.steps);
-    if (rate !== null) parts.push(`${whole(rate)} tokens/s`);
+    if (rate !== null) parts.push(`${grouped(rate)} tokens/s`);
   }
   const left = secondsLeft(s);
   if (left !== null) parts.push(`about ${duration(left)} left in this stage`);
@@ -106,9 +106,9 @@ function Summary({ state: s }: { state: PageState }) {
   };
   return (
     <p class="summary" data-testid="summary">
-      {whole(f.steps)} steps over {whole(f.input_tokens)} tokens took {duration(f.seconds)} ({whole(f.input_tokens / f.seconds)}{' '}
-      tokens/s); the whole run {duration(f.elapsed)}. {whole(selection.blocks.length)} blocks trained,{' '}
-      {percent(selection.share_model)} of the model
+      {grouped(f.steps)} steps over {grouped(f.input_tokens)} tokens took {duration(f.seconds)} (
+      {grouped(f.input_tokens / f.seconds)} tokens/s); the whole run {duration(f.elapsed)}. {grouped(selection.blocks.length)}{' '}
+      blocks trained, {percent(selection.share_model)} of the model
       {plan && `, in ${(plan.bytes.total / 1e6).toFixed(1)} MB of GPU memory`}. Held-out prompts answered exactly right:{' '}
       {grade('new')}. Old skills: {grade('old')}.
     </p>

@@ -8,24 +8,24 @@ import type { Build } from '../../gpu/program.ts';
 import { dispose, prepare, replay } from '../../gpu/run.ts';
 import { resident, write } from '../../gpu/tensor.ts';
 import { gemm, multiply, whole } from '../../ops/matmul/gemm.ts';
-import { choose, eligible, type Layout, type Shape, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
+import { chooseVariant, eligible, type GemmLayout, type Shape, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
 import type { Report } from '../../report.ts';
 import { giga, line } from './line.ts';
 import { normal } from './model.ts';
 
-/** M x N x K: wide, ragged and long. */
+/** m x n x k: wide, ragged and long. */
 export const SHAPES: [number, number, number][] = [
   [512, 1024, 1024],
   [256, 576, 1536],
   [128, 2048, 512],
 ];
-const LAYOUTS: Layout[] = ['nt', 'nn', 'tn'];
+const LAYOUTS: GemmLayout[] = ['nt', 'nn', 'tn'];
 
 export async function benchGemm(gpu: Gpu, peak: Peak, report: Report, shapes = SHAPES): Promise<void> {
   for (const [m, n, k] of shapes)
     for (const layout of LAYOUTS) {
       const shape = shapeOf(layout, m, n, k);
-      const chosen = choose(layout, shape, gpu.limits);
+      const chosen = chooseVariant(layout, shape, gpu.limits);
       const rest = VARIANTS.filter((v) => v.layout === layout && v !== chosen && eligible(v, shape, gpu.limits));
       await one(gpu, peak, report, layout, m, n, k, null);
       for (const v of rest) await one(gpu, peak, report, layout, m, n, k, v);
@@ -37,25 +37,25 @@ async function one(
   gpu: Gpu,
   peak: Peak,
   report: Report,
-  layout: Layout,
+  layout: GemmLayout,
   m: number,
   n: number,
   k: number,
   variant: Variant | null,
 ): Promise<void> {
-  const { machine, free } = await product(gpu, layout, m, n, k, variant);
+  const { machine, free } = await preparedProduct(gpu, layout, m, n, k, variant);
   await peak.again();
   // what is not chosen may be twenty times slower: one round tells enough
   const ms = await msOf(gpu, () => replay(machine, 'gemm', {}), LEAST_MS, variant ? 1 : 3);
   await peak.again();
   free();
-  const chosen = choose(layout, shapeOf(layout, m, n, k), gpu.limits);
+  const chosen = chooseVariant(layout, shapeOf(layout, m, n, k), gpu.limits);
   const name = variant ? variant.kernel : `gemm (${chosen.kernel})`;
   report(line(name, `${m}x${n}x${k}`, { layout, ms, gflops: giga(2 * m * n * k, ms), peak_gflops: peak.best }));
 }
 
 /** A product of random matrices, ready to be replayed as program `gemm`. */
-export async function product(gpu: Gpu, layout: Layout, m: number, n: number, k: number, variant: Variant | null) {
+export async function preparedProduct(gpu: Gpu, layout: GemmLayout, m: number, n: number, k: number, variant: Variant | null) {
   const [a, b, c] = [
     resident('a', layout === 'tn' ? [k, m] : [m, k], 'other'),
     resident('b', layout === 'nt' ? [n, k] : [k, n], 'other'),
@@ -78,6 +78,6 @@ export async function product(gpu: Gpu, layout: Layout, m: number, n: number, k:
 }
 
 /** Whole matrices as a shape. */
-export function shapeOf(layout: Layout, M: number, N: number, K: number): Shape {
-  return { M, N, K, a_at: 0, lda: layout === 'tn' ? M : K, b_at: 0, ldb: layout === 'nt' ? K : N, c_at: 0, ldc: N };
+export function shapeOf(layout: GemmLayout, m: number, n: number, k: number): Shape {
+  return { m, n, k, a_at: 0, lda: layout === 'tn' ? m : k, b_at: 0, ldb: layout === 'nt' ? k : n, c_at: 0, ldc: n };
 }

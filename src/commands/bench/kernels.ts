@@ -15,7 +15,7 @@ import { productInto } from '../../ops/matmul/linear.ts';
 import { rmsnorm } from '../../ops/norm/rmsnorm.ts';
 import { adamw, newTrained } from '../../ops/optimizer/adamw.ts';
 import { newOptimizerState } from '../../ops/optimizer/gradnorm.ts';
-import { type Format, STORED } from '../../ops/stored/formats.ts';
+import { STORED, type StoredFormat } from '../../ops/stored/formats.ts';
 import { unpack } from '../../ops/stored/unpack.ts';
 import { newVector, newWeight, tensorsOf } from '../../ops/stored/weight.ts';
 import { newStream } from '../../ops/stream/stream.ts';
@@ -34,7 +34,7 @@ interface Work {
 }
 
 export async function benchKernels(gpu: Gpu, peak: Peak, report: Report): Promise<void> {
-  for (const format of Object.keys(STORED) as Format[]) await one(gpu, peak, report, unpacking(gpu, format));
+  for (const format of Object.keys(STORED) as StoredFormat[]) await one(gpu, peak, report, unpacking(gpu, format));
   await storedProducts(gpu, report);
   for (const [T, hd, H, K] of [
     [128, 64, 9, 3],
@@ -58,7 +58,7 @@ async function one(gpu: Gpu, peak: Peak, report: Report, w: Work, less = 0): Pro
   return ms;
 }
 
-function unpacking(gpu: Gpu, format: Format): Work {
+function unpacking(gpu: Gpu, format: StoredFormat): Work {
   const [rows, cols] = [1024, 1024];
   const w = newWeight('w', rows, cols, format, gpu.limits.maxBinding);
   const build: Build = (p) => unpack(p, w, w.windows[0], 0, rows, temp(p, 'panel', [rows, cols]));
@@ -68,7 +68,7 @@ function unpacking(gpu: Gpu, format: Format): Work {
 
 /** Products with stored weights over the f32 product, all in turn, the best of several rounds each. */
 async function storedProducts(gpu: Gpu, report: Report): Promise<void> {
-  const formats = Object.keys(STORED) as Format[];
+  const formats = Object.keys(STORED) as StoredFormat[];
   const best = new Map(formats.map((f) => [f, Number.POSITIVE_INFINITY]));
   const works = formats.map((f) => multiplying(gpu, f));
   const machines: Machine[] = [];
@@ -84,7 +84,7 @@ async function storedProducts(gpu: Gpu, report: Report): Promise<void> {
 }
 
 /** x W^T for 256 rows of x, straight from a stored weight. */
-function multiplying(gpu: Gpu, format: Format): Work {
+function multiplying(gpu: Gpu, format: StoredFormat): Work {
   const [n, rows, cols] = [256, 1024, 1024];
   const w = newWeight('w', rows, cols, format, gpu.limits.maxBinding);
   const [x, y] = [resident('x', [n, cols], 'other'), resident('y', [n, rows], 'other')];

@@ -1,6 +1,6 @@
 // The steps that are measured: forward alone, the warm-up, and a step of any method on a small model, set up as a run sets them up.
 
-import { likelihood, type Sizes } from '../../eval/likelihood.ts';
+import { likelihood } from '../../eval/likelihood.ts';
 import type { Gpu } from '../../gpu/device.ts';
 import { planningOf } from '../../gpu/limits.ts';
 import { plan } from '../../gpu/plan.ts';
@@ -12,7 +12,7 @@ import { type Base, type Method, trainableOf } from '../../methods/method.ts';
 import { type Decoder, type DecoderConfig, newDecoder } from '../../models/decoder.ts';
 import { feed, feedScalars } from '../../models/inputs.ts';
 import { newResults } from '../../ops/optimizer/gradnorm.ts';
-import { newStream, type Stream } from '../../ops/stream/stream.ts';
+import { newStream, type Sizes, type Stream } from '../../ops/stream/stream.ts';
 import { planTraining, planWarmup } from '../../train/plans.ts';
 import { fillDecoder, randomValues, someRows } from './model.ts';
 

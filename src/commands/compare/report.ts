@@ -4,7 +4,8 @@
 import { type ComponentChildren as Content, h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { nodeFs } from '../../io/bytes.ts';
-import type { Spread, Summary } from '../../report.ts';
+import type { OverSeeds, Summary } from '../../report.ts';
+import { bytes, grouped, percent } from '../../words.ts';
 import { blockMap } from './block-map.ts';
 import { curves, type Figure, firstRun, methodsOf, plateaus, sizeWords } from './figures.ts';
 import type { Recipe } from './recipe.ts';
@@ -113,7 +114,7 @@ function facts({ model, rows, recipe }: Document): string {
   const seeds = recipe.seeds.length === 1 ? 'one seed' : `${recipe.seeds.length} seeds`;
   const equal = recipe.seconds ? `${recipe.seconds} seconds each` : 'equal steps';
   return (
-    `${model.name}, ${count(model.parameters)} parameters. ${rows.train} rows to learn, ${rows.held} held out` +
+    `${model.name}, ${grouped(model.parameters)} parameters. ${rows.train} rows to learn, ${rows.held} held out` +
     `${rows.asked ? `, ${rows.asked} of them answered` : ''}${rows.guard ? `, ${rows.guard} guard rows` : ''}; ${seeds}, ${equal}.`
   );
 }
@@ -147,7 +148,7 @@ function table({ summary }: Document, methods: string[]): Content {
   const [exact, forgot] = [summary.some((s) => s.exact), summary.some((s) => s.forgot)];
   const columns: [head: string, of: (s: Summary, best: boolean) => Content][] = [
     ['method', (s) => [s.trainable ? dot(s.method, methods) : '', s.method]],
-    ['trains', (s) => (s.trainable ? count(s.trainable) : '')],
+    ['trains', (s) => (s.trainable ? grouped(s.trainable) : '')],
     ['of targets', (s) => (s.trainable ? (s.share_targets > 1 ? 'everything' : percent(s.share_targets)) : '')],
     ['lr', (s) => (s.lr ? s.lr.toExponential().replace('e+0', '') : '')],
     ['held-out loss', (s, best) => ranged(s.loss, (x) => x.toFixed(4), best)],
@@ -190,7 +191,7 @@ const row = (tag: 'td' | 'th', cells: Content[]) =>
 
 const tableOf = (head: string[], rows: Content) => h('table', null, h('thead', null, row('th', head)), h('tbody', null, rows));
 
-function ranged({ mean, min, max }: Spread, words: (x: number) => string, best = false): Content {
+function ranged({ mean, min, max }: OverSeeds, words: (x: number) => string, best = false): Content {
   const shown = best ? h('b', null, words(mean)) : words(mean);
   return min === max ? shown : [shown, h('br', null), h('span', { class: 'range' }, `${words(min)} to ${words(max)}`)];
 }
@@ -242,6 +243,3 @@ function allRuns(results: Result[]): Content {
 // --- words ------------------------------------------------------------------------------------------------------------
 
 const signed = (x: number) => `${x >= 0 ? '+' : '−'}${Math.abs(x).toFixed(3)}`;
-const percent = (x: number) => `${x >= 0.995 ? (100 * x).toFixed(0) : Number((100 * x).toPrecision(2))} %`;
-const count = (n: number) => n.toLocaleString('en');
-const bytes = (n: number) => (n < 1e6 ? `${(n / 1e3).toPrecision(3)} KB` : `${(n / 1e6).toPrecision(3)} MB`);

@@ -1,6 +1,6 @@
 // What one run of a comparison came to, and what all of a method's runs at one size say together.
 
-import type { BlockPlace, RunFigures, Spread, Summary } from '../../report.ts';
+import type { BlockPlace, OverSeeds, RunFigures, Summary } from '../../report.ts';
 
 export interface Result extends RunFigures {
   /** Training loss of every step, and held-out loss by step. */
@@ -32,9 +32,9 @@ export function summarize(results: Result[]): Summary[] {
       trainable: first.trainable,
       share_targets: first.share_targets,
       share_model: first.share_model,
-      loss: spread(runs.map((r) => r.loss)),
-      exact: exact.length ? spread(exact) : null,
-      forgot: forgot.length ? spread(forgot) : null,
+      loss: overSeeds(runs.map((r) => r.loss)),
+      exact: exact.length ? overSeeds(exact) : null,
+      forgot: forgot.length ? overSeeds(forgot) : null,
       device_bytes: first.device_bytes,
       adapter_bytes: first.adapter_bytes,
       tokens_per_second: median(runs.map((r) => r.tokens_per_second)),
@@ -50,7 +50,7 @@ export function bestRate(results: Result[]): number {
   return first.reduce((best, r) => (worth(r) < worth(best) ? r : best)).lr;
 }
 
-export function spread(values: number[]): Spread {
+export function overSeeds(values: number[]): OverSeeds {
   return { mean: values.reduce((a, b) => a + b, 0) / values.length, min: Math.min(...values), max: Math.max(...values) };
 }
 

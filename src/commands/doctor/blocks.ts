@@ -81,7 +81,7 @@ const TOKENS = 44;
 /** Scored within the product, by a variant of it. */
 function reduced(v: Variant, edge: number, score: 'absmean' | 'l2'): Check {
   const [rows, cols] = [2 * edge, 2 * edge];
-  const shape = { M: rows, N: cols, K: TOKENS, a_at: 0, lda: rows, b_at: 0, ldb: cols, c_at: 0, ldc: cols };
+  const shape = { m: rows, n: cols, k: TOKENS, a_at: 0, lda: rows, b_at: 0, ldb: cols, c_at: 0, ldc: cols };
   const planning = (of: Planning) =>
     planningOf(of, { half: Boolean(v.half && of.half), choices: { [classOf('tn', shape)]: v.name } });
   return {

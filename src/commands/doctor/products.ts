@@ -26,7 +26,7 @@ export const halfChecks = (): Check[] => VARIANTS.filter((v) => v.half).map((v) 
 
 /** What keeps a variant from an adapter; nothing where it can run there. */
 export function lackOf(v: Variant, limits: { subgroups?: number; half?: boolean }): string | undefined {
-  const shape: Shape = { M: 4, N: 4, K: 4, a_at: 0, lda: 4, b_at: 0, ldb: 4, c_at: 0, ldc: 4 };
+  const shape: Shape = { m: 4, n: 4, k: 4, a_at: 0, lda: 4, b_at: 0, ldb: 4, c_at: 0, ldc: 4 };
   if (eligible(v, shape, limits)) return undefined;
   return v.half ? 'it wants shader-f16' : `it wants subgroups of ${v.lanes}`;
 }

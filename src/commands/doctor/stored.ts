@@ -4,9 +4,9 @@ import { backward, giveGrad, type Program, temp } from '../../gpu/program.ts';
 import { resident } from '../../gpu/tensor.ts';
 import { decode } from '../../io/dequant.ts';
 import { multiply, whole } from '../../ops/matmul/gemm.ts';
-import { type Layout, VARIANTS } from '../../ops/matmul/gemm-variants.ts';
+import { type GemmLayout, VARIANTS } from '../../ops/matmul/gemm-variants.ts';
 import { dense } from '../../ops/matmul/linear.ts';
-import { type Format, STORED, splitQuants } from '../../ops/stored/formats.ts';
+import { STORED, type StoredFormat, splitQuants } from '../../ops/stored/formats.ts';
 import { gemv, unpack } from '../../ops/stored/unpack.ts';
 import { newWeight } from '../../ops/stored/weight.ts';
 import { embed } from '../../ops/stream/embed.ts';
@@ -15,7 +15,7 @@ import { random } from '../../random.ts';
 import { type Check, type Input, near, noisy, ULP, type Wanted } from './check.ts';
 import { productF64 } from './f64.ts';
 
-const FORMATS = Object.keys(STORED) as Format[];
+const FORMATS = Object.keys(STORED) as StoredFormat[];
 /** Formats whose rows may have any length. */
 const UNBLOCKED = FORMATS.filter((format) => STORED[format].block === 1);
 
@@ -37,7 +37,7 @@ export function storedChecks(): Check[] {
 const by = (cols: number) => (cols % 4 ? 'by 1' : 'by 4');
 
 /** A weight [rows, cols] of any bytes, and the values that they mean. */
-function weightOf(format: Format, rows: number, cols: number, maxBinding: number) {
+function weightOf(format: StoredFormat, rows: number, cols: number, maxBinding: number) {
   const { block, bytes } = STORED[format];
   const next = random(3);
   // bit 6 of no byte is set, so that whatever is read as a float is finite and below 2
@@ -48,7 +48,7 @@ function weightOf(format: Format, rows: number, cols: number, maxBinding: number
   return { w, inputs, values: decode(format, stored, rows * cols) };
 }
 
-function unpacking(format: Format): Check {
+function unpacking(format: StoredFormat): Check {
   const [rows, cols] = [6, 512];
   return {
     name: `unpack ${format}`,
@@ -65,7 +65,7 @@ function unpacking(format: Format): Check {
 }
 
 /** A sum of products with stored values may be off by their roundings, those of the format's own arithmetic among them. */
-function productOf(layout: Layout, x: Float32Array, w: Float32Array, M: number, N: number, K: number, times = 1): Wanted {
+function productOf(layout: GemmLayout, x: Float32Array, w: Float32Array, M: number, N: number, K: number, times = 1): Wanted {
   const most = w.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
   const { values } = productF64(layout, x, w, M, N, K);
   const { values: sizes } = productF64(
@@ -80,7 +80,7 @@ function productOf(layout: Layout, x: Float32Array, w: Float32Array, M: number, 
 }
 
 /** gemv: written, then added once more. */
-function reading(format: Format, cols: number, tokens: number): Check {
+function reading(format: StoredFormat, cols: number, tokens: number): Check {
   const rows = 21;
   return {
     name: `gemv ${format} ${by(cols)}, ${tokens} token${tokens > 1 ? 's' : ''}`,
@@ -98,7 +98,7 @@ function reading(format: Format, cols: number, tokens: number): Check {
 }
 
 /** The product that reads its right operand as it is stored. */
-function packing(format: Format, layout: 'nt' | 'nn'): Check {
+function packing(format: StoredFormat, layout: 'nt' | 'nn'): Check {
   const [rows, cols, tokens] = [20, 256, 9];
   const v = VARIANTS.find((v) => v.packs && !v.lanes && v.layout === layout)!;
   const [N, K] = layout === 'nt' ? [rows, cols] : [cols, rows];
@@ -150,7 +150,7 @@ function rowsOf(table: Float32Array, ids: Uint32Array, cols: number): Wanted {
   );
 }
 
-function looking(format: Format, cols: number): Check {
+function looking(format: StoredFormat, cols: number): Check {
   const [N, vocabulary] = [11, 7];
   return {
     name: `embed ${format} ${by(cols)}`,

@@ -3,7 +3,7 @@
 import { read, resident, write } from '../../gpu/tensor.ts';
 import type { SmtAdapter } from '../../io/adapter.ts';
 import type { Decoder } from '../../models/decoder.ts';
-import { type BlockSet, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
+import { type BlockSet, eachBlockLine, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
 import { newTrained, type Trained } from '../../ops/optimizer/adamw.ts';
 import type { Weight } from '../../ops/stored/weight.ts';
 import type { Line } from '../../report.ts';
@@ -78,28 +78,15 @@ function trainedBlocks({ delta, grad }: BlockSet, { decays }: Training): Trained
 }
 
 /** Base values of the blocks of a set [n, b, b], as the device holds them. */
-async function baseBlocks(base: Base, w: Weight, { b, index }: BlockSet): Promise<Float32Array<ArrayBuffer>> {
-  const out = new Float32Array((index.length / 2) * b * b);
-  // ascending by row, so the blocks of a band stand together
-  for (let n = 0; n < index.length / 2; ) {
-    const row = index[2 * n];
-    const band = await rowsOf(base, w, row * b, (row + 1) * b);
-    for (; n < index.length / 2 && index[2 * n] === row; n++) {
-      const col = index[2 * n + 1] * b;
-      for (let i = 0; i < b; i++) out.set(band.subarray(i * w.cols + col, i * w.cols + col + b), (n * b + i) * b);
-    }
+async function baseBlocks(base: Base, w: Weight, set: BlockSet): Promise<Float32Array<ArrayBuffer>> {
+  const out = new Float32Array((set.index.length / 2) * set.b * set.b);
+  let r0 = 0;
+  for await (const rows of base.values(w)) {
+    const r1 = r0 + rows.length / w.cols;
+    eachBlockLine(set, r0, r1, (at, from) => out.set(rows.subarray(at, at + set.b), from));
+    r0 = r1;
   }
   return out;
-}
-
-async function rowsOf(base: Base, w: Weight, r0: number, r1: number): Promise<Float32Array> {
-  const rows = new Float32Array((r1 - r0) * w.cols);
-  let at = 0;
-  for await (const part of base.values(w, r0, r1)) {
-    rows.set(part, at);
-    at += part.length;
-  }
-  return rows;
 }
 
 /** An adapter's differences of one matrix, in the order in which the device keeps its blocks. */

@@ -100,10 +100,6 @@ function byTraining(d: Decoder, s: ScoreSettings, scorers: Scorer[]): Warmup & {
 function scoreGradients(p: Program, s: Scorer): void {
   const { trains, windows } = s.weight;
   windows.forEach((v, i) => {
-    if (v.r0 % s.b)
-      throw new Error(
-        `expected windows of whole block rows for ${s.weight.name}, got one at row ${v.r0} with blocks of ${s.b}: use another --block`,
-      );
     if (s.score === 'absmean-of-sum') addInto(p, trains!.grads![i], s.sums[i].t);
     else scoreDense(p, s, v.r0, trains!.grads![i]);
   });

@@ -4,8 +4,8 @@
 import delta from '../../../shaders/attention_delta.wgsl?raw' with { type: 'text' };
 import { decide, flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
-import { type Form, formFor, layoutOf, type Pass } from './forms.ts';
+import { lanesOf, workgroups } from '../elementwise/lanes.ts';
+import { type Form, formFor, type Pass, passKernel } from './forms.ts';
 
 /** Who sees whom, and the shape of the heads. */
 export interface Attention {
@@ -20,7 +20,7 @@ export interface Attention {
   head_dim: number;
   /** Factor of the scores, usually head_dim ** -0.5. */
   scale: number;
-  /** Layout of the kernels; what suits the device unless said. */
+  /** Form of the kernels; what suits the device unless said. */
   form?: Form;
 }
 
@@ -34,15 +34,15 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
   const n = q.shape[0];
   const form = options.form ?? formFor(p.planning);
   const heads = { n, head_dim, group: n_heads / n_kv_heads };
-  const layout = (pass: Pass) => decide(p, () => layoutOf(form, pass, heads, p.planning));
-  const params = { n, n_heads, n_kv_heads, scale };
+  const kernelOf = (pass: Pass) => decide(p, () => passKernel(form, pass, heads, p.planning));
+  const params = { N: n, n_heads, n_kv_heads, scale };
   const keys = k.shape[0];
   const pairs = keys === n ? (n * (n + 1)) / 2 : n * keys; // at most; rows shorter than the stream have fewer
   const product = 2 * pairs * n_heads * head_dim;
 
   const o = temp(p, 'o', [n, n_heads * head_dim]);
   const lse = temp(p, 'lse', [n, n_heads], 'activations');
-  const forward = layout('forward');
+  const forward = kernelOf('forward');
   run(p, forward.kernel, { q, k, v, lo, last, o, lse }, params, [forward.groups(n, n_heads)], { flops: 2 * product });
   if (!flows(p, o, [q, k, v])) return o;
 
@@ -52,10 +52,10 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
     const stats = temp(p, 'stats', [n, n_heads, 2]);
     const rows = n * n_heads;
     const { part } = lanesOf(head_dim);
-    run(p, kernel('attention_delta', [part, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [groupsOf(rows)]);
+    run(p, kernel('attention_delta', [part, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [workgroups(rows)]);
     if (p.needs.has(q)) {
       const d_q = temp(p, `d_${q.name}`, q.shape);
-      const dq = layout('dq');
+      const dq = kernelOf('dq');
       const bind = { q, k, v, lo, last, d_o, stats, d_q };
       run(p, dq.kernel, bind, params, [dq.groups(n, n_heads)], { flops: 3 * product });
       giveGrad(p, q, d_q);
@@ -63,7 +63,7 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
     if (p.needs.has(k) || p.needs.has(v)) {
       const d_k = temp(p, `d_${k.name}`, k.shape);
       const d_v = temp(p, `d_${v.name}`, v.shape);
-      const dkv = layout('dkv');
+      const dkv = kernelOf('dkv');
       const bind = { q, k, v, hi, d_o, stats, d_k, d_v };
       run(p, dkv.kernel, bind, params, [dkv.groups(n, n_kv_heads)], { flops: 4 * product });
       giveGrad(p, k, d_k);

@@ -3,15 +3,23 @@
 // subgroup: the same, but the invocations of a subgroup load keys (or queries) for each other: for software adapters.
 // tiles: a workgroup shares tiles of queries and keys in its memory: for GPUs.
 
-import registersForward from '../../../shaders/attention.wgsl?raw' with { type: 'text' };
+import shared from '../../../shaders/attention.wgsl?raw' with { type: 'text' };
+import backward from '../../../shaders/attention_backward.wgsl?raw' with { type: 'text' };
 import registersDkv from '../../../shaders/attention_dkv.wgsl?raw' with { type: 'text' };
 import registersDq from '../../../shaders/attention_dq.wgsl?raw' with { type: 'text' };
-import subgroupForward from '../../../shaders/attention_subgroup.wgsl?raw' with { type: 'text' };
+import registersForward from '../../../shaders/attention_forward.wgsl?raw' with { type: 'text' };
+import keys from '../../../shaders/attention_keys.wgsl?raw' with { type: 'text' };
+import queries from '../../../shaders/attention_queries.wgsl?raw' with { type: 'text' };
+import softmax from '../../../shaders/attention_softmax.wgsl?raw' with { type: 'text' };
+import subgroup from '../../../shaders/attention_subgroup.wgsl?raw' with { type: 'text' };
 import subgroupDkv from '../../../shaders/attention_subgroup_dkv.wgsl?raw' with { type: 'text' };
 import subgroupDq from '../../../shaders/attention_subgroup_dq.wgsl?raw' with { type: 'text' };
-import tilesForward from '../../../shaders/attention_tiled.wgsl?raw' with { type: 'text' };
-import tilesDkv from '../../../shaders/attention_tiled_dkv.wgsl?raw' with { type: 'text' };
-import tilesDq from '../../../shaders/attention_tiled_dq.wgsl?raw' with { type: 'text' };
+import subgroupForward from '../../../shaders/attention_subgroup_forward.wgsl?raw' with { type: 'text' };
+import tiled from '../../../shaders/attention_tiled.wgsl?raw' with { type: 'text' };
+import tiledDkv from '../../../shaders/attention_tiled_dkv.wgsl?raw' with { type: 'text' };
+import tiledDq from '../../../shaders/attention_tiled_dq.wgsl?raw' with { type: 'text' };
+import tiledForward from '../../../shaders/attention_tiled_forward.wgsl?raw' with { type: 'text' };
+import tiledQueries from '../../../shaders/attention_tiled_queries.wgsl?raw' with { type: 'text' };
 import type { Limits } from '../../gpu/limits.ts';
 import { type Kernel, kernel } from '../../gpu/program.ts';
 import { lanesOf } from '../elementwise/lanes.ts';
@@ -19,7 +27,7 @@ import { lanesOf } from '../elementwise/lanes.ts';
 export type Form = 'registers' | 'subgroup' | 'tiles';
 export type Pass = 'forward' | 'dq' | 'dkv';
 
-/** What a layout depends on: the largest number of queries, and heads of head_dim of which `group` share a kv head. */
+/** What a kernel depends on: the largest number of queries, and heads of head_dim of which `group` share a kv head. */
 export interface Heads {
   n: number;
   head_dim: number;
@@ -27,10 +35,17 @@ export interface Heads {
 }
 
 /** One pass over n rows of some heads (kv heads for dkv): its kernel, and how many workgroups it takes. */
-export interface Layout {
+export interface PassKernel {
   kernel: Kernel;
   groups: (n: number, heads: number) => number;
 }
+
+/** What a pass needs whatever its form. */
+const PARTS: Record<Pass, string[]> = {
+  forward: [shared, queries, softmax],
+  dq: [shared, queries, backward],
+  dkv: [shared, keys, backward],
+};
 
 /** The form for a device where nothing was measured. */
 export function formFor(limits: Limits): Form {
@@ -38,8 +53,8 @@ export function formFor(limits: Limits): Form {
   return shareOf(limits) ? 'subgroup' : 'registers';
 }
 
-/** The layout of a pass; registers where the device has no subgroups, the queries are too few for one, or no tile fits the head. */
-export function layoutOf(form: Form, pass: Pass, heads: Heads, limits: Limits): Layout {
+/** The kernel of a pass; registers where the device has no subgroups, the queries are too few for one, or no tile fits the head. */
+export function passKernel(form: Form, pass: Pass, heads: Heads, limits: Limits): PassKernel {
   const share = shareOf(limits);
   const tile = tileFor(pass, heads.head_dim);
   if (form === 'subgroup' && share && heads.n >= share) return inSubgroups(pass, heads, share);
@@ -58,13 +73,12 @@ function rowsOf({ n, head_dim }: Heads, most: number, room: number): number {
   return Math.max(1, Math.min(most, n, Math.floor(room / head_dim)));
 }
 
-function inRegisters(pass: Pass, heads: Heads): Layout {
+function inRegisters(pass: Pass, heads: Heads): PassKernel {
   const rows = pass === 'forward' ? rowsOf(heads, 8, 256) : rowsOf(heads, 4, 128); // the backward keeps twice as many tiles
   const code = { forward: registersForward, dq: registersDq, dkv: registersDkv }[pass];
-  const name = { forward: 'attention', dq: 'attention_dq', dkv: 'attention_dkv' }[pass];
   const consts = { HD: heads.head_dim, [pass === 'dkv' ? 'BK' : 'BQ']: rows, WG: WIDTH };
   return {
-    kernel: kernel(name, [lanesOf(heads.head_dim).part, code], consts),
+    kernel: kernel(`attention_${pass}`, [lanesOf(heads.head_dim).part, ...PARTS[pass], code], consts),
     groups: (n, heads) => Math.ceil((Math.ceil(n / rows) * heads) / WIDTH),
   };
 }
@@ -74,15 +88,18 @@ function shareOf({ subgroups }: Limits): 8 | 4 | undefined {
   return subgroups >= 8 ? 8 : subgroups >= 4 ? 4 : undefined;
 }
 
-function inSubgroups(pass: Pass, heads: Heads, SHARE: 8 | 4): Layout {
+function inSubgroups(pass: Pass, heads: Heads, SHARE: 8 | 4): PassKernel {
   const rows = rowsOf(heads, 4, 128);
   const code = { forward: subgroupForward, dq: subgroupDq, dkv: subgroupDkv }[pass];
-  const name = { forward: 'attention_subgroup', dq: 'attention_subgroup_dq', dkv: 'attention_subgroup_dkv' }[pass];
   // Heads that share keys are neighbours: the fewer queries side by side, the fewer keys that only some of them see.
   const HEADS = pass === 'dkv' ? 1 : [8, 4, 2, 1].find((h) => SHARE % h === 0 && heads.group % h === 0)!;
   const consts: Record<string, number> = pass === 'dkv' ? { BK: rows } : { BQ: rows, HEADS };
   return {
-    kernel: kernel(name, [lanesOf(heads.head_dim).part, code], { HD: heads.head_dim, SHARE, ...consts }),
+    kernel: kernel(`attention_subgroup_${pass}`, [lanesOf(heads.head_dim).part, ...PARTS[pass], subgroup, code], {
+      HD: heads.head_dim,
+      SHARE,
+      ...consts,
+    }),
     groups: (n, heads) => Math.ceil(n / ((rows * SHARE) / HEADS)) * (heads / HEADS),
   };
 }
@@ -93,12 +110,15 @@ type Tile = readonly [TQ: number, TK: number];
 /** Every adapter has this much workgroup memory. */
 const WORKGROUP_BYTES = 16384;
 
-function inTiles(pass: Pass, { head_dim }: Heads, [TQ, TK]: Tile): Layout {
-  const code = { forward: tilesForward, dq: tilesDq, dkv: tilesDkv }[pass];
-  const name = { forward: 'attention_tiled', dq: 'attention_tiled_dq', dkv: 'attention_tiled_dkv' }[pass];
+function inTiles(pass: Pass, { head_dim }: Heads, [TQ, TK]: Tile): PassKernel {
+  const parts = { forward: [tiledQueries, tiledForward], dq: [tiledQueries, tiledDq], dkv: [tiledDkv] }[pass];
   const rows = 8 * (pass === 'dkv' ? TK : TQ);
   return {
-    kernel: kernel(name, [lanesOf(head_dim).part, code], { HD: head_dim, TQ, TK }),
+    kernel: kernel(`attention_tiled_${pass}`, [lanesOf(head_dim).part, ...PARTS[pass], tiled, ...parts], {
+      HD: head_dim,
+      TQ,
+      TK,
+    }),
     groups: (n, heads) => Math.ceil(n / rows) * heads,
   };
 }

@@ -4,22 +4,10 @@
 import code from '../../../shaders/rope.wgsl?raw' with { type: 'text' };
 import { gradOf, kernel, onBackward, type Program, run } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { groupsOf } from '../elementwise/lanes.ts';
+import { type RopeConfig, ropeFrequencies } from '../../models/config.ts';
+import { workgroups } from '../elementwise/lanes.ts';
 
 export { qkNorm } from '../norm/qknorm.ts';
-
-/** How a model slows its frequencies down to reach further than it was trained for. */
-export type RopeScaling =
-  | { type: 'linear'; factor: number }
-  | {
-      type: 'llama3';
-      factor: number;
-      low_freq_factor: number;
-      high_freq_factor: number;
-      original_max_position_embeddings: number;
-    }
-  /** Each frequency is divided by its factor; head_dim / 2 of them. */
-  | { type: 'factors'; factors: number[] };
 
 export interface Rope {
   /** Position of each token [N], u32, below the rows of the table. */
@@ -32,7 +20,7 @@ export interface Rope {
 
 /** Turns each head of x [N, heads head_dim] by its position, in place; the backward turns the gradient back in place. */
 export function rope(p: Program, x: Tensor, { positions, table, heads, head_dim }: Rope): void {
-  const n = x.shape[0];
+  const N = x.shape[0];
   const half = head_dim / 2;
   if (x.shape[1] !== heads * head_dim || table.shape[1] !== half)
     throw new Error(
@@ -40,8 +28,8 @@ export function rope(p: Program, x: Tensor, { positions, table, heads, head_dim 
         'make the table for this head_dim',
     );
   const turn = (y: Tensor, sign: 1 | -1) =>
-    run(p, kernel('rope', [code]), { positions, table, x: y }, { n, heads, half, sign }, [groupsOf(n * half)], {
-      flops: 3 * n * heads * head_dim,
+    run(p, kernel('rope', [code]), { positions, table, x: y }, { N, heads, half, sign }, [workgroups(N * half)], {
+      flops: 3 * N * heads * head_dim,
     });
   turn(x, 1);
   if (!p.needs.has(x)) return;
@@ -52,32 +40,14 @@ export function rope(p: Program, x: Tensor, { positions, table, heads, head_dim 
 }
 
 /** cos and sin of position times frequency, [positions, head_dim / 2, 2], computed in f64. */
-export function ropeTable(
-  { theta, scaling }: { theta: number; scaling: RopeScaling | null },
-  head_dim: number,
-  positions: number,
-): Float32Array<ArrayBuffer> {
+export function ropeTable(rope: RopeConfig, head_dim: number, positions: number): Float32Array<ArrayBuffer> {
   const half = head_dim / 2;
   const table = new Float32Array(positions * head_dim);
-  for (let i = 0; i < half; i++) {
-    const frequency = scaled(theta ** (-i / half), i, scaling);
+  ropeFrequencies(rope, head_dim).forEach((frequency, i) => {
     for (let t = 0; t < positions; t++) {
       table[(t * half + i) * 2] = Math.cos(t * frequency);
       table[(t * half + i) * 2 + 1] = Math.sin(t * frequency);
     }
-  }
+  });
   return table;
-}
-
-/** Radians a position of pair i after scaling. */
-function scaled(frequency: number, i: number, scaling: RopeScaling | null): number {
-  if (!scaling) return frequency;
-  if (scaling.type === 'factors') return frequency / scaling.factors[i];
-  const slow = frequency / scaling.factor;
-  if (scaling.type === 'linear') return slow;
-  // Llama 3 keeps the pairs that turn often within the context of pretraining, slows those that seldom do, and blends between.
-  const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
-  const turns = (context * frequency) / (2 * Math.PI);
-  const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-  return kept * frequency + (1 - kept) * slow;
 }

@@ -7,10 +7,10 @@ import denseCode from '../../../shaders/score_dense.wgsl?raw' with { type: 'text
 import inputsCode from '../../../shaders/score_inputs.wgsl?raw' with { type: 'text' };
 import sumsCode from '../../../shaders/score_sums.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../../gpu/program.ts';
-import { resident, type Tensor } from '../../gpu/tensor.ts';
+import { elementsOf, resident, type Tensor } from '../../gpu/tensor.ts';
 import { gemm, productSums, whole } from '../matmul/gemm.ts';
 import { beside } from '../matmul/linear.ts';
-import type { Trains, Weight } from '../stored/weight.ts';
+import { rowWindows, type Trains, type Weight } from '../stored/weight.ts';
 import { SCALARS } from '../stream/stream.ts';
 
 /**
@@ -29,19 +29,16 @@ export interface Scorer {
   b: number;
   score: Score;
   map: Tensor;
-  /** The signed sum of dW, where the score needs it: windows of whole block rows. */
+  /** The signed sum of dW, where the score needs it, in the windows that an f32 weight has. */
   sums: { r0: number; t: Tensor }[];
 }
 
-/** Rows of f32 that fit a binding, in whole block rows. */
-const rowsThatFit = (w: Weight, b: number, maxBinding: number) => Math.max(b, Math.floor(maxBinding / (4 * w.cols * b)) * b);
+/** The windows of a gradient: those of the weight itself where that is f32. */
+const gradientWindows = (w: Weight, maxBinding: number) => rowWindows(`${w.name}'s gradient`, w.rows, 4 * w.cols, maxBinding);
 
 export function newScorer(weight: Weight, b: number, score: Score, maxBinding: number): Scorer {
-  const sums: Scorer['sums'] = [];
-  const most = rowsThatFit(weight, b, maxBinding);
-  if (score === 'absmean-of-sum')
-    for (let r0 = 0; r0 < weight.rows; r0 += most)
-      sums.push({ r0, t: resident(`${weight.name}.sum`, [Math.min(most, weight.rows - r0), weight.cols], 'gradients') });
+  const windows = score === 'absmean-of-sum' ? gradientWindows(weight, maxBinding) : [];
+  const sums = windows.map(({ r0, r1 }) => ({ r0, t: resident(`${weight.name}.sum`, [r1 - r0, weight.cols], 'gradients') }));
   return { weight, b, score, sums, map: resident(`${weight.name}.score`, [weight.rows / b, weight.cols / b], 'other') };
 }
 
@@ -54,10 +51,11 @@ export function scoreGradient(p: Program, s: Scorer, dy: Tensor, x: Tensor): voi
   if (s.score === 'absofmean') blockMeans(p, dy, x, w, b, map);
   else if (s.score === 'absmean-of-sum') for (const { r0, t } of s.sums) product(p, dy, x, r0, t, 1);
   else if (!productScores(p, s, dy, x))
-    eachWindow(p, w, b, (r0, g) => {
+    for (const { r0, r1 } of gradientWindows(w, p.planning.maxBinding)) {
+      const g = temp(p, 'dW', [r1 - r0, w.cols]);
       product(p, dy, x, r0, g, 0);
       scoreDense(p, s, r0, g);
-    });
+    }
 }
 
 /** map += the score's figure of each block of dW = dY^T X, summed within the product; false where its sizes do not allow that. */
@@ -73,12 +71,14 @@ function productScores(p: Program, s: Scorer, dy: Tensor, x: Tensor): boolean {
   return true;
 }
 
-/** map += the score's figure of each block of g, rows r0.. of the gradient [rows, cols]. */
+/** map += the score's figure of the rows of each block that lie in g, rows row0.. of the gradient [rows, cols]. */
 export function scoreDense(p: Program, s: Scorer, row0: number, g: Tensor): void {
-  const cols = s.weight.cols;
-  const rows = g.shape.reduce((a, n) => a * n, 1) / cols;
+  const { b, weight } = s;
+  const { cols } = weight;
+  const rows = elementsOf(g.shape) / cols;
+  const [first, end] = [Math.floor(row0 / b), Math.ceil((row0 + rows) / b)];
   const k = kernel('score_dense', [reduce, denseCode], { KIND: KIND[s.score] });
-  run(p, k, { g, map: s.map }, { cols, b: s.b, row0 }, [cols / s.b, rows / s.b], { flops: rows * cols });
+  run(p, k, { g, map: s.map }, { rows, cols, b, row0 }, [cols / b, end - first], { flops: rows * cols });
 }
 
 /** The map of a score from what was gathered. */
@@ -111,11 +111,6 @@ function blockSums(p: Program, x: Tensor, b: number, factor: number): Tensor {
   const count = (n * cols) / b;
   run(p, kernel('score_sums', [sumsCode]), { x, sums }, { count, b, factor }, [Math.ceil(count / 64)], { flops: n * cols });
   return sums;
-}
-
-function eachWindow(p: Program, w: Weight, b: number, use: (r0: number, g: Tensor) => void): void {
-  const most = rowsThatFit(w, b, p.planning.maxBinding);
-  for (let r0 = 0; r0 < w.rows; r0 += most) use(r0, temp(p, 'dW', [Math.min(most, w.rows - r0), w.cols]));
 }
 
 function product(p: Program, dy: Tensor, x: Tensor, r0: number, g: Tensor, accumulate: 0 | 1): void {

@@ -2,6 +2,7 @@
 
 import one from '../../../shaders/lanes1.wgsl?raw' with { type: 'text' };
 import four from '../../../shaders/lanes4.wgsl?raw' with { type: 'text' };
+import { elementsOf } from '../../gpu/tensor.ts';
 
 /** Invocations of a workgroup in every kernel over elements. */
 export const WIDTH = 64;
@@ -17,16 +18,11 @@ export function lanesOf(cols: number): Lanes {
 }
 
 /** Workgroups for `n` invocations. */
-export function groupsOf(n: number): number {
+export function workgroups(n: number): number {
   return Math.ceil(n / WIDTH);
-}
-
-/** Elements of a tensor. */
-export function countOf(t: { shape: readonly number[] }): number {
-  return t.shape.reduce((a, b) => a * b, 1);
 }
 
 /** vec4s of a tensor whose rows do not matter; the last one may reach into the padding that every tensor has (sizeOf). */
 export function vec4sOf(t: { shape: readonly number[] }): number {
-  return Math.ceil(countOf(t) / 4);
+  return Math.ceil(elementsOf(t.shape) / 4);
 }

@@ -5,7 +5,7 @@ import swigluCode from '../../../shaders/swiglu.wgsl?raw' with { type: 'text' };
 import backward from '../../../shaders/swiglu_backward.wgsl?raw' with { type: 'text' };
 import { flows, giveGrad, gradOf, kernel, onBackward, type Program, remake, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, vec4sOf } from './lanes.ts';
+import { vec4sOf, workgroups } from './lanes.ts';
 
 /** s[N, F] = silu(gate[N, F]) up[N, F]. Its backward overwrites gate and up, so nothing else may read them in a backward. */
 export function swiglu(p: Program, gate: Tensor, up: Tensor): Tensor {
@@ -18,7 +18,7 @@ export function swiglu(p: Program, gate: Tensor, up: Tensor): Tensor {
     // In place, which saves two tensors of the layer's largest size. It is safe because the tape is unwound from the end:
     // whoever made s again from gate and up (the down projection, and what trains of it) has done so by now.
     const count = vec4sOf(gate);
-    run(p, kernel('swiglu_backward', [silu, backward]), { ds, gate, up }, { count }, [groupsOf(count)], { flops: 60 * count });
+    run(p, kernel('swiglu_backward', [silu, backward]), { ds, gate, up }, { count }, [workgroups(count)], { flops: 60 * count });
     giveGrad(p, gate, gate);
     giveGrad(p, up, up);
   });
@@ -28,6 +28,6 @@ export function swiglu(p: Program, gate: Tensor, up: Tensor): Tensor {
 function forward(p: Program, gate: Tensor, up: Tensor, name: string): Tensor {
   const s = temp(p, name, gate.shape);
   const count = vec4sOf(gate);
-  run(p, kernel('swiglu', [silu, swigluCode]), { gate, up, s }, { count }, [groupsOf(count)], { flops: 40 * count });
+  run(p, kernel('swiglu', [silu, swigluCode]), { gate, up, s }, { count }, [workgroups(count)], { flops: 40 * count });
   return s;
 }

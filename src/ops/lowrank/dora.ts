@@ -8,7 +8,7 @@ import squaresCode from '../../../shaders/dora_squares.wgsl?raw' with { type: 't
 import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
+import { lanesOf, workgroups } from '../elementwise/lanes.ts';
 import { whole } from '../matmul/gemm.ts';
 import { entire, panels, productInto, productTransposedInto } from '../matmul/linear.ts';
 import { columnSum } from '../norm/columnsum.ts';
@@ -69,7 +69,7 @@ export function doraScale(p: Program, { weight: w, factors: f, magnitude, square
   for (const v of w.windows) for (const { r0, r1, t } of panels(p, w, v)) down(p, t(), r1 - r0, ofA(f), cross, 1, r0);
   const bind = { squares, factor: f.B, cross_: cross, gram, magnitude, scale, inv_norm: invNorm };
   const params = { rows: w.rows, rank: f.rank, s: f.scale };
-  run(p, kernel('dora_scale', [scaleCode]), bind, params, [groupsOf(w.rows)], { flops: 2 * w.rows * f.rank * f.rank });
+  run(p, kernel('dora_scale', [scaleCode]), bind, params, [workgroups(w.rows)], { flops: 2 * w.rows * f.rank * f.rank });
 }
 
 /** y (+)= scale (W + s B A) x; with dropout as PEFT has it, W x + (scale - 1) W x' + scale s B A x' for the masked input x'. */
@@ -116,5 +116,7 @@ function apply(p: Program, d: Dora, x: Tensor, [weight, plain]: [number, number]
   const { part, per } = lanesOf(d.weight.rows);
   const [cols, count] = [d.weight.rows / per, (x.shape[0] * d.weight.rows) / per];
   const k = kernel('dora_apply', [part, applyCode]);
-  run(p, k, { scale: d.scale, x, y }, { cols, count, weight, plain, accumulate }, [groupsOf(count)], { flops: 2 * count * per });
+  run(p, k, { scale: d.scale, x, y }, { cols, count, weight, plain, accumulate }, [workgroups(count)], {
+    flops: 2 * count * per,
+  });
 }

@@ -3,7 +3,7 @@
 import code from '../../../shaders/dropout.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, vec4sOf } from '../elementwise/lanes.ts';
+import { vec4sOf, workgroups } from '../elementwise/lanes.ts';
 import { SCALARS } from '../stream/stream.ts';
 
 /** Share of the elements that is left out, and what tells this use of it from every other in the run. */
@@ -27,5 +27,5 @@ export function dropout(p: Program, d: Dropout, x: Tensor, y: Tensor, accumulate
     pass_at: SCALARS.pass,
     accumulate,
   };
-  run(p, kernel('dropout', [code]), { scalars: p.random, x, y }, params, [groupsOf(count)], { flops: 20 * count });
+  run(p, kernel('dropout', [code]), { scalars: p.random, x, y }, params, [workgroups(count)], { flops: 20 * count });
 }

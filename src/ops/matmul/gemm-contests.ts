@@ -4,10 +4,10 @@ import type { Contest } from '../../gpu/autotune.ts';
 import { type Planning, planningOf } from '../../gpu/limits.ts';
 import { resident } from '../../gpu/tensor.ts';
 import { multiply, whole } from './gemm.ts';
-import { choose, classOf, eligible, type Layout, type Shape, VARIANTS, type Variant } from './gemm-variants.ts';
+import { chooseVariant, classOf, eligible, type GemmLayout, type Shape, VARIANTS, type Variant } from './gemm-variants.ts';
 
 export interface ProductSizes {
-  layout: Layout;
+  layout: GemmLayout;
   m: number;
   n: number;
   k: number;
@@ -33,7 +33,7 @@ export function gemmContests(products: ProductSizes[], planning: Planning): Cont
 
 function entrants(x: ProductSizes, planning: Planning): Contest['entrants'] {
   const shape = shapeOf(x);
-  const standard = choose(x.layout, shape, planningOf(planning, { choices: {} }));
+  const standard = chooseVariant(x.layout, shape, planningOf(planning, { choices: {} }));
   const others = VARIANTS.filter((v) => v.layout === x.layout && v !== standard && eligible(v, shape, planning));
   return [standard, ...others].map((v) => ({ name: v.name, build: (p) => product(p, v, x) }));
 }
@@ -61,9 +61,9 @@ function clipped(x: ProductSizes, planning: Planning): ProductSizes {
 /** Whole matrices as a shape. */
 function shapeOf({ layout, m, n, k }: ProductSizes): Shape {
   return {
-    M: m,
-    N: n,
-    K: k,
+    m,
+    n,
+    k,
     a_at: 0,
     lda: layout === 'tn' ? m : k,
     b_at: 0,

@@ -15,13 +15,13 @@ import store from '../../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
 import tile from '../../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
 import type { Planning } from '../../gpu/limits.ts';
 
-export type Layout = 'nt' | 'nn' | 'tn';
+export type GemmLayout = 'nt' | 'nn' | 'tn';
 
 /** Sizes of C = A B and where the operands lie: element offsets and distances between rows. */
 export interface Shape {
-  M: number;
-  N: number;
-  K: number;
+  m: number;
+  n: number;
+  k: number;
   a_at: number;
   lda: number;
   b_at: number;
@@ -37,14 +37,14 @@ export interface Variant {
   name: string;
   /** The kernel's name: layouts that differ only in packing share one pipeline. */
   kernel: string;
-  layout: Layout;
+  layout: GemmLayout;
   parts: string[];
   consts: Record<string, number | boolean>;
   /** Rows and columns of C per workgroup. */
   tile: [number, number];
   /** Both operands are packed into panels first (packOf), two more dispatches and two temporaries. */
   packs: boolean;
-  /** What must be multiples of 4: nothing; offset, row distance and N of C; the same and the contiguous dimensions of A, B and C. */
+  /** What must be multiples of 4: nothing; offset, row distance and n of C; the same and the contiguous dimensions of A, B and C. */
   vec4: 'none' | 'c' | 'all';
   /** The subgroup size that it needs at least. */
   lanes?: number;
@@ -52,8 +52,8 @@ export interface Variant {
   half?: boolean;
 }
 
-const LAYOUTS: Layout[] = ['nt', 'nn', 'tn'];
-const turns = (layout: Layout) => ({ AT: layout === 'tn', BT: layout === 'nt' });
+const LAYOUTS: GemmLayout[] = ['nt', 'nn', 'tn'];
+const turns = (layout: GemmLayout) => ({ AT: layout === 'tn', BT: layout === 'nt' });
 
 /** All variants, a device's favourites first. */
 export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
@@ -137,15 +137,15 @@ export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes' | 'half'>,
   if ((v.lanes ?? 0) > (device.subgroups ?? 0)) return false;
   if (v.half && !device.half) return false;
   const fours = (...sizes: number[]) => sizes.every((s) => s % 4 === 0);
-  const { M, N, K } = shape;
+  const { m, n, k } = shape;
   if (v.vec4 === 'none') return true;
-  if (!fours(N, shape.c_at, shape.ldc)) return false;
+  if (!fours(n, shape.c_at, shape.ldc)) return false;
   if (v.vec4 === 'c') return true;
-  return fours(shape.a_at, shape.lda, shape.b_at, shape.ldb, v.layout === 'tn' ? M : K, v.layout === 'nt' ? K : N);
+  return fours(shape.a_at, shape.lda, shape.b_at, shape.ldb, v.layout === 'tn' ? m : k, v.layout === 'nt' ? k : n);
 }
 
 /** The variant for a shape: half precision where it was asked for, the tuner's choice for its class, else the default of the device. */
-export function choose(layout: Layout, shape: Shape, device: Device = {}): Variant {
+export function chooseVariant(layout: GemmLayout, shape: Shape, device: Device = {}): Variant {
   const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
   const tuned = device.choices?.[classOf(layout, shape)];
   const favourite = able.find((v) => v.half) ?? able.find((v) => v.name === tuned);
@@ -153,15 +153,15 @@ export function choose(layout: Layout, shape: Shape, device: Device = {}): Varia
 }
 
 /** Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4. */
-export function classOf(layout: Layout, shape: Shape): string {
-  const rows = shape.M <= 16 ? 16 : shape.M <= 64 ? 64 : shape.M <= 256 ? 256 : 'many';
+export function classOf(layout: GemmLayout, shape: Shape): string {
+  const rows = shape.m <= 16 ? 16 : shape.m <= 64 ? 64 : shape.m <= 256 ? 256 : 'many';
   const divides = (['all', 'c', 'none'] as const).find((vec4) => eligible({ layout, vec4 }, shape, {}));
   return `gemm ${layout} ${rows} ${divides}`;
 }
 
 /** Workgroups of a product. */
-export function gridOf(v: Variant, M: number, N: number): [number, number, number] {
-  return [Math.ceil(N / v.tile[1]), Math.ceil(M / v.tile[0]), 1];
+export function gridOf(v: Variant, m: number, n: number): [number, number, number] {
+  return [Math.ceil(n / v.tile[1]), Math.ceil(m / v.tile[0]), 1];
 }
 
 /** A variant's parts and constants with sums over cells of `cell` rows (gemm_reduce.wgsl) in the place of stores. */
@@ -170,7 +170,7 @@ export function reduced(v: Variant, cell: number, square: boolean): Pick<Variant
 }
 
 /**
- * The kernel that packs an operand: alongK where it lies [rows, K]; vec4 where offset, ld and contiguous size are multiples of 4;
+ * The kernel that packs an operand: alongK where it lies [rows, k]; vec4 where offset, ld and contiguous size are multiples of 4;
  * stored: the format part of a weight that is not f32.
  */
 export function packOf(alongK: boolean, vec4: boolean, stored?: string) {
@@ -182,4 +182,4 @@ export function packOf(alongK: boolean, vec4: boolean, stored?: string) {
 }
 
 /** Elements of an operand in panels. */
-export const packedSize = (rows: number, K: number) => 64 * Math.ceil(rows / 64) * 4 * Math.ceil(K / 4);
+export const packedSize = (rows: number, k: number) => 64 * Math.ceil(rows / 64) * 4 * Math.ceil(k / 4);

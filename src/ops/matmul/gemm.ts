@@ -3,8 +3,17 @@
 
 import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { type Format, STORED } from '../stored/formats.ts';
-import { choose, gridOf, type Layout, packedSize, packOf, reduced, type Shape, type Variant } from './gemm-variants.ts';
+import { STORED, type StoredFormat } from '../stored/formats.ts';
+import {
+  chooseVariant,
+  type GemmLayout,
+  gridOf,
+  packedSize,
+  packOf,
+  reduced,
+  type Shape,
+  type Variant,
+} from './gemm-variants.ts';
 
 /** A matrix inside a tensor: element offset of its first entry and distance between rows. */
 export interface Mat {
@@ -12,7 +21,7 @@ export interface Mat {
   at: number;
   ld: number;
   /** Where t holds a stored weight instead of f32: its format, and its scales. Only what readsStored() allows. */
-  stored?: { format: Format; s?: Tensor };
+  stored?: { format: StoredFormat; s?: Tensor };
 }
 
 /** A whole tensor [rows, cols] as a matrix. */
@@ -32,18 +41,18 @@ export interface Product {
  * c (+)= a b. nt: c[m,n] = sum a[m,k] b[n,k]; nn: sum a[m,k] b[k,n]; tn: sum a[k,m] b[k,n].
  * accumulate 0 writes, 1 adds.
  */
-export function gemm(p: Program, layout: Layout, x: Product, accumulate: 0 | 1): void {
-  const variant = decide(p, () => choose(layout, shapeOf(x), p.planning));
+export function gemm(p: Program, layout: GemmLayout, x: Product, accumulate: 0 | 1): void {
+  const variant = decide(p, () => chooseVariant(layout, shapeOf(x), p.planning));
   multiply(p, variant, x, accumulate);
 }
 
 /** Whether the product can read b in its stored format, so that it need not be unpacked first. */
-export function readsStored(p: Program, layout: Layout, x: Product): boolean {
-  return decide(p, () => choose(layout, shapeOf(x), p.planning).packs && x.b.at % 4 === 0 && x.b.ld % 4 === 0);
+export function readsStored(p: Program, layout: GemmLayout, x: Product): boolean {
+  return decide(p, () => chooseVariant(layout, shapeOf(x), p.planning).packs && x.b.at % 4 === 0 && x.b.ld % 4 === 0);
 }
 
 function shapeOf({ a, b, c, m, n, k }: Product): Shape {
-  return { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld };
+  return { m, n, k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, c_at: c.at, ldc: c.ld };
 }
 
 /** The product by a given variant, which must be eligible for it. */
@@ -66,7 +75,7 @@ export function productSums(
 ): { partials: Tensor; cell: number } | null {
   const { m, n, k } = x;
   const { v, cell } = decide(p, () => {
-    const v = choose('tn', shapeOf({ ...x, c: { ...x.a, at: 0, ld: n } }), p.planning);
+    const v = chooseVariant('tn', shapeOf({ ...x, c: { ...x.a, at: 0, ld: n } }), p.planning);
     const whole = v.vec4 !== 'none' && k <= piecesOf(p, x).deep;
     const serves = (c: number) => edge % c === 0 && (v.consts.ROWS as number) % c === 0 && (m * n) / c <= p.planning.maxBinding;
     return { v, cell: whole ? CELLS.find(serves) : undefined };
@@ -93,7 +102,7 @@ function product(
   out: Record<string, Tensor>,
   params: Record<string, number>,
 ): void {
-  const all = { M: m, N: n, K: k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, ...params };
+  const all = { m, n, k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld, ...params };
   const grid = m * n === 0 ? [0, 1, 1] : gridOf(v, m, n);
   run(p, kernel(v.kernel, v.parts, v.consts), { a: a.t, b: b.t, ...out }, all, grid, {
     flops: 2 * m * n * k,
@@ -160,7 +169,7 @@ function packed(p: Program, x: Mat, alongK: boolean, rows: number, k: number): M
   const { name, parts, consts } = packOf(alongK, vec4, x.stored && STORED[x.stored.format].part);
   const grid = rows * k === 0 ? [0, 1, 1] : [Math.ceil(k / 16), Math.ceil(rows / 64), 1];
   const source: Record<string, Tensor> = x.stored ? { wq: x.t, ...(x.stored.s && { ws: x.stored.s }) } : { src: x.t };
-  run(p, kernel(name, parts, consts), { ...source, panel: t }, { rows, K: k, src_at: x.at, ld: x.ld, dst_at: 0 }, grid, {
+  run(p, kernel(name, parts, consts), { ...source, panel: t }, { rows, k, src_at: x.at, ld: x.ld, dst_at: 0 }, grid, {
     bytes: 8 * rows * k,
   });
   return { t, at: 0, ld: 0 };

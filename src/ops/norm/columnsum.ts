@@ -5,7 +5,7 @@ import columnsum from '../../../shaders/columnsum.wgsl?raw' with { type: 'text' 
 import plain from '../../../shaders/columnsum_plain.wgsl?raw' with { type: 'text' };
 import { adds, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
+import { lanesOf, workgroups } from '../elementwise/lanes.ts';
 
 /** Rows that one invocation adds up one after the other. */
 const CHUNK = 32;
@@ -29,6 +29,6 @@ export function columnSum(p: Program, term: Term, rows: number, cols: number, gr
 function stage(p: Program, term: Term, rows: number, cols: number, chunk: number, out: Tensor, accumulate: 0 | 1): void {
   const { part, per } = lanesOf(cols);
   const params = { rows, cols: cols / per, chunk, accumulate };
-  const grid = [groupsOf(cols / per), Math.ceil(rows / chunk)];
+  const grid = [workgroups(cols / per), Math.ceil(rows / chunk)];
   run(p, kernel('columnsum', [part, columnsum, term.part]), { ...term.bind, out }, params, grid, { flops: rows * cols });
 }

@@ -6,7 +6,7 @@ import code from '../../../shaders/qknorm.wgsl?raw' with { type: 'text' };
 import backward from '../../../shaders/qknorm_backward.wgsl?raw' with { type: 'text' };
 import { flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
+import { lanesOf, workgroups } from '../elementwise/lanes.ts';
 import type { Vector } from '../stored/weight.ts';
 import { columnSum } from './columnsum.ts';
 
@@ -28,7 +28,7 @@ export function qkNorm(
   const inv = temp(p, 'inv_rms', [n, heads], 'activations');
   const y = temp(p, 'normed', x.shape);
   const cost = { flops: 4 * rows * head_dim };
-  run(p, kernel('qknorm', [part, code]), { x, w: w.value, inv, y }, { rows, cols, eps }, [groupsOf(rows)], cost);
+  run(p, kernel('qknorm', [part, code]), { x, w: w.value, inv, y }, { rows, cols, eps }, [workgroups(rows)], cost);
   if (!flows(p, y, [x], w.grad !== null)) return y;
 
   onBackward(p, () => {
@@ -37,7 +37,7 @@ export function qkNorm(
     if (w.grad) columnSum(p, { part: columnTerm, bind: { x, inv, dy } }, rows, head_dim, w.grad);
     if (!p.needs.has(x)) return;
     const back = kernel('qknorm_backward', [part, backward]);
-    run(p, back, { x, w: w.value, inv, dy }, { rows, cols }, [groupsOf(rows)], { flops: 8 * rows * head_dim });
+    run(p, back, { x, w: w.value, inv, dy }, { rows, cols }, [workgroups(rows)], { flops: 8 * rows * head_dim });
     giveGrad(p, x, dy);
   });
   return y;

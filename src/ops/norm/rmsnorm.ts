@@ -8,7 +8,7 @@ import apply from '../../../shaders/rmsnorm_apply.wgsl?raw' with { type: 'text' 
 import backward from '../../../shaders/rmsnorm_backward.wgsl?raw' with { type: 'text' };
 import { again, flows, gradOf, intoGrad, kernel, onBackward, type Program, remake, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, lanesOf } from '../elementwise/lanes.ts';
+import { lanesOf, workgroups } from '../elementwise/lanes.ts';
 import type { Vector } from '../stored/weight.ts';
 import { columnSum } from './columnsum.ts';
 
@@ -26,7 +26,7 @@ export function rmsnorm(p: Program, x: Tensor, w: Vector, eps: number): Tensor {
     const made = temp(p, 'normed_again', x.shape);
     const count = R * cols;
     run(p, kernel('rmsnorm_apply', [part, apply]), { x: again(p, x), w: w.value, inv, y: made }, { cols, count }, [
-      groupsOf(count),
+      workgroups(count),
     ]);
     return made;
   });

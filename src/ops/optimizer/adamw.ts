@@ -6,7 +6,7 @@ import onBase from '../../../shaders/adamw_base.wgsl?raw' with { type: 'text' };
 import plain from '../../../shaders/adamw_plain.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
-import { groupsOf, vec4sOf } from '../elementwise/lanes.ts';
+import { vec4sOf, workgroups } from '../elementwise/lanes.ts';
 
 /** A tensor that trains, with its gradient and moments: f32, of one shape. A tied tensor is listed once. */
 export interface Trained {
@@ -43,6 +43,6 @@ export function adamw(p: Program, trained: readonly Trained[], state: Tensor, sc
     const k = kernel('adamw', [adamwCode, base ? onBase : plain]);
     const bind = { state, scalars, grad: t.grad, value: t.value, m: t.m, v: t.v, ...(base && { base }) };
     const count = vec4sOf(t.value);
-    run(p, k, bind, { count, ...rates, decay }, [groupsOf(count)], { flops: 60 * count });
+    run(p, k, bind, { count, ...rates, decay }, [workgroups(count)], { flops: 60 * count });
   }
 }

@@ -5,8 +5,7 @@ import gradnormCode from '../../../shaders/gradnorm.wgsl?raw' with { type: 'text
 import finish from '../../../shaders/gradnorm_finish.wgsl?raw' with { type: 'text' };
 import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../../gpu/program.ts';
-import { resident, type Tensor } from '../../gpu/tensor.ts';
-import { countOf } from '../elementwise/lanes.ts';
+import { elementsOf, resident, type Tensor } from '../../gpu/tensor.ts';
 
 /** Places in a step's results (f32): the summed loss, the norm before clipping, 1 where the step was skipped. */
 export const RESULTS = { lossSum: 0, norm: 1, skipped: 2, count: 4 } as const;
@@ -40,13 +39,13 @@ export function gradNorm(
   results: Tensor,
   { betas, clip }: ClipOptions,
 ): void {
-  const counts = grads.map((g) => Math.ceil(countOf(g) / PER_PARTIAL));
+  const counts = grads.map((g) => Math.ceil(elementsOf(g.shape) / PER_PARTIAL));
   const count = counts.reduce((a, b) => a + b, 0);
   const partials = temp(p, 'squares', [count, 2]);
   const k = kernel('gradnorm', [reduce, gradnormCode]);
   let at = 0;
   grads.forEach((grad, i) => {
-    const n = countOf(grad);
+    const n = elementsOf(grad.shape);
     run(p, k, { grad, partials }, { count: n, at }, [counts[i]], { flops: 4 * n });
     at += counts[i];
   });

@@ -1,6 +1,6 @@
 // Stored formats as the device holds them: the WGSL part that reads each, and how the blocks of a file become whole words.
 // Blocks of a multiple of four bytes stay as they are; the others keep one f16 scale in two odd bytes, which move to an array
-// of their own, so that what is left of a block can be addressed. Decoding on the CPU is in io.
+// of their own, so that what is left of a block can be addressed. The facts of a format are in src/formats.ts, decoding on the CPU in io.
 
 import bf16 from '../../../shaders/format_bf16.wgsl?raw' with { type: 'text' };
 import f16 from '../../../shaders/format_f16.wgsl?raw' with { type: 'text' };
@@ -18,47 +18,45 @@ import q6_k from '../../../shaders/format_q6_k.wgsl?raw' with { type: 'text' };
 import q8_0 from '../../../shaders/format_q8_0.wgsl?raw' with { type: 'text' };
 import quants from '../../../shaders/format_quants.wgsl?raw' with { type: 'text' };
 import scales from '../../../shaders/format_scales.wgsl?raw' with { type: 'text' };
+import { FORMATS, type Format, type FormatFacts } from '../../formats.ts';
 
-interface Stored {
+interface Stored extends FormatFacts {
   /** Declares wq (and ws), weight(i) and weight4(i). */
   part: string;
-  /** Values of a block, and its bytes in the file. */
-  block: number;
-  bytes: number;
   /** Where in the block the f16 lies that moves to ws, if one does. */
   scale: number | null;
 }
 
-const plain = (part: string, bytes: number): Stored => ({ part, block: 1, bytes, scale: null });
-const blocks = (parts: string[], block: number, bytes: number, scale: number | null = null): Stored => ({
+const plain = (format: Format, part: string): Stored => ({ ...FORMATS[format], part, scale: null });
+const blocks = (format: Format, parts: string[], scale: number | null = null): Stored => ({
+  ...FORMATS[format],
   part: [quants, ...(scale === null ? [] : [scales]), ...parts].join('\n'),
-  block,
-  bytes,
   scale,
 });
 
+/** Every format that the device reads: all that files have, but f64. */
 export const STORED = {
-  f32: plain(f32, 4),
-  f16: plain(f16, 2),
-  bf16: plain(bf16, 2),
-  q8_0: blocks([q8_0], 32, 34, 0),
-  q4_0: blocks([q4_0], 32, 18, 0),
-  q4_1: blocks([q4_1], 32, 20),
-  q5_0: blocks([q5_0], 32, 22, 0),
-  q5_1: blocks([q5_1], 32, 24),
-  q2_k: blocks([q2_k], 256, 84),
-  q3_k: blocks([q3_k], 256, 110, 108),
-  q4_k: blocks([k, q4_k], 256, 144),
-  q5_k: blocks([k, q5_k], 256, 176),
-  q6_k: blocks([q6_k], 256, 210, 208),
+  f32: plain('f32', f32),
+  f16: plain('f16', f16),
+  bf16: plain('bf16', bf16),
+  q8_0: blocks('q8_0', [q8_0], 0),
+  q4_0: blocks('q4_0', [q4_0], 0),
+  q4_1: blocks('q4_1', [q4_1]),
+  q5_0: blocks('q5_0', [q5_0], 0),
+  q5_1: blocks('q5_1', [q5_1]),
+  q2_k: blocks('q2_k', [q2_k]),
+  q3_k: blocks('q3_k', [q3_k], 108),
+  q4_k: blocks('q4_k', [k, q4_k]),
+  q5_k: blocks('q5_k', [k, q5_k]),
+  q6_k: blocks('q6_k', [q6_k], 208),
 } satisfies Record<string, Stored>;
 
-export type Format = keyof typeof STORED;
+export type StoredFormat = keyof typeof STORED;
 
-export const isStored = (format: string): format is Format => format in STORED;
+export const isStored = (format: string): format is StoredFormat => Object.hasOwn(STORED, format);
 
 /** Bytes of `rows` whole rows on the device: q, and s where the format's scales lie apart. */
-export function storedBytes(format: Format, rows: number, cols: number): { q: number; s?: number } {
+export function storedBytes(format: StoredFormat, rows: number, cols: number): { q: number; s?: number } {
   const { block, bytes, scale } = STORED[format];
   if (cols % block)
     throw new Error(`expected rows of whole blocks of ${block} values for ${format}, got ${cols} columns: use --base f16`);
@@ -68,7 +66,7 @@ export function storedBytes(format: Format, rows: number, cols: number): { q: nu
 
 /** The bytes of whole blocks as the device wants them. Those that it takes as they are come back as they are. */
 export function splitQuants(
-  format: Format,
+  format: StoredFormat,
   bytes: Uint8Array<ArrayBuffer>,
 ): { q: Uint8Array<ArrayBuffer>; s?: Uint8Array<ArrayBuffer> } {
   const { bytes: size, scale } = STORED[format];

@@ -31,7 +31,7 @@ export function gemv(p: Program, w: Weight, v: Window, x: Mat, n: number, y: Mat
     vec4: [w.cols, x.at, x.ld].every((size) => size % 4 === 0),
     TOKENS: n > 2 ? 4 : Math.max(1, n),
   }));
-  const params = { rows, K: w.cols, x_at: x.at, ldx: x.ld, y_at: y.at + v.r0, ldy: y.ld, accumulate };
+  const params = { rows, cols: w.cols, x_at: x.at, ldx: x.ld, y_at: y.at + v.r0, ldy: y.ld, accumulate };
   const bind = { ...bindings(v), x: x.t, y: y.t };
   const cost = { flops: 2 * n * rows * w.cols, bytes: v.q.bytes };
   const { part } = STORED[w.format];

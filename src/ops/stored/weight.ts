@@ -4,7 +4,7 @@
 import type { Program } from '../../gpu/program.ts';
 import { type Role, resident, type Tensor } from '../../gpu/tensor.ts';
 import type { Mat } from '../matmul/gemm.ts';
-import { type Format, storedBytes } from './formats.ts';
+import { type StoredFormat, storedBytes } from './formats.ts';
 
 /** Rows r0 <= r < r1 of a weight: quants (or plain elements) and, for quantized formats, scales. */
 export interface Window {
@@ -19,7 +19,7 @@ export interface Weight {
   name: string;
   rows: number;
   cols: number;
-  format: Format;
+  format: StoredFormat;
   windows: Window[];
   trains: Trains | null;
 }
@@ -56,32 +56,35 @@ export function newWeight(
   name: string,
   rows: number,
   cols: number,
-  format: Format,
+  format: StoredFormat,
   maxBinding: number,
   role: Role = 'weights',
 ): Weight {
   const perRow = storedBytes(format, 1, cols);
-  const most = evenly(Math.floor(maxBinding / Math.max(perRow.q, perRow.s ?? 0)));
-  if (most < 1)
-    throw new Error(
-      `expected a row of ${name} to fit a binding of ${maxBinding} bytes, got ${perRow.q} bytes: this adapter is too small for it`,
-    );
-  const windows: Window[] = [];
-  for (let r0 = 0; r0 < rows; r0 += most) {
-    const r1 = Math.min(rows, r0 + most);
+  const windows = rowWindows(name, rows, Math.max(perRow.q, perRow.s ?? 0), maxBinding).map(({ r0, r1 }): Window => {
     const bytes = storedBytes(format, r1 - r0, cols);
-    const at = rows > most ? `[${r0}:${r1}]` : '';
-    windows.push({
+    const at = r1 - r0 < rows ? `[${r0}:${r1}]` : '';
+    return {
       r0,
       r1,
       q: resident(`${name}${at}`, [Math.ceil(bytes.q / 4)], role, format === 'f32' ? 'f32' : 'u32'),
       s: bytes.s === undefined ? undefined : resident(`${name}${at}.scales`, [Math.ceil(bytes.s / 4)], role, 'u32'),
-    });
-  }
+    };
+  });
   return { name, rows, cols, format, windows, trains: null };
 }
 
-/** At most n rows, such that blocks of up to 256 rows lie in one window where they can. */
+/** The rows of a matrix in as few windows of whole rows as fit a binding. A block of rows may lie in two of them. */
+export function rowWindows(name: string, rows: number, rowBytes: number, maxBinding: number): { r0: number; r1: number }[] {
+  const most = evenly(Math.floor(maxBinding / rowBytes));
+  if (most < 1)
+    throw new Error(
+      `expected a row of ${name} to fit a binding of ${maxBinding} bytes, got ${rowBytes} bytes: this adapter is too small for it`,
+    );
+  return Array.from({ length: Math.ceil(rows / most) }, (_, i) => ({ r0: i * most, r1: Math.min(rows, (i + 1) * most) }));
+}
+
+/** At most n rows, such that blocks of 2, 4, ... 256 rows lie in one window where they can. */
 function evenly(n: number): number {
   return n >= 256 ? n - (n % 256) : n < 1 ? n : 2 ** Math.floor(Math.log2(n));
 }

@@ -26,6 +26,9 @@ export interface Stream {
   scalars: Tensor;
 }
 
+/** Tokens and targets that a stream has room for. */
+export type Sizes = { N: number; M: number };
+
 /** Places in `Stream.scalars` (f32). invTargets = 1 / targets of the whole step, lr the learning rate, tokens those of the micro-batch,
  * pass the number of the micro-batch in the run, from which dropout makes its masks. */
 export const SCALARS = { invTargets: 0, lr: 1, tokens: 2, pass: 3, count: 8 } as const;

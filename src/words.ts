@@ -1,4 +1,4 @@
-// Figures in words: bytes, numbers, times and shares as people read them. Knows no terminal.
+// Figures in words: bytes, numbers, times and shares as people read them, on the command line, in reports and on the page.
 
 const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'];
 
@@ -16,10 +16,20 @@ export function count(n: number): string {
   return n >= 1e4 ? `${three(n / 1e3)} thousand` : String(n);
 }
 
-/** 45 s, 2:05 min, 1:02:05 h. */
+/** A whole number with its thousands apart: 12,345. */
+export const grouped = (n: number): string => Math.round(n).toLocaleString('en');
+
+/** 1st, 2nd, 3rd, 11th. */
+export function ordinal(n: number): string {
+  const teen = n % 100 >= 11 && n % 100 <= 13;
+  return `${grouped(n)}${teen ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th')}`;
+}
+
+/** 0.4 s, 45 s, 2:05 min, 1:02:05 h. */
 export function duration(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));
   const two = (n: number) => String(n).padStart(2, '0');
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${Math.max(0, seconds).toFixed(1)} s`;
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)}:${two(s % 60)} min`;
   return `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)} h`;

@@ -1,0 +1,108 @@
+// One description of a decoder of the Llama family, whatever file it came from: sizes, what differs between families as data, and the
+// names and shapes of a layer's matrices as checkpoints have them. It imports nothing; files are mapped to it in io.
+
+/** How a model slows its frequencies down to reach further than it was trained for. */
+export type RopeScaling =
+  | { type: 'linear'; factor: number }
+  | {
+      type: 'llama3';
+      factor: number;
+      low_freq_factor: number;
+      high_freq_factor: number;
+      original_max_position_embeddings: number;
+    }
+  /** Each frequency is divided by its factor; head_dim / 2 of them. */
+  | { type: 'factors'; factors: number[] };
+
+export interface RopeConfig {
+  theta: number;
+  scaling: RopeScaling | null;
+}
+
+/** What the decoder's arithmetic needs. */
+export interface DecoderConfig {
+  hidden_size: number;
+  intermediate_size: number;
+  n_layers: number;
+  n_heads: number;
+  n_kv_heads: number;
+  head_dim: number;
+  vocab_size: number;
+  rms_norm_eps: number;
+  rope: RopeConfig;
+  /** Biases of q, k and v; of o; of gate, up and down. */
+  attention_bias: boolean;
+  o_bias: boolean;
+  mlp_bias: boolean;
+  /** RMSNorm over each head of q and k before RoPE (Qwen3). */
+  qk_norm: boolean;
+  tie_word_embeddings: boolean;
+}
+
+export const MODEL_TYPES = ['llama', 'mistral', 'qwen2', 'qwen3'] as const;
+export type ModelType = (typeof MODEL_TYPES)[number];
+
+/** A decoder's config and what else a checkpoint says of it. */
+export interface ModelConfig extends DecoderConfig {
+  model_type: ModelType;
+  max_position_embeddings: number;
+  bos_token_id: number | null;
+  eos_token_ids: number[];
+  /** What the weights are said to be stored as. */
+  dtype: 'f32' | 'f16' | 'bf16';
+  /** The config.json, or the scalar metadata of a GGUF, as it came. */
+  raw: Record<string, any>;
+}
+
+/** The seven matrices of a layer, in the order of ties. */
+export const MODULES = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
+export type Module = (typeof MODULES)[number];
+
+/** Shape [out, in] of a layer's matrix. */
+export function matrixShape(c: DecoderConfig, m: Module): [number, number] {
+  const q = c.n_heads * c.head_dim;
+  const kv = c.n_kv_heads * c.head_dim;
+  switch (m) {
+    case 'q_proj':
+      return [q, c.hidden_size];
+    case 'k_proj':
+    case 'v_proj':
+      return [kv, c.hidden_size];
+    case 'o_proj':
+      return [c.hidden_size, q];
+    case 'down_proj':
+      return [c.hidden_size, c.intermediate_size];
+    default:
+      return [c.intermediate_size, c.hidden_size];
+  }
+}
+
+/** The part of a layer that a matrix is in, as checkpoints name it. */
+export const parentOf = (m: Module) => (m[1] === '_' && 'qkvo'.includes(m[0]) ? 'self_attn' : 'mlp');
+
+/** The checkpoint's name of a layer's matrix. */
+export const weightName = (layer: number, m: Module) => `model.layers.${layer}.${parentOf(m)}.${m}.weight`;
+
+/** Whether a matrix has a bias. */
+export function hasBias(c: DecoderConfig, m: Module): boolean {
+  if (m === 'o_proj') return c.o_bias;
+  return parentOf(m) === 'mlp' ? c.mlp_bias : c.attention_bias;
+}
+
+/** Radians a position of each pair of a head's dimensions [head_dim / 2], after scaling, in f64. */
+export function ropeFrequencies({ theta, scaling }: RopeConfig, head_dim: number): number[] {
+  const half = head_dim / 2;
+  return Array.from({ length: half }, (_, i) => scaled(theta ** (-i / half), i, scaling));
+}
+
+function scaled(frequency: number, i: number, scaling: RopeScaling | null): number {
+  if (!scaling) return frequency;
+  if (scaling.type === 'factors') return frequency / scaling.factors[i];
+  const slow = frequency / scaling.factor;
+  if (scaling.type === 'linear') return slow;
+  // Llama 3 keeps the pairs that turn often within the context of pretraining, slows those that seldom do, and blends between.
+  const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
+  const turns = (context * frequency) / (2 * Math.PI);
+  const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+  return kept * frequency + (1 - kept) * slow;
+}
