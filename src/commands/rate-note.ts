@@ -1,5 +1,5 @@
 // Guidance on the learning rate where none was given: what is published for how much trains, and why the default is what it is.
-// The presets themselves are options (options-presets.ts).
+// The presets themselves are options (options/presets.ts).
 
 import { publishedRate } from '../options/presets.ts';
 import type { Settled } from '../options/table.ts';
