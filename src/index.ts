@@ -9,7 +9,7 @@
 //   await save(model, tuned, 'adapter');
 //   console.log((await generate(model, 'Once upon a time')).text);
 
-import { type AnswerOptions, answerPrompts, type Generated, promptIds } from './eval/answer.ts';
+import { type AnswerOptions, answerPrompts, type Generated } from './eval/answer.ts';
 import { type Planning, planningOf } from './gpu/limits.ts';
 import type { Adapter } from './io/adapter.ts';
 import { loadAdapter } from './io/adapter.ts';
@@ -22,7 +22,7 @@ import { withDefaults } from './options/table.ts';
 import type { Report } from './report.ts';
 import { applyAdapter as applyTo } from './train/adapter.ts';
 import { decoderFor, type Model, type StoredAs } from './train/model.ts';
-import type { OpenModel } from './train/open.ts';
+import { type OpenModel, promptIds } from './train/open.ts';
 import { longestOf, orderRows } from './train/order.ts';
 import { type Figures, trainingFigures, warmupFigures } from './train/plans.ts';
 import { checkSavable, resultFiles } from './train/save.ts';
@@ -37,7 +37,7 @@ export { closeGpu, type Gpu, openGpu } from './gpu/device.ts';
 export { type Planning, planningOf } from './gpu/limits.ts';
 export { blobFolder, blobSource, type Folder, memorySource, type Source } from './io/bytes.ts';
 export { type DecoderFor, decoderFor, freeModel, loadModel, type Model, type StoredAs } from './train/model.ts';
-export { type DataOptions, type OpenModel, openData, openModel, openPrompts, type Place } from './train/open.ts';
+export { type DataOptions, type OpenModel, openData, openModel, openPrompts, type Place, promptIds } from './train/open.ts';
 
 // --- methods ------------------------------------------------------------------------------------------------------------
 
@@ -155,7 +155,7 @@ export async function applyAdapter(
 
 // --- how good it is -----------------------------------------------------------------------------------------------------
 
-export { type AnswerOptions, answerPrompts, type Generated, positionsFor, promptIds } from './eval/answer.ts';
+export { type AnswerOptions, answerPrompts, type Generated, positionsFor } from './eval/answer.ts';
 export { type Example, evaluate } from './eval/evaluate.ts';
 export { type Answer, answerRows } from './eval/exact.ts';
 
@@ -169,7 +169,7 @@ export type GenerateSettings = Partial<Omit<AnswerOptions, 'eos'>> & {
 export async function generate(model: Model, prompt: string, settings: GenerateSettings = {}): Promise<Generated> {
   const { maxNewTokens, temperature, topP, seed } = withDefaults({});
   const { chat, ...own } = settings;
-  const ids = promptIds(model.tokenizer, prompt, chat);
+  const ids = await promptIds(model, prompt, chat);
   const options = { maxNewTokens, temperature, topP, seed, ...own, eos: model.files.config.eos_token_ids };
   const [answer] = await answerPrompts(model, model.tokenizer, [{ index: 0, ids }], options, () => {});
   return answer;

@@ -97,7 +97,7 @@ export async function ask(s: Session, prompt: string): Promise<void> {
   const ready = s.opened;
   if (!ready) throw new Error('expected an open model, got a prompt before it: reload the page.');
   const model = await modelOf(s, ready);
-  const ids = promptIds(ready.files.tokenizer, prompt);
+  const ids = await promptIds(ready.files, prompt);
   const room = ready.positions - 1 - ids.length;
   if (ids.length < 1 || room < 1)
     throw new Error(`expected a prompt of 1 to ${ready.positions - 2} tokens, got ${ids.length}: shorten it.`);

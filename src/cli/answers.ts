@@ -16,7 +16,7 @@ export function answersTable(t: Terminal, { examples, scores }: Skills): string[
   const before = width([head.before, ...examples.map((e) => e.before.text)]);
   const after = Math.min(width([head.after, ...examples.map((e) => e.after.text)]), t.width - prompt - before - 8);
   const row = (e: Compared, i: number) =>
-    `${padded(fitted(t, prompts[i], prompt), prompt)}  ${answer(t, e.before, before)}  ${answer(t, e.after, after)}`;
+    `${padded(fitted(t, prompts[i], prompt), prompt)}  ${answer(t, e.before, before)}  ${answer(t, e.after, after)}`.trimEnd();
   return [
     '',
     `Held-out prompts${shared ? `, each after "${shared}"` : ''}`,

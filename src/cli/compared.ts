@@ -2,7 +2,7 @@
 
 import type { Line } from '../report.ts';
 import { bytes, count, percent, rate } from '../words.ts';
-import { padded, paddedStart, paint, type Terminal, widthOf } from './terminal.ts';
+import { fitting, padded, paddedStart, paint, type Terminal, widthOf } from './terminal.ts';
 
 type Comparison = Extract<Line, { kind: 'comparison' }>;
 type Row = Comparison['rows'][0];
@@ -33,17 +33,26 @@ export function comparisonTable(t: Terminal, { title, rows, report }: Comparison
     ['saved', (r) => (r.adapter_bytes ? bytes(r.adapter_bytes) : '')],
   ];
   const wide = columns.map(([head, of]) => Math.max(...[head, ...rows.map(of)].map(widthOf)));
-  const line = (cells: string[]) => cells.map((c, i) => (i ? paddedStart(c, wide[i] + 2) : padded(c, wide[0]))).join('');
+  const line = (group: number[], of: (i: number) => string) =>
+    padded(of(0), wide[0]) + group.map((i) => paddedStart(of(i), wide[i] + 2)).join('');
+  const rest = wide.slice(1).map((w) => w + 2);
+  const groups = fitting(rest, wide[0], t.width - 1).map((group) => group.map((i) => i + 1));
   const sizes = [...new Set(rows.map((r) => r.size))];
   return [
     paint(t, 'bold', title),
     '',
-    paint(t, 'dim', line(columns.map(([head]) => head))),
-    ...sizes.flatMap((size) => [
-      ...(size === null ? [] : [paint(t, 'dim', size)]),
-      ...rows.filter((r) => r.size === size).map((r) => line(columns.map(([, of]) => of(r)))),
+    ...groups.flatMap((group) => [
+      paint(
+        t,
+        'dim',
+        line(group, (i) => columns[i][0]),
+      ),
+      ...sizes.flatMap((size) => [
+        ...(size === null ? [] : [paint(t, 'dim', size)]),
+        ...rows.filter((r) => r.size === size).map((r) => line(group, (i) => columns[i][1](r))),
+      ]),
+      '',
     ]),
-    '',
     `report  ${paint(t, 'bold', report)}`,
   ];
 }

@@ -3,11 +3,14 @@
 
 import process from 'node:process';
 import { parseCommand } from '../options/args.ts';
-import { withDefaults } from '../options/table.ts';
+import { type Verb, withDefaults } from '../options/table.ts';
 import { version } from '../version.ts';
 import { kernelCache } from './kernel-cache.ts';
 import { printer } from './print.ts';
 import { LOAD } from './verbs.ts';
+
+/** Verbs that a signal ends at once. */
+const NOTHING_TO_SAVE: Verb[] = ['eval', 'plan', 'inspect', 'doctor', 'bench'];
 
 process.exitCode = await main(process.argv.slice(2));
 process.exit();
@@ -27,7 +30,13 @@ async function main(argv: string[]): Promise<number> {
     options = taken.options;
   }
   const { report, close } = printer({ verb, options });
-  const stop = stopOnSignal(() => report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' }));
+  const stop = stopOnSignal(() => {
+    if (NOTHING_TO_SAVE.includes(verb)) {
+      close();
+      process.exit(130);
+    }
+    report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' });
+  });
   try {
     const run = await LOAD[verb]();
     await run({ o: withDefaults(options), files, report, signal: stop, cache: kernelCache() });

@@ -2,7 +2,7 @@
 
 import type { Line } from '../report.ts';
 import { bytes, count } from '../words.ts';
-import { flowed, type Ink, padded, paint, type Terminal } from './terminal.ts';
+import { fitting, flowed, type Ink, padded, paint, type Terminal } from './terminal.ts';
 
 export type PlanLine = Extract<Line, { kind: 'plan' }>;
 type Category = keyof PlanLine['bytes'];
@@ -40,7 +40,7 @@ export function memoryBar(t: Terminal, b: PlanLine['bytes'], width: number): str
 export function planTable(t: Terminal, plans: PlanLine[]): string[] {
   const order = categoriesOf(...plans);
   const most = Math.max(...order.map((c) => plans[0].bytes[c]));
-  const room = Math.max(10, t.width - 16 - 12 * plans.length);
+  const room = Math.max(0, t.width - 17 - 12 * plans.length);
   const row = (c: Category) => {
     const n = Math.round((plans[0].bytes[c] / most) * room);
     return `${padded(c, 14)}${plans.map((p) => size(p.bytes[c]).padStart(12)).join('')}  ${paint(t, 'cyan', (t.unicode ? '█' : '#').repeat(n))}`;
@@ -77,6 +77,8 @@ export function methodTable(t: Terminal, plans: PlanLine[], rank: number): strin
   const share = (p: PlanLine) => (full ? `${((100 * p.bytes.total) / full).toFixed(1)} %` : '');
   const columns = plans.map((p) => [p.method, p.budget].filter(Boolean).join(' '));
   const wide = Math.max(10, ...columns.map((c) => c.length + 2));
+  const row = (name: string, group: number[], of: (i: number) => string) =>
+    padded(name, 14) + group.map((i) => of(i).padStart(wide)).join('');
   const order = categoriesOf(...plans);
   return [
     paint(t, 'dim', 'bytes on the GPU'),
@@ -85,8 +87,15 @@ export function methodTable(t: Terminal, plans: PlanLine[], rank: number): strin
     '',
     ...(full ? [paint(t, 'dim', 'share of full fine-tuning'), head, ...rows(share), ''] : []),
     paint(t, 'dim', 'by category'),
-    paint(t, 'bold', `${padded('', 14)}${columns.map((c) => c.padStart(wide)).join('')}`),
-    ...order.map((c) => `${padded(c, 14)}${plans.map((p) => size(p.bytes[c]).padStart(wide)).join('')}`),
-    `${padded('trainable', 14)}${plans.map((p) => short(p.trainable).padStart(wide)).join('')}`,
-  ];
+    ...fitting(new Array(plans.length).fill(wide), 14, t.width - 1).flatMap((group) => [
+      paint(
+        t,
+        'bold',
+        row('', group, (i) => columns[i]),
+      ),
+      ...order.map((c) => row(c, group, (i) => size(plans[i].bytes[c]))),
+      row('trainable', group, (i) => short(plans[i].trainable)),
+      '',
+    ]),
+  ].slice(0, -1);
 }

@@ -80,6 +80,21 @@ export function flowed(parts: string[], gap: string, width: number): string[] {
   return lines;
 }
 
+/** Columns of a table in groups that fit beside its first one, each of them at least one. */
+export function fitting(widths: number[], first: number, width: number): number[][] {
+  const groups: number[][] = [];
+  let taken = width;
+  for (const [i, w] of widths.entries()) {
+    if (taken + w > width) {
+      groups.push([]);
+      taken = first;
+    }
+    groups.at(-1)!.push(i);
+    taken += w;
+  }
+  return groups;
+}
+
 /** What is done of a whole, as a bar of `width` columns. */
 export function bar(t: Terminal, share: number, width: number): string {
   const done = Math.max(0, Math.min(width, Math.round(share * width)));

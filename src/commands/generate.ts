@@ -3,6 +3,7 @@
 import { answerPrompts, applyAdapter, closeGpu, positionsFor, promptIds } from '../index.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openPrompts } from './open.ts';
+import { dataOptions } from './settings.ts';
 import type { Task } from './task.ts';
 
 export async function generateVerb({ o, report, signal }: Task): Promise<void> {
@@ -11,7 +12,7 @@ export async function generateVerb({ o, report, signal }: Task): Promise<void> {
   const prompts =
     o.prompt === undefined
       ? await openPrompts(o, opened, o.data ?? [builtIn('task/heldout.jsonl')], report)
-      : [{ index: 0, ids: promptIds(tokenizer, o.prompt, o.chat) }];
+      : [{ index: 0, ids: await promptIds(opened, o.prompt, o.chat, dataOptions(o)) }];
   const { maxNewTokens, temperature, topP, seed } = o;
   const model = await openOnGpu(o, opened, positionsFor(prompts, maxNewTokens), report);
   try {

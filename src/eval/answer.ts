@@ -1,7 +1,6 @@
 // Answers of a model to prompts: what each becomes as token ids, one decoding program for all of them, the text of what came.
 
 import type { Prompt } from '../data/load.ts';
-import { chat } from '../data/template.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { dispose, prepare } from '../gpu/run.ts';
 import type { Report } from '../report.ts';
@@ -61,15 +60,4 @@ export async function answerPrompts(
   } finally {
     dispose(machine);
   }
-}
-
-/** The ids of a text to go on from; asChat: of a user's message in the model's chat template. */
-export function promptIds(tokenizer: Tokenizer, text: string, asChat = false): Int32Array {
-  if (!asChat) return Int32Array.from(tokenizer.encode(text, { special: true }));
-  if (!tokenizer.chatTemplate)
-    throw new Error(
-      'expected a model with a chat template for --chat, got none: leave --chat out, or name a template by --template FILE.',
-    );
-  const rendered = chat(tokenizer.chatTemplate, tokenizer.named)([{ role: 'user', content: text }], true);
-  return Int32Array.from(tokenizer.encode(rendered, { special: false }));
 }

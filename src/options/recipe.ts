@@ -58,7 +58,10 @@ function optionsIn(verb: Verb, recipe: unknown): Options {
     );
   const entries = recipeKeys(verb).map((key) => [key, v.optional(v.pipe(v.unknown(), sound(key)))]);
   const schema = v.pipe(
-    v.custom<object>((value) => !Array.isArray(value), 'expected an object of options, got a list'),
+    v.custom<object>(
+      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+      ({ input }) => `expected an object of options, got ${JSON.stringify(input)?.slice(0, 40)}`,
+    ),
     v.strictObject(Object.fromEntries(entries)),
   );
   const read = v.safeParse(schema, recipe);

@@ -3,7 +3,7 @@
 import { type Columns, parseColumns } from '../data/columns.ts';
 import { type Dataset, type LoadOptions, loadData, loadPrompts, type Prompt } from '../data/load.ts';
 import { loadTokenizer, type Tokenizer } from '../data/tokenizer.ts';
-import { type Folder, openPlace, readText, type Source } from '../io/bytes.ts';
+import { type Folder, memorySource, openPlace, readText, type Source } from '../io/bytes.ts';
 import { type ModelFiles, openModel as openFiles } from '../io/model.ts';
 
 /** A model that is open and not loaded: headers and tokenizer. */
@@ -52,6 +52,14 @@ export async function openPrompts(
 ): Promise<{ prompts: Prompt[]; shown: string }> {
   const options = await rowOptions(model, o);
   return withSources(places, (sources) => loadPrompts(sources, options));
+}
+
+/** The ids of a text to go on from; asChat: of a user's message, in the template that the options or the model's files name. */
+export async function promptIds(model: OpenModel, text: string, asChat = false, o: DataOptions = {}): Promise<Int32Array> {
+  if (!asChat) return Int32Array.from(model.tokenizer.encode(text, { special: true }));
+  const row = JSON.stringify({ messages: [{ role: 'user', content: text }] });
+  const source = memorySource(new TextEncoder().encode(row), 'the prompt.jsonl');
+  return (await openPrompts(model, source, o)).prompts[0].ids;
 }
 
 type Places = string | Source | readonly (string | Source)[];

@@ -2,11 +2,13 @@
 
 import { describe, expect, test } from 'vitest';
 import { answersTable } from '../../src/cli/answers.ts';
+import { comparisonTable } from '../../src/cli/compared.ts';
 import { memoryBar } from '../../src/cli/memory.ts';
 import { picture } from '../../src/cli/picture.ts';
 import {
   bar,
   fitted,
+  fitting,
   flowed,
   LABEL,
   padded,
@@ -17,8 +19,10 @@ import {
   widthOf,
   wrapped,
 } from '../../src/cli/terminal.ts';
+import { summarize } from '../../src/commands/compare/result.ts';
 import type { Line } from '../../src/report.ts';
 import { bytes, count, duration, percent, rate } from '../../src/words.ts';
+import { result } from '../commands/results.ts';
 
 const ascii: Terminal = { live: false, colors: 0, unicode: false, width: 80 };
 const plain: Terminal = { ...ascii, unicode: true };
@@ -193,6 +197,21 @@ describe('the blocks', () => {
       for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(t.width);
     }
   });
+});
+
+test('a table that is too wide goes on below, its first column again beside it', () => {
+  expect(fitting([4, 4, 4, 4, 4], 6, 14)).toEqual([[0, 1], [2, 3], [4]]);
+  expect(fitting([20, 3], 6, 14)).toEqual([[0], [1]]); // one that fits nowhere stands alone
+  const line = {
+    kind: 'comparison' as const,
+    title: 'T',
+    report: 'R',
+    rows: summarize([result('SMT', 0, 0.1, 3), result('日本語', 0, 0.1, 2), result('LoRA', 0, 0.1, 2, '10%t')]),
+  };
+  const lines = comparisonTable({ ...plain, width: 50 }, line);
+  for (const text of lines) expect(widthOf(text)).toBeLessThan(50);
+  expect(lines.filter((text) => text.startsWith('日本語'))).toHaveLength(2);
+  expect(lines.filter((text) => text.startsWith('method')).join(' ')).toMatch(/lr.*loss.*tokens\/s +saved/);
 });
 
 test('answers in wide characters stand in columns', () => {

@@ -98,6 +98,18 @@ describe('a tiny model', () => {
     expect(sound).toBe(0);
   });
 
+  test('a signal ends at once what has nothing to save', async () => {
+    writeRows(
+      at('many.jsonl'),
+      Array.from({ length: 3000 }, (_, i) => ({ input_ids: [5 + (i % 20), 6, 7] })),
+    );
+    const words = ['eval', '--model', at('model'), '--data', at('many.jsonl'), '--batch', '1', '--per-example', '--json'];
+    const { code, lines, stderr } = await blocktune(words, { interruptAfter: 12 });
+    expect([code, stderr]).toEqual([130, '']);
+    expect(of('eval', { lines } as Ended)).toEqual([]);
+    expect(of('example', { lines } as Ended).length).toBeLessThan(3000);
+  });
+
   test('select and train --selection choose and use the same blocks', async () => {
     const words = ['--model', at('model'), '--data', at('rows.jsonl'), '--block', '8', '--budget', '10b', '--json'];
     const chosen = await blocktune(['select', ...words, '--warmup-steps', '2', '--out', at('blocks.json')]);

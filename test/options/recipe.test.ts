@@ -62,8 +62,10 @@ describe('a saved recipe', () => {
     [{ steps: 5, epochs: 1 }, /--steps or --epochs/],
     [{ targets: ['q', 'q'] }, /some of q k v/],
     [{ lr: 0, batch: -1 }, /--batch.*;.*--lr|--lr.*;.*--batch/],
-    [[], /sound recipe/],
-    [null, /sound recipe/],
+    [[], /sound recipe.*an object of options, got \[\]/],
+    [null, /an object of options, got null/],
+    ['steps', /an object of options, got "steps"/],
+    [JSON.parse('{"__proto__": {"steps": 3}}'), /__proto__ is no option of train/],
   ])('%j is refused', (recipe, reason) => {
     expect(() => readRecipe('train', recipe)).toThrow(reason);
   });

@@ -49,19 +49,9 @@ const FILE = v.strictObject({
 /** In what methods may differ: all else would change the data or the model, and so what is compared. */
 const OWN_GROUPS = ['method', 'blocks', 'rank', 'run', 'optimizer'];
 /** What a comparison sets itself. */
-const NOT_HERE: Key[] = [
-  'seed',
-  'out',
-  'force',
-  'resume',
-  'checkpointEvery',
-  'keep',
-  'adapter',
-  'json',
-  'quiet',
-  'help',
-  'version',
-];
+const SET_HERE: Key[] = ['seed', 'out', 'force', 'resume', 'checkpointEvery', 'keep', 'adapter', 'device', 'tune'];
+/** What would say nothing here: no model is written, no run is fitted to a memory, blocks are chosen anew for each seed. */
+const UNUSED: Key[] = ['dtype', 'saveRecipe', 'memory', 'selection', 'arithmetic'];
 
 /** A recipe from its JSON; throws with what is wrong in it. */
 export function parseRecipe(json: unknown): Recipe {
@@ -72,7 +62,8 @@ export function parseRecipe(json: unknown): Recipe {
   }
   const { title, about, common, sizes, seeds, seconds, answers } = read.output;
   for (const size of sizes) if (!('all' in parseBudget(size))) refuse(`size ${size} has groups; write one budget such as 5%t`);
-  for (const key of NOT_HERE) if (key in common) refuse(`common has ${key}, which compare sets itself; leave it out`);
+  for (const key of SET_HERE) if (key in common) refuse(`common has ${key}, which compare sets itself; leave it out`);
+  for (const key of UNUSED) if (key in common) refuse(`common has ${key}, of which compare makes nothing; leave it out`);
   const methods = read.output.methods.map((m) => methodOf(m as unknown as Named, common as Options, sizes));
   const twice = methods.find((m, i) => methods.findIndex((n) => n.name === m.name) !== i);
   if (twice) refuse(`two methods are called ${twice.name}; name them apart`);
@@ -89,7 +80,7 @@ function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Co
   if (!lrs.length) refuse(`${name} has an empty list of learning rates; give one`);
   for (const key of Object.keys(own) as Key[]) {
     const known = Object.hasOwn(OPTION_GROUP, key);
-    if (!known || (!OWN_GROUPS.includes(OPTION_GROUP[key]) && key !== 'base') || NOT_HERE.includes(key))
+    if (!known || (!OWN_GROUPS.includes(OPTION_GROUP[key]) && key !== 'base') || [...SET_HERE, ...UNUSED].includes(key))
       refuse(`${name} has ${key}, in which methods cannot differ here; move it to common, or leave it out`);
   }
   const options: Options = { ...own };
