@@ -19,6 +19,7 @@ import { newStream, type Stream } from '../ops/stream/stream.ts';
 /** Tokens of a prompt read at a time. */
 const CHUNK = 64;
 
+/** The programs that answer a prompt, planned: the reading of it and one token more. */
 export interface Decoding {
   plan: Plan;
   stream: Stream;

@@ -8,6 +8,7 @@ import type { Score } from '../ops/blocks/score.ts';
 import type { Settled } from '../options/table.ts';
 import type { Schedule } from './schedule.ts';
 
+/** What a run is told: method, length, optimizer, blocks. */
 export interface TuneOptions {
   method: 'smt' | 'full' | 'lora' | 'dora';
   steps?: number;

@@ -19,6 +19,7 @@ import { layOut } from './order.ts';
 import { type Attached, type TuneData, trainPhase } from './session.ts';
 import type { Ran } from './step.ts';
 
+/** What a run came to: steps, tokens, seconds, and what was trained, which stays on the device. */
 export interface Tuned extends Ran {
   /** The chosen blocks and their trained differences (smt). */
   selection: Selection | null;
