@@ -6,6 +6,7 @@ export default defineConfig({
   define: { 'import.meta.dirname': 'globalThis.blocktuneDirname' }, // the host says it: a page lies in no folder
   build: {
     outDir: 'dist/chrome',
+    license: { fileName: 'licenses.md' }, // of the packages that are built in
     emptyOutDir: false,
     target: 'esnext',
     minify: true,

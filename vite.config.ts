@@ -17,7 +17,7 @@ export default defineConfig({
   optimizeDeps: { entries: ['index.html', 'worker.ts'] },
   publicDir: '../demo/built-in',
   plugins: [preact()],
-  build: { outDir: '../dist/web', emptyOutDir: true, target: 'esnext' },
+  build: { outDir: '../dist/web', license: { fileName: 'licenses.md' }, emptyOutDir: true, target: 'esnext' },
   worker: { format: 'es' },
   server: { headers: isolated, fs: { allow: ['..'] } },
   preview: { headers: isolated },

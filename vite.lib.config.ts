@@ -8,6 +8,7 @@ export default defineConfig({
   publicDir: false,
   build: {
     outDir: 'dist',
+    license: { fileName: 'licenses.md' }, // of the packages that are built in
     emptyOutDir: false, // a checkout builds beside a command that runs; npm run build starts from nothing
     target: 'es2023',
     minify: false,

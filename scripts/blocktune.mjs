@@ -29,7 +29,9 @@ try {
 }
 
 function inDeno(deno) {
-  const words = ['run', '--allow-all', '--quiet', '--no-lock', checkout ? sources : built, ...process.argv.slice(2)];
+  // packages from node_modules beside the program, whatever project it is called in
+  const flags = ['--allow-all', '--quiet', '--no-lock', '--no-config', '--node-modules-dir=manual'];
+  const words = ['run', ...flags, checkout ? sources : built, ...process.argv.slice(2)];
   const child = spawn(deno, words, { stdio: 'inherit', env: { ...process.env, DENO_NO_UPDATE_CHECK: '1' } });
   // a terminal sends Ctrl-C to both of us, a program to this one alone: passed on in any case, and two at once count as one there
   process.on('SIGINT', () => child.kill('SIGINT'));

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright';
 import { build, createServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { version } from '../../src/version.ts';
 import { browserPath, megabytes, npm, root, run, swiftshader } from './installed.ts';
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -103,6 +104,28 @@ describe('the commands', () => {
       expect([code, stdout]).toEqual([1, '']);
       expect(stderr).toMatch(new RegExp(`^blocktune: expected .* got .*Run: ${cure}\n$`));
     }
+  });
+
+  test('installed for all projects, it runs in any folder, in either runtime', async () => {
+    await npm(place, 'install', '--global', '--prefix', join(place, 'all'), '--prefer-offline', join(place, packed.filename));
+    const other = join(place, 'other');
+    await mkdir(other);
+    await writeFile(join(other, 'package.json'), '{ "dependencies": { "no-such-package": "1.0.0" } }');
+    await writeFile(join(other, 'deno.json'), '{ "imports": { "valibot": "./not-this.js" }, "lock": true }');
+    for (const runtime of ['node', 'deno']) {
+      const ended = await run(other, join(place, 'all/bin/blocktune'), ['--version', '--runtime', runtime]);
+      expect(ended).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    }
+    expect((await readdir(other)).sort()).toEqual(['deno.json', 'package.json']);
+  });
+
+  test.concurrent('doctor says which runtime runs, and why', async () => {
+    const { code, stderr } = await blocktune(whole, ['doctor', '--device', 'no such adapter']);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^runtime {3}Deno [\d.]+: Node's Dawn finds no hardware adapter$/m),
+    ]);
+    expect(stderr).toMatch(/expected an adapter with "no such adapter" in its name, got /);
   });
 
   test.concurrent('a wrong --runtime is refused before anything runs', async () => {
