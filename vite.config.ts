@@ -7,6 +7,7 @@ const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Em
 const root = import.meta.dirname;
 const chromium = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--enable-unsafe-webgpu'] };
 const gpu = ['test/gpu/**/*.test.ts', 'test/ops/**/*.test.ts', 'test/models/**/*.test.ts', 'test/methods/**/*.test.ts'];
+const installed = ['test/package/*.test.ts'];
 const shared = { setupFiles: ['test/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
 
 export default defineConfig({
@@ -16,13 +17,17 @@ export default defineConfig({
   optimizeDeps: { entries: ['index.html', 'worker.ts'] },
   publicDir: '../demo/built-in',
   plugins: [preact()],
-  build: { outDir: '../dist', emptyOutDir: true, target: 'esnext' },
+  build: { outDir: '../dist/web', license: { fileName: 'licenses.md' }, emptyOutDir: true, target: 'esnext' },
   worker: { format: 'es' },
   server: { headers: isolated, fs: { allow: ['..'] } },
   preview: { headers: isolated },
   test: {
     projects: [
-      { root, test: { name: 'unit', include: ['test/**/*.test.ts'], pool: 'forks', maxWorkers: 2, ...shared } },
+      {
+        root,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: installed, pool: 'forks', maxWorkers: 2, ...shared },
+      },
+      { root, test: { name: 'package', include: installed, ...shared } },
       { root, test: { name: 'node', include: gpu, pool: 'forks', maxWorkers: 2, ...shared } },
       {
         root,

@@ -1,4 +1,4 @@
-// All tests: types and lint, the suite in Deno, the engine in Node and in Chromium, the page. Ends in one line, N passed, N failed.
+// All tests: types and lint, the suite in Deno, the engine in Node and in Chromium, the package, the page. Ends in one line, N passed, N failed.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,10 +14,12 @@ let passed = 0;
 let failed = 0;
 
 check('types', 'npx', ['--no-install', 'tsc']);
+check('docs', process.execPath, ['scripts/docs.mjs', '--check']);
 check('lint', 'npx', ['--no-install', 'biome', 'check', '.']);
 vitest('Deno', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'unit');
 vitest('Node', process.execPath, ['node_modules/vitest/vitest.mjs'], 'node');
 vitest('Chromium', process.execPath, ['node_modules/vitest/vitest.mjs'], 'browser');
+vitest('package', process.execPath, ['node_modules/vitest/vitest.mjs'], 'package');
 playwright();
 
 console.log(`${passed} passed, ${failed} failed`);

@@ -74,6 +74,7 @@ export interface Compared {
   after: { text: string; right: boolean };
 }
 
+/** What a run tells: one plain object a line, told apart by `kind`. */
 export type Line =
   /** method, budget and rank: in the cells of `plan --table` alone. recompute: of `plan`, which tells of both. */
   | {
@@ -155,4 +156,5 @@ export type Line =
   /** Rows of the phase done so far, where no line above says it. */
   | { kind: 'progress'; done: number };
 
+/** Takes the lines of a run as they come. */
 export type Report = (line: Line) => void;

@@ -191,10 +191,11 @@ function layerOf(file: string): string {
   return top === 'src' ? second.replace(/\.ts$/, '') : top;
 }
 
-/** A relative specifier as a path from the checkout; null for a package. */
+/** A relative specifier as a path from the checkout; null for a package, and for a file of one. */
 function resolve(from: string, specifier: string): string | null {
   if (!/^\.\.?\//.test(specifier)) return null;
-  return posix.join(dirname(from), specifier.replace(/\?.*$/, ''));
+  const path = posix.join(dirname(from), specifier.replace(/\?.*$/, ''));
+  return path.startsWith('node_modules/') ? null : path;
 }
 
 /** Specifiers of static, dynamic and re-exporting imports. Strings and comments that look like one are none. */

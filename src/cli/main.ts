@@ -38,8 +38,13 @@ async function main(argv: string[]): Promise<number> {
     report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' });
   });
   try {
-    const run = await LOAD[verb]();
-    await run({ o: withDefaults(options), files, report, signal: stop, cache: kernelCache() });
+    const task = { o: withDefaults(options), files, report, signal: stop, cache: kernelCache() };
+    checkRuntime(task.o.runtime);
+    if (task.o.runtime === 'chrome') await (await import('./chrome/host.ts')).runInChrome(verb, task);
+    else {
+      if (verb === 'doctor') report({ kind: 'note', text: `runtime   ${runtime()}` });
+      await (await LOAD[verb]())(task);
+    }
     close();
     return stop.aborted ? 130 : 0;
   } catch (e) {
@@ -65,6 +70,22 @@ function stopOnSignal(tell: () => void): AbortSignal {
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, heard);
   return stop.signal;
+}
+
+/** A recipe may name a runtime, which is read too late for it. */
+function checkRuntime(asked: string): void {
+  const here = process.versions.deno ? 'deno' : 'node';
+  if (['node', 'deno'].includes(asked) && asked !== here)
+    throw new Error(
+      `expected --runtime ${asked} among the options of the command, got it in a recipe alone; add it to the command`,
+    );
+}
+
+/** The runtime of this command, and why it is that one, as the program that chose it says. */
+function runtime(): string {
+  const { deno, node } = process.versions;
+  const why = process.env.BLOCKTUNE_RUNTIME;
+  return `${deno ? `Deno ${deno}` : `Node ${node}`}${why ? `: ${why}` : ''}`;
 }
 
 function say(text: string): number {

@@ -19,6 +19,7 @@ export interface IndexedRow extends Row {
   index: number;
 }
 
+/** The rows of data files, and what was found, cut and left out on the way. */
 export interface Dataset {
   /** Rows with at least one target. */
   rows: IndexedRow[];

@@ -8,6 +8,7 @@
  */
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 
+/** Text to token ids and back. */
 export interface Tokenizer {
   /** Token ids of a text; special: with what the tokenizer itself puts around a text (often bos). */
   encode(text: string, how: { special: boolean }): number[];

@@ -19,6 +19,7 @@ import { random } from '../random.ts';
 /** Tokens of a prompt read at a time. */
 const CHUNK = 64;
 
+/** The programs that answer a prompt, planned: the reading of it and one token more. */
 export interface Decoding {
   plan: Plan;
   stream: Stream;

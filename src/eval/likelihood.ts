@@ -34,6 +34,7 @@ export function likelihood(d: Decoder, s: Stream, loss: Tensor, logprob: Tensor)
   };
 }
 
+/** The program that scores rows, planned for so many tokens (N) and targets (M) at a time. */
 export function planLikelihood(d: Decoder, sizes: Sizes, planning: Planning): { plan: Plan; stream: Stream } {
   const stream = newStream(sizes.N, sizes.M);
   const logprob = resident('logprob', [sizes.M], 'other');

@@ -5,6 +5,7 @@ import type { Limits } from './limits.ts';
 import type { Kernel } from './program.ts';
 import { free, type Memory, newMemory, type Scope } from './scope.ts';
 
+/** An open GPU: its device and adapter, what it offers, and what it holds. */
 export interface Gpu {
   device: GPUDevice;
   adapter: GPUAdapter;
@@ -35,12 +36,13 @@ export interface OpenOptions {
 }
 
 let found: GPU | undefined;
+/** Node's WebGPU. Of an object, so that no bundler knows the name beforehand and follows it: a constant would be put in its place. */
+const DAWN = { name: 'webgpu' };
 
 async function getGPU(): Promise<GPU> {
   found ??= globalThis.navigator?.gpu;
   if (!found && isNode()) {
-    const name = 'webgpu'; // a variable, so that no bundler follows it
-    const dawn = await import(/* @vite-ignore */ name);
+    const dawn = await import(/* @vite-ignore */ DAWN.name);
     found = dawn.create([]) as GPU;
   }
   if (!found)

@@ -181,10 +181,15 @@ function checkRange(name: string, size: number, offset: number, length: number):
     throw new Error(`expected bytes ${offset} to ${offset + length} of ${name}, got a file of ${size} bytes; it is cut short`);
 }
 
-/** The disk, where there is one. The name goes through a variable so that bundlers for the browser do not follow it. */
+/**
+ * The disk, where there is one: asked of the process, for an import would be followed by bundlers for the browser.
+ * @internal
+ */
 export async function nodeFs(): Promise<typeof import('node:fs/promises')> {
-  const name = 'node:fs/promises';
-  return import(/* @vite-ignore */ name);
+  const { process } = globalThis as { process?: NodeJS.Process };
+  const fs = process?.getBuiltinModule?.('node:fs/promises');
+  if (!fs) throw new Error('expected a disk, got a page, which has none; give files, folders or addresses instead of paths');
+  return fs;
 }
 
 async function openDisk(path: string): Promise<{ folder: Folder } | { source: Source }> {

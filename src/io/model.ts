@@ -17,6 +17,7 @@ export interface TokenizerFiles {
   config: Record<string, any>;
 }
 
+/** The open files of a model: config, tensors by name, tokenizer. Nothing but headers has been read. */
 export interface ModelFiles {
   form: 'hf' | 'hf-sharded' | 'gguf';
   /** Where it was found, for messages. */

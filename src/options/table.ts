@@ -190,6 +190,14 @@ export const OPTIONS = {
   table: flag(['output', ['plan']], 'methods by rows, budgets by columns'),
   part: choices(['output', ['bench']], PARTS, 'P,...', `what is measured, some of ${PARTS.join(', ')} (default: all)`),
 
+  runtime: or(
+    choice(
+      ['machine', ALL.filter((verb) => verb !== 'inspect' && verb !== 'plan')],
+      ['auto', 'node', 'deno', 'chrome'],
+      'what runs the work; auto: Node where its WebGPU finds a GPU, else Deno; chrome: the one installed, without a window',
+    ),
+    'auto',
+  ),
   device: or(text(['machine', ALL.filter((verb) => verb !== 'inspect')], 'NAME', 'the GPU, by part of its name'), 'auto'),
   arithmetic: or(
     choice(

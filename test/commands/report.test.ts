@@ -22,9 +22,9 @@ describe('the page', () => {
     summary: summarize(results),
     results,
   };
-  const page = reportPage(d, { script: 'var uPlot', style: '.u-x {}' });
+  const page = reportPage(d);
   test('says every method, escaped, and its figures', async () => {
-    const html = await page;
+    const html = page;
     expect(html).toContain('<h1>A &lt;/script> title</h1>');
     expect(html).toContain('A &amp; &lt;b>');
     expect(html).toContain('3.0000');
@@ -43,10 +43,7 @@ describe('the page', () => {
     };
     for (const r of all) r.blocks!.moved[0].module = evil;
     const recipe = { ...d.recipe, title: evil, common: { data: [evil] } };
-    const html = await reportPage({ ...made, recipe, results: all, summary: summarize(all) } as unknown as Document, {
-      script: '',
-      style: '',
-    });
+    const html = reportPage({ ...made, recipe, results: all, summary: summarize(all) } as unknown as Document);
     // what a browser takes for tags: ours alone
     const [, json] = html.match(/id="data">(.*?)<\/script>/s)!;
     expect(JSON.parse(json).methods).toEqual([evil]);
@@ -57,11 +54,11 @@ describe('the page', () => {
     expect(tags.flatMap(([, , attributes]) => attributes.match(/\son\w+=/g) ?? [])).toEqual([]);
   });
   test('needs nothing but itself', async () => {
-    expect(await page).not.toMatch(/https?:|src=|<link|@import|url\(/);
-    expect(await page).toContain('var uPlot');
+    expect(page.replace(/\/\*.*?\*\//gs, '')).not.toMatch(/https?:|src=|<link|@import|url\(/);
+    expect(page).toContain('var uPlot');
   });
   test('holds the charts as data: a line a method, a point a size', async () => {
-    const [, json] = (await page).match(/id="data">(.*?)<\/script>/s)!;
+    const [, json] = page.match(/id="data">(.*?)<\/script>/s)!;
     const { methods, figures } = JSON.parse(json);
     expect(methods).toEqual(['A & <b>', 'B']);
     expect(figures.map((f: { title: string }) => f.title)).toEqual([

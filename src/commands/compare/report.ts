@@ -3,7 +3,8 @@
 
 import { type ComponentChildren as Content, h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
-import { nodeFs } from '../../io/bytes.ts';
+import uplot from '../../../node_modules/uplot/dist/uPlot.iife.min.js?raw' with { type: 'text' };
+import uplotStyle from '../../../node_modules/uplot/dist/uPlot.min.css?raw' with { type: 'text' };
 import type { OverSeeds, Summary } from '../../report.ts';
 import { bytes, grouped, percent } from '../../words.ts';
 import { blockMap } from './block-map.ts';
@@ -27,15 +28,8 @@ export interface Document {
   results: Result[];
 }
 
-/** uPlot as the text of its script and its style. */
-export interface Plotter {
-  script: string;
-  style: string;
-}
-
-/** The page. plotter: uPlot from the installed package where none is given. */
-export async function reportPage(d: Document, plotter?: Plotter): Promise<string> {
-  const uplot = plotter ?? (await installedPlotter());
+/** The page, with uPlot in it. */
+export function reportPage(d: Document): string {
   const figures = [...plateaus(d), ...curves(d)];
   const data = { methods: methodsOf(d.summary), figures };
   const page = h(
@@ -47,14 +41,14 @@ export async function reportPage(d: Document, plotter?: Plotter): Promise<string
       h('meta', { charset: 'utf-8' }),
       h('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
       h('title', null, d.title),
-      h('style', asItIs(uplot.style + css)),
+      h('style', asItIs(uplotStyle + css)),
     ),
     h(
       'body',
       null,
       content(d, figures, data.methods),
       h('script', { type: 'application/json', id: 'data', ...asItIs(JSON.stringify(data).replaceAll('<', '\\u003c')) }),
-      h('script', asItIs(uplot.script)),
+      h('script', asItIs(uplot)),
       h('script', asItIs(client)),
     ),
   );
@@ -63,18 +57,6 @@ export async function reportPage(d: Document, plotter?: Plotter): Promise<string
 
 /** Styles and scripts of our own, and JSON without a <: the only texts of the page that are not escaped. */
 const asItIs = (text: string) => ({ dangerouslySetInnerHTML: { __html: text } });
-
-/** uPlot from the nearest node_modules at or above these sources. */
-async function installedPlotter(): Promise<Plotter> {
-  const { readFile } = await nodeFs();
-  const parts = decodeURIComponent(new URL('.', import.meta.url).pathname).split('/');
-  for (let n = parts.length; n > 0; n--) {
-    const dist = `${parts.slice(0, n).join('/')}/node_modules/uplot/dist`;
-    const script = await readFile(`${dist}/uPlot.iife.min.js`, 'utf8').catch(() => undefined);
-    if (script) return { script, style: await readFile(`${dist}/uPlot.min.css`, 'utf8') };
-  }
-  throw new Error('expected the package uplot for the charts of the report, got none: run npm install where blocktune is.');
-}
 
 // --- parts ------------------------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
       results,
     };
     await writeFile(`${out}/results.json`, `${JSON.stringify(made, null, 1)}\n`, { force: true });
-    await writeFile(`${out}/report.html`, await reportPage(made), { force: true });
+    await writeFile(`${out}/report.html`, reportPage(made), { force: true });
     report({ kind: 'comparison', title: recipe.title, rows: made.summary, report: `${out}/report.html` });
   } finally {
     closeGpu(gpu);
