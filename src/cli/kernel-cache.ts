@@ -5,9 +5,9 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
-import type { TunerCache } from '../commands/task.ts';
+import type { AutotuneCache } from '../commands/task.ts';
 
-export function kernelCache(): TunerCache {
+export function kernelCache(): AutotuneCache {
   const path = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'blocktune', 'kernels.json');
   const load = async (): Promise<Record<string, string>> => {
     try {

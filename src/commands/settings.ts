@@ -4,7 +4,7 @@ import type { Adapter, DataOptions, Method, Selection, Settings, TuneOptions } f
 import { methodNamed, methodOf } from '../index.ts';
 import type { Module } from '../models/decoder.ts';
 import { type Settled, TARGETS, withDefaults } from '../options/table.ts';
-import type { TunerCache } from './task.ts';
+import type { AutotuneCache } from './task.ts';
 
 /** The method that the options ask for; with an adapter the one that goes on from it. */
 export function methodFrom(o: Settled, { adapter, selection }: { adapter?: Adapter; selection?: Selection } = {}): Method {
@@ -21,7 +21,7 @@ export function methodSettings(o: Settled): Settings {
 export const modulesOf = (o: Pick<Settled, 'targets'>) => o.targets.map((t) => `${t}_proj` as Module);
 
 /** The run beside its method. */
-export function tuneOptions(o: Settled, method: Method, cache?: TunerCache): TuneOptions {
+export function tuneOptions(o: Settled, method: Method, cache?: AutotuneCache): TuneOptions {
   const { steps, epochs, batch, accumulate, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip } = o;
   const { evalEvery, patience, recompute, memory } = o;
   return {

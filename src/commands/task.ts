@@ -1,6 +1,6 @@
 // One command: its options, who listens, and how it is stopped.
 
-import type { TunerCache } from '../gpu/autotune.ts';
+import type { AutotuneCache } from '../gpu/autotune.ts';
 import type { Settled } from '../options/table.ts';
 import type { Report } from '../report.ts';
 
@@ -11,7 +11,7 @@ export interface Task {
   report: Report;
   signal: AbortSignal;
   /** Where kernel choices are remembered; measured anew each time where there is none. */
-  cache?: TunerCache;
+  cache?: AutotuneCache;
 }
 
-export type { TunerCache };
+export type { AutotuneCache };

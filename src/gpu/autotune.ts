@@ -11,7 +11,7 @@ import type { Build } from './program.ts';
 import { dispose, prepare, replay } from './run.ts';
 
 /** Where a host keeps what was measured: a file, IndexedDB. */
-export interface TunerCache {
+export interface AutotuneCache {
   get(key: string): Promise<string | null | undefined> | string | null | undefined;
   set(key: string, value: string): Promise<void> | void;
 }
@@ -22,8 +22,8 @@ export interface Contest {
   entrants: { name: string; build: Build }[];
 }
 
-export interface TunerOptions {
-  cache?: TunerCache;
+export interface AutotuneOptions {
+  cache?: AutotuneCache;
   /** Milliseconds in all; what was not measured by then stays the default. */
   budget?: number;
 }
@@ -34,7 +34,7 @@ const MARGIN = 0.95;
 const VERSION = 1;
 
 /** Measures what the cache does not know and gives the choices, for a Planning. Never slower than the default. */
-export async function tuneKernels(gpu: Gpu, contests: Contest[], { cache, budget = 5000 }: TunerOptions = {}): Promise<Choices> {
+export async function autotuneKernels(gpu: Gpu, contests: Contest[], { cache, budget = 5000 }: AutotuneOptions = {}): Promise<Choices> {
   const choices: Record<string, string> = {};
   const clock = { start: performance.now(), longest: 0, budget };
   for (const contest of contests) {

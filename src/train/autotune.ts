@@ -1,6 +1,6 @@
 // Kernels chosen for one run: the products that the model's matrices will ask for, measured before anything is planned.
 
-import { type TunerOptions, tuneKernels } from '../gpu/autotune.ts';
+import { type AutotuneOptions, autotuneKernels } from '../gpu/autotune.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
 import { type DecoderConfig, MODULES, matrixShape } from '../models/decoder.ts';
 import { gemmContests, type ProductSizes } from '../ops/matmul/gemm-contests.ts';
@@ -15,10 +15,10 @@ export async function withKernels(
   { gpu, planning, decoder }: Pick<Model, 'gpu' | 'planning' | 'decoder'>,
   sizes: Sizes,
   { wholeGradients }: { wholeGradients: boolean },
-  options: TunerOptions = {},
+  options: AutotuneOptions = {},
 ): Promise<Planning> {
   const products = productsOf(decoder.config, sizes, wholeGradients);
-  return planningOf(planning, { choices: await tuneKernels(gpu, gemmContests(products, planning), options) });
+  return planningOf(planning, { choices: await autotuneKernels(gpu, gemmContests(products, planning), options) });
 }
 
 /** The products of one step: y = x W^T, dx = dy W and dW = dy^T x of every matrix, and of the head over the targets. */

@@ -2,7 +2,7 @@
 // The run itself is session.ts.
 
 import type { Row } from '../data/rows.ts';
-import type { TunerCache } from '../gpu/autotune.ts';
+import type { AutotuneCache } from '../gpu/autotune.ts';
 import { planningOf } from '../gpu/limits.ts';
 import type { Method } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
@@ -28,7 +28,7 @@ export interface TuneOptions extends Omit<RunOptions, 'recompute'>, MemoryOption
   method: Method;
   /** Time kernel variants before the first step, and remember the fastest in the cache. */
   autotune: boolean;
-  cache?: TunerCache;
+  cache?: AutotuneCache;
   checkpoints?: CheckpointOptions;
 }
 

@@ -1,7 +1,7 @@
 // The tuner with kernels whose speed is known: how long each loops.
 import { expect, test, vi } from 'vitest';
 import { LLAMA_3M } from '../../src/commands/bench/model.ts';
-import { type Contest, tuneKernels } from '../../src/gpu/autotune.ts';
+import { type Contest, autotuneKernels } from '../../src/gpu/autotune.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { type Build, kernel, run } from '../../src/gpu/program.ts';
 import { resident } from '../../src/gpu/tensor.ts';
@@ -36,7 +36,7 @@ const contest = (key: string, entrants: Record<string, Build>): Contest => ({
 
 test('the fastest entrant wins, wherever it stands, and nothing is left on the device', async () => {
   const before = gpu.memory.bytes;
-  const choices = await tuneKernels(
+  const choices = await autotuneKernels(
     gpu,
     [
       contest('a', { slow: slowly(8000), fast: slowly(100), middle: slowly(4000) }),
@@ -49,13 +49,13 @@ test('the fastest entrant wins, wherever it stands, and nothing is left on the d
 });
 
 test('what does not compile here is passed over', async () => {
-  expect(await tuneKernels(gpu, [contest('a', { standard: slowly(1000), broken })], { budget })).toEqual({ a: 'standard' });
-  expect(await tuneKernels(gpu, [contest('a', { broken, other: slowly(1000) })], { budget })).toEqual({ a: 'other' });
+  expect(await autotuneKernels(gpu, [contest('a', { standard: slowly(1000), broken })], { budget })).toEqual({ a: 'standard' });
+  expect(await autotuneKernels(gpu, [contest('a', { broken, other: slowly(1000) })], { budget })).toEqual({ a: 'other' });
 });
 
 test('no time, no measurement: the default stays and is not remembered', async () => {
   const set = vi.fn();
-  const choices = await tuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: slowly(100) })], {
+  const choices = await autotuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: slowly(100) })], {
     budget: -1,
     cache: { get: () => null, set },
   });
@@ -68,20 +68,20 @@ test('a result is remembered by adapter and entrants, and measured once', async 
   const cache = { get: (k: string) => stored.get(k), set: (k: string, v: string) => void stored.set(k, v) };
   const build = vi.fn(slowly(100));
   const a = contest('a', { slow: slowly(8000), fast: build });
-  expect(await tuneKernels(gpu, [a], { cache, budget })).toEqual({ a: 'fast' });
+  expect(await autotuneKernels(gpu, [a], { cache, budget })).toEqual({ a: 'fast' });
   const calls = build.mock.calls.length;
-  expect(await tuneKernels(gpu, [a], { cache, budget })).toEqual({ a: 'fast' });
+  expect(await autotuneKernels(gpu, [a], { cache, budget })).toEqual({ a: 'fast' });
   expect(build.mock.calls.length).toBe(calls);
   expect([...stored.keys()]).toEqual([expect.stringContaining(gpu.name)]);
   // another set of entrants is another question
-  await tuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: build, third: slowly(6000) })], { cache, budget });
+  await autotuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: build, third: slowly(6000) })], { cache, budget });
   expect(stored.size).toBe(2);
 });
 
 test('an answer in the cache that names no entrant is measured anew', async () => {
   const set = vi.fn();
   const a = contest('a', { slow: slowly(8000), fast: slowly(100) });
-  expect(await tuneKernels(gpu, [a], { cache: { get: () => 'gone', set }, budget })).toEqual({ a: 'fast' });
+  expect(await autotuneKernels(gpu, [a], { cache: { get: () => 'gone', set }, budget })).toEqual({ a: 'fast' });
   expect(set).toHaveBeenCalledOnce();
 });
 
