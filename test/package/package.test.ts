@@ -120,11 +120,9 @@ describe('the commands', () => {
   });
 
   test.concurrent('doctor says which runtime runs, and why', async () => {
-    const { code, stderr } = await blocktune(whole, ['doctor', '--device', 'no such adapter']);
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringMatching(/^runtime {3}Deno [\d.]+: Node's Dawn finds no hardware adapter$/m),
-    ]);
+    const { code, stdout, stderr } = await blocktune(whole, ['doctor', '--device', 'no such adapter']);
+    expect(stdout).toMatch(/^runtime {3}Deno [\d.]+: Node's Dawn finds no hardware adapter$/m);
+    expect(code).toBe(1);
     expect(stderr).toMatch(/expected an adapter with "no such adapter" in its name, got /);
   });
 
