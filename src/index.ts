@@ -1,23 +1,15 @@
-// The library: what a program that embeds blocktune calls; the command line and the page are made of nothing else. A run, in words:
-//   const opened = await openModel('SmolLM2-135M');                  // a folder, a .gguf, a URL; headers alone
-//   const data = await openData(opened, 'rows.jsonl');
-//   const method = smt({ budget: '5%t' });                            // or full(), lora(), dora()
-//   console.log(plan(opened, data, { method }).train.bytes.total);    // to the byte, without a GPU
-//   const gpu = await openGpu();
-//   const model = await loadModel(gpu, opened, { longest: data.longest });
-//   const tuned = await tune(model, data, { method, steps: 200 }, (line) => console.log(line));
-//   await save(model, tuned, 'adapter');
-//   console.log((await generate(model, 'Once upon a time')).text);
+// The library: what a program that embeds blocktune calls. A run in ten lines is in README; what each name does is docs/library.md.
+// Hosts (command line, page, bench) are made of this and of parts.ts, and of nothing behind them.
 
+import type { Dataset } from './data/load.ts';
 import { type AnswerOptions, answerPrompts, type Generated } from './eval/answer.ts';
+import { type Example, type Loss, evaluate as scoreAll } from './eval/evaluate.ts';
 import { type Planning, planningOf } from './gpu/limits.ts';
-import type { Adapter } from './io/adapter.ts';
-import { loadAdapter } from './io/adapter.ts';
+import { type Adapter, loadAdapter } from './io/adapter.ts';
 import type { Folder } from './io/bytes.ts';
-import { type WriteOptions, writeFolder } from './io/write.ts';
+import { blobOf, type WriteOptions, writeFolder } from './io/write.ts';
 import { methodNamed } from './methods/index.ts';
 import type { Method } from './methods/method.ts';
-import { selectBlocks as chooseBlocks, type Scored, type SmtSettings } from './methods/smt/method.ts';
 import { withDefaults } from './options/table.ts';
 import type { Report } from './report.ts';
 import { applyAdapter as applyTo } from './train/adapter.ts';
@@ -25,51 +17,43 @@ import { decoderFor, type Model, type StoredAs } from './train/model.ts';
 import { type OpenModel, promptIds } from './train/open.ts';
 import { longestOf, orderRows } from './train/order.ts';
 import { type Figures, trainingFigures, warmupFigures } from './train/plans.ts';
-import { checkSavable, resultFiles } from './train/save.ts';
-import { choosing, type OnModel, type Run, type Tuned } from './train/session.ts';
+import { checkSavable, type ModelDtype, mergedFiles, resultFiles } from './train/save.ts';
+import type { OnModel, Tuned } from './train/session.ts';
 import { type TuneData, type TuneOptions, tune as tuneModel } from './train/tune.ts';
 
-// --- a GPU, a model, data -----------------------------------------------------------------------------------------------
+// A GPU, a model, data
 
-export type { Dataset, IndexedRow, Prompt } from './data/load.ts';
-export type { Row } from './data/rows.ts';
+export type { Dataset } from './data/load.ts';
 export { closeGpu, type Gpu, openGpu } from './gpu/device.ts';
-export { type Planning, planningOf } from './gpu/limits.ts';
-export { blobFolder, blobSource, type Folder, memorySource, type Source } from './io/bytes.ts';
-export { type DecoderFor, decoderFor, freeModel, loadModel, type Model, type StoredAs } from './train/model.ts';
-export { type DataOptions, type OpenModel, openData, openModel, openPrompts, type Place, promptIds } from './train/open.ts';
+export { blobFolder, blobSource } from './io/bytes.ts';
+export { freeModel, type LoadOptions, loadModel, type Model } from './train/model.ts';
+export { type DataOptions, type OpenModel, openData, openModel } from './train/open.ts';
 
-// --- methods ------------------------------------------------------------------------------------------------------------
+// Methods, as values
 
 export { full } from './methods/full.ts';
-export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
 export { dora, lora, type RankSettings } from './methods/lora.ts';
-export { type Attached, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
-export { type Scored, type SmtSettings, smt, toldSelection } from './methods/smt/method.ts';
-export { overlap, type Selection, selectionIn } from './methods/smt/select.ts';
-export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts';
-export { topkLayers } from './methods/topk.ts';
-export type { Decoder } from './models/decoder.ts';
+export type { Method } from './methods/method.ts';
+export { type SmtSettings, smt } from './methods/smt/method.ts';
+export { type TopkSettings, topkLayers } from './methods/topk.ts';
 
-// --- a plan -------------------------------------------------------------------------------------------------------------
+// A plan and a run
 
-export { withKernels } from './train/autotune.ts';
-export { halvesOf, longestOf, orderRows, type RowOrder } from './train/order.ts';
-export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
-export { weighRecompute } from './train/recompute.ts';
+export type { Line, Report } from './report.ts';
+export type { OnModel, Tuned } from './train/session.ts';
+export type { TuneData } from './train/tune.ts';
 
 /** Settings of a run: only the method must be given, all else has the command line's defaults. */
 export type RunSettings = Partial<TuneOptions> & { method: Method };
 
+/** Settings of a plan: how the base is stored (as in the file), and the limits of the device (a model's `planning`; else a desktop GPU's). */
+export type PlanSettings = RunSettings & { base?: StoredAs; planning?: Planning };
+
 /**
- * Device bytes of a run by category, to the byte, without a GPU: of training with its update and evaluation, and of the warm-up
- * before it (null where there is none). planning: limits of the device it is for (a model's own `planning`); a desktop GPU's where absent.
+ * Device bytes of a run by category, to the byte, without a GPU: of training with its update and evaluation, and of the warm-up before
+ * it, null where there is none. Throws where the method does not fit the model, with the reason.
  */
-export function plan(
-  opened: OpenModel,
-  data: TuneData,
-  settings: RunSettings & { base?: StoredAs; planning?: Planning },
-): { train: Figures; warmup: Figures | null } {
+export function plan(opened: OpenModel, data: TuneData, settings: PlanSettings): { train: Figures; warmup: Figures | null } {
   const o = settled(settings);
   const { base = 'keep', planning = DESKTOP } = settings;
   const { method } = o;
@@ -87,13 +71,6 @@ export function plan(
  * for the smallest phones). The limit decides how many windows a large matrix is cut into; software adapters run other kernels.
  */
 export const DESKTOP = planningOf({ maxBinding: 2 ** 31 - 4, maxBuffer: 2 ** 31 - 4, software: false, subgroups: 32 });
-
-// --- training -----------------------------------------------------------------------------------------------------------
-
-export type { Line, Report } from './report.ts';
-export { lossOf } from './train/evaluate.ts';
-export type { OnModel, Run, Tuned } from './train/session.ts';
-export { prepareRun, type TuneData, type TuneOptions } from './train/tune.ts';
 
 /**
  * Trains a loaded model on rows; every line of the run is reported. What was trained stays on the model: evaluate, ask, save, or take
@@ -117,27 +94,37 @@ function settled(settings: RunSettings): TuneOptions {
   return { ...table, autotune: true, ...settings };
 }
 
-/** Scores the blocks of a prepared run's targets and chooses, without training; null where it was stopped meanwhile. */
-export const selectBlocks = (run: Run, settings: SmtSettings): Promise<Scored | null> => chooseBlocks(choosing(run), settings);
-
-// --- what was trained ---------------------------------------------------------------------------------------------------
+// What was trained
 
 export { type Adapter, loadAdapter } from './io/adapter.ts';
-export { checkBase as checkAdapterBase } from './train/adapter.ts';
-export { checkSavable, modelDtype, resultFiles } from './train/save.ts';
 export { removeAdapter } from './train/session.ts';
 
-/** What a whole model is written in: f32 where absent. */
+/** Where and how a result is written; dtype: of a whole model (f32 where absent). */
 export interface SaveOptions extends WriteOptions {
-  dtype?: 'f32' | 'f16' | 'bf16';
+  dtype?: ModelDtype;
 }
 
-/** Writes what was trained to a folder on disk: an adapter, or the model where the method trained it in place. In a browser: `resultFiles`. */
+/** Writes what was trained to a folder on disk: an adapter, or the model where the method trained it in place. A page takes `resultBlobs`. */
 export async function save(model: Model, { made }: Pick<Tuned, 'made'>, folder: string, o: SaveOptions = {}): Promise<void> {
-  if (!made) throw new Error('expected a run that trained something, got one that was stopped before: there is nothing to save.');
   const { dtype = 'f32', ...options } = o;
+  await writeFolder(folder, await filesOf(model, made, dtype), options);
+}
+
+/** What was trained as files in memory, for a page to hand over. */
+export async function resultBlobs(
+  model: Model,
+  { made }: Pick<Tuned, 'made'>,
+  dtype: ModelDtype = 'f32',
+): Promise<{ name: string; blob: Blob }[]> {
+  const blobs = [];
+  for (const file of await filesOf(model, made, dtype)) blobs.push({ name: file.name, blob: await blobOf(file) });
+  return blobs;
+}
+
+async function filesOf(model: Model, made: OnModel | null, dtype: ModelDtype) {
+  if (!made) throw new Error('expected a run that trained something, got one that was stopped before: there is nothing to save.');
   checkSavable(made.method, model.files, dtype);
-  await writeFolder(folder, await resultFiles(model, made, dtype), options);
+  return resultFiles(model, made, dtype);
 }
 
 /**
@@ -153,19 +140,31 @@ export async function applyAdapter(
   return applyTo(model, isOpen ? adapter : await loadAdapter(adapter), report);
 }
 
-// --- how good it is -----------------------------------------------------------------------------------------------------
+/** Writes base and adapter as one Hugging Face folder, on the CPU, tensor by tensor, rounded once. dtype: the base's where absent. */
+export async function merge(opened: OpenModel, adapter: Adapter, folder: string, o: SaveOptions = {}): Promise<void> {
+  const { dtype = opened.files.config.dtype, ...options } = o;
+  await writeFolder(folder, mergedFiles(opened.files, adapter, dtype), options);
+}
 
-export { type AnswerOptions, answerPrompts, type Generated, positionsFor } from './eval/answer.ts';
-export { type Example, evaluate } from './eval/evaluate.ts';
-export { type Answer, answerRows } from './eval/exact.ts';
+// How good it is
 
-/** Settings of an answer: at most 128 tokens, the likeliest each, where not told. */
-export type GenerateSettings = Partial<Omit<AnswerOptions, 'eos'>> & {
-  /** The prompt is a user's message, in the model's chat template. */
-  chat?: boolean;
-};
+export type { Generated } from './eval/answer.ts';
+export type { Example, Loss } from './eval/evaluate.ts';
 
-/** What the model goes on with from a text. The model must have been loaded for prompt and answer together (`longest`). */
+/** Loss (nats a target), perplexity and number of the rows' targets, by the model as it stands. `each` hears of every row in order. */
+export function evaluate(
+  model: Model,
+  data: { rows: Dataset['rows']; untargeted?: number[] },
+  { batch = withDefaults({}).batch, each }: { batch?: number; each?: (example: Example) => void } = {},
+  report: Report = () => {},
+): Promise<Loss> {
+  return scoreAll(model, data, { batch, each }, report);
+}
+
+/** Settings of an answer: at most 128 tokens, the likeliest each, where not told. chat: the prompt is a user's message. */
+export type GenerateSettings = Partial<Omit<AnswerOptions, 'eos'>> & { chat?: boolean };
+
+/** What the model goes on with from a text. It must have been loaded for prompt and answer together (`longest`). */
 export async function generate(model: Model, prompt: string, settings: GenerateSettings = {}): Promise<Generated> {
   const { maxNewTokens, temperature, topP, seed } = withDefaults({});
   const { chat, ...own } = settings;

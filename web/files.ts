@@ -1,6 +1,6 @@
 // The built-in model's files, fetched whole and at once: together they are under a megabyte, so ranges would cost more than they save.
 
-import { blobFolder } from '../src/index.ts';
+import { blobFolder } from '../src/parts.ts';
 
 const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'];
 

@@ -3,27 +3,27 @@
 
 import { openFiles, openOnGpu, openRows } from '../src/commands/open.ts';
 import { methodFrom, tuneOptions } from '../src/commands/settings.ts';
-import { expectedAnswer, positionsToAnswer } from '../src/eval/exact.ts';
+import type { Settled } from '../src/options/table.ts';
 import {
   answerRows,
   closeGpu,
+  expectedAnswer,
   type IndexedRow,
   longestOf,
   type Model,
-  type OnModel,
   type OpenModel,
+  positionsToAnswer,
   promptIds,
   putOn,
   removeAdapter,
-  resultFiles,
+  resultBlobs,
   type Tuned,
   takeOff,
   targetsOf,
   tune,
-} from '../src/index.ts';
-import type { Settled } from '../src/options/table.ts';
+} from '../src/parts.ts';
 import { fetchModel } from './files.ts';
-import type { AdapterFile, Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
+import type { Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
 import { recipeFor } from './recipe.ts';
 
 export interface Session {
@@ -88,7 +88,7 @@ export async function run(s: Session, signal: AbortSignal): Promise<void> {
   for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'after', skill, signal);
   if (signal.aborted) return s.tell({ kind: 'stopped' });
   s.stage = 'save';
-  s.tell({ kind: 'adapter', files: await adapterOf(model, tuned.made) });
+  s.tell({ kind: 'adapter', files: await resultBlobs(model, tuned) });
   s.tell({ kind: 'finished', steps: tuned.steps, seconds: tuned.seconds, input_tokens: tuned.inputTokens });
 }
 
@@ -167,18 +167,3 @@ function subjectOf(ready: Ready): Subject {
 }
 
 const textOf = ({ files }: Ready, ids: ArrayLike<number>) => files.tokenizer.decode(ids, { skip_special: true }).trim();
-
-async function adapterOf(model: Model, made: OnModel): Promise<AdapterFile[]> {
-  const files: AdapterFile[] = [];
-  for (const { name, chunks } of await resultFiles(model, made, 'f32')) {
-    const parts: BlobPart[] = [];
-    if (typeof chunks === 'string') parts.push(chunks);
-    else if (chunks instanceof Uint8Array) parts.push(chunks as BlobPart);
-    else for await (const chunk of chunks) parts.push(chunk.slice());
-    files.push({
-      name,
-      blob: new Blob(parts, { type: name.endsWith('.json') ? 'application/json' : 'application/octet-stream' }),
-    });
-  }
-  return files;
-}

@@ -1,11 +1,21 @@
 // The verb `demo`: the built-in model learns the built-in task, and shows what it could do before and what it can do after:
 // the new skill on held-out prompts, and the old skills on prompts of the data that the base was trained on.
 
-import { type Answer, positionsToAnswer } from '../eval/exact.ts';
-import { answerRows, closeGpu, type IndexedRow, longestOf, type Model, type OpenModel, resultFiles, tune } from '../index.ts';
 import { checkWritable, writeFolder } from '../io/write.ts';
 import { readRecipe } from '../options/recipe.ts';
 import { type Options, type Settled, withDefaults } from '../options/table.ts';
+import {
+  type Answer,
+  answerRows,
+  closeGpu,
+  type IndexedRow,
+  longestOf,
+  type Model,
+  type OpenModel,
+  positionsToAnswer,
+  resultFiles,
+  tune,
+} from '../parts.ts';
 import type { Compared, Report } from '../report.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';

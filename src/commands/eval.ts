@@ -1,6 +1,6 @@
 // The verb `eval`: how well a model, with or without an adapter, predicts the answers of data.
 
-import { applyAdapter, closeGpu, type Example, evaluate, longestOf } from '../index.ts';
+import { applyAdapter, closeGpu, type Example, evaluate, longestOf } from '../parts.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';
 import type { Task } from './task.ts';

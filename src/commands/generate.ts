@@ -1,6 +1,6 @@
 // The verb `generate`: lets a model, with or without an adapter, go on from a prompt, or from every row of data.
 
-import { answerPrompts, applyAdapter, closeGpu, positionsFor, promptIds } from '../index.ts';
+import { answerPrompts, applyAdapter, closeGpu, positionsFor, promptIds } from '../parts.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openPrompts } from './open.ts';
 import { dataOptions } from './settings.ts';

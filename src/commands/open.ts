@@ -1,8 +1,12 @@
 // What the options name, opened: model files with their tokenizer, rows, the GPU with the model on it. What was found is reported.
 
+import type { Source } from '../io/bytes.ts';
+import { MODULES, matrixShape, parametersOf } from '../models/decoder.ts';
+import type { Settled } from '../options/table.ts';
 import {
   closeGpu,
   type Dataset,
+  fallback,
   loadModel,
   type Model,
   type OpenModel,
@@ -13,12 +17,8 @@ import {
   type Place,
   type Prompt,
   planningOf,
-} from '../index.ts';
-import type { Source } from '../io/bytes.ts';
-import { MODULES, matrixShape, parametersOf } from '../models/decoder.ts';
-import type { Settled } from '../options/table.ts';
+} from '../parts.ts';
 import type { Line, Report } from '../report.ts';
-import { fallback } from '../train/model.ts';
 import { askHalf } from './doctor/doctor.ts';
 import { dataOptions } from './settings.ts';
 

@@ -1,6 +1,10 @@
 // The verb `plan`: the memory of a run by category, by the same planning functions as the run itself. No GPU is opened (but by
 // --device) and no weight is read: a config is enough. Where the choice is not made yet the figures are an upper bound.
 
+import { openPlace } from '../io/bytes.ts';
+import { openConfig } from '../io/model.ts';
+import { parametersOf } from '../models/decoder.ts';
+import type { Settled } from '../options/table.ts';
 import {
   closeGpu,
   type DecoderFor,
@@ -20,11 +24,7 @@ import {
   warmupFigures,
   weighRecompute,
   withKernels,
-} from '../index.ts';
-import { openPlace } from '../io/bytes.ts';
-import { openConfig } from '../io/model.ts';
-import { parametersOf } from '../models/decoder.ts';
-import type { Settled } from '../options/table.ts';
+} from '../parts.ts';
 import type { Line, Report } from '../report.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openRows } from './open.ts';

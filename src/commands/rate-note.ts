@@ -1,7 +1,7 @@
 // Advice on the learning rate where none was given: what is published for how much trains. What is published is the method's to say.
 
-import { methodNamed } from '../index.ts';
 import type { Settled } from '../options/table.ts';
+import { methodNamed } from '../parts.ts';
 import type { Report } from '../report.ts';
 
 /** The report, with the method's advice behind the line that says how much trains. */

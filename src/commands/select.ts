@@ -1,5 +1,7 @@
 // The verb `select`: warm up, score and choose the blocks, without training them.
 
+import { writeSafetensors } from '../io/safetensors.ts';
+import { writeFile } from '../io/write.ts';
 import {
   closeGpu,
   halvesOf,
@@ -13,9 +15,7 @@ import {
   type Settings,
   selectBlocks,
   toldSelection,
-} from '../index.ts';
-import { writeSafetensors } from '../io/safetensors.ts';
-import { writeFile } from '../io/write.ts';
+} from '../parts.ts';
 import type { Line } from '../report.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';

@@ -1,7 +1,7 @@
 // Selection files: the line that `select --out` wrote, read back by `train --selection` and `plan --selection`.
 
-import { type Selection, selectionIn } from '../index.ts';
 import { openPlace, readJson } from '../io/bytes.ts';
+import { type Selection, selectionIn } from '../parts.ts';
 
 /** The blocks that a file names; throws, naming the file, where it is no selection. */
 export async function readSelection(where: string): Promise<Selection> {

@@ -1,9 +1,9 @@
 // Options as what lies below takes them: a method with its settings, the run beside it, where rows come from. Options end here.
 
-import type { Adapter, DataOptions, Method, Selection, Settings, TuneOptions } from '../index.ts';
-import { methodNamed, methodOf } from '../index.ts';
 import type { Module } from '../models/decoder.ts';
 import { type Settled, TARGETS, withDefaults } from '../options/table.ts';
+import type { Adapter, DataOptions, Method, Selection, Settings, TuneOptions } from '../parts.ts';
+import { methodNamed, methodOf } from '../parts.ts';
 import type { AutotuneCache } from './task.ts';
 
 /** The method that the options ask for; with an adapter the one that goes on from it. */

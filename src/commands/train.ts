@@ -1,7 +1,10 @@
 // The verb `train`: open, load, train, save. What a run is, is the library's business; what was asked for is settings.ts's.
 
 import { holdOut, parseHeldOut } from '../data/split.ts';
+import { checkWritable, writeFolder } from '../io/write.ts';
+import type { Settled } from '../options/table.ts';
 import {
+  CHECKPOINTS,
   checkAdapterBase,
   checkSavable,
   closeGpu,
@@ -12,11 +15,8 @@ import {
   resultFiles,
   type TuneData,
   tune,
-} from '../index.ts';
-import { checkWritable, writeFolder } from '../io/write.ts';
-import type { Settled } from '../options/table.ts';
+} from '../parts.ts';
 import type { Report } from '../report.ts';
-import { CHECKPOINTS } from '../train/checkpoint.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';
 import { withAdvice } from './rate-note.ts';
@@ -38,7 +38,6 @@ export async function trainVerb({ o: asked, report, signal, cache }: Task): Prom
   const longest = longestOf(data.rows, data.held, data.guard?.rows);
   const model = await openOnGpu(o, opened, longest, report, method.movesBase ? 'f32' : o.base);
   try {
-    method.check(model.decoder);
     if (adapter) await checkAdapterBase(model, adapter, report);
     const { made, ...tuned } = await tune(model, data, tuneOptions(o, method, cache), withAdvice(o, report), signal);
     const nothing = !made || (signal.aborted && tuned.steps === 0);

@@ -17,6 +17,9 @@ export interface Standing {
   scope: Scope;
 }
 
+/** Loss in nats a target, its exponential, and the number of targets. */
+export type Loss = ReturnType<typeof summary>;
+
 /** What a row's targets scored: summed log-probability in nats, and their number. */
 export interface Example {
   index: number;
@@ -30,7 +33,7 @@ export async function evaluate(
   { rows, untargeted = [] }: { rows: IndexedRow[]; untargeted?: number[] },
   { batch, each = () => {} }: { batch: number; each?: (example: Example) => void },
   report: Report,
-): Promise<ReturnType<typeof summary>> {
+): Promise<Loss> {
   const sizes = sizesOf(rows, batch);
   const { plan, stream } = planLikelihood(decoder, sizes, planning);
   report({ kind: 'plan', program: 'eval', bytes: plan.bytes, trainable: 0, bound: false });

@@ -34,7 +34,11 @@ const MARGIN = 0.95;
 const VERSION = 1;
 
 /** Measures what the cache does not know and gives the choices, for a Planning. Never slower than the default. */
-export async function autotuneKernels(gpu: Gpu, contests: Contest[], { cache, budget = 5000 }: AutotuneOptions = {}): Promise<Choices> {
+export async function autotuneKernels(
+  gpu: Gpu,
+  contests: Contest[],
+  { cache, budget = 5000 }: AutotuneOptions = {},
+): Promise<Choices> {
   const choices: Record<string, string> = {};
   const clock = { start: performance.now(), longest: 0, budget };
   for (const contest of contests) {

@@ -7,6 +7,15 @@ export interface FileToWrite {
   chunks: AsyncIterable<Uint8Array> | Uint8Array | string;
 }
 
+/** A file in memory, for a page to hand over. */
+export async function blobOf({ name, chunks }: FileToWrite): Promise<Blob> {
+  const parts: BlobPart[] = [];
+  if (typeof chunks === 'string') parts.push(chunks);
+  else if (chunks instanceof Uint8Array) parts.push(chunks as BlobPart);
+  else for await (const chunk of chunks) parts.push(chunk.slice());
+  return new Blob(parts, { type: name.endsWith('.json') ? 'application/json' : 'application/octet-stream' });
+}
+
 export interface WriteOptions {
   /** Write into a folder that holds other files, over those of the same names. */
   force?: boolean;

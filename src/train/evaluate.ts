@@ -2,6 +2,7 @@
 // it stands.
 
 import type { Row } from '../data/rows.ts';
+import type { Loss } from '../eval/evaluate.ts';
 import { planLikelihood, scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { read, write } from '../gpu/tensor.ts';
@@ -10,8 +11,6 @@ import type { Sizes } from '../ops/stream/stream.ts';
 import type { Model } from './model.ts';
 import type { Phase } from './plans.ts';
 import type { Run } from './session.ts';
-
-export type Loss = ReturnType<typeof summary>;
 
 /** Loss of rows by the model as it stands on the device; its own memory is freed again. */
 export async function lossOf({ gpu, decoder, planning, scope }: Model, rows: Row[], batch: number): Promise<Loss> {

@@ -35,8 +35,8 @@ export interface Model {
 }
 
 export interface LoadOptions {
-  /** The longest row that it will see, in tokens: how far its positions reach. */
-  longest: number;
+  /** The longest row, or prompt with its answer, that it will see, in tokens: how far its positions reach. 1024 where absent. */
+  longest?: number;
   /** How frozen weights are stored on the device: as in the file, or converted at load. */
   base?: StoredAs;
   /** What programs are planned with, where it is more than the device's limits. */
@@ -46,8 +46,8 @@ export interface LoadOptions {
 }
 
 /** Puts an open model on the device, tensor by tensor. `freeModel` frees it; its files stay open. */
-export async function loadModel(gpu: Gpu, { files, tokenizer }: OpenModel, o: LoadOptions): Promise<Model> {
-  const decoder = describe(files, o.longest, o.base ?? 'keep', gpu.limits.maxBinding);
+export async function loadModel(gpu: Gpu, { files, tokenizer }: OpenModel, o: LoadOptions = {}): Promise<Model> {
+  const decoder = describe(files, o.longest ?? 1024, o.base ?? 'keep', gpu.limits.maxBinding);
   const scope = newScope(gpu.scope);
   try {
     await upload(scope, files, decoder, o.progress);

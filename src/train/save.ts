@@ -3,7 +3,7 @@
 
 import { read } from '../gpu/tensor.ts';
 import { type Adapter, adapterFiles } from '../io/adapter.ts';
-import { rowChanges } from '../io/adapter-merge.ts';
+import { mergedTensors, rowChanges } from '../io/adapter-merge.ts';
 import { hfConfig, hfFiles } from '../io/export-hf.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { encode } from '../io/quant.ts';
@@ -57,6 +57,16 @@ async function* fromDevice(
     for (let r = r0; change && r < r1; r++) change(values.subarray((r - r0) * w.cols, (r - r0 + 1) * w.cols), r);
     yield encode(dtype, values);
   }
+}
+
+/** The files of base and adapter as one model, decoded, changed where the adapter says so and rounded once. */
+export function mergedFiles(
+  { config, generation, tokenizer, tensors }: ModelFiles,
+  adapter: Adapter,
+  dtype: string,
+): FileToWrite[] {
+  const plain = modelDtype(dtype);
+  return hfFiles({ config, generation, tokenizer, dtype: plain, tensors: mergedTensors(tensors, adapter, plain) });
 }
 
 /** A dtype that a Hugging Face folder is written in. */

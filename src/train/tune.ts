@@ -70,6 +70,7 @@ export async function prepareRun(
   signal?: AbortSignal,
   found?: Found,
 ): Promise<Run> {
+  o.method.check(model.decoder);
   const run = newRun(model, data, { ...o, recompute: o.recompute === 'on' }, report, signal);
   if (found) model.planning = planningOf(model.planning, { choices: found.kernels });
   else if (o.autotune) model.planning = await withKernels(model, run.order.sizes, o.method, { cache: o.cache });

@@ -1,7 +1,7 @@
 // The tuner with kernels whose speed is known: how long each loops.
 import { expect, test, vi } from 'vitest';
 import { LLAMA_3M } from '../../src/commands/bench/model.ts';
-import { type Contest, autotuneKernels } from '../../src/gpu/autotune.ts';
+import { autotuneKernels, type Contest } from '../../src/gpu/autotune.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { type Build, kernel, run } from '../../src/gpu/program.ts';
 import { resident } from '../../src/gpu/tensor.ts';

@@ -2,10 +2,10 @@
 // it, and laying it out as runs, is all that is here; nothing is trained.
 
 import * as v from 'valibot';
-import { METHODS, methodNamed } from '../../index.ts';
 import { parseBudget } from '../../methods/smt/budget.ts';
 import { readRecipe } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
+import { METHODS, methodNamed } from '../../parts.ts';
 
 /** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken. */
 export interface Contender {

@@ -2,6 +2,8 @@
 // runs, so that its kernels are compiled once.
 
 import { positionsToAnswer } from '../../eval/exact.ts';
+import { parametersOf } from '../../models/decoder.ts';
+import type { Settled } from '../../options/table.ts';
 import {
   answerRows,
   freeModel,
@@ -16,9 +18,7 @@ import {
   sizeOfTargets,
   targetsOf,
   tune,
-} from '../../index.ts';
-import { parametersOf } from '../../models/decoder.ts';
-import type { Settled } from '../../options/table.ts';
+} from '../../parts.ts';
 import type { Line, Report } from '../../report.ts';
 import { methodFrom, modulesOf, tuneOptions } from '../settings.ts';
 import type { Result } from './result.ts';

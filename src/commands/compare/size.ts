@@ -1,8 +1,8 @@
 // What makes a method of a given size: the option that trains as many parameters as a budget says is the method's to name.
 
-import { type Decoder, matrixParameters, methodNamed, sizeOfTargets, targetsOf } from '../../index.ts';
 import { blockEdge, parseBudget } from '../../methods/smt/budget.ts';
 import type { Options, Settled } from '../../options/table.ts';
+import { type Decoder, matrixParameters, methodNamed, sizeOfTargets, targetsOf } from '../../parts.ts';
 import { methodSettings, modulesOf } from '../settings.ts';
 
 export interface Fit {

@@ -2,11 +2,11 @@
 // Finished runs are kept in the output folder, so that a comparison that was stopped goes on where it stood.
 
 import { holdOut, parseHeldOut } from '../../data/split.ts';
-import { closeGpu, type Decoder, decoderFor, methodNamed, openGpu } from '../../index.ts';
 import { diskFolder, openPlace, readJson } from '../../io/bytes.ts';
 import { writeFile, writeFolder } from '../../io/write.ts';
 import { parametersOf } from '../../models/decoder.ts';
 import { type Options, type Settled, withDefaults } from '../../options/table.ts';
+import { closeGpu, type Decoder, decoderFor, methodNamed, openGpu } from '../../parts.ts';
 import type { Report } from '../../report.ts';
 import { version } from '../../version.ts';
 import { builtIn } from '../built-in.ts';

@@ -1,0 +1,34 @@
+// Parts of a run that hosts need beside the library's face: a run laid out before it is started, a choice without training, plans of
+// single programs, answers to many rows. No more of the engine than this is known to command line, page and bench.
+
+import { selectBlocks as chooseBlocks, type Scored, type SmtSettings } from './methods/smt/method.ts';
+import { choosing, type Run } from './train/session.ts';
+
+export type { IndexedRow, Prompt } from './data/load.ts';
+export type { Row } from './data/rows.ts';
+export { answerPrompts, positionsFor } from './eval/answer.ts';
+export { type Answer, answerRows, expectedAnswer, positionsToAnswer } from './eval/exact.ts';
+export { type Planning, planningOf } from './gpu/limits.ts';
+export * from './index.ts';
+export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
+export { type Attached, type MethodKind, putOn, takeOff } from './methods/method.ts';
+export { blockEdge, parseBudget } from './methods/smt/budget.ts';
+export { type Scored, toldSelection } from './methods/smt/method.ts';
+export { overlap, type Selection, selectionIn } from './methods/smt/select.ts';
+export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts';
+export type { Decoder } from './models/decoder.ts';
+export { checkBase as checkAdapterBase, warnOfOtherBase } from './train/adapter.ts';
+export { withKernels } from './train/autotune.ts';
+export { CHECKPOINTS } from './train/checkpoint.ts';
+export { lossOf } from './train/evaluate.ts';
+export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
+export { openPrompts, type Place, promptIds } from './train/open.ts';
+export { halvesOf, longestOf, orderRows } from './train/order.ts';
+export { type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
+export { weighRecompute } from './train/recompute.ts';
+export { checkSavable, modelDtype, resultFiles } from './train/save.ts';
+export type { Run } from './train/session.ts';
+export { prepareRun, type TuneOptions } from './train/tune.ts';
+
+/** Scores the blocks of a prepared run's targets and chooses, without training; null where it was stopped meanwhile. */
+export const selectBlocks = (run: Run, settings: SmtSettings): Promise<Scored | null> => chooseBlocks(choosing(run), settings);
