@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
-import { blockCount, blockEdge, chooseBlocks, type Target } from '../../src/methods/smt/select.ts';
+import { blockCount, blockEdge } from '../../src/methods/smt/budget.ts';
+import { chooseBlocks } from '../../src/methods/smt/select.ts';
+import type { Target } from '../../src/methods/targets.ts';
+import type { Module } from '../../src/models/decoder.ts';
 
-const target = (layer: number, module: string, order: number, rows: number, cols: number): Target => ({
+const target = (layer: number, module: Module, order: number, rows: number, cols: number): Target => ({
   name: `${layer}.${module}`,
   layer,
   module,
