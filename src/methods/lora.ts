@@ -78,9 +78,7 @@ function ranked(name: Name, settings: RankSettings, saved?: PeftAdapter): Method
     settings: { ...settings },
     movesBase: false,
     wholeGradients: false,
-    check(d) {
-      if (!saved) for (const w of weightsOf(d, settings)) checkRank(w, settings.rank);
-    },
+    check: (d) => void (saved || weightsOf(d, settings)),
     attach: (d, train) => attach(name, d, settings, saved, train),
   };
 }
@@ -135,7 +133,12 @@ function trainedOf({ factors: { A, B, grads }, dora: d }: RankedMatrix): Trained
   return d ? [...factors, newTrained(d.magnitude, d.grad!, { decay: false })] : factors;
 }
 
-const weightsOf = (d: Decoder, { targets }: RankSettings) => targetsOf(d, targets).map((t) => weightOf(d, t));
+/** The target matrices; throws where one has no such rank. */
+function weightsOf(d: Decoder, { targets, rank }: RankSettings): Weight[] {
+  const weights = targetsOf(d, targets).map((t) => weightOf(d, t));
+  for (const w of weights) checkRank(w, rank);
+  return weights;
+}
 
 function checkRank({ name, rows, cols }: Weight, rank: number): void {
   const most = Math.min(rows, cols);
