@@ -2,7 +2,7 @@
 // it, and laying it out as runs, is all that is here; nothing is trained.
 
 import * as v from 'valibot';
-import { METHODS, methodNamed } from '../../index.ts';
+import { METHODS } from '../../index.ts';
 import { parseBudget } from '../../methods/smt/budget.ts';
 import { readRecipe } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
@@ -108,9 +108,10 @@ function refuse(what: string): never {
 
 /** Common options stand for all methods: those that mean nothing to one of them are left out for it. */
 export function withoutClash(o: Options): Options {
-  const { takes } = methodNamed(o.method ?? METHODS[0].name);
+  const method = METHODS.find((m) => m.name === (o.method ?? METHODS[0].name));
+  if (!method) return o; // refused with the rest of what is unsound
   const kept = { ...o };
-  for (const key of METHODS.flatMap((m) => m.takes) as Key[]) if (!takes.includes(key)) delete kept[key];
+  for (const key of METHODS.flatMap((m) => m.takes) as Key[]) if (!method.takes.includes(key)) delete kept[key];
   if (o.select !== undefined && o.select !== 'gradient') delete kept.score;
   return kept;
 }
