@@ -9,10 +9,9 @@ import { plan } from '../../src/gpu/plan.ts';
 import { dispose, type Machine, prepare, replay } from '../../src/gpu/run.ts';
 import { allocate, free, newScope } from '../../src/gpu/scope.ts';
 import { read, type Tensor, write } from '../../src/gpu/tensor.ts';
-import { selectBlocks } from '../../src/index.ts';
 import { attachDense, full } from '../../src/methods/full.ts';
 import type { Base } from '../../src/methods/method.ts';
-import { SMT_DEFAULTS, type SmtSettings, smt } from '../../src/methods/smt/method.ts';
+import { SMT_DEFAULTS, type SmtSettings, selectBlocks, smt } from '../../src/methods/smt/method.ts';
 import type { Choice } from '../../src/methods/smt/select.ts';
 import { type Decoder, type DecoderConfig, type Module, newDecoder, parametersOf } from '../../src/models/decoder.ts';
 import { feed, feedScalars } from '../../src/models/inputs.ts';
@@ -24,7 +23,7 @@ import type { Report } from '../../src/report.ts';
 import type { Model } from '../../src/train/model.ts';
 import { type Phase, planTraining } from '../../src/train/plans.ts';
 import { micro } from '../../src/train/programs.ts';
-import { newRun, type Run as TrainingRun } from '../../src/train/session.ts';
+import { choosing, newRun, type Run as TrainingRun } from '../../src/train/session.ts';
 import { train } from '../../src/train/step.ts';
 
 /** A decoder with everything small and nothing square. */
@@ -189,11 +188,11 @@ export async function chosenBy(
   d: Decoder,
   rows: Row[],
   settings: Partial<SmtSettings>,
-  { batch, report = () => {} }: { batch: number; report?: Report },
+  { report, ...o }: { batch: number; lr?: number; report?: Report },
 ) {
-  const run = runOf(modelOf(gpu, d), rows, { batch }, report);
+  const run = runOf(modelOf(gpu, d), rows, o, report);
   const all = { ...SMT_DEFAULTS, targets: ['q_proj'] as const, seed: 0, warmupSteps: run.order.microBatches, ...settings };
-  return (await selectBlocks(run, all))!;
+  return (await selectBlocks(choosing(run), all))!;
 }
 
 /** A run over rows in file order. */
@@ -202,11 +201,10 @@ export const runOf = (
   rows: Row[],
   { batch, lr = 1e-3 }: { batch: number; lr?: number },
   report: Report = () => {},
-  signal?: AbortSignal,
 ): TrainingRun => {
   const order = { batch, accumulate: 1, shuffle: false, seed: 0, lr, schedule: 'constant' as const, lrWarmup: 0 };
   const optimizer = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip: 1, recompute: false };
-  return newRun(model, { rows }, { ...order, ...optimizer }, report, signal);
+  return newRun(model, { rows }, { ...order, ...optimizer }, report);
 };
 
 /** What a weight holds now. */

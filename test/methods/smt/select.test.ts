@@ -1,8 +1,8 @@
+// Which blocks are chosen by their scores, and what two choices have in common.
 import { expect, test } from 'vitest';
-import { blockCount, blockEdge } from '../../src/methods/smt/budget.ts';
-import { chooseBlocks } from '../../src/methods/smt/select.ts';
-import type { Target } from '../../src/methods/targets.ts';
-import type { Module } from '../../src/models/decoder.ts';
+import { chooseBlocks, overlap } from '../../../src/methods/smt/select.ts';
+import type { Target } from '../../../src/methods/targets.ts';
+import type { Module } from '../../../src/models/decoder.ts';
 
 const target = (layer: number, module: Module, order: number, rows: number, cols: number): Target => ({
   name: `${layer}.${module}`,
@@ -20,35 +20,6 @@ const maps = (q: number[], k: number[]) =>
   ]);
 const short = (blocks: { module: string; row: number; col: number }[]) => blocks.map((b) => `${b.module[0]}${b.row}${b.col}`);
 
-test.each([
-  [576, 192, 64],
-  [2048, 512, 256],
-  [96, 48, 16],
-  [7, 7, 1],
-])('auto: the largest power of two up to 256 that divides %i and %i is %i', (rows, cols, edge) => {
-  expect(blockEdge([target(0, 'q_proj', 0, rows, cols)], 'auto')).toBe(edge);
-});
-
-test('a block that does not divide names the matrix and the one that does', () => {
-  expect(() => blockEdge([target(3, 'v_proj', 2, 192, 576)], 128)).toThrow(/--block 128 for 3\.v_proj \[192, 576\].*--block 64/);
-});
-
-test.each([
-  ['0.84% of 1,000,000 at 16', { kind: 'model', share: 0.0084 }, 32],
-  ['half the targets', { kind: 'targets', share: 0.5 }, 1250],
-  ['all the targets', { kind: 'targets', share: 1 }, 2500],
-  ['as counted', { kind: 'blocks', count: 7 }, 7],
-] as const)('budget: %s', (_, budget, blocks) => {
-  expect(blockCount(budget, 16, [target(0, 'q_proj', 0, 800, 800)], 1e6)).toBe(blocks);
-});
-
-test.each([
-  ['less than one block', { kind: 'model', share: 0.0002 }, /at least one block.*raise --budget/],
-  ['more than all', { kind: 'blocks', count: 2501 }, /at most all 2500 blocks/],
-] as const)('budget of %s is an error', (_, budget, message) => {
-  expect(() => blockCount(budget, 16, [target(0, 'q_proj', 0, 800, 800)], 1e6)).toThrow(message);
-});
-
 test('global: best first; ties by module, row, column', () => {
   const got = chooseBlocks(two, maps([1, 5, 3, 3], [5, 3]), 2, 5, 'global');
   expect(short(got)).toEqual(['q01', 'k00', 'q10', 'q11', 'k01']);
@@ -64,4 +35,16 @@ test('matrix: shared out by size, largest remainder, ties by module', () => {
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY])('a score of %s is an error naming the block', (bad) => {
   expect(() => chooseBlocks(two, maps([1, bad, 3, 4], [9, 8]), 2, 1, 'global')).toThrow(/block \(0, 1\) of 0\.q_proj/);
+});
+
+const chosen = (...rows: number[]) => ({
+  block: 8,
+  blocks: rows.map((row) => ({ layer: 0, module: 'q_proj' as const, row, col: 0, score: 0 })),
+});
+test.each([
+  [chosen(1, 2, 3), chosen(3, 4, 5), 1 / 3],
+  [chosen(1, 2), chosen(2, 1), 1],
+  [chosen(1), chosen(2), 0],
+])('the overlap of choices', (one, other, share) => {
+  expect(overlap(one, other)).toBeCloseTo(share, 12);
 });
