@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { withAdvice } from '../../src/commands/rate-note.ts';
 import { publishedRate } from '../../src/methods/smt/rate.ts';
 import { parseCommand } from '../../src/options/args.ts';
-import { looksLikeSize, parseSize, sizeOf } from '../../src/options/size.ts';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
+import { looksLikeSize, parseSize, sizeOf } from '../../src/size.ts';
 
 describe('a preset', () => {
   test('smt-paper fills the released settings', () => {

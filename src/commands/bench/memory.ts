@@ -1,12 +1,12 @@
 // Memory by plan alone: SMT against the other methods at f32 on the shapes of a model of a billion parameters. Nothing is allocated.
 
 import { planningOf } from '../../gpu/limits.ts';
+import { type Figures, trainingFigures } from '../../index.ts';
 import { FULL, full } from '../../methods/full.ts';
 import type { Method } from '../../methods/method.ts';
 import { SMT, smt } from '../../methods/smt/method.ts';
 import { newDecoder } from '../../models/decoder.ts';
 import type { Report } from '../../report.ts';
-import { type Figures, trainingFigures } from '../../train/plans.ts';
 import { methodIn, ofEqualSize } from './kinds.ts';
 import { line } from './line.ts';
 import { LLAMA_1B } from './model.ts';
