@@ -11,7 +11,7 @@ export { type Answer, answerRows, expectedAnswer, positionsToAnswer } from './ev
 export { type Planning, planningOf } from './gpu/limits.ts';
 export * from './index.ts';
 export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
-export { type Attached, type MethodKind, putOn, takeOff } from './methods/method.ts';
+export { type Attached, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
 export { blockEdge, parseBudget } from './methods/smt/budget.ts';
 export { type Scored, toldSelection } from './methods/smt/method.ts';
 export { overlap, type Selection, selectionIn } from './methods/smt/select.ts';
@@ -24,7 +24,7 @@ export { lossOf } from './train/evaluate.ts';
 export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
 export { openPrompts, type Place, promptIds } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
-export { type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
+export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { weighRecompute } from './train/recompute.ts';
 export { checkSavable, modelDtype, resultFiles } from './train/save.ts';
 export type { Run } from './train/session.ts';

@@ -5,43 +5,57 @@ import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
-/** Who may import whom, beside itself. A host sees the run and the options, never the layers that the run is made of. */
+/** Who may import whom, beside itself: layers, or files by how their paths begin. A host sees the library's face, not its layers. */
 const MAY_IMPORT: Record<string, string[]> = {
   shaders: [],
-  config: [],
+  random: [],
+  size: [],
+  version: [],
   formats: [],
   words: [],
+  config: [],
   gpu: ['shaders'],
+  report: ['gpu'],
   ops: ['shaders', 'gpu', 'config', 'formats'],
   models: ['gpu', 'ops', 'config'],
-  methods: ['gpu', 'ops', 'config'],
   io: ['gpu', 'config', 'formats'],
-  data: ['io', 'config'],
-  eval: ['gpu', 'ops', 'io', 'models', 'data', 'config'],
-  version: [],
-  report: ['gpu', 'methods', 'train', 'commands'],
-  options: ['methods', 'config', 'formats', 'words'],
-  train: ['gpu', 'ops', 'config', 'models', 'methods', 'io', 'data', 'eval', 'options', 'report', 'version', 'formats', 'words'],
-  commands: [
-    'gpu',
-    'ops',
-    'config',
-    'models',
-    'methods',
-    'io',
-    'data',
-    'eval',
-    'options',
-    'train',
-    'report',
-    'version',
-    'formats',
-    'words',
+  data: ['io', 'random', 'config'],
+  eval: ['gpu', 'ops', 'models', 'data', 'random', 'report', 'config'],
+  methods: ['gpu', 'ops', 'models', 'src/io/adapter', 'random', 'report', 'version', 'config'],
+  options: ['methods', 'size', 'config', 'formats', 'words'],
+  train: [
+    ...[
+      'gpu',
+      'ops',
+      'models',
+      'methods',
+      'io',
+      'data',
+      'eval',
+      'random',
+      'report',
+      'size',
+      'version',
+      'config',
+      'formats',
+      'words',
+    ],
   ],
-  index: ['gpu', 'ops', 'config', 'models', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report', 'formats'],
-  cli: ['eval', 'options', 'commands', 'report', 'version', 'demo', 'train', 'words'],
-  web: ['eval', 'options', 'commands', 'train', 'index', 'report', 'version', 'demo', 'words'],
+  index: ['gpu', 'models', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report'],
+  parts: ['index', 'gpu', 'models', 'methods', 'data', 'eval', 'train'],
+  commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'formats'],
+  cli: ['options', 'commands', 'report', 'version', 'demo', 'words'],
+  web: ['parts', 'options', 'commands', 'report', 'demo', 'words', 'config'],
 };
+/** What some files may import beside that: those that measure and check the engine itself, and what the face does not show. */
+const MAY_ALSO: Record<string, string[]> = {
+  'src/commands/bench/': ['gpu', 'ops'],
+  'src/commands/bench/step.ts': ['src/train/plans.ts', 'eval'],
+  'src/commands/doctor/': ['gpu', 'ops', 'random'],
+  'src/commands/task.ts': ['src/gpu/autotune.ts'],
+};
+/** Where a method may be named; all else asks what a method is, not which. */
+const NAMES_METHODS = [/^src\/(methods|options)\//, /^src\/io\/adapter/, /^web\/protocol\.ts$/];
 /** Layers that need no npm package: what a person reads there is all there is. */
 const SELF_MADE = ['ops', 'models', 'methods'];
 /** Where navigator, Deno, process and node: may be named. */
@@ -62,14 +76,26 @@ test('every source file belongs to a known layer', () => {
 });
 
 test('imports run downwards only', () => {
-  const wrong = edges.filter(
-    ({ from, to }) => to && layerOf(from) !== layerOf(to) && !MAY_IMPORT[layerOf(from)]?.includes(layerOf(to)),
-  );
+  const wrong = edges.filter(({ from, to }) => to && layerOf(from) !== layerOf(to) && !mayImport(from, to));
   expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
 });
 
-test('no file imports itself through others', () => {
-  const next = new Map(sources.map((f) => [f, edges.filter((e) => e.from === f && !e.type && e.to).map((e) => e.to!)]));
+test('no permission is idle', () => {
+  const uses = (may: string, fromHere: (f: string) => boolean) => edges.some((e) => e.to && fromHere(e.from) && isOf(e.to, may));
+  const idle = [
+    ...Object.entries(MAY_IMPORT).flatMap(([layer, all]) =>
+      all.filter((may) => !uses(may, (f) => layerOf(f) === layer)).map((may) => `${layer}: ${may}`),
+    ),
+    ...Object.entries(MAY_ALSO).flatMap(([files, all]) =>
+      all.filter((may) => !uses(may, (f) => f.startsWith(files))).map((may) => `${files}: ${may}`),
+    ),
+  ];
+  // the layers of a run may be used from the run
+  expect(idle.filter((one) => !one.startsWith('train: '))).toEqual([]);
+});
+
+test('no file imports itself through others, by its types neither', () => {
+  const next = new Map(sources.map((f) => [f, edges.filter((e) => e.from === f && e.to).map((e) => e.to!)]));
   expect(cycle(next)).toBeNull();
 });
 
@@ -86,6 +112,11 @@ test('ops, models and methods lean on no package', () => {
 test('runtime names stay in the device, the byte sources and the hosts', () => {
   const found = sources.filter((f) => !KNOWS_RUNTIME.some((allowed) => allowed.test(f)));
   expect(found.flatMap((f) => runtimeNames(read(f)).map((name) => `${f}: ${name}`))).toEqual([]);
+});
+
+test('methods are named where they are made, asked for and saved', () => {
+  const found = sources.filter((f) => !NAMES_METHODS.some((allowed) => allowed.test(f)));
+  expect(found.flatMap((f) => methodNames(read(f)).map((name) => `${f}: ${name}`))).toEqual([]);
 });
 
 test('the page reaches nothing that only the command line has', () => {
@@ -145,6 +176,26 @@ describe('the checks see what they should', () => {
   ])('runtime names in %s', (text, names) => expect(runtimeNames(text)).toEqual(names));
 
   test.each([
+    ["if (name === 'full') {}", ['full']],
+    ['x = { method: "smt" }', ['smt']],
+    ['const kind = `lora`;', ['lora']],
+    ['`$' + "{a === 'dora'}`", ['dora']],
+    ["// 'full'\n/* 'smt' */ full(); 'a full model'; x.lora", []],
+  ])('methods named in %s', (text, names) => expect(methodNames(text)).toEqual(names));
+
+  test.each([
+    ['src/train/step.ts', 'src/methods/method.ts', true],
+    ['src/methods/lora.ts', 'src/io/adapter-peft.ts', true],
+    ['src/methods/lora.ts', 'src/io/bytes.ts', false],
+    ['src/methods/lora.ts', 'src/train/plans.ts', false],
+    ['src/commands/plan.ts', 'src/train/plans.ts', false],
+    ['src/commands/plan.ts', 'src/gpu/plan.ts', false],
+    ['src/commands/doctor/checks.ts', 'src/gpu/plan.ts', true],
+    ['src/report.ts', 'src/methods/method.ts', false],
+    ['src/new.ts', 'src/size.ts', false],
+  ])('%s may import %s: %s', (from, to, may) => expect(mayImport(from, to)).toBe(may));
+
+  test.each([
     [['', 'work', 'x'].join('/'), true],
     [`"${['', 'home', 'me', 'x'].join('/')}"`, true],
     [`= ${['', 'tmp', 'x'].join('/')}`, true],
@@ -191,6 +242,14 @@ function layerOf(file: string): string {
   return top === 'src' ? second.replace(/\.ts$/, '') : top;
 }
 
+/** Whether a file is of a layer, or its path begins so. */
+const isOf = (file: string, may: string) => (may.includes('/') ? file.startsWith(may) : layerOf(file) === may);
+
+function mayImport(from: string, to: string): boolean {
+  const also = Object.entries(MAY_ALSO).flatMap(([files, all]) => (from.startsWith(files) ? all : []));
+  return [...(MAY_IMPORT[layerOf(from)] ?? []), ...also].some((may) => isOf(to, may));
+}
+
 /** A relative specifier as a path from the checkout; null for a package, and for a file of one. */
 function resolve(from: string, specifier: string): string | null {
   if (!/^\.\.?\//.test(specifier)) return null;
@@ -215,6 +274,12 @@ function runtimeNames(text: string): string[] {
   return [...code.matchAll(/\b(navigator|Deno|process|node_module)\b/g)].map(([name]) => name.replace('node_module', 'node:'));
 }
 
+/** Names of methods as whole strings. */
+function methodNames(text: string): string[] {
+  const code = mask(text, (s) => (/^(smt|full|lora|dora)$/.test(s) ? ` method_${s} ` : ''));
+  return [...code.matchAll(/\bmethod_(smt|full|lora|dora)\b/g)].map(([, name]) => name);
+}
+
 /** Absolute paths below a home, root, work or temporary folder. */
 function machinePaths(text: string): string[] {
   return [...text.matchAll(/(?<![\w./])\/(work|root|home|Users|tmp|mnt)\/\w+/g)].map(([path]) => path);
@@ -225,7 +290,7 @@ function mask(text: string, keep: (content: string) => string): string {
   const token = /\/\/.*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
   return text.replace(token, (t) => {
     if (t[0] === '/') return ' ';
-    if (t[0] === '`') return [...t.matchAll(/\$\{([^}]*)\}/g)].map(([, code]) => ` ${code} `).join('');
+    if (t[0] === '`' && t.includes('${')) return [...t.matchAll(/\$\{([^}]*)\}/g)].map(([, c]) => ` ${mask(c, keep)} `).join('');
     return keep(t.slice(1, -1));
   });
 }

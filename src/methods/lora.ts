@@ -78,9 +78,7 @@ function ranked(name: Name, settings: RankSettings, saved?: PeftAdapter): Method
     settings: { ...settings },
     movesBase: false,
     wholeGradients: false,
-    check(d) {
-      if (!saved) for (const w of weightsOf(d, settings)) checkRank(w, settings.rank);
-    },
+    check: (d) => void (saved || weightsOf(d, settings)),
     attach: (d, train) => attach(name, d, settings, saved, train),
   };
 }
@@ -125,7 +123,7 @@ function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | un
     fill: (base) => fill(base, matrices, saved ? savedIn(saved) : fresh(s.seed)),
     after: rescale(matrices),
     refresh: (base) => rescaleNow(base, matrices),
-    adapter: (base) => adapterOf(base, name, matrices, s, saved),
+    adapter: (base, hashes) => adapterOf(base, name, matrices, s, saved, hashes),
   };
 }
 
@@ -135,7 +133,12 @@ function trainedOf({ factors: { A, B, grads }, dora: d }: RankedMatrix): Trained
   return d ? [...factors, newTrained(d.magnitude, d.grad!, { decay: false })] : factors;
 }
 
-const weightsOf = (d: Decoder, { targets }: RankSettings) => targetsOf(d, targets).map((t) => weightOf(d, t));
+/** The target matrices; throws where one has no such rank. */
+function weightsOf(d: Decoder, { targets, rank }: RankSettings): Weight[] {
+  const weights = targetsOf(d, targets).map((t) => weightOf(d, t));
+  for (const w of weights) checkRank(w, rank);
+  return weights;
+}
 
 function checkRank({ name, rows, cols }: Weight, rank: number): void {
   const most = Math.min(rows, cols);
@@ -216,6 +219,7 @@ async function adapterOf(
   all: RankedMatrix[],
   s: RankSettings,
   saved: PeftAdapter | undefined,
+  hashes: boolean,
 ): Promise<PeftAdapter> {
   const value = (t: Tensor) => read(base.gpu.memory, t);
   const matrices: PeftAdapter['matrices'] = [];
@@ -229,7 +233,7 @@ async function adapterOf(
       B: await value(factors.B),
       ...magnitude,
     });
-    sha256[w.name] = await base.sha256(w);
+    if (hashes) sha256[w.name] = await base.sha256(w);
   }
   const { rank, alpha } = saved ?? s;
   const targets = moduleNames(base.decoder, matrices);

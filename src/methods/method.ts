@@ -63,8 +63,11 @@ export interface Attached {
   after?: Build;
   /** The same at once, where the host has written values. */
   refresh?(base: Base): Promise<void>;
-  /** What it has become; null where all that trained is the base itself. */
-  adapter(base: Base): Promise<Adapter | null>;
+  /**
+   * What it has become; null where all that trained is the base itself. hashes: with the sums of the base's matrices, by which another
+   * base is noticed; there are none to note where the base has moved.
+   */
+  adapter(base: Base, hashes: boolean): Promise<Adapter | null>;
   /** Lines about what it has become. */
   told?(base: Base): Promise<Line[]>;
   /** Ends the training: what trained in place is the frozen base again. */

@@ -4,7 +4,7 @@
  */
 import { METHODS, methodNamed } from '../methods/index.ts';
 import { looksLikeBudget } from '../methods/smt/budget.ts';
-import { looksLikeSize } from './size.ts';
+import { looksLikeSize } from '../size.ts';
 import { flagOf, type Key, type Option, type Options, option, type Verb, withDefaults } from './table.ts';
 
 /** What is wrong with a value of this option, or undefined. */

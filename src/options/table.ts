@@ -8,10 +8,9 @@ import { PLAIN, WRITABLE } from '../formats.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { SMT_DEFAULTS } from '../methods/smt/method.ts';
-import { SELECTS, WARMUPS } from '../methods/smt/scores.ts';
+import { SCORES, SELECTS, WARMUPS } from '../methods/smt/scores.ts';
 import { SPREADS } from '../methods/smt/select.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
-import { SCORES } from '../ops/blocks/score.ts';
 import { choice, choices, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
 import { PRESETS, withPreset } from './presets.ts';
 

@@ -44,7 +44,7 @@ export function orderRows(rows: Row[], o: Asked, held?: Row[]): RowOrder {
 export function halvesOf(order: RowOrder, microBatches: number): [RowOrder, RowOrder] {
   const half = Math.floor(microBatches / 2);
   const micro: number[][] = [];
-  for (let t = 0; micro.length < 2 * half; t++) micro.push(...order.batches.step(t));
+  for (let t = 0; micro.length < 2 * half; t++) for (const one of order.batches.step(t)) micro.push(one);
   const from = (start: number): RowOrder => ({
     ...order,
     batches: { ...order.batches, accumulate: 1, step: (t) => [micro[start + (t % half)]] },

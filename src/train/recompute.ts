@@ -4,7 +4,7 @@
 import type { Planning } from '../gpu/limits.ts';
 import type { Method } from '../methods/method.ts';
 import type { Decoder } from '../models/decoder.ts';
-import { parseSize } from '../options/size.ts';
+import { parseSize } from '../size.ts';
 import { bytes } from '../words.ts';
 import { type PlanOptions, runBytes } from './plans.ts';
 

@@ -25,7 +25,7 @@ export function checkSavable(method: Method, files: ModelFiles, dtype: string): 
 
 /** The files of what was made: of an adapter, or of the model in `dtype` with what was trained beside it added. */
 export async function resultFiles(model: Model, { method, attached }: OnModel, dtype: string): Promise<FileToWrite[]> {
-  const adapter = await attached.adapter(baseOf(model));
+  const adapter = await attached.adapter(baseOf(model), !method.movesBase);
   if (method.movesBase) return modelFiles(model, adapter, modelDtype(dtype));
   return adapterFiles(adapter!);
 }

@@ -1,21 +1,24 @@
 // The bench measures what it says: FLOPs counted once, parts that sum up, memory by plan. Speeds are not tested.
 import { describe, expect, test } from 'vitest';
 import { benchGemm, preparedProduct, shapeOf } from '../../src/commands/bench/gemm.ts';
+import { everything, forward as forwardKind, methodIn, ofEqualSize, sparse } from '../../src/commands/bench/kinds.ts';
 import { line } from '../../src/commands/bench/line.ts';
 import { planned } from '../../src/commands/bench/memory.ts';
-import { LLAMA_3M, someRows } from '../../src/commands/bench/model.ts';
+import { LLAMA_1B, LLAMA_3M, someRows } from '../../src/commands/bench/model.ts';
 import { prepareStep, type StepKind } from '../../src/commands/bench/step.ts';
 import { partsOf, usefulFlops } from '../../src/commands/bench/steps.ts';
 import { table } from '../../src/commands/bench/table.ts';
 import { idle } from '../../src/gpu/device.ts';
 import { measurePeak, openPeak } from '../../src/gpu/peak.ts';
 import { replay } from '../../src/gpu/run.ts';
+import { full as fullMethod } from '../../src/methods/full.ts';
+import { smt as smtMethod } from '../../src/methods/smt/method.ts';
 import { chooseVariant } from '../../src/ops/matmul/gemm-variants.ts';
 import type { Line } from '../../src/report.ts';
 import { testGpu } from '../gpu/harness.ts';
 
 test('SMT plans at most a third of full fine-tuning on the shapes of a billion parameters', () => {
-  const [smt, full] = [planned('smt'), planned('full')];
+  const [smt, full] = [planned(smtMethod()), planned(fullMethod())];
   expect(full.trainable).toBe(1235814400); // Llama-3.2-1B
   expect(smt.trainable / full.trainable).toBeCloseTo(0.0084, 4);
   expect(full.bytes.total).toBeGreaterThan(16 * full.trainable); // weight, gradient, two moments
@@ -36,7 +39,7 @@ describe('a measured step', async () => {
   };
 
   test('of full fine-tuning trains everything and has three times the FLOPs of its forward', async () => {
-    const [forward, full] = [await made('forward'), await made('full')];
+    const [forward, full] = [await made(forwardKind), await made(everything)];
     expect(full.trainable).toBe(3279104);
     expect(usefulFlops(full)).toBeCloseTo(3 * usefulFlops(forward), -5);
     const matrices = 3279104 - 9 * 256;
@@ -46,7 +49,7 @@ describe('a measured step', async () => {
   });
 
   test('of SMT trains 0.84 % of the matrices, a block of layer 0 among them', async () => {
-    const s = await made('smt');
+    const s = await made(sparse);
     expect(s.trainable).toBe(Math.floor((0.0084 * (3279104 - 9 * 256)) / 32 ** 2) * 32 ** 2);
     const first = s.entries.find(
       (e) => e.op === 'run' && e.kernel.name.startsWith('blocks_weight') && e.label.includes('layer 0'),
@@ -54,16 +57,22 @@ describe('a measured step', async () => {
     expect(first).toBeDefined();
   });
 
-  test.each(['lora', 'dora'] as const)('of %s trains as many parameters as that of SMT, within a tenth', async (method) => {
-    const [smt, s] = [await made('smt'), await made(method)];
+  const others = ofEqualSize(LLAMA_3M);
+  test('of equal size are those of LoRA and DoRA', () => {
+    expect(others.map((kind) => kind.name)).toEqual(['lora', 'dora']);
+  });
+  test.each(others)('of $name trains as many parameters as that of SMT, within a tenth', async (kind) => {
+    const [smt, s] = [await made(sparse), await made(kind)];
     expect(Math.abs(s.trainable / smt.trainable - 1)).toBeLessThan(0.1);
     expect(s.entries.filter((e) => e.op === 'run' && e.kernel.name.startsWith('lowrank_weight')).length).toBe(2 * 3 * 4);
-    expect(s.entries.some((e) => e.op === 'run' && e.kernel.name.startsWith('dora_scale'))).toBe(method === 'dora');
+    expect(s.entries.some((e) => e.op === 'run' && e.kernel.name.startsWith('dora_scale'))).toBe(kind.name === 'dora');
   });
 });
 
 test('SMT plans fewer bytes than LoRA, and LoRA than DoRA, at equal trainable count', () => {
-  const [smt, lora, dora] = (['smt', 'lora', 'dora'] as const).map(planned);
+  const equal = ofEqualSize(LLAMA_1B, 'auto');
+  expect(equal.map((kind) => kind.name)).toEqual(['lora', 'dora']);
+  const [smt, lora, dora] = [smtMethod(), ...equal.map(methodIn)].map(planned);
   expect(Math.abs(lora.trainable / smt.trainable - 1)).toBeLessThan(0.01);
   expect(lora.bytes.total).toBeGreaterThan(smt.bytes.total);
   expect(dora.bytes.total).toBeGreaterThan(lora.bytes.total);

@@ -2,6 +2,7 @@
 // Arguments name what to measure: gemm kernel step memory jax; all without any.
 import process from 'node:process';
 import { bench } from '../../src/commands/bench/bench.ts';
+import { everything } from '../../src/commands/bench/kinds.ts';
 import { type BenchLine, line } from '../../src/commands/bench/line.ts';
 import { LLAMA_3M } from '../../src/commands/bench/model.ts';
 import { prepareStep } from '../../src/commands/bench/step.ts';
@@ -33,7 +34,7 @@ process.exit();
 
 /** Our step and theirs in turn, so that both meet the same machine; the best of each, and theirs over ours. */
 async function againstJax(gpu: Gpu): Promise<BenchLine[]> {
-  const ours = await prepareStep(gpu, LLAMA_3M, 'full', 1, TOKENS);
+  const ours = await prepareStep(gpu, LLAMA_3M, everything, 1, TOKENS);
   const theirs = await jaxStep(LLAMA_3M, TOKENS);
   const contestants = {
     ours: async () => {

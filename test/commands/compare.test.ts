@@ -8,11 +8,10 @@ import type { Document } from '../../src/commands/compare/report.ts';
 import { bestRate, median, summarize } from '../../src/commands/compare/result.ts';
 import { fitTo, parametersIn, savedBytes } from '../../src/commands/compare/size.ts';
 import { compareVerb } from '../../src/commands/compare/verb.ts';
+import { full, smt } from '../../src/index.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
 import { withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
-import { halves, overlap } from '../../src/train/diagnostics.ts';
-import type { Layout } from '../../src/train/order.ts';
 import { TINY } from '../models/tiny.ts';
 import { result } from './results.ts';
 
@@ -100,9 +99,8 @@ describe('equal size', () => {
     expect(fitTo(decoder, settled('lora', 7), 1100)).not.toHaveProperty('options.alpha');
   });
   test('what is saved: blocks and their places, or a model', () => {
-    expect([savedBytes(settled('smt'), 512, 2, 9999), savedBytes(withDefaults({ method: 'full' }), 1, 0, 9999)]).toEqual([
-      2064, 39996,
-    ]);
+    expect([savedBytes(smt(), 512, 2, 9999), savedBytes(full(), 1, 0, 9999)]).toEqual([2064, 39996]);
+    expect(savedBytes(smt({ warmup: 'full' }), 512, 2, 9999)).toBe(39996);
   });
 });
 
@@ -128,33 +126,6 @@ describe('results', () => {
     [[9, 1, 2], 2],
   ])('the median of %j is %d', (values, expected) => {
     expect(median(values)).toBe(expected);
-  });
-});
-
-describe('diagnostics', () => {
-  const choice = (row: number) => ({ layer: 0, module: 'q_proj', row, col: 0, score: 0 });
-  const chosen = (...rows: number[]) => ({ block: 8, blocks: rows.map(choice) });
-  test.each([
-    [chosen(1, 2, 3), chosen(3, 4, 5), 1 / 3],
-    [chosen(1, 2), chosen(2, 1), 1],
-    [chosen(1), chosen(2), 0],
-  ])('the overlap of choices', (one, other, share) => {
-    expect(overlap(one, other)).toBeCloseTo(share, 12);
-  });
-  test('halves of a warm-up read different micro-batches, one at a time', () => {
-    const order = {
-      n_rows: 10,
-      batch: 1,
-      accumulate: 2,
-      shuffle: false,
-      seed: 0,
-      steps_per_epoch: 5,
-      step: (t: number) => [[2 * t], [2 * t + 1]],
-    };
-    const { first, second, steps } = halves({ order, steps: 5, sizes: { N: 1, M: 1 }, microBatches: 10 } as Layout, 7);
-    expect(steps).toBe(3);
-    expect([0, 1, 2].flatMap((t) => first.order.step(t))).toEqual([[0], [1], [2]]);
-    expect([0, 1, 2].flatMap((t) => second.order.step(t))).toEqual([[3], [4], [5]]);
   });
 });
 

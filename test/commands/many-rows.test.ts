@@ -1,9 +1,9 @@
 // As many rows as the data has: nothing of a run may hold them all as the arguments of one call, which ends at some 120,000.
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { generateVerb } from '../../src/commands/eval.ts';
+import { generateVerb } from '../../src/commands/generate.ts';
+import { selectVerb } from '../../src/commands/select.ts';
 import type { Task } from '../../src/commands/task.ts';
-import { selectVerb } from '../../src/commands/train.ts';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
 import { newFolder, writeModel } from '../cli/tiny.ts';

@@ -5,9 +5,10 @@ import { autotuneKernels, type Contest } from '../../src/gpu/autotune.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { type Build, kernel, run } from '../../src/gpu/program.ts';
 import { resident } from '../../src/gpu/tensor.ts';
+import { newDecoder } from '../../src/models/decoder.ts';
 import { gemmContests } from '../../src/ops/matmul/gemm-contests.ts';
 import { chooseVariant, classOf, type Shape, VARIANTS } from '../../src/ops/matmul/gemm-variants.ts';
-import { productsOf, tuneFor } from '../../src/train/autotune.ts';
+import { productsOf, withKernels } from '../../src/train/autotune.ts';
 import { testGpu } from './harness.ts';
 
 const gpu = await testGpu();
@@ -126,7 +127,8 @@ test('tuning for a model gives a planning with the choices; limits of the device
   const stored = new Map<string, string>();
   const cache = { get: (k: string) => (stored.has(k) ? stored.get(k) : k.split('|').pop()), set: () => {} };
   const planning = planningOf(gpu.limits, { half: true });
-  const tuned = await tuneFor(gpu, planning, LLAMA_3M, { N: 256, M: 256 }, false, { cache });
+  const decoder = newDecoder(LLAMA_3M, 256, () => 'f32', gpu.limits.maxBinding);
+  const tuned = await withKernels({ gpu, planning, decoder }, { N: 256, M: 256 }, { wholeGradients: false }, { cache });
   const [nt] = Object.entries(tuned.choices).filter(([k]) => k.startsWith('gemm nt 256'));
   expect(nt[1]).toBe('gemm_plain_nt'); // what the cache said: the last entrant
   const q: Shape = { m: 256, n: 256, k: 256, a_at: 0, lda: 256, b_at: 0, ldb: 256, c_at: 0, ldc: 256 };

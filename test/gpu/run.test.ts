@@ -219,7 +219,7 @@ describe.each([
     const d = tinyDecoder(own);
     const base = own.memory.bytes;
     const r = await startRun(own, d, { ...recipe, ...what, rows });
-    const { phase, machine } = r;
+    const { phase } = r;
     expect(own.memory.bytes).toBe(phase.plan.bytes.total);
     expect(new Set(homesOf(phase.plan))).toEqual(new Set(own.memory.live.values()));
     await r.go(3);
@@ -235,7 +235,7 @@ describe.each([
     expect(curve.loss.length).toBe(20);
     expect([own.memory.made, own.compiled, buffers]).toEqual([made, compiled, 0]);
     expect(own.memory.bytes).toBe(phase.plan.bytes.total);
-    dispose(machine);
+    r.free();
     expect(own.memory.bytes).toBe(base); // the model is its owner's
     closeGpu(own);
   });
@@ -243,7 +243,7 @@ describe.each([
   test('gives the same bits twenty times', async () => {
     const d = tinyDecoder(gpu);
     const r = await startRun(gpu, d, { ...recipe, ...what, rows });
-    const { phase, machine } = r;
+    const { phase } = r;
     const values = phase.plan.residents.filter((h) => ['trained', 'moments'].includes(h.role));
     const bits = new Set<string>();
     const tensors = values.map(
@@ -261,7 +261,7 @@ describe.each([
     }
     expect(bits.size).toBe(1);
     expect([...bits][0]).not.toMatch(/null/); // NaN is null in JSON
-    dispose(machine);
+    r.free();
   });
 });
 

@@ -6,13 +6,12 @@ import { type Part, plan, RECORD, recordsOf, SPARE } from '../../src/gpu/plan.ts
 import { kernel, run } from '../../src/gpu/program.ts';
 import { makeTable } from '../../src/gpu/table.ts';
 import { resident } from '../../src/gpu/tensor.ts';
-import { trainedBlocks } from '../../src/methods/smt/blocks.ts';
+import { smt } from '../../src/methods/smt/method.ts';
+import { boundSelection } from '../../src/methods/smt/select.ts';
+import { targetsOf } from '../../src/methods/targets.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
 import { newStream } from '../../src/ops/stream/stream.ts';
-import { attach, boundSelection, targetsOf } from '../../src/train/attach.ts';
-import { planTraining } from '../../src/train/plans.ts';
-import { hangScorers } from '../../src/train/scores.ts';
-import { planWarmup } from '../../src/train/warmup.ts';
+import { planTraining, planWarmup } from '../../src/train/plans.ts';
 
 const QKV = ['q_proj', 'k_proj', 'v_proj'] as const;
 const MOST = 65535;
@@ -57,8 +56,9 @@ describe.each([
     ['8 rows of 2,048', 8, 2048],
   ])('training Llama-3.2-1B in bf16, %s: cut as finely as there are records', (_, rows, T) => {
     const d = newDecoder({ ...LLAMA_1B, n_layers: 4 }, T, () => 'bf16', planning.maxBinding);
-    const trained = trainedBlocks(attach({ decoder: d }, boundSelection(targetsOf(d, QKV), 256, 12), true), false);
-    const { plan } = planTraining(d, trained, { N: rows * T, M: rows * (T - 1) }, OPTIMIZER, planning);
+    const selection = boundSelection(targetsOf(d, QKV), 256, 12);
+    const attached = smt({ targets: QKV, selection }).attach(d, { decays: false });
+    const { plan } = planTraining(d, attached, { ...OPTIMIZER, sizes: { N: rows * T, M: rows * (T - 1) } }, planning);
     const part = plan.parts.get('train')!;
     expect(recordsOf(part.largest)).toBeGreaterThan(part.largest.entries.length);
     const most = mustCover(part, part.dims, 0, 1);
@@ -72,10 +72,10 @@ describe.each([
     const [rows, T] = [22, 512];
     const d = newDecoder(SMOLLM2, T, () => 'bf16', planning.maxBinding);
     const stream = newStream(rows * T, rows * (T - 1));
-    const model = { decoder: d, planning };
-    const hung = hangScorers(model, targetsOf(d, QKV), 64, { score: 'absmean' });
+    const warmup = smt({ targets: QKV, block: 64, score: 'absmean' }).warmup!(d, stream, planning)!;
+    expect(warmup.gathered).toHaveLength(3 * 3); // a map for every matrix
     const sizes = { N: rows * T, M: rows * (T - 1) };
-    const part = planWarmup(d, { sizes, stream, recompute: false, ...hung }, planning).parts.get('warmup')!;
+    const part = planWarmup(d, warmup, stream, { ...OPTIMIZER, sizes }, planning).plan.parts.get('warmup')!;
     mustCover(part, part.dims, 0, 1);
     mustCover(part, part.dims, 0, 1e7);
   });

@@ -5,22 +5,24 @@ import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
 import { scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
-import { dispose, prepare } from '../../src/gpu/run.ts';
-import { allocate } from '../../src/gpu/scope.ts';
+import { prepare } from '../../src/gpu/run.ts';
+import { allocate, free, newScope } from '../../src/gpu/scope.ts';
 import { read, write } from '../../src/gpu/tensor.ts';
 import { loadAdapter } from '../../src/io/adapter.ts';
 import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
 import { blobFolder } from '../../src/io/bytes.ts';
 import { configFromHf } from '../../src/io/config.ts';
-import type { Decoder } from '../../src/models/decoder.ts';
-import { type Ranking, trainRanked } from '../../src/train/lowrank.ts';
-import type { Model } from '../../src/train/model.ts';
+import { methodOf } from '../../src/methods/index.ts';
+import { dora, lora, type RankSettings } from '../../src/methods/lora.ts';
+import type { Method } from '../../src/methods/method.ts';
+import { SMT_DEFAULTS } from '../../src/methods/smt/method.ts';
+import { type Decoder, matrixNamed } from '../../src/models/decoder.ts';
 import { planTraining } from '../../src/train/plans.ts';
 import { train } from '../../src/train/step.ts';
 import '../compare.ts';
 import { type Family, loadGolden } from '../goldens/load.ts';
 import { testGpu } from '../gpu/harness.ts';
-import { decoderOf, rowsOf, tinyDecoder } from '../models/tiny.ts';
+import { baseIn, decoderOf, rowsOf, tinyDecoder } from '../models/tiny.ts';
 
 const gpu = await testGpu();
 
@@ -33,7 +35,7 @@ interface Settings {
 }
 
 const PLAIN: Settings = { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-6, weight_decay: 0, clip: 1 };
-const RANKING: Ranking = { method: 'lora', rank: 4, alpha: 8, dropout: 0, seed: 1, targets: ['q_proj', 'v_proj', 'down_proj'] };
+const RANKING: RankSettings = { rank: 4, alpha: 8, dropout: 0, seed: 1, targets: ['q_proj', 'v_proj', 'down_proj'] };
 
 interface Made {
   loss: number[];
@@ -42,19 +44,20 @@ interface Made {
   after: number[];
   planned: number;
   allocated: number;
-  matrices: ReturnType<typeof trainRanked>['matrices'];
+  /** What was trained, as the adapter that it is saved as. */
+  adapter: PeftAdapter;
 }
 
-/** A run as the product lays it out. Its programs stay on the device no longer than it lasts. */
+/** A run as the product lays it out. Nothing of it stays on the device. */
 async function run(
   decoder: Decoder,
-  o: Ranking,
+  method: Method,
   rows: Row[],
   steps: number,
   { batch = 4, accumulate = 1, recompute = false, settings = PLAIN } = {},
 ): Promise<Made> {
-  const model = { gpu, decoder, planning: planningOf(gpu.limits) } as Model; // in memory, so without files
-  const { matrices, attached } = trainRanked(model, o);
+  const planning = planningOf(gpu.limits);
+  const attached = method.attach(decoder, { decays: settings.weight_decay > 0 });
   const order = batches({ n_rows: rows.length, batch, accumulate, shuffle: false, seed: 0 });
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => order.step(t)).flat();
   const packed = all.map((micro) => pack(micro.map((i) => rows[i])));
@@ -62,27 +65,28 @@ async function run(
   const held = sizesOf(rows, batch);
   const before = gpu.memory.bytes;
   const optimizer = { ...settings, weightDecay: settings.weight_decay, recompute };
-  const phase = planTraining(decoder, attached.trained, sizes, optimizer, planningOf(gpu.limits), held, {
-    after: attached.after,
-  });
-  for (const home of attached.keep) allocate(gpu.scope, home);
-  const machine = await prepare(gpu, phase.plan);
+  const phase = planTraining(decoder, attached, { ...optimizer, sizes }, planning, held);
+  const scope = newScope(gpu.scope);
+  for (const t of attached.tensors) allocate(scope, t.home!);
+  const machine = await prepare(gpu, phase.plan, scope);
   for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
   write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
-  await attached.fill();
+  const base = { ...baseIn(gpu, decoder), sha256: async () => '' };
+  await attached.fill(base);
   const made = { loss: [] as number[], grad_norm: [] as number[] };
-  const loop = { gpu, machine, phase, rows, order, steps, lrAt: () => settings.lr, sorted: false };
+  const { sorted } = attached;
+  const loop = { gpu, machine, phase, rows, batches: order, steps, lrAt: () => settings.lr, sorted };
   await train(loop, (line) => {
     if (line.kind !== 'step') return;
     made.loss.push(line.loss);
     made.grad_norm.push(line.grad_norm);
   });
   const scored = await scoreRows(gpu, { machine, stream: phase.stream, sizes: held }, rows, batch);
-  const base = phase.plan.residents.filter((h) => h.role === 'weights' || h.name === 'rope').reduce((n, h) => n + h.bytes, 0);
-  const result = { ...made, after: scored.map((s) => s.logprob), planned: phase.plan.bytes.total - base, matrices };
+  const weights = phase.plan.residents.filter((h) => h.role === 'weights' || h.name === 'rope').reduce((n, h) => n + h.bytes, 0);
+  const adapter = (await attached.adapter(base, true)) as PeftAdapter;
   const allocated = gpu.memory.bytes - before;
-  dispose(machine);
-  return { ...result, allocated };
+  free(scope);
+  return { ...made, after: scored.map((s) => s.logprob), planned: phase.plan.bytes.total - weights, allocated, adapter };
 }
 
 // --- PEFT -------------------------------------------------------------------------------------------------------------
@@ -115,7 +119,8 @@ describe.each([
       labels: Int32Array.from(labels),
       promptLength: 0,
     }));
-    const o = { ...adapter, seed: 0, targets: [], adapter };
+    const settings = { ...SMT_DEFAULTS, ...RANKING, dropout: adapter.dropout };
+    const o = methodOf(adapter).adapters!.from(adapter, settings);
     const start = await run(fresh(), o, rows, 0, { batch, settings: golden.options });
     expect(start.after).toBeCloseL2(golden.start, 1e-5);
     const got = await run(fresh(), o, rows, 10, { batch, settings: golden.options });
@@ -129,11 +134,14 @@ describe.each([
 
 const ROWS = rowsOf([9, 14, 5, 11, 7, 16, 8, 6]);
 
-describe.each(['lora', 'dora'] as const)('%s', (method) => {
-  const o = { ...RANKING, method };
+describe.each([
+  ['lora', lora],
+  ['dora', dora],
+])('%s', (_, make) => {
+  const o = make(RANKING);
 
   test('begins as the base, and learns', async () => {
-    const base = await run(tinyDecoder(gpu), { ...o, rank: 1, targets: ['v_proj'], method: 'lora' }, ROWS, 0);
+    const base = await run(tinyDecoder(gpu), lora({ ...RANKING, rank: 1, targets: ['v_proj'] }), ROWS, 0);
     const begun = await run(tinyDecoder(gpu), o, ROWS, 0);
     expect(begun.after).toBeCloseL2(base.after, 1e-6);
     const tuned = await run(tinyDecoder(gpu), o, ROWS, 8);
@@ -153,56 +161,60 @@ describe.each(['lora', 'dora'] as const)('%s', (method) => {
   });
 
   test.each([0, 0.4])('recomputing layers changes no bit, dropout %d', async (dropout) => {
-    const kept = await run(tinyDecoder(gpu), { ...o, dropout }, ROWS, 3);
-    const again = await run(tinyDecoder(gpu), { ...o, dropout }, ROWS, 3, { recompute: true });
+    const kept = await run(tinyDecoder(gpu), make({ ...RANKING, dropout }), ROWS, 3);
+    const again = await run(tinyDecoder(gpu), make({ ...RANKING, dropout }), ROWS, 3, { recompute: true });
     expect(again.loss).toEqual(kept.loss);
     expect(again.grad_norm).toEqual(kept.grad_norm);
   });
 
   test('dropout: the same seed repeats its bits, another does not, and evaluation drops nothing', async () => {
-    const half = { ...o, dropout: 0.5 };
+    const half = { ...RANKING, dropout: 0.5 };
     const [a, b, c] = [
-      await run(tinyDecoder(gpu), half, ROWS, 3),
-      await run(tinyDecoder(gpu), half, ROWS, 3),
-      await run(tinyDecoder(gpu), { ...half, seed: 2 }, ROWS, 3),
+      await run(tinyDecoder(gpu), make(half), ROWS, 3),
+      await run(tinyDecoder(gpu), make(half), ROWS, 3),
+      await run(tinyDecoder(gpu), make({ ...half, seed: 2 }), ROWS, 3),
     ];
     expect(b).toMatchObject({ loss: a.loss, grad_norm: a.grad_norm, after: a.after });
     expect(c.grad_norm[1]).not.toBe(a.grad_norm[1]);
-    const evaluated = await run(tinyDecoder(gpu), half, ROWS, 0);
+    const evaluated = await run(tinyDecoder(gpu), make(half), ROWS, 0);
     const plain = await run(tinyDecoder(gpu), o, ROWS, 0);
     expect(evaluated.after).toEqual(plain.after);
   });
 });
 
 test('A is uniform within 1 / sqrt(cols), another for every matrix and seed; B is zero', async () => {
-  const { matrices } = await run(tinyDecoder(gpu), { ...RANKING, rank: 16 }, ROWS, 0);
-  const A = await Promise.all(matrices.map((m) => read(gpu.memory, m.factors.A)));
-  const bound = 1 / Math.sqrt(matrices[0].weight.cols);
+  const { adapter } = await run(tinyDecoder(gpu), lora({ ...RANKING, rank: 16 }), ROWS, 0);
+  const A = adapter.matrices.map((m) => m.A);
+  const bound = 1 / Math.sqrt(adapter.matrices[0].shape[1]);
   expect(Math.max(...A[0].map(Math.abs))).toBeLessThanOrEqual(bound);
   expect(Math.max(...A[0].map(Math.abs))).toBeGreaterThan(0.95 * bound);
   expect(Math.abs(A[0].reduce((s, v) => s + v, 0) / A[0].length)).toBeLessThan(0.1 * bound);
   expect(A[0].reduce((s, v) => s + v * v, 0) / A[0].length / bound ** 2).toBeCloseTo(1 / 3, 1);
   expect(A[1]).not.toEqual(A[0]);
-  const other = await run(tinyDecoder(gpu), { ...RANKING, rank: 16, seed: 5 }, ROWS, 0);
-  expect(await read(gpu.memory, other.matrices[0].factors.A)).not.toEqual(A[0]);
-  for (const m of matrices) expect((await read(gpu.memory, m.factors.B)).every((v) => v === 0)).toBe(true);
+  const other = await run(tinyDecoder(gpu), lora({ ...RANKING, rank: 16, seed: 5 }), ROWS, 0);
+  expect(other.adapter.matrices[0].A).not.toEqual(A[0]);
+  expect(adapter.matrices).toHaveLength(2 * RANKING.targets.length);
+  for (const m of adapter.matrices) expect(m.B.every((v) => v === 0)).toBe(true);
 });
 
 test('magnitudes begin at the row norms', async () => {
   const decoder = tinyDecoder(gpu);
-  const { matrices } = await run(decoder, { ...RANKING, method: 'dora' }, ROWS, 0);
-  const { weight, dora } = matrices[0];
+  const { adapter } = await run(decoder, dora(RANKING), ROWS, 0);
+  const { name, magnitude } = adapter.matrices[0];
+  const weight = matrixNamed(decoder, name);
   const W = await read(gpu.memory, weight.windows[0].q);
   const norms = Float64Array.from({ length: weight.rows }, (_, r) =>
     Math.hypot(...W.subarray(r * weight.cols, (r + 1) * weight.cols)),
   );
-  expect(await read(gpu.memory, dora!.magnitude)).toBeAllclose(norms, { rtol: 1e-6 });
+  expect(magnitude!).toBeAllclose(norms, { rtol: 1e-6 });
 });
 
 test('a rank as large as the smaller side is taken; a larger one names the matrix and the cure', () => {
-  const model = { gpu, decoder: tinyDecoder(gpu) } as Model; // k_proj is 16 x 32
-  expect(trainRanked(model, { ...RANKING, targets: ['k_proj'], rank: 16 }).matrices).toHaveLength(2);
-  expect(() => trainRanked(model, { ...RANKING, targets: ['k_proj'], rank: 17 })).toThrow(
-    /at most 16 for model\.layers\.0\.self_attn\.k_proj\.weight \[16, 32\], got --rank 17\. Use --rank 16/,
-  );
+  const decoder = tinyDecoder(gpu); // k_proj is 16 x 32
+  const ofRank = (rank: number) => lora({ ...RANKING, targets: ['k_proj'], rank });
+  expect(() => ofRank(16).check(decoder)).not.toThrow();
+  expect(ofRank(16).attach(decoder, { decays: false }).hooks).toHaveLength(2);
+  const reason = /at most 16 for model\.layers\.0\.self_attn\.k_proj\.weight \[16, 32\], got --rank 17\. Use --rank 16/;
+  expect(() => ofRank(17).check(decoder)).toThrow(reason);
+  expect(() => ofRank(17).attach(decoder, { decays: false })).toThrow(reason); // nobody need have asked before
 });

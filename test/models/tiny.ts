@@ -6,20 +6,24 @@ import type { Row } from '../../src/data/rows.ts';
 import { type Gpu, idle } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { plan } from '../../src/gpu/plan.ts';
-import type { Program } from '../../src/gpu/program.ts';
 import { dispose, type Machine, prepare, replay } from '../../src/gpu/run.ts';
 import { allocate, free, newScope } from '../../src/gpu/scope.ts';
 import { read, type Tensor, write } from '../../src/gpu/tensor.ts';
-import { trainAll } from '../../src/methods/full.ts';
-import { attachBlocks, fillBlocks, trainedBlocks } from '../../src/methods/smt/blocks.ts';
-import { type Decoder, type DecoderConfig, newDecoder, parametersOf } from '../../src/models/decoder.ts';
+import { attachDense, full } from '../../src/methods/full.ts';
+import type { Base } from '../../src/methods/method.ts';
+import { SMT_DEFAULTS, type SmtSettings, selectBlocks, smt } from '../../src/methods/smt/method.ts';
+import type { Choice } from '../../src/methods/smt/select.ts';
+import { type Decoder, type DecoderConfig, type Module, newDecoder, parametersOf } from '../../src/models/decoder.ts';
 import { feed, feedScalars } from '../../src/models/inputs.ts';
-import { finished, newScorer, type Score, scoreDense, scoresGradient } from '../../src/ops/blocks/score.ts';
+import type { Score } from '../../src/ops/blocks/score.ts';
 import { newResults } from '../../src/ops/optimizer/gradnorm.ts';
 import type { Vector, Weight } from '../../src/ops/stored/weight.ts';
 import { newStream } from '../../src/ops/stream/stream.ts';
+import type { Report } from '../../src/report.ts';
+import type { Model } from '../../src/train/model.ts';
 import { type Phase, planTraining } from '../../src/train/plans.ts';
 import { micro } from '../../src/train/programs.ts';
+import { choosing, newRun, type Run as TrainingRun } from '../../src/train/session.ts';
 import { train } from '../../src/train/step.ts';
 
 /** A decoder with everything small and nothing square. */
@@ -51,6 +55,13 @@ export function decoderOf(gpu: Gpu, config: DecoderConfig, values: (w: Weight | 
   fillDecoder(gpu.scope, d, values);
   return d;
 }
+
+/** A decoder in memory as a run takes it: without files. */
+export const modelOf = (gpu: Gpu, decoder: Decoder): Model =>
+  ({ gpu, decoder, scope: newScope(gpu.scope), planning: planningOf(gpu.limits), moved: false }) as Model;
+
+/** The same as a method sees it: for one that asks for no stored values. */
+export const baseIn = (gpu: Gpu, decoder: Decoder): Base => ({ gpu, decoder, planning: planningOf(gpu.limits) }) as Base;
 
 /** Rows of these lengths, their first third a prompt. */
 export function rowsOf(lengths: number[], vocabulary = TINY.vocab_size): Row[] {
@@ -89,27 +100,26 @@ export interface Run {
 
 /** A training run as the product lays it out, from in-memory rows in file order. It starts where the weights are. */
 export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run> {
-  const { block, blocks } = o;
-  const matrices = block && blocks ? attachBlocks(chosen(d, blocks), block, true) : [];
-  const trained = blocks
-    ? trainedBlocks(matrices, o.weight_decay > 0)
-    : trainAll(o.matrices ? d.layers.flatMap((l) => Object.values(l.matrices)) : parametersOf(d));
-  if (o.weight_decay > 0 && blocks) throw new Error('expected no decay on blocks: these runs have no base values to decay');
+  if (o.weight_decay > 0 && o.blocks) throw new Error('expected no decay on blocks: these runs have no base values to decay');
+  const attached = attachWhat(d, o);
+  const { trained, sorted } = attached;
   const order = batches({ n_rows: o.rows.length, batch: o.batch, accumulate: 1, shuffle: false, seed: 0 });
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => pack(order.step(t)[0].map((i) => o.rows[i])));
   const sizes = { N: Math.max(...all.map((b) => b.n)), M: Math.max(...all.map((b) => b.m)) };
   const optimizer = { betas: o.betas, eps: o.eps, weightDecay: o.weight_decay, clip: o.clip, recompute: o.recompute ?? false };
-  const phase = planTraining(d, trained, sizes, optimizer, planningOf(gpu.limits));
-  const machine = await prepare(gpu, phase.plan);
+  const phase = planTraining(d, attached, { ...optimizer, sizes }, planningOf(gpu.limits));
+  const scope = newScope(gpu.scope);
+  for (const t of attached.tensors) allocate(scope, t.home!);
+  const machine = await prepare(gpu, phase.plan, scope);
   for (const t of trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
-  for (const m of matrices) fillBlocks(gpu.memory, m);
+  await attached.fill(baseIn(gpu, d));
   write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
   let done = 0;
   const go = async (steps: number) => {
     const curve = { loss: [] as number[], grad_norm: [] as number[] };
     const from = done;
     const late = { ...order, step: (t: number) => order.step(from + t) };
-    const loop = { gpu, machine, phase, rows: o.rows, order: late, steps, lrAt: () => o.lr, sorted: !blocks };
+    const loop = { gpu, machine, phase, rows: o.rows, batches: late, steps, lrAt: () => o.lr, sorted };
     await train(loop, (line) => {
       if (line.kind !== 'step') return;
       curve.loss.push(line.loss);
@@ -126,14 +136,38 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
       done = 0;
       return go(steps);
     },
-    free: () => dispose(machine),
+    free: () => free(scope),
   };
+}
+
+/** What trains of a run: blocks, the layers' matrices, or everything. */
+function attachWhat(d: Decoder, { block, blocks, matrices, weight_decay }: RunOptions) {
+  const decays = weight_decay > 0;
+  if (block && blocks) return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, { decays });
+  if (matrices)
+    return attachDense(
+      d.layers.flatMap((l) => Object.values(l.matrices)),
+      (w) => w === d.embed,
+    );
+  return full().attach(d, { decays });
+}
+
+/** A block by its weight's name. */
+function choiceOf([name, row, col]: [string, number, number]): Choice {
+  const { layer, module } = placeOf(name);
+  return { layer, module, row, col, score: 0 };
+}
+
+/** Layer and module of a weight's name. */
+function placeOf(name: string): { layer: number; module: Module } {
+  const parts = name.split('.');
+  return { layer: Number(parts[2]), module: parts.at(-2) as Module };
 }
 
 /** Loss and gradients of one batch, by name. */
 export async function lossAndGradients(gpu: Gpu, d: Decoder, rows: Row[], recompute = false) {
   const parameters = parametersOf(d);
-  trainAll(parameters);
+  full().attach(d, { decays: false });
   const { loss, tokens, free } = await oneStep(gpu, d, rows, true, recompute);
   const grads = new Map<string, Float32Array>();
   for (const w of parameters) grads.set(w.name, await gradientOf(gpu, w));
@@ -141,38 +175,37 @@ export async function lossAndGradients(gpu: Gpu, d: Decoder, rows: Row[], recomp
   return { loss, tokens, grads };
 }
 
-/** Score maps of matrices over frozen steps of `batch` rows. */
+/** Score maps of matrices over frozen steps of `batch` rows, as a run's warm-up gathers them. */
 export async function scores(gpu: Gpu, d: Decoder, names: string[], score: Score, b: number, rows: Row[], batch: number) {
-  const scorers = weights(d, names).map((w) => newScorer(w, b, score, gpu.limits.maxBinding));
-  const scope = newScope(gpu.scope);
-  for (const s of scorers) {
-    s.weight.trains = scoresGradient(s);
-    for (const t of [s.map, ...s.sums.map((x) => x.t)]) {
-      allocate(scope, t.home!);
-      write(gpu.memory, t, new Uint8Array(t.bytes));
-    }
-  }
-  for (let i = 0; i < rows.length; i += batch) (await oneStep(gpu, d, rows.slice(i, i + batch), false, false)).free();
-  if (score === 'absmean-of-sum') {
-    const finish = (p: Program) => scorers.forEach((s) => s.sums.forEach(({ r0, t }) => scoreDense(p, s, r0, t)));
-    const made = await prepare(gpu, plan([{ name: 'finish', build: finish, dims: {} }], planningOf(gpu.limits)));
-    replay(made, 'finish', {});
-    dispose(made);
-  }
-  const maps = new Map<string, Float32Array>();
-  for (const s of scorers) {
-    s.weight.trains = null;
-    maps.set(s.weight.name, finished(score, await read(gpu.memory, s.map)));
-  }
-  free(scope);
-  return maps;
+  const modules = [...new Set(names.map((name) => placeOf(name).module))];
+  const { maps } = await chosenBy(gpu, d, rows, { targets: modules, block: b, budget: '1b', score }, { batch });
+  return new Map(names.map((name) => [name, maps.get(name)!]));
 }
 
-/** Matrices by their names. */
-export function weights(d: Decoder, names: string[]): Weight[] {
-  const all = new Map(parametersOf(d).map((w) => [w.name, w]));
-  return names.map((n) => all.get(n) as Weight);
+/** What the blocks are by these settings, over all rows once where no steps are told; nothing stays on the model. */
+export async function chosenBy(
+  gpu: Gpu,
+  d: Decoder,
+  rows: Row[],
+  settings: Partial<SmtSettings>,
+  { report, ...o }: { batch: number; lr?: number; report?: Report },
+) {
+  const run = runOf(modelOf(gpu, d), rows, o, report);
+  const all = { ...SMT_DEFAULTS, targets: ['q_proj'] as const, seed: 0, warmupSteps: run.order.microBatches, ...settings };
+  return (await selectBlocks(choosing(run), all))!;
 }
+
+/** A run over rows in file order. */
+export const runOf = (
+  model: Model,
+  rows: Row[],
+  { batch, lr = 1e-3 }: { batch: number; lr?: number },
+  report: Report = () => {},
+): TrainingRun => {
+  const order = { batch, accumulate: 1, shuffle: false, seed: 0, lr, schedule: 'constant' as const, lrWarmup: 0 };
+  const optimizer = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip: 1, recompute: false };
+  return newRun(model, { rows }, { ...order, ...optimizer }, report);
+};
 
 /** What a weight holds now. */
 export async function valuesOf(gpu: Gpu, w: Weight | Vector): Promise<Float32Array> {
@@ -207,11 +240,4 @@ async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recom
   await idle(gpu);
   const loss = (await read(gpu.memory, results))[0] / b.m;
   return { loss, tokens: b.m, machine, free: () => dispose(machine) };
-}
-
-function chosen(d: Decoder, blocks: [string, number, number][]) {
-  const byName = new Map<string, [number, number][]>();
-  for (const [name, row, col] of blocks) byName.set(name, [...(byName.get(name) ?? []), [row, col]]);
-  const names = [...byName.keys()];
-  return weights(d, names).map((weight, i) => ({ weight, index: byName.get(names[i])! }));
 }

@@ -5,8 +5,12 @@ import { allocate } from '../../src/gpu/scope.ts';
 import { read, write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { encode } from '../../src/io/quant.ts';
-import { attachFactors, fillFactors, homesOfFactors, rescale } from '../../src/methods/lora.ts';
+import { DORA } from '../../src/methods/lora.ts';
+import type { Base } from '../../src/methods/method.ts';
+import type { Decoder } from '../../src/models/decoder.ts';
+import { doraScale, doraSquares, newDora, trainsDora } from '../../src/ops/lowrank/dora.ts';
 import { dropout } from '../../src/ops/lowrank/dropout.ts';
+import { newLowRank, trainsFactors } from '../../src/ops/lowrank/lowrank.ts';
 import { linear } from '../../src/ops/matmul/linear.ts';
 import { type StoredFormat, splitQuants } from '../../src/ops/stored/formats.ts';
 import { newVector, newWeight, type Weight } from '../../src/ops/stored/weight.ts';
@@ -75,10 +79,22 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
     const gpu = await testGpu();
     const { weight, W } = await newStored(rows, cols, c.format, c.binding);
     if (c.binding !== FULL) expect(weight.windows.length).toBeGreaterThan(1);
-    const [made] = attachFactors([weight], { method, rank: r, scale: s }, { dropout: c.dropped ?? 0, seed: 9 });
-    for (const home of homesOfFactors([made])) allocate(gpu.scope, home);
-    await fillFactors({ gpu, planning: planningOf(gpu.limits) }, [made], () => ({ A, B, magnitude: m }));
-    const grads = [made.factors.grads!.A, made.factors.grads!.B, ...(made.dora?.grad ? [made.dora.grad] : [])];
+    const dropped = c.dropped ? { share: c.dropped, key: 9 } : null;
+    const factors = newLowRank(weight.name, rows, cols, r, s, { dropout: dropped });
+    const dora = method === 'dora' ? newDora(weight, factors) : null;
+    weight.trains = dora ? trainsDora(dora) : trainsFactors(factors);
+    const values = [factors.A, factors.B, ...(dora ? [dora.magnitude, dora.squares, dora.scale, dora.invNorm] : [])];
+    for (const t of values) allocate(gpu.scope, t.home!);
+    write(gpu.memory, factors.A, A);
+    write(gpu.memory, factors.B, B);
+    if (dora) write(gpu.memory, dora.magnitude, m!);
+    if (dora)
+      await runProgram((p) => {
+        doraSquares(p, dora);
+        doraScale(p, dora);
+        return {};
+      });
+    const grads = [factors.grads!.A, factors.grads!.B, ...(dora ? [dora.grad!] : [])];
     for (const g of grads) {
       allocate(gpu.scope, g.home!);
       write(gpu.memory, g, new Float32Array(g.bytes / 4).fill(0.25));
@@ -104,7 +120,7 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
           dA: grads[0],
           dB: grads[1],
           dm: grads[2] ?? grads[1],
-          mask: maskOf(p, made.factors.dropout, ones),
+          mask: maskOf(p, dropped, ones),
         };
       },
       { accumulate: 1 },
@@ -134,29 +150,34 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
 });
 
 describe.each(cases.filter((c) => c.method === 'dora'))('dora $rows x $cols of $format, rank $r', (c) => {
-  const { method, rows, cols, r } = c;
+  const { rows, cols, r } = c;
+  const method = 'dora' as const;
   const [A, B, m] = [f32(r * cols, 2, cols ** -0.5), f32(rows * r, 3, 0.2), f32(rows, 4).map((v) => 2 + v)];
   const s = 1.7;
 
   test('the scale is magnitude / norm of the rows formed in full', async () => {
     const gpu = await testGpu();
     const { weight, W } = await newStored(rows, cols, c.format, c.binding);
-    const [made] = attachFactors([weight], { method, rank: r, scale: s }, null);
-    for (const home of homesOfFactors([made])) allocate(gpu.scope, home);
-    await fillFactors({ gpu, planning: planningOf(gpu.limits) }, [made], () => ({ A, B, magnitude: m }));
+    const matrix = { name: weight.name, shape: [rows, cols] as [number, number], A, B, magnitude: m };
+    const adapter = { method, rank: r, alpha: s * r, use_rslora: false, dropout: 0, targets: [], base: '', matrices: [matrix] };
+    const decoder = { layers: [{ matrices: { up_proj: weight } }] } as unknown as Decoder; // one matrix is all of the model
+    const attached = DORA.adapters!.from(adapter).attach(decoder, null);
+    for (const t of [...attached.tensors, ...attached.scratch]) allocate(gpu.scope, t.home!);
+    await attached.fill({ gpu, planning: planningOf(gpu.limits), decoder } as Base);
+    const [, ofB, scale] = attached.tensors;
     const norms = rowNorms({ out: rows, inner: cols, r, s, W, A, B });
-    expect(await read(gpu.memory, made.dora!.scale)).toBeAllclose(
+    expect(await read(gpu.memory, scale)).toBeAllclose(
       norms.map((n, i) => m[i] / n),
       { rtol: 3e-6 },
     );
     const moved = B.map((v) => -3 * v);
-    write(gpu.memory, made.factors.B, moved);
-    const { scale } = await runProgram((p) => {
-      rescale([made])(p);
-      return { scale: made.dora!.scale };
+    write(gpu.memory, ofB, moved);
+    const again = await runProgram((p) => {
+      attached.after!(p);
+      return { scale };
     });
     const after = rowNorms({ out: rows, inner: cols, r, s, W, A, B: moved });
-    expect(scale).toBeAllclose(
+    expect(again.scale).toBeAllclose(
       after.map((n, i) => m[i] / n),
       { rtol: 3e-6 },
     );

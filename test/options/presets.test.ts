@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { rateNote, withRateNote } from '../../src/commands/rate-note.ts';
+import { withAdvice } from '../../src/commands/rate-note.ts';
+import { publishedRate } from '../../src/methods/smt/rate.ts';
 import { parseCommand } from '../../src/options/args.ts';
-import { publishedRate } from '../../src/options/presets.ts';
-import { looksLikeSize, parseSize } from '../../src/options/size.ts';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
+import { looksLikeSize, parseSize } from '../../src/size.ts';
 
 describe('a preset', () => {
   test('smt-paper fills the released settings', () => {
@@ -84,24 +84,29 @@ describe('the learning rate', () => {
   ])('published where %s of the targets train: %s', (share, lr) => {
     expect(publishedRate(share)).toBe(lr);
   });
+  /** What a run with these options says before a selection of this share, with it, and after it. */
+  const said = (given: Options, share_targets: number) => {
+    const lines: Line[] = [];
+    const report = withAdvice(withDefaults(given), (line) => lines.push(line));
+    report({ kind: 'note', text: 'before' });
+    report({ kind: 'selection', block: 1, blocks: [], share_model: 0, share_targets, trainable: 1 });
+    report({ kind: 'start', phase: 'train', total: 1 });
+    return lines;
+  };
   test('of the default is told with what is published for the share', () => {
-    const note = rateNote(withDefaults({}), 0.084)!;
-    expect(note).toMatch(/learning rate 1e-4, the default/);
-    expect(note).toMatch(/Here 8\.4 % train: .*--lr 2e-4/);
+    const note = said({}, 0.084)[2];
+    expect(note).toMatchObject({ kind: 'note', text: expect.stringMatching(/learning rate 1e-4, the default/) });
+    expect(note).toMatchObject({ text: expect.stringMatching(/Here 8\.4 % train: .*--lr 2e-4/) });
   });
   test.each<[string, Options]>([
     ['--lr', { lr: 1e-4 }],
     ['a preset', { preset: 'smft' }],
     ['another method', { method: 'full' }],
   ])('is not remarked on with %s', (_, given) => {
-    expect(rateNote(withDefaults(given), 0.01)).toBeNull();
+    expect(said(given, 0.01).map((l) => l.kind)).toEqual(['note', 'selection', 'start']);
   });
   test('is told behind the selection, once', () => {
-    const lines: Line[] = [];
-    const report = withRateNote(withDefaults({}), (line) => lines.push(line));
-    report({ kind: 'note', text: 'before' });
-    report({ kind: 'selection', block: 1, blocks: [], share_model: 0, share_targets: 0.02, trainable: 1 });
-    expect(lines.map((l) => l.kind)).toEqual(['note', 'selection', 'note']);
+    expect(said({}, 0.02).map((l) => l.kind)).toEqual(['note', 'selection', 'note', 'start']);
   });
 });
 

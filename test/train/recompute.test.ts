@@ -4,18 +4,19 @@ import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
-import { dispose, prepare } from '../../src/gpu/run.ts';
+import { prepare } from '../../src/gpu/run.ts';
+import { allocate, free, newScope } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
-import { trainedBlocks } from '../../src/methods/smt/blocks.ts';
+import { lora } from '../../src/methods/lora.ts';
+import { smt } from '../../src/methods/smt/method.ts';
+import { boundSelection } from '../../src/methods/smt/select.ts';
+import { targetsOf } from '../../src/methods/targets.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
-import { attach, boundSelection, targetsOf } from '../../src/train/attach.ts';
-import { trainRanked } from '../../src/train/lowrank.ts';
-import type { Model } from '../../src/train/model.ts';
-import { planTraining } from '../../src/train/plans.ts';
+import { planTraining, runBytes } from '../../src/train/plans.ts';
 import { settleRecompute, weighRecompute } from '../../src/train/recompute.ts';
 import { train } from '../../src/train/step.ts';
 import { testGpu } from '../gpu/harness.ts';
-import { type RunOptions, rowsOf, startRun, TINY, tinyDecoder } from '../models/tiny.ts';
+import { baseIn, type RunOptions, rowsOf, startRun, TINY, tinyDecoder } from '../models/tiny.ts';
 
 const OPTIMIZER = { lr: 1e-2, betas: [0.9, 0.95] as const, eps: 1e-8, weight_decay: 0, clip: 1 };
 const ROWS = rowsOf([9, 14, 11, 17, 8, 13]);
@@ -57,31 +58,29 @@ describe('losses and gradient norms', () => {
 /** Three steps of LoRA with dropout. */
 async function rankedLosses(gpu: Gpu, recompute: boolean): Promise<number[]> {
   const decoder = tinyDecoder(gpu);
-  const model = { gpu, decoder, planning: planningOf(gpu.limits) } as Model;
-  const { attached } = trainRanked(model, {
-    method: 'lora',
-    rank: 4,
-    alpha: 8,
-    dropout: 0.3,
-    seed: 3,
-    targets: ['q_proj', 'v_proj', 'down_proj'],
-  });
+  const method = lora({ rank: 4, alpha: 8, dropout: 0.3, seed: 3, targets: ['q_proj', 'v_proj', 'down_proj'] });
+  const attached = method.attach(decoder, { decays: false });
   const order = batches({ n_rows: ROWS.length, batch: 2, accumulate: 1, shuffle: false, seed: 0 });
   const packed = [0, 1, 2].map((t) => pack(order.step(t)[0].map((i) => ROWS[i])));
   const sizes = { N: Math.max(...packed.map((b) => b.n)), M: Math.max(...packed.map((b) => b.m)) };
   const o = { betas: OPTIMIZER.betas, eps: 1e-8, weightDecay: 0, clip: 1, recompute };
-  const phase = planTraining(decoder, attached.trained, sizes, o, planningOf(gpu.limits), undefined, { after: attached.after });
-  const machine = await prepare(gpu, phase.plan);
+  const phase = planTraining(decoder, attached, { ...o, sizes }, planningOf(gpu.limits));
+  const scope = newScope(gpu.scope);
+  for (const t of attached.tensors) allocate(scope, t.home!);
+  const machine = await prepare(gpu, phase.plan, scope);
   for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
-  await attached.fill();
+  await attached.fill(baseIn(gpu, decoder));
   const losses: number[] = [];
-  const loop = { gpu, machine, phase, rows: ROWS, order, steps: 3, lrAt: () => 1e-2, sorted: false };
+  const loop = { gpu, machine, phase, rows: ROWS, batches: order, steps: 3, lrAt: () => 1e-2, sorted: false };
   await train(loop, (line) => {
     if (line.kind === 'step') losses.push(line.loss);
   });
-  dispose(machine);
+  free(scope);
   return losses;
 }
+
+const PLANNING = planningOf({ maxBinding: 2 ** 27, maxBuffer: 2 ** 28, software: false, subgroups: 0 });
+const OPTIONS = { betas: OPTIMIZER.betas, eps: 1e-8, weightDecay: 0, clip: 1 };
 
 describe('memory', () => {
   const N = 96;
@@ -89,15 +88,9 @@ describe('memory', () => {
   /** Bytes that depend on the tokens, of a model of so many layers. */
   const bytes = (n_layers: number, recompute: boolean) => {
     const decoder = newDecoder({ ...TINY, n_layers }, N, () => 'f32', 2 ** 27);
-    const matrices = attach({ decoder }, boundSelection(targetsOf(decoder, ['v_proj']), 8, n_layers), true);
-    const o = { betas: OPTIMIZER.betas, eps: 1e-8, weightDecay: 0, clip: 1, recompute };
-    const { plan } = planTraining(
-      decoder,
-      trainedBlocks(matrices, false),
-      { N, M: N },
-      o,
-      planningOf({ maxBinding: 2 ** 27, maxBuffer: 2 ** 28, software: false, subgroups: 0 }),
-    );
+    const selection = boundSelection(targetsOf(decoder, ['v_proj']), 8, n_layers);
+    const attached = smt({ block: 8, selection }).attach(decoder, { decays: false });
+    const { plan } = planTraining(decoder, attached, { ...OPTIONS, sizes: { N, M: N }, recompute }, PLANNING);
     return plan.bytes.activations + plan.bytes.temporaries;
   };
 
@@ -110,7 +103,11 @@ describe('memory', () => {
 describe('by itself', () => {
   const plans = { kept: 1000, again: 400 };
   const bytesOf = (recompute: boolean) => (recompute ? plans.again : plans.kept);
-  const settle = (recompute: 'auto' | 'on' | 'off', memory?: string) => settleRecompute({ recompute, memory }, bytesOf).recompute;
+  const settle = (recompute: 'auto' | 'on' | 'off', memory?: string) => {
+    const { fault, ...settled } = weighRecompute({ recompute, memory }, bytesOf);
+    if (fault) throw fault;
+    return settled.recompute;
+  };
 
   test.each([
     ['auto', undefined, false],
@@ -134,10 +131,24 @@ describe('by itself', () => {
   });
 
   test('auto tells why', () => {
-    const { shown } = settleRecompute({ recompute: 'auto', memory: '500' }, bytesOf);
+    const { shown } = weighRecompute({ recompute: 'auto', memory: '500' }, bytesOf);
     expect(shown).toBe(
       'kept, layers would take 1.00 KB in all, more than --memory 500; made again in the backward they take 400 bytes',
     );
+  });
+
+  test('a run is weighed by the plans of its method, warm-up and evaluation included', () => {
+    const decoder = newDecoder({ ...TINY, n_layers: 4 }, 96, () => 'f32', 2 ** 27);
+    const method = smt({ block: 8, budget: '9b' });
+    const o = { ...OPTIONS, sizes: { N: 96, M: 96 }, evaluate: { N: 96, M: 96 }, recompute: false };
+    const bytes = (recompute: boolean) => runBytes(decoder, method, { ...o, recompute }, PLANNING);
+    const settle = (memory: number) =>
+      settleRecompute(decoder, method, o, PLANNING, { recompute: 'auto', memory: String(memory) }).recompute;
+    expect(bytes(true)).toBeLessThan(bytes(false));
+    expect(settle(bytes(false))).toBe(false);
+    expect(settle(bytes(false) - 1)).toBe(true);
+    expect(settle(bytes(true))).toBe(true);
+    expect(() => settle(bytes(true) - 1)).toThrow(`got a plan of ${bytes(true)} bytes with layers made again`);
   });
 
   test('a plan is shown all the same, with the fault beside it', () => {

@@ -2,22 +2,20 @@
 
 import { describe, expect, test } from 'vitest';
 import { randomValues } from '../../src/commands/bench/model.ts';
-import { modelFiles } from '../../src/commands/merge.ts';
 import { type Gpu, openGpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { allocate, newScope } from '../../src/gpu/scope.ts';
-import { elementsOf } from '../../src/gpu/tensor.ts';
+import { elementsOf, read, write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { attachBlocks, fillBlocks } from '../../src/methods/smt/blocks.ts';
-import { MODULES, type Module } from '../../src/models/config.ts';
+import { SMT_DEFAULTS, smt } from '../../src/methods/smt/method.ts';
+import type { Selection } from '../../src/methods/smt/select.ts';
+import { MODULES } from '../../src/models/config.ts';
 import { newDecoder, parametersOf } from '../../src/models/decoder.ts';
 import type { Weight } from '../../src/ops/stored/weight.ts';
-import { withDefaults } from '../../src/options/table.ts';
-import { attach, targetsOf } from '../../src/train/attach.ts';
-import { fullWarmup } from '../../src/train/full-warmup.ts';
-import { baseBlocks, type Model } from '../../src/train/model.ts';
-import { tuneOptions } from '../../src/train/options.ts';
-import { layOut } from '../../src/train/order.ts';
+import { prepareRun, selectBlocks, type TuneOptions } from '../../src/parts.ts';
+import { baseOf, type Model } from '../../src/train/model.ts';
+import { resultFiles } from '../../src/train/save.ts';
+import type { OnModel } from '../../src/train/session.ts';
 import { decoderOf, rowsOf, TINY, valuesOf } from '../models/tiny.ts';
 
 // Rows of 48 values: 32 fit a binding of 6 KiB, and block row 1 of an edge of 24 is rows 24 to 47. An edge of 48 is longer than a window.
@@ -48,10 +46,14 @@ describe.each([24, 48])('blocks of %i', (b) => {
     const index: [number, number][] = [];
     for (let r = 0; r < weight.rows / b; r++)
       for (let c = 0; c < weight.cols / b; c++) if ((r + c) % 2 || r === 1) index.push([r, c]);
-    const [matrix] = attachBlocks([{ weight, index }], b, false);
-    for (const t of [matrix.set.delta, matrix.set.lists]) allocate(gpu.scope, t.home!);
+    const blocks = index.map(([row, col]) => ({ layer: 0, module: 'gate_proj' as const, row, col, score: 0 }));
+    const method = smt({ selection: { block: b, blocks }, targets: ['gate_proj'], warmup: 'full' });
+    const attached = method.attach(model.decoder, { decays: true });
+    const [{ value, base: beneath }] = attached.trained;
+    for (const t of [...attached.tensors, beneath!]) allocate(gpu.scope, t.home!);
+    await attached.fill(baseOf(model));
     const delta = Float32Array.from({ length: index.length * b * b }, (_, i) => Math.sin(i) / 8);
-    fillBlocks(gpu.memory, matrix, delta);
+    write(gpu.memory, value, delta);
 
     const all = await valuesOf(gpu, weight);
     const want = all.slice();
@@ -63,54 +65,55 @@ describe.each([24, 48])('blocks of %i', (b) => {
         want[at] = Math.fround(want[at] + delta[n * b * b + i]);
       }
     });
-    expect(await baseBlocks(model, matrix)).toEqual(base);
-    expect(await written(model, weight, matrix)).toEqual(want);
+    expect(await read(gpu.memory, beneath!)).toEqual(base);
+    expect(await written(model, weight, { method, attached, scope: gpu.scope })).toEqual(want);
     gpu.device.destroy();
   });
 
-  test.each(['absmean', 'l2', 'absofmean'] as const)('%s by a full warm-up, as with one window', async (score) => {
-    const rows = rowsOf([9, 14, 11, 7, 12, 10]);
-    const o = tuneOptions(
-      withDefaults({
-        targets: [...'qkvo', 'gate', 'up', 'down'],
-        block: b,
-        batch: 2,
-        warmupSteps: 2,
-        noShuffle: true,
-        warmup: 'full',
-        score,
-      }),
-    );
-    const maps = [];
-    for (const limits of [undefined, SMALL]) {
-      const gpu = await open(limits);
-      const model = modelOn(gpu);
-      maps.push(
-        await fullWarmup(
-          model,
-          { rows } as never,
-          o,
-          layOut(rows, o),
-          targetsOf(model.decoder, MODULES as readonly Module[]),
-          b,
-          () => {},
-        ),
-      );
-      gpu.device.destroy();
-    }
-    const [one, cut] = maps;
-    expect(cut.size).toBe(7 * CONFIG.n_layers);
-    for (const [name, map] of one) {
-      const most = Math.max(...map);
-      expect(most).toBeGreaterThan(0);
-      for (const [i, v] of map.entries()) expect(Math.abs(cut.get(name)![i] - v), `${name} ${i}`).toBeLessThan(1e-4 * most);
-    }
-  });
+  test.each(['absmean', 'l2', 'absofmean', 'absmean-of-sum'] as const)(
+    '%s by a full warm-up, as with one window',
+    async (score) => {
+      const rows = rowsOf([9, 14, 11, 7, 12, 10]);
+      const settings = { targets: MODULES, block: b, budget: '10%t', warmupSteps: 2, warmup: 'full', score } as const;
+      const method = smt(settings);
+      const maps = [];
+      for (const limits of [undefined, SMALL]) {
+        const gpu = await open(limits);
+        const run = await prepareRun(modelOn(gpu), { rows }, { ...RUN, method }, () => {});
+        const scored = await selectBlocks(run, { ...smtDefaults, ...settings });
+        maps.push(scored!.maps);
+        gpu.device.destroy();
+      }
+      const [one, cut] = maps;
+      expect(cut.size).toBe(7 * CONFIG.n_layers);
+      for (const [name, map] of one) {
+        const most = Math.max(...map);
+        expect(most).toBeGreaterThan(0);
+        for (const [i, v] of map.entries()) expect(Math.abs(cut.get(name)![i] - v), `${name} ${i}`).toBeLessThan(1e-4 * most);
+      }
+    },
+  );
 });
 
+const RUN = {
+  ...{
+    batch: 2,
+    accumulate: 1,
+    shuffle: false,
+    seed: 0,
+    lr: 1e-4,
+    schedule: 'constant',
+    lrWarmup: 0,
+    betas: [0.9, 0.95],
+    eps: 1e-8,
+  },
+  ...{ weightDecay: 0, clip: 1, recompute: 'off', autotune: false },
+} satisfies Omit<TuneOptions, 'method'>;
+const smtDefaults = { ...SMT_DEFAULTS, seed: 0 };
+
 /** The values of a weight in the folder that a model is written as. */
-async function written(model: Model, weight: Weight, matrix: Parameters<typeof baseBlocks>[1]): Promise<Float32Array> {
-  const file = modelFiles(model, 'f32', [matrix]).find((f) => f.name === 'model.safetensors')!;
+async function written(model: Model, weight: Weight, made: OnModel): Promise<Float32Array> {
+  const file = (await resultFiles(model, made, 'f32')).find((f) => f.name === 'model.safetensors')!;
   const parts: Uint8Array[] = [];
   for await (const part of file.chunks as AsyncIterable<Uint8Array>) parts.push(part.slice());
   const bytes = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
@@ -131,14 +134,15 @@ test('50,000 blocks are attached in time that grows with their number; one named
   const decoder = newDecoder(config, 8, () => 'f32', 1 << 27);
   const blocks = Array.from({ length: 50_000 }, (_, n) => ({
     layer: 0,
-    module: 'q_proj',
+    module: 'q_proj' as const,
     row: Math.floor(n / 400),
     col: n % 400,
     score: 0,
   }));
   const start = performance.now();
-  const [{ set }] = attach({ decoder }, { block: b, blocks }, false);
+  const attach = (selection: Selection) => smt({ selection, targets: ['q_proj'] }).attach(decoder, { decays: false });
+  const { trained } = attach({ block: b, blocks });
   expect(performance.now() - start).toBeLessThan(2000);
-  expect(set.index.length).toBe(2 * 50_000);
-  expect(() => attach({ decoder }, { block: b, blocks: [...blocks, blocks[7]] }, false)).toThrow(/each block once, got \(0, 7\)/);
+  expect(trained.map((t) => t.value.shape)).toEqual([[50_000, b, b]]);
+  expect(() => attach({ block: b, blocks: [...blocks, blocks[7]] })).toThrow(/each block once, got \(0, 7\)/);
 });

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { parseBudget } from '../../methods/smt/budget.ts';
 import { readRecipe } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
-import { METHODS, methodNamed } from '../../parts.ts';
+import { METHODS } from '../../parts.ts';
 
 /** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken. */
 export interface Contender {
@@ -99,9 +99,10 @@ function refuse(what: string): never {
 
 /** Common options stand for all methods: those that mean nothing to one of them are left out for it. */
 export function withoutClash(o: Options): Options {
-  const { takes } = methodNamed(o.method ?? METHODS[0].name);
+  const method = METHODS.find((m) => m.name === (o.method ?? METHODS[0].name));
+  if (!method) return o; // refused with the rest of what is unsound
   const kept = { ...o };
-  for (const key of METHODS.flatMap((m) => m.takes) as Key[]) if (!takes.includes(key)) delete kept[key];
+  for (const key of METHODS.flatMap((m) => m.takes) as Key[]) if (!method.takes.includes(key)) delete kept[key];
   if (o.select !== undefined && o.select !== 'gradient') delete kept.score;
   return kept;
 }

@@ -22,6 +22,7 @@ import {
 import type { Line, Report } from '../../report.ts';
 import { methodFrom, modulesOf, tuneOptions } from '../settings.ts';
 import type { Result } from './result.ts';
+import { savedBytes } from './size.ts';
 
 /** What all runs of a comparison are measured on. */
 export interface Bench {
@@ -69,8 +70,7 @@ export async function oneRun(
       share_model: trainable / matrixParameters(model.decoder),
       exact,
       guard: before !== null && after !== null ? { before, after } : null,
-      // tensors in f32: a model, or what trained and the places of blocks
-      adapter_bytes: method.movesBase ? 4 * everything : 4 * trainable + 8 * (blocks?.moved.length ?? 0),
+      adapter_bytes: savedBytes(method, trainable, blocks?.moved.length ?? 0, everything),
       ...figures,
       tokens_per_second: tuned.inputTokens / Math.max(1e-9, tuned.seconds),
       steps: tuned.steps,

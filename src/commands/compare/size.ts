@@ -2,7 +2,7 @@
 
 import { blockEdge, parseBudget } from '../../methods/smt/budget.ts';
 import type { Options, Settled } from '../../options/table.ts';
-import { type Decoder, matrixParameters, methodNamed, sizeOfTargets, targetsOf } from '../../parts.ts';
+import { type Decoder, type Method, matrixParameters, methodNamed, sizeOfTargets, targetsOf } from '../../parts.ts';
 import { methodSettings, modulesOf } from '../settings.ts';
 
 export interface Fit {
@@ -28,4 +28,14 @@ export function fitTo(decoder: Decoder, o: Settled, parameters: number): Fit | s
   const options = { ...fit.options } as Options;
   if (o.given.alpha !== undefined) delete options.alpha;
   return { options, trainable: fit.trainable };
+}
+
+/** Bytes of the tensors that a run saves, in f32: a whole model, or what trained beside it and the places of blocks. */
+export function savedBytes(
+  { movesBase }: Pick<Method, 'movesBase'>,
+  trainable: number,
+  blocks: number,
+  parameters: number,
+): number {
+  return movesBase ? 4 * parameters : 4 * trainable + 8 * blocks;
 }

@@ -160,7 +160,7 @@ function bound(d: Decoder, s: SmtSettings): Selection {
 function attach(d: Decoder, s: SmtSettings, train: Training | null, saved: SmtAdapter | undefined): Attached {
   const selection = s.selection ?? bound(d, s);
   const { matrices, ...attached } = attachBlocks(d, selection, train, saved);
-  return { ...attached, adapter: (base) => adapterOf(base, s, selection, matrices) };
+  return { ...attached, adapter: (base, hashes) => adapterOf(base, s, selection, matrices, hashes) };
 }
 
 /** The trained blocks as an adapter: differences, and the shapes and hashes of every target matrix of the base. */
@@ -169,11 +169,12 @@ async function adapterOf(
   s: SmtSettings,
   { block }: Selection,
   matrices: Parameters<typeof savedBlocks>[1],
+  hashes: boolean,
 ): Promise<SmtAdapter> {
   const of: SmtAdapter['base'] = { shapes: {}, sha256: {} };
   for (const t of targetsOf(base.decoder, s.targets)) {
     of.shapes[t.name] = [t.rows, t.cols];
-    of.sha256[t.name] = await base.sha256(weightOf(base.decoder, t));
+    if (hashes) of.sha256[t.name] = await base.sha256(weightOf(base.decoder, t));
   }
   const { score, budget, seed } = s;
   const targets = s.targets.map((m) => m.replace(/_proj$/, ''));

@@ -14,6 +14,8 @@ import type { Base, Choosing, Gathered, Warmup } from '../method.ts';
 import { type Target, weightOf } from '../targets.ts';
 import type { ScoreMaps } from './select.ts';
 
+export { SCORES } from '../../ops/blocks/score.ts';
+
 /** What blocks are scored by. */
 export const SELECTS = ['gradient', 'activation', 'magnitude', 'random'] as const;
 /** frozen: weights stay while scores gather. full: full fine-tuning steps, kept; the result is a model. */

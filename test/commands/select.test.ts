@@ -1,0 +1,73 @@
+// The verb `select`: how steady its choice is, and that a stopped one leaves nothing.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { selectVerb } from '../../src/commands/select.ts';
+import { type Options, withDefaults } from '../../src/options/table.ts';
+import { overlap, type Selection, selectionIn } from '../../src/parts.ts';
+import type { Line } from '../../src/report.ts';
+import { newFolder, writeModel } from '../cli/tiny.ts';
+import { rowsOf } from '../models/tiny.ts';
+
+const ROWS = rowsOf([9, 14, 11, 17, 8, 13, 10, 12]);
+
+const folder = newFolder();
+const { at } = folder;
+afterAll(folder.free);
+beforeAll(() => {
+  writeModel(at('model'));
+  const line = ({ ids, labels }: (typeof ROWS)[number]) => JSON.stringify({ input_ids: [...ids], labels: [...labels] });
+  const write = (name: string, rows: typeof ROWS) => writeFileSync(at(name), rows.map(line).join('\n'));
+  write('rows.jsonl', ROWS);
+  write('head.jsonl', ROWS.slice(0, 4));
+  write('tail.jsonl', ROWS.slice(4));
+});
+
+async function select(data: string, given: Options, hear: (line: Line, stop: AbortController) => void = () => {}) {
+  const heard: Line[] = [];
+  const stop = new AbortController();
+  const settings: Options = { targets: ['q', 'v'], block: 8, budget: '10b', batch: 2, noShuffle: true, tune: 'off' };
+  const o = withDefaults({ model: at('model'), data: [at(data)], ...settings, ...given });
+  const report = (line: Line) => {
+    heard.push(line);
+    hear(line, stop);
+  };
+  await selectVerb({ o, files: [], report, signal: stop.signal });
+  return heard;
+}
+
+const chosenIn = (lines: Line[]): Selection => selectionIn(lines.find((line) => line.kind === 'selection')!);
+
+test('stability is the overlap of what either half of the warm-up chooses', async () => {
+  const lines = await select('rows.jsonl', { warmupSteps: 4, stability: true });
+  const whole = chosenIn(lines);
+  const one = chosenIn(await select('head.jsonl', { warmupSteps: 2 }));
+  const other = chosenIn(await select('tail.jsonl', { warmupSteps: 2 }));
+  const line = lines.at(-1) as Extract<Line, { kind: 'stability' }>;
+  expect(line).toEqual({
+    kind: 'stability',
+    steps: 2,
+    halves: overlap(one, other),
+    whole: [overlap(whole, one), overlap(whole, other)],
+    by_chance: expect.closeTo(10 / 48, 12), // q [32, 32] and v [16, 32] of two layers are 48 blocks
+  });
+  expect(line.halves).toBeLessThan(1);
+});
+
+test('a warm-up of one step has no halves', async () => {
+  const one = select('rows.jsonl', { targets: ['q'], budget: '2b', batch: 8, stability: true });
+  await expect(one).rejects.toThrow(/at least 2 steps for --stability, got 1/);
+});
+
+test('what is chosen is written; stopped in the warm-up, nothing is', async () => {
+  const files = { out: at('chosen.json'), scores: at('scores.safetensors'), warmupSteps: 4 };
+  const stopped = await select('rows.jsonl', files, (line, stop) => {
+    if (line.kind === 'warmup') stop.abort();
+  });
+  expect(stopped.filter((line) => line.kind === 'warmup')).toHaveLength(1);
+  expect(stopped.some((line) => line.kind === 'selection')).toBe(false);
+  expect(stopped.at(-1)).toMatchObject({ kind: 'warning', text: expect.stringContaining('nothing written') });
+  expect([existsSync(files.out), existsSync(files.scores)]).toEqual([false, false]);
+  const whole = chosenIn(await select('rows.jsonl', files));
+  expect(selectionIn(JSON.parse(readFileSync(files.out, 'utf8')))).toEqual(whole);
+  expect(existsSync(files.scores)).toBe(true);
+});
