@@ -25,8 +25,9 @@ import { decoderFor, type Model, type StoredAs } from './train/model.ts';
 import type { OpenModel } from './train/open.ts';
 import { longestOf, orderRows } from './train/order.ts';
 import { type Figures, trainingFigures, warmupFigures } from './train/plans.ts';
+import type { Run } from './train/run.ts';
 import { checkSavable, resultFiles } from './train/save.ts';
-import { choosing, type OnModel, type Run, type Tuned } from './train/session.ts';
+import { choosing, type OnModel, type Tuned } from './train/session.ts';
 import { type TuneData, type TuneOptions, tune as tuneModel } from './train/tune.ts';
 
 // --- a GPU, a model, data -----------------------------------------------------------------------------------------------
@@ -91,7 +92,8 @@ export const DESKTOP = planningOf({ maxBinding: 2 ** 31 - 4, maxBuffer: 2 ** 31 
 
 export type { Line, Report } from './report.ts';
 export { lossOf } from './train/evaluate.ts';
-export type { OnModel, Run, Tuned } from './train/session.ts';
+export type { Run } from './train/run.ts';
+export type { OnModel, Tuned } from './train/session.ts';
 export { prepareRun, type TuneData, type TuneOptions } from './train/tune.ts';
 
 /**

@@ -8,7 +8,7 @@ import { read, write } from '../gpu/tensor.ts';
 import type { Attached } from '../methods/method.ts';
 import type { Model } from './model.ts';
 import type { Phase } from './plans.ts';
-import type { Run } from './session.ts';
+import type { Run } from './run.ts';
 
 export type Loss = ReturnType<typeof summary>;
 

@@ -23,7 +23,8 @@ import type { Report } from '../../src/report.ts';
 import type { Model } from '../../src/train/model.ts';
 import { type Phase, planTraining } from '../../src/train/plans.ts';
 import { micro } from '../../src/train/programs.ts';
-import { choosing, newRun, type Run as TrainingRun } from '../../src/train/session.ts';
+import { newRun, type Run as TrainingRun } from '../../src/train/run.ts';
+import { choosing } from '../../src/train/session.ts';
 import { train } from '../../src/train/step.ts';
 
 /** A decoder with everything small and nothing square. */

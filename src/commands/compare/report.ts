@@ -6,25 +6,11 @@ import { renderToString } from 'preact-render-to-string';
 import { nodeFs } from '../../io/bytes.ts';
 import type { Spread, Summary } from '../../report.ts';
 import { blockMap } from './block-map.ts';
+import type { Document } from './document.ts';
 import { curves, type Figure, firstRun, methodsOf, plateaus, sizeWords } from './figures.ts';
-import type { Recipe } from './recipe.ts';
 import client from './report.client.js?raw' with { type: 'text' };
 import css from './report.css?raw' with { type: 'text' };
 import type { Result } from './result.ts';
-
-/** Everything that a comparison came to: what `results.json` holds. */
-export interface Document {
-  title: string;
-  about: string;
-  model: { name: string; parameters: number; layers: number; modules: Record<string, readonly [number, number]> };
-  rows: { train: number; held: number; guard: number; asked: number };
-  recipe: Recipe;
-  device: string;
-  version: string;
-  date: string;
-  summary: Summary[];
-  results: Result[];
-}
 
 /** uPlot as the text of its script and its style. */
 export interface Plotter {
