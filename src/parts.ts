@@ -2,13 +2,15 @@
 // single programs, answers to many rows. No more of the engine than this is known to command line, page and bench.
 
 import { selectBlocks as chooseBlocks, type Scored, type SmtSettings } from './methods/smt/method.ts';
-import { choosing, type Run } from './train/session.ts';
+import type { Run } from './train/run.ts';
+import { choosing } from './train/session.ts';
 
 export type { IndexedRow, Prompt } from './data/load.ts';
 export type { Row } from './data/rows.ts';
 export { answerPrompts, positionsFor } from './eval/answer.ts';
 export { type Answer, answerRows, expectedAnswer, positionsToAnswer } from './eval/exact.ts';
 export { type Planning, planningOf } from './gpu/limits.ts';
+export { elementsOf } from './gpu/tensor.ts';
 export * from './index.ts';
 export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
 export { type Attached, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
@@ -26,8 +28,8 @@ export { openPrompts, type Place, promptIds } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { weighRecompute } from './train/recompute.ts';
+export type { Run } from './train/run.ts';
 export { checkSavable, modelDtype, resultFiles } from './train/save.ts';
-export type { Run } from './train/session.ts';
 export { prepareRun, type TuneOptions } from './train/tune.ts';
 
 /** Scores the blocks of a prepared run's targets and chooses, without training; null where it was stopped meanwhile. */

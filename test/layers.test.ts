@@ -19,10 +19,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   ops: ['shaders', 'gpu', 'config', 'formats'],
   models: ['gpu', 'ops', 'config'],
   io: ['gpu', 'config', 'formats'],
-  data: ['io', 'random', 'config'],
-  eval: ['gpu', 'ops', 'models', 'data', 'random', 'report', 'config'],
+  data: ['io', 'random'],
+  eval: ['gpu', 'ops', 'models', 'data', 'random', 'report'],
   methods: ['gpu', 'ops', 'models', 'src/io/adapter', 'random', 'report', 'version', 'config'],
-  options: ['methods', 'size', 'config', 'formats', 'words'],
+  options: ['methods', 'size', 'formats'],
   train: [
     ...[
       'gpu',
@@ -41,11 +41,11 @@ const MAY_IMPORT: Record<string, string[]> = {
       'words',
     ],
   ],
-  index: ['gpu', 'models', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report'],
+  index: ['gpu', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report'],
   parts: ['index', 'gpu', 'models', 'methods', 'data', 'eval', 'train'],
   commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'formats'],
   cli: ['options', 'commands', 'report', 'version', 'demo', 'words'],
-  web: ['parts', 'options', 'commands', 'report', 'demo', 'words', 'config'],
+  web: ['parts', 'options', 'commands', 'report', 'demo', 'words'],
 };
 /** What some files may import beside that: those that measure and check the engine itself, and what the face does not show. */
 const MAY_ALSO: Record<string, string[]> = {

@@ -2,7 +2,7 @@
 
 import type { Line } from '../report.ts';
 import { duration, rate, several } from '../words.ts';
-import type { Command } from './people.ts';
+import type { Command } from './command.ts';
 import { LABEL, padded, paint, type Terminal } from './terminal.ts';
 
 export function endOf(t: Terminal, { verb, options }: Command, line: Extract<Line, { kind: 'done' }>): string[] {

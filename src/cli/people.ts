@@ -1,21 +1,16 @@
 // A run's lines as people read them, in the order in which they come: what was found, memory, progress, blocks, figures, the end.
 
-import { type Options, type Verb, withDefaults } from '../options/table.ts';
+import { type Verb, withDefaults } from '../options/table.ts';
 import type { Line } from '../report.ts';
 import { bytes, count, duration, percent, rate, several } from '../words.ts';
 import { answersTable } from './answers.ts';
+import type { Command } from './command.ts';
 import { comparisonTable, movedWords, resultWords } from './compared.ts';
 import { endOf } from './end.ts';
 import { memoryBar, methodTable, type PlanLine, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
 import type { Progress } from './progress.ts';
 import { LABEL, padded, paint, sparkline, type Terminal, wrapped } from './terminal.ts';
-
-/** What the printer is told of the command. */
-export interface Command {
-  verb: Verb;
-  options: Options;
-}
 
 interface Seen {
   model: Extract<Line, { kind: 'model' }> | null;

@@ -2,7 +2,8 @@
 
 import process from 'node:process';
 import type { Line, Report } from '../report.ts';
-import { type Command, forPeople } from './people.ts';
+import type { Command } from './command.ts';
+import { forPeople } from './people.ts';
 import { progress } from './progress.ts';
 import { standardError, unpainted } from './terminal.ts';
 

@@ -5,13 +5,12 @@ import { type DataRecord, detect } from '../data/columns.ts';
 import { readRecords } from '../data/read.ts';
 import { loadTokenizer } from '../data/tokenizer.ts';
 import { formatBytes } from '../formats.ts';
-import { elementsOf } from '../gpu/tensor.ts';
 import { loadAdapter } from '../io/adapter.ts';
 import { type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
 import { inspectFile } from '../io/headers.ts';
 import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';
-import { selectionIn } from '../methods/smt/select.ts';
+import { elementsOf, selectionIn } from '../parts.ts';
 import type { Task } from './task.ts';
 
 /** One line a file; throws at the end where any is unsound. */

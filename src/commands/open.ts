@@ -1,7 +1,8 @@
 // What the options name, opened: model files with their tokenizer, rows, the GPU with the model on it. What was found is reported.
 
 import type { Source } from '../io/bytes.ts';
-import { MODULES, matrixShape, parametersOf } from '../models/decoder.ts';
+import { MODULES, matrixShape } from '../models/config.ts';
+import { parametersOf } from '../models/decoder.ts';
 import type { Settled } from '../options/table.ts';
 import {
   closeGpu,

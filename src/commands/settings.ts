@@ -1,6 +1,6 @@
 // Options as what lies below takes them: a method with its settings, the run beside it, where rows come from. Options end here.
 
-import type { Module } from '../models/decoder.ts';
+import type { Module } from '../models/config.ts';
 import { type Settled, TARGETS, withDefaults } from '../options/table.ts';
 import type { Adapter, DataOptions, Method, Selection, Settings, TuneOptions } from '../parts.ts';
 import { methodNamed, methodOf } from '../parts.ts';

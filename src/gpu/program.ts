@@ -3,24 +3,13 @@
 // A program is traced once for its largest sizes (from that trace the plan is made) and again for each smaller size in use:
 // the traces must agree in everything but numbers, so that all sizes share slots, pipelines and bind groups.
 
+import type { Entry, Kernel } from './entry.ts';
 import type { Planning } from './limits.ts';
-import { type Linked, link } from './link.ts';
+import { link } from './link.ts';
 import { elementsOf, type Role, sizeOf, type Tensor } from './tensor.ts';
 import { dropUnread } from './unread.ts';
 
-/** A compute kernel as data: WGSL parts and the values of their constants. The same kernel is the same object. */
-export interface Kernel {
-  name: string;
-  linked: Linked;
-}
-
-export type Grid = readonly [x: number, y: number, z: number];
-
-/** One entry of a program. `grid` counts workgroups; `flops` and `bytes` are what the work costs, for cutting and for rooflines. */
-export type Entry =
-  | { op: 'run'; label: string; kernel: Kernel; bind: Tensor[]; params: number[]; grid: Grid; flops: number; bytes: number }
-  | { op: 'copy'; from: Tensor; to: Tensor; fromAt: number; toAt: number; bytes: number }
-  | { op: 'clear'; to: Tensor };
+export type { Entry, Grid, Kernel } from './entry.ts';
 
 /** Sizes that may change from step to step (N packed tokens, M targets, ...). */
 export type Dims = Record<string, number>;

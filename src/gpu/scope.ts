@@ -1,7 +1,7 @@
 // Who owns device bytes. Every buffer is allocated in a scope, and freeing the scope frees it and every scope within:
 // nothing is freed by comparing what was there before with what is there now. Only this file creates and destroys buffers.
 
-import type { Home } from './tensor.ts';
+import type { Home } from './home.ts';
 
 /** GPUBufferUsage.STORAGE. */
 const STORAGE = 128;

@@ -1,31 +1,10 @@
 // Tensors and the device bytes behind them, written and read back. Who owns these bytes is in scope.ts.
 // A tensor is either resident (it has a Home that outlives a step: weights, moments, inputs) or a temporary whose slot the plan chooses.
 
+import type { Home, Role } from './home.ts';
 import { allocate, type Memory, release } from './scope.ts';
 
-/** What bytes are for; the categories of `blocktune plan`. */
-export const ROLES = [
-  'weights',
-  'trained',
-  'gradients',
-  'moments',
-  'activations',
-  'temporaries',
-  'logits',
-  'kv',
-  'staging',
-  'other',
-] as const;
-export type Role = (typeof ROLES)[number];
-
-/** Bytes on the device that outlive a step. `buffer` is there once `allocate` has run; a plan needs only the size. */
-export interface Home {
-  name: string;
-  bytes: number;
-  role: Role;
-  usage: number;
-  buffer?: GPUBuffer;
-}
+export { type Home, ROLES, type Role } from './home.ts';
 
 /** A dense row-major tensor of a program: shape in elements, 4 bytes each. */
 export interface Tensor {

@@ -1,11 +1,11 @@
 // Dispatches whose results nobody reads, taken out of a part of a program. A layer that is traced again for its backward makes
 // its output a second time, which only its first trace was asked for.
 
-import type { Entry, Program } from './program.ts';
+import type { Entry } from './entry.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Removes the entries from `first` to before `end` that write nothing but temporaries that no later entry reads. */
-export function dropUnread(p: Program, first: number, end: number): void {
+export function dropUnread(p: { entries: Entry[] }, first: number, end: number): void {
   const used = new Set<Tensor>();
   const kept: Entry[] = [];
   for (let i = p.entries.length - 1; i >= first; i--) {

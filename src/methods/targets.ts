@@ -1,6 +1,7 @@
 // The matrices that methods choose from: those of the named modules, layer by layer.
 
-import { type Decoder, MODULES, type Module, matrixShape, parametersOf, weightName } from '../models/decoder.ts';
+import { MODULES, type Module, matrixShape, weightName } from '../models/config.ts';
+import { type Decoder, parametersOf } from '../models/decoder.ts';
 import type { Weight } from '../ops/stored/weight.ts';
 
 /** A matrix [rows, cols] = [out, in] that may train. `order` is its module's rank in ties. */

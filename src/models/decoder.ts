@@ -14,8 +14,6 @@ import { embed } from '../ops/stream/embed.ts';
 import type { Stream } from '../ops/stream/stream.ts';
 import { type DecoderConfig, hasBias, MODULES, type Module, matrixShape, parentOf, weightName } from './config.ts';
 
-export { type DecoderConfig, MODULES, type Module, matrixShape, weightName } from './config.ts';
-
 export interface Layer {
   input_norm: Vector;
   post_norm: Vector;

@@ -3,12 +3,11 @@
  * what was given explicitly always wins over a preset.
  */
 import { publishedRate } from '../methods/smt/rate.ts';
-import type { Options } from './table.ts';
 
 export const PRESETS = ['smt-paper', 'smft'] as const;
 
 /** SMT's released code, the commonsense run (a Llama of 7 B): a full warm-up that is kept, then its best blocks. */
-const SMT_PAPER: Options = {
+const SMT_PAPER = {
   targets: ['q', 'k', 'v'],
   block: 256,
   budget: '0.84%',
@@ -33,7 +32,7 @@ const SMT_PAPER: Options = {
 };
 
 /** The guide's package: weights stay while gradients gather over 100 batches. */
-const SMFT: Options = {
+const SMFT = {
   targets: ['q', 'k', 'v'],
   block: 256,
   budget: '1%t',
@@ -46,11 +45,19 @@ const SMFT: Options = {
 /** How blocks are chosen: nothing of it stands beside blocks that are chosen already. */
 const CHOICE = ['block', 'budget', 'select', 'score', 'spread', 'warmup', 'warmupSteps'] as const;
 
+/** What of the options a preset heeds. */
+interface Heeded {
+  preset?: (typeof PRESETS)[number];
+  budget?: string;
+  steps?: number;
+  selection?: string;
+}
+
 /** The options with a preset's settings where none is given; without a preset, the options themselves. */
-export function withPreset(options: Options): Options {
+export function withPreset<Options extends Heeded>(options: Options): Options {
   if (!options.preset) return options;
-  const filled: Options =
-    options.preset === 'smt-paper' ? { ...SMT_PAPER } : { ...SMFT, lr: smftRate(options.budget ?? SMFT.budget!) };
+  const filled: Partial<typeof SMT_PAPER> =
+    options.preset === 'smt-paper' ? { ...SMT_PAPER } : { ...SMFT, lr: smftRate(options.budget ?? SMFT.budget) };
   if (options.steps !== undefined) delete filled.epochs;
   if (options.selection) for (const key of CHOICE) delete filled[key];
   return { ...filled, ...options };

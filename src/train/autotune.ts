@@ -2,7 +2,7 @@
 
 import { type AutotuneOptions, autotuneKernels } from '../gpu/autotune.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
-import { type DecoderConfig, MODULES, matrixShape } from '../models/decoder.ts';
+import { type DecoderConfig, MODULES, matrixShape } from '../models/config.ts';
 import { gemmContests, type ProductSizes } from '../ops/matmul/gemm-contests.ts';
 import type { Sizes } from '../ops/stream/stream.ts';
 import type { Model } from './model.ts';

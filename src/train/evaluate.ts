@@ -10,7 +10,7 @@ import type { Attached } from '../methods/method.ts';
 import type { Sizes } from '../ops/stream/stream.ts';
 import type { Model } from './model.ts';
 import type { Phase } from './plans.ts';
-import type { Run } from './session.ts';
+import type { Run } from './run.ts';
 
 /** Loss of rows by the model as it stands on the device; its own memory is freed again. */
 export async function lossOf({ gpu, decoder, planning, scope }: Model, rows: Row[], batch: number): Promise<Loss> {

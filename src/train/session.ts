@@ -1,34 +1,19 @@
 // One run as a story: choose what trains, hang it on the model, train it with evaluation and early stopping, free the rest.
 // Which method it is is not known here; options, commands and printing neither.
 
-import type { Row } from '../data/rows.ts';
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
 import { type Tensor, write } from '../gpu/tensor.ts';
 import { type Attached, type Choosing, type Method, takeOff, trainableOf } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
-import type { Report } from '../report.ts';
 import { type Stopping, type Watcher, watcher } from './evaluate.ts';
 import { baseOf, type Model } from './model.ts';
-import type { RunOptions } from './options.ts';
-import { orderRows, type RowOrder } from './order.ts';
 import { type Phase, planTraining, trainingFigures } from './plans.ts';
+import type { Run } from './run.ts';
 import { lrAt, warmupSteps } from './schedule.ts';
 import { type TrainResult, train } from './step.ts';
 import { warmUp } from './warmup.ts';
-
-/** What a run is made on. */
-export interface Run {
-  model: Model;
-  rows: Row[];
-  /** Held-out rows, for the loss during the run. */
-  held?: Row[];
-  order: RowOrder;
-  options: RunOptions;
-  report: Report;
-  signal?: AbortSignal;
-}
 
 /** What hangs on a model and what it takes there; `removeAdapter` takes it off and frees it. */
 export interface OnModel {
@@ -62,17 +47,6 @@ export interface Standing {
   choice: unknown;
   /** Early stopping, where rows are held out. */
   stopping?: Stopping;
-}
-
-/** A run over rows, laid out by its options. */
-export function newRun(
-  model: Model,
-  { rows, held }: { rows: Row[]; held?: Row[] },
-  options: RunOptions,
-  report: Report,
-  signal?: AbortSignal,
-): Run {
-  return { model, rows, held, order: orderRows(rows, options, held), options, report, signal };
 }
 
 /** Trains a loaded model. What was trained stays on the device, hung on the model. */

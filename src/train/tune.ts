@@ -14,7 +14,8 @@ import { identityOf, mustBeSame, plainSettings } from './identity.ts';
 import { baseOf, type Model } from './model.ts';
 import type { RunOptions } from './options.ts';
 import { type MemoryOptions, settleRecompute } from './recompute.ts';
-import { newRun, type Run, runMethod, type Tuned } from './session.ts';
+import { newRun, type Run } from './run.ts';
+import { runMethod, type Tuned } from './session.ts';
 
 export interface TuneData {
   rows: Row[];

@@ -12,7 +12,7 @@ import { feed, feedScalars } from '../models/inputs.ts';
 import { RESULTS } from '../ops/optimizer/gradnorm.ts';
 import { newStream } from '../ops/stream/stream.ts';
 import { type Phase, planWarmup } from './plans.ts';
-import type { Run } from './session.ts';
+import type { Run } from './run.ts';
 import { train } from './step.ts';
 
 /** Reads the data with what `make` puts on the weights, and leaves nothing on the device but the model. */

@@ -1,7 +1,7 @@
 // The peer: one training step (loss, gradients, Adam) of the same Llama in jax-js, jitted, on the same adapter.
 // A plain port of the model as its own examples write one; nothing is left out that ours does, and nothing added.
 import { defaultDevice, init, jit, nn, numpy as np, random, tree, valueAndGrad } from '@jax-js/jax';
-import type { DecoderConfig } from '../../src/models/decoder.ts';
+import type { DecoderConfig } from '../../src/models/config.ts';
 
 type Value = any; // jax-js arrays are consumed by use (`ref` keeps one alive), which no type says
 

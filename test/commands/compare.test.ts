@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Document } from '../../src/commands/compare/document.ts';
 import { parseRecipe, settle } from '../../src/commands/compare/recipe.ts';
-import type { Document } from '../../src/commands/compare/report.ts';
 import { bestRate, median, summarize } from '../../src/commands/compare/result.ts';
 import { fitTo, parametersIn, savedBytes } from '../../src/commands/compare/size.ts';
 import { compareVerb } from '../../src/commands/compare/verb.ts';

@@ -1,7 +1,8 @@
 // The page of a comparison: what it says, that it needs nothing else, and that no name breaks out of its place.
 import { describe, expect, test } from 'vitest';
+import type { Document } from '../../src/commands/compare/document.ts';
 import { parseRecipe } from '../../src/commands/compare/recipe.ts';
-import { type Document, reportPage } from '../../src/commands/compare/report.ts';
+import { reportPage } from '../../src/commands/compare/report.ts';
 import { summarize } from '../../src/commands/compare/result.ts';
 import { result } from './results.ts';
 

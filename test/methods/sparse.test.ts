@@ -1,6 +1,6 @@
 // Sparse training of every block is dense training of the same matrices: the same losses and norms, step by step.
 import { expect, test } from 'vitest';
-import { MODULES, matrixShape, weightName } from '../../src/models/decoder.ts';
+import { MODULES, matrixShape, weightName } from '../../src/models/config.ts';
 import { testGpu } from '../gpu/harness.ts';
 import { rowsOf, startRun, TINY, tinyDecoder } from '../models/tiny.ts';
 import '../compare.ts';

@@ -13,7 +13,8 @@ import { attachDense, full } from '../../src/methods/full.ts';
 import type { Base } from '../../src/methods/method.ts';
 import { SMT_DEFAULTS, type SmtSettings, selectBlocks, smt } from '../../src/methods/smt/method.ts';
 import type { Choice } from '../../src/methods/smt/select.ts';
-import { type Decoder, type DecoderConfig, type Module, newDecoder, parametersOf } from '../../src/models/decoder.ts';
+import type { DecoderConfig, Module } from '../../src/models/config.ts';
+import { type Decoder, newDecoder, parametersOf } from '../../src/models/decoder.ts';
 import { feed, feedScalars } from '../../src/models/inputs.ts';
 import type { Score } from '../../src/ops/blocks/score.ts';
 import { newResults } from '../../src/ops/optimizer/gradnorm.ts';
@@ -23,7 +24,8 @@ import type { Report } from '../../src/report.ts';
 import type { Model } from '../../src/train/model.ts';
 import { type Phase, planTraining } from '../../src/train/plans.ts';
 import { micro } from '../../src/train/programs.ts';
-import { choosing, newRun, type Run as TrainingRun } from '../../src/train/session.ts';
+import { newRun, type Run as TrainingRun } from '../../src/train/run.ts';
+import { choosing } from '../../src/train/session.ts';
 import { train } from '../../src/train/step.ts';
 
 /** A decoder with everything small and nothing square. */

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { withAdvice } from '../../src/commands/rate-note.ts';
 import { publishedRate } from '../../src/methods/smt/rate.ts';
 import { parseCommand } from '../../src/options/args.ts';
-import { type Options, withDefaults } from '../../src/options/table.ts';
+import { PRESETS, withPreset } from '../../src/options/presets.ts';
+import { faultOf } from '../../src/options/rules.ts';
+import { KEYS, type Key, type Options, withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
 import { looksLikeSize, parseSize } from '../../src/size.ts';
 
@@ -36,6 +38,13 @@ describe('a preset', () => {
       batch: 4,
       seed: 0,
     });
+  });
+  test.each(PRESETS)('%s has sound values of options that there are', (preset) => {
+    const { preset: _, ...filled } = withPreset<Options>({ preset });
+    expect(Object.keys(filled).filter((key) => !KEYS.includes(key as Key))).toEqual([]);
+    expect(Object.entries(filled).map(([key, value]) => faultOf(key as Key, value))).toEqual(
+      Object.keys(filled).map(() => undefined),
+    );
   });
   test('what is given wins', () => {
     const given: Options = { preset: 'smt-paper', score: 'l2', lr: 1e-3, targets: ['v'], warmup: 'frozen' };

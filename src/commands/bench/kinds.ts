@@ -6,7 +6,8 @@ import type { Method } from '../../methods/method.ts';
 import { blockCount } from '../../methods/smt/budget.ts';
 import { SMT, type SmtSettings, smt } from '../../methods/smt/method.ts';
 import { matrixParameters, targetsOf } from '../../methods/targets.ts';
-import { type Decoder, type DecoderConfig, newDecoder } from '../../models/decoder.ts';
+import type { DecoderConfig } from '../../models/config.ts';
+import { type Decoder, newDecoder } from '../../models/decoder.ts';
 import type { StepKind } from './step.ts';
 
 const BLOCK = 32;

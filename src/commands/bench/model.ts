@@ -2,7 +2,8 @@
 
 import { allocate, type Scope } from '../../gpu/scope.ts';
 import { write } from '../../gpu/tensor.ts';
-import { type Decoder, type DecoderConfig, parametersOf } from '../../models/decoder.ts';
+import type { DecoderConfig } from '../../models/config.ts';
+import { type Decoder, parametersOf } from '../../models/decoder.ts';
 import type { PackedRows } from '../../models/inputs.ts';
 import { ropeTable } from '../../ops/attention/rope.ts';
 import { tensorsOf, type Vector, type Weight } from '../../ops/stored/weight.ts';

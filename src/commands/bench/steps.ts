@@ -3,7 +3,7 @@
 import type { Gpu } from '../../gpu/device.ts';
 import { msOf, type Peak } from '../../gpu/peak.ts';
 import { profile, type Timed } from '../../gpu/profile.ts';
-import type { DecoderConfig } from '../../models/decoder.ts';
+import type { DecoderConfig } from '../../models/config.ts';
 import type { Report } from '../../report.ts';
 import { everything, forward, little, much, ofEqualSize, recompute, sparse, warmupBy } from './kinds.ts';
 import { giga, line } from './line.ts';

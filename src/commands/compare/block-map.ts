@@ -1,7 +1,7 @@
 // The chosen blocks of a run as a picture (SVG): layers by rows, modules by columns.
 
 import { type ComponentChildren as Content, h } from 'preact';
-import type { Document } from './report.ts';
+import type { Document } from './document.ts';
 import type { Result } from './result.ts';
 
 /** Pixels: of a matrix, between matrices, and of the names beside and above them. */

@@ -1,7 +1,7 @@
 // The charts of a comparison as data: which points lie on which line.
 
 import type { Summary } from '../../report.ts';
-import type { Document } from './report.ts';
+import type { Document } from './document.ts';
 import type { Result } from './result.ts';
 
 interface Point {

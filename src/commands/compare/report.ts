@@ -8,25 +8,11 @@ import uplotStyle from '../../../node_modules/uplot/dist/uPlot.min.css?raw' with
 import type { OverSeeds, Summary } from '../../report.ts';
 import { bytes, grouped, percent } from '../../words.ts';
 import { blockMap } from './block-map.ts';
+import type { Document } from './document.ts';
 import { curves, type Figure, firstRun, methodsOf, plateaus, sizeWords } from './figures.ts';
-import type { Recipe } from './recipe.ts';
 import client from './report.client.js?raw' with { type: 'text' };
 import css from './report.css?raw' with { type: 'text' };
 import type { Result } from './result.ts';
-
-/** Everything that a comparison came to: what `results.json` holds. */
-export interface Document {
-  title: string;
-  about: string;
-  model: { name: string; parameters: number; layers: number; modules: Record<string, readonly [number, number]> };
-  rows: { train: number; held: number; guard: number; asked: number };
-  recipe: Recipe;
-  device: string;
-  version: string;
-  date: string;
-  summary: Summary[];
-  results: Result[];
-}
 
 /** The page, with uPlot in it. */
 export function reportPage(d: Document): string {

@@ -1,7 +1,6 @@
 // One run of a comparison: a fresh model on the device, trained, measured, and taken off again. The device stays open between
 // runs, so that its kernels are compiled once.
 
-import { positionsToAnswer } from '../../eval/exact.ts';
 import { parametersOf } from '../../models/decoder.ts';
 import type { Settled } from '../../options/table.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type Model,
   matrixParameters,
   type OpenModel,
+  positionsToAnswer,
   type Row,
   sizeOfTargets,
   targetsOf,

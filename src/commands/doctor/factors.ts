@@ -104,7 +104,7 @@ const lowF64 = (seen: Numbers, A: Numbers, B: Numbers, out: number) =>
 function lora(drops: Drops): Check {
   const out = 43;
   return {
-    name: named('lora', drops),
+    name: named('low rank', drops),
     make({ maxBinding }) {
       const weight = newWeight('w', out, inner, 'f32', maxBinding);
       const W = noise(out * inner, 91);

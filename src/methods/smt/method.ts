@@ -2,7 +2,8 @@
 // He et al., ICLR 2025, arXiv 2405.15525; where the paper and its code differ, the words of --help decide.
 
 import type { Adapter, SmtAdapter } from '../../io/adapter.ts';
-import type { Decoder, Module } from '../../models/decoder.ts';
+import type { Module } from '../../models/config.ts';
+import type { Decoder } from '../../models/decoder.ts';
 import { version } from '../../version.ts';
 import type { Attached, Base, Choosing, Method, MethodKind, Training } from '../method.ts';
 import { matrixParameters, sizeOfTargets, targetsOf, weightOf } from '../targets.ts';

@@ -1,7 +1,7 @@
 // Which blocks train: the ranking of score maps, and what a choice is. Pure arithmetic; no GPU.
 
 import type { SmtAdapter } from '../../io/adapter.ts';
-import { MODULES, type Module } from '../../models/decoder.ts';
+import { MODULES, type Module } from '../../models/config.ts';
 import type { Line } from '../../report.ts';
 import type { Target } from '../targets.ts';
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { chooseBlocks, overlap } from '../../../src/methods/smt/select.ts';
 import type { Target } from '../../../src/methods/targets.ts';
-import type { Module } from '../../../src/models/decoder.ts';
+import type { Module } from '../../../src/models/config.ts';
 
 const target = (layer: number, module: Module, order: number, rows: number, cols: number): Target => ({
   name: `${layer}.${module}`,
