@@ -1,8 +1,9 @@
 // node scripts/build.mjs [library]: makes dist/: the library with its types, the command line, and the page as a static site (dist/web).
 // With `library`, the library and the command line alone, in under a second: what a command in a checkout needs to run in Node.
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -10,6 +11,10 @@ const vite = join(root, 'node_modules/vite/bin/vite.js');
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 const whole = process.argv[2] !== 'library';
 
+if (!existsSync(vite)) {
+  console.error('build: expected the packages that build, got none. Run: npm install');
+  process.exit(1);
+}
 if (whole) rmSync(join(root, 'dist'), { recursive: true, force: true });
 for (const config of ['vite.lib.config.ts', 'vite.chrome.config.ts'])
   node(vite, 'build', '--config', config, '--logLevel', 'warn');

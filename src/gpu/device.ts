@@ -150,6 +150,10 @@ async function findAdapter(gpu: GPU, device: string): Promise<GPUAdapter> {
     throw new Error(
       `expected an adapter with "${device}" in its name, got ${[...new Set(tried)].join(', ')}. Choose one of these by --device, or leave it out.`,
     );
+  if (isNode())
+    throw new Error(
+      "expected a WebGPU adapter, got none that Node's Dawn takes. Update the graphics driver, or use Deno (--runtime deno), which takes software adapters as well.",
+    );
   throw new Error(
     'expected a WebGPU adapter, got none. On Debian or Ubuntu: apt-get install mesa-vulkan-drivers (npm run setup does it as root); in a browser, update the graphics driver.',
   );

@@ -126,6 +126,12 @@ describe('the commands', () => {
     expect(stderr).toMatch(/expected an adapter with "no such adapter" in its name, got /);
   });
 
+  test.concurrent('Node forced where its Dawn takes no adapter points to Deno', async () => {
+    const none = { env: { VK_DRIVER_FILES: '/none', VK_ICD_FILENAMES: '/none' } };
+    const { code, stderr } = await blocktune(whole, ['doctor', '--runtime', 'node'], none);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/blocktune: expected a WebGPU adapter, got none .*--runtime deno/)]);
+  });
+
   test.concurrent('a wrong --runtime is refused before anything runs', async () => {
     const { code, stderr } = await blocktune(whole, ['doctor', '--runtime', 'bun']);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/--runtime to be one of auto node deno chrome, got "bun"/)]);
