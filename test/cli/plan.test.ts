@@ -2,9 +2,14 @@
 
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { planVerb } from '../../src/commands/plan.ts';
+import { planVerb, trainingPlan } from '../../src/commands/plan.ts';
+import { planningOf } from '../../src/gpu/limits.ts';
+import { openModel } from '../../src/io/model.ts';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
+import { type Base, describe as describeModel } from '../../src/train/model.ts';
+import { tuneOptions } from '../../src/train/options.ts';
+import { testGpu } from '../gpu/harness.ts';
 import { blocktune, newFolder, writeModel, writeRows } from './tiny.ts';
 
 const folder = newFolder();
@@ -41,7 +46,7 @@ async function plans(options: Options): Promise<Plan[]> {
   return lines.filter((line) => line.kind === 'plan');
 }
 
-/** Without what depends on the kernels that suit a GPU: a plan is made for a desktop's, these tests may run on another. */
+/** Without what depends on the kernels that suit a GPU: the verb plans for a desktop's, these tests may run on another. */
 function known({ bytes }: Plan): Partial<Plan['bytes']> {
   const { temporaries, other, total, ...rest } = bytes;
   return rest;
@@ -65,6 +70,22 @@ describe('the run that is planned', () => {
     const ran = run.find((p) => p.program === program)!;
     expect(known(planned)).toEqual(known(ran));
     expect([planned.bound, planned.trainable]).toEqual([ran.bound, ran.trainable]);
+  });
+
+  test('planned for the device that the run was on, every byte is the same', async () => {
+    const { limits } = await testGpu();
+    const files = await openModel(at('model'));
+    const decoder = (positions: number, base: Base) => describeModel(files, positions, base, limits.maxBinding);
+    const rows = { sizes: { N: 2 * 64, M: 2 * 63 }, positions: 64, shown: '' };
+    const { bytes } = trainingPlan(
+      { name: 'model', planning: planningOf(limits), decoder },
+      'keep',
+      rows,
+      tuneOptions(withDefaults(options)),
+    );
+    expect(bytes).toEqual(run.find((p) => p.program === 'train')!.bytes);
+    expect(bytes.temporaries).toBeGreaterThan(0);
+    await files.close();
   });
 
   test('a config alone gives the bytes of the whole folder', async () => {

@@ -13,6 +13,7 @@ import { withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
 import { halves, overlap } from '../../src/train/diagnostics.ts';
 import type { Layout } from '../../src/train/order.ts';
+import { shared } from '../cli/tiny.ts';
 import { TINY } from '../models/tiny.ts';
 import { result } from './results.ts';
 
@@ -155,10 +156,9 @@ describe('diagnostics', () => {
   });
 });
 
-const shared = resolve(process.env.BLOCKTUNE_SHARED ?? '../shared');
 const present = existsSync(join(shared, 'data'));
 
-describe.skipIf(!present)('on stories260K (needs the shared data)', () => {
+describe.skipIf(!present)('on stories260K (skipped without the shared data)', () => {
   test('every method runs at equal size, and a stopped comparison goes on', { timeout: 240_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'compare-'));
     const recipe = {
