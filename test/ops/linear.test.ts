@@ -83,6 +83,32 @@ describe.each(KERNELS)('kernels: %s', async (kernels) => {
     },
   );
 
+  // Bindings of 32 KiB: no operand fits one, so the product goes in parts of rows, of columns and of the sum, and panels in several.
+  test.each(FORMATS)('%s in small bindings: every part begins where it should', async (format) => {
+    const [n, rows, cols] = [90, 132, 512];
+    const { w, values } = await storedWeight(format, rows, cols, rows);
+    const small = await gpuWith(kernels, { maxBinding: 1 << 15 });
+    const [X, DY] = [noise(n * cols, 1), noise(n * rows, 2)];
+    const [x, dy] = [await input('x', [n, cols], X), await input('dy', [n, rows], DY)];
+    const [y, dx] = [await input('y', [n, rows], []), await input('dx', [n, cols], [])];
+    const out = await runProgram(
+      (p) => {
+        productInto(p, whole(x), n, w, whole(y), 0);
+        productTransposedInto(p, whole(dy), n, w, whole(dx), 0);
+        return { y, dx };
+      },
+      { gpu: small },
+    );
+    expect(out.y).toBeWithin(
+      matmulNT(X, values, n, rows, cols),
+      f32Bound(matmulNT(abs(X), abs(values), n, rows, cols), { serial: cols }),
+    );
+    expect(out.dx).toBeWithin(
+      matmulNN(DY, values, n, cols, rows),
+      f32Bound(matmulNN(abs(DY), abs(values), n, cols, rows), { serial: rows }),
+    );
+  });
+
   // The same values, stored and as f32, by the same kernels: what differs is the place where a value is decoded.
   test.each(FORMATS.filter((f) => f !== 'f32'))(
     '%s read by the product equals its values in f32, to rounding',

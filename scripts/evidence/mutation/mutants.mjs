@@ -18,7 +18,7 @@ const BY_TESTS = {
     ['gemm_store', 'P.accumulate != 0u', 'false', 'adding is ignored'],
     ['gemm_store', '(P.c_at + row * P.ldc + col)', '(row * P.ldc + col)', 'the offset of c is forgotten'],
     ['gemm_store', 'row * P.ldc + col', 'row * P.n + col', 'the stride of c is its width'],
-    ['gemm_pack', 'let limit = P.rows - min(row, P.rows);', 'let limit = 4u;', 'rows beyond the last are not cleared in a panel'],
+    ['gemm_pack', 'wg.y * 64u * steps', 'wg.y * 64u * P.k', 'panels are taken to end with k, not with a multiple of 4'],
     ['gemm_pack', 'vec4f(x.y, y.y, z.y, w.y)', 'vec4f(x.y, y.y, w.y, z.y)', 'two rows of a panel are swapped'],
     ['gemm_pack', 'if (k >= P.k)', 'if (k > P.k)', 'a step beyond the last is packed over the next panel'],
     ['gemm_pack_vec4', 'min(line, lines - 1u) * P.ld', 'min(line, lines - 1u) * width', 'the stride of an operand is its width'],
@@ -62,7 +62,7 @@ const BY_TESTS = {
     ['unpack', 'P.start + 4u * (run + j)', '4u * (run + j)', 'every panel is the first'],
   ],
   [ops('unpack')]: [
-    ['unpack', 'if (run + j < P.count)', 'if (run + j <= P.count)', 'a vector beyond the panel is written'],
+    ['unpack', '4u * (run + j)', '4u * run + j', 'a run reads vectors that overlap'],
     ['format_q4_0', '- 8.0', '- 7.0', 'the zero of q4_0 is off by one'],
     ['format_q6_k', '* 52u', '* 53u', 'blocks of q6_k are taken to be longer'],
     ['format_q3_k', '- 32.0', '- 31.0', 'the zero of the scales of q3_k is off by one'],
@@ -188,7 +188,7 @@ const BY_TESTS = {
   ],
   [ops('swiglu', 'embed', 'fill')]: [
     ['swiglu_backward', '1.0 + g * sig.minus', '1.0', "silu's derivative lacks a term"],
-    ['embed', 'id < P.r0 || id >= P.r1', 'id < P.r0', 'a window gives rows that it does not hold'],
+    ['embed', 'id < P.r0 || id >= P.r1', 'id >= P.r1', 'a window gives rows that one before it holds'],
     ['embed_backward', 'order[i] * P.cols', 'i * P.cols', 'tokens are not looked up in their order'],
     ['fill_both', 'bias[i % P.cols]', 'bias[i / P.cols]', 'the bias goes by rows'],
   ],
