@@ -178,7 +178,7 @@ const BY_TESTS = {
   [ops('score')]: [
     ['gemm_reduce', '(row + i) / CELL * P.ldc', '(row + i) * P.ldc', 'cells are taken to be one row high'],
     ['score_blocks', 'sum * P.factor', 'sum', 'a mean is a sum'],
-    ['score_dense', 'map[at] += s', 'map[at] = s', 'the score of a micro-batch takes the place of the ones before'],
+    ['score_dense', 'wg.x] += s', 'wg.x] = s', 'the score of a micro-batch takes the place of the ones before'],
   ],
   [ops('lowrank', 'dropout')]: [
     ['lowrank_down', 'P.scale * sum', 'sum', 'the factor alpha / r is forgotten'],
