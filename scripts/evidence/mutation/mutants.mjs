@@ -20,7 +20,7 @@ const BY_TESTS = {
     ['gemm_store', 'row * P.ldc + col', 'row * P.n + col', 'the stride of c is its width'],
     ['gemm_pack', 'wg.y * 64u * steps', 'wg.y * 64u * P.k', 'panels are taken to end with k, not with a multiple of 4'],
     ['gemm_pack', 'vec4f(x.y, y.y, z.y, w.y)', 'vec4f(x.y, y.y, w.y, z.y)', 'two rows of a panel are swapped'],
-    ['gemm_pack', 'if (k >= P.k)', 'if (k > P.k)', 'a step beyond the last is packed over the next panel'],
+    ['gemm_pack', 'if (k >= P.k)', 'if (k + 4u >= P.k)', 'the last steps of the sum are not packed'],
     ['gemm_pack_vec4', 'min(line, lines - 1u) * P.ld', 'min(line, lines - 1u) * width', 'the stride of an operand is its width'],
     ['gemm_pack_any', 'vec4u(P.src_at + min', 'vec4u(min', 'the offset of an operand is forgotten'],
     ['gemm_packed', 'min(at / 64u, last) * panel', 'min(at / 64u, last) * 64u', 'panels of B are taken to be one step long'],
