@@ -60,7 +60,7 @@ export async function planVerb({ o, report, cache }: Task): Promise<void> {
     report({ kind: 'note', text: `${subject.name}: ${parameterCount(subject)} parameters, ${extent.shown}` });
     if (o.table) return table(subject, o, extent, report);
     const method = methodFrom(o, { selection: o.selection ? await readSelection(o.selection) : undefined });
-    const planning = o.device === 'auto' ? DESKTOP : await planningAtHand(subject, o, extent, method, report, cache);
+    const planning = o.given.device === undefined ? DESKTOP : await planningAtHand(subject, o, extent, method, report, cache);
     planOf(subject, o, extent, method, planning, report);
   } finally {
     await opened?.files.close();
@@ -97,7 +97,7 @@ async function planningAtHand(
   report: Report,
   cache: Task['cache'],
 ): Promise<Planning> {
-  const gpu = await openGpu({ device: o.device === 'here' ? 'auto' : o.device });
+  const gpu = await openGpu({ device: o.device });
   report({ kind: 'device', name: gpu.name, software: gpu.software });
   try {
     const planning = planningOf(gpu.limits);
@@ -115,23 +115,24 @@ async function planningAtHand(
 const BUDGETS = ['50%t', '30%t', '10%t', '5%t', '1%t'];
 
 function table(s: Subject, o: Settled, extent: Extent, report: Report): void {
-  const line = ({ name, takes }: (typeof METHODS)[number], budget: string | null) => {
+  const cell = ({ name, takes }: (typeof METHODS)[number], budget: string | null): Line => {
     const run = { ...o, method: name, budget: budget ?? o.budget };
     const method = methodFrom(run);
     const decoder = s.decoder(extent.longest, baseOf(run, method), DESKTOP.maxBinding);
     const options = { ...tuneOptions(run, method), ...extent, recompute: o.recompute === 'on' };
-    report({
-      kind: 'plan',
-      program: 'train',
-      ...trainingFigures(decoder, method, options, DESKTOP),
-      method: name,
-      budget,
-      ...(takes.includes('rank') && { rank: o.rank }),
-    });
+    const figures = trainingFigures(decoder, method, options, DESKTOP);
+    const rank = takes.includes('rank') && { rank: o.rank };
+    return { kind: 'plan', program: 'train', ...figures, method: name, budget, ...rank };
   };
+  const budgets = BUDGETS.includes(o.budget) ? BUDGETS : [...BUDGETS, o.budget];
   for (const kind of METHODS)
-    if (!kind.takes.includes('budget')) line(kind, null);
-    else for (const budget of BUDGETS.includes(o.budget) ? BUDGETS : [...BUDGETS, o.budget]) line(kind, budget);
+    for (const budget of kind.takes.includes('budget') ? budgets : [null])
+      try {
+        report(cell(kind, budget));
+      } catch (e) {
+        // a small model has no block for a small budget: the other columns stand all the same
+        report({ kind: 'note', text: `${[kind.name, budget].filter(Boolean).join(' ')} is left out: ${(e as Error).message}` });
+      }
 }
 
 // --- what is opened ---------------------------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ const EITHER: [Key, Key][] = [
   ['prompt', 'data'],
   ['resume', 'force'],
   ['table', 'method'],
+  ['table', 'device'],
 ];
 
 // Options that mean nothing without another.

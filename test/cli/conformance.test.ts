@@ -3,11 +3,11 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
+import { root, shared } from './tiny.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const check = `${root}/${process.env.BLOCKTUNE_SHARED ?? '../shared'}/conformance/check.py`;
+const check = resolve(root, shared, 'conformance/check.py');
 const absent = !existsSync(check) || spawnSync('python3', ['--version']).status !== 0;
 
 test.skipIf(absent).each(['eval', 'greedy', 'full', 'smt', 'scores', 'official', 'lora', 'dora'])(

@@ -193,6 +193,7 @@ describe('the blocks', () => {
     const all = chosen(Array.from({ length: 40 }, (_, l) => [l, 'q_proj', l, l]));
     for (const t of [ascii, plain, colored]) {
       const lines = picture(t, all, deep, ['v_proj']);
+      expect(lines.length).toBeGreaterThan(40 / 4);
       expect(lines.length).toBeLessThanOrEqual(18);
       for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(t.width);
     }

@@ -41,7 +41,7 @@ async function plans(options: Options): Promise<Plan[]> {
   return lines.filter((line) => line.kind === 'plan');
 }
 
-/** Without what depends on the kernels that suit a GPU: a plan is made for a desktop's, these tests may run on another. */
+/** Without what depends on the kernels that suit a GPU: the verb plans for a desktop's, these tests may run on another. */
 function known({ bytes }: Plan): Partial<Plan['bytes']> {
   const { temporaries, other, total, ...rest } = bytes;
   return rest;
@@ -66,6 +66,31 @@ describe('the run that is planned', () => {
     expect(known(planned)).toEqual(known(ran));
     expect([planned.bound, planned.trainable]).toEqual([ran.bound, ran.trainable]);
   });
+
+  test.each([
+    [[], {}],
+    [['--warmup', 'full'], { warmup: 'full' }],
+    [['--select', 'activation'], { select: 'activation' }],
+    [['--method', 'full'], { method: 'full', block: undefined, budget: undefined }],
+    [['--method', 'lora', '--rank', '4'], { method: 'lora', rank: 4, block: undefined, budget: undefined }],
+    [['--method', 'dora', '--rank', '4'], { method: 'dora', rank: 4, block: undefined, budget: undefined }],
+    [['--method', 'topk-layers', '--layers', '1'], { method: 'topk-layers', layers: 1, block: undefined, budget: undefined }],
+  ] as [string[], Options][])(
+    "%j: planned for the device at hand, every category of every program is the run's",
+    async (more, own) => {
+      const blocks = own.method ? [] : ['--block', '8', '--budget', '10%t'];
+      const data = ['--data', at('full.jsonl'), '--learn', 'all', '--steps', '1', '--tune', 'off', '--recompute', 'off'];
+      const few = own.method ? [] : ['--warmup-steps', '1'];
+      const { lines } = await blocktune([
+        ...['train', '--model', at('model'), '--batch', '2', '--max-length', '64', '--json'],
+        ...[...data, ...blocks, ...few, ...more],
+      ]);
+      const ran = (program: string) => lines.find((line): line is Plan => line.kind === 'plan' && line.program === program);
+      const planned = await plans({ ...options, ...own, model: at('model'), device: 'auto', tune: 'off' });
+      expect(planned[0].bytes).toEqual(ran('train')!.bytes);
+      expect(planned.find((p) => p.program === 'warmup')?.bytes).toEqual(ran('warmup')?.bytes);
+    },
+  );
 
   test('a config alone gives the bytes of the whole folder', async () => {
     const whole = await plans({ ...options, model: at('model') });
@@ -133,6 +158,7 @@ describe('a model of a billion parameters, from its config alone', () => {
       ['full', null],
       ['lora', null],
       ['dora', null],
+      ['topk-layers', null],
     ]);
     const totals = cells.slice(0, 5).map((c) => c.bytes.total);
     expect(totals).toEqual([...totals].sort((a, b) => b - a));

@@ -53,6 +53,7 @@ describe('a tiny model', () => {
   });
 
   test.each(['plan', 'memory', 'warmup', 'selection', 'step', 'eval', 'done'])('%s lines have their keys', (kind) => {
+    expect(of(kind).length).toBeGreaterThan(0);
     for (const line of of(kind)) expect(Object.keys(line)).toEqual(['kind', ...KEYS[kind]]);
   });
 
@@ -200,7 +201,7 @@ describe.skipIf(!existsSync(stories))('stories260K in its forms (skipped without
 
   test('three adapters of one model are one', () => {
     const [hf, ...others] = forms.map((form) => bytes(at(`adapter-${form}`, 'adapter_model.safetensors')));
-    for (const other of others) expect(other.equals(hf)).toBe(true);
+    expect(others.map((other) => other.equals(hf))).toEqual([true, true]);
   });
 });
 

@@ -12,6 +12,7 @@ import { full, smt } from '../../src/index.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
 import { withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
+import { shared } from '../cli/tiny.ts';
 import { TINY } from '../models/tiny.ts';
 import { result } from './results.ts';
 
@@ -129,10 +130,9 @@ describe('results', () => {
   });
 });
 
-const shared = resolve(process.env.BLOCKTUNE_SHARED ?? '../shared');
 const present = existsSync(join(shared, 'data'));
 
-describe.skipIf(!present)('on stories260K (needs the shared data)', () => {
+describe.skipIf(!present)('on stories260K (skipped without the shared data)', () => {
   test('every method runs at equal size, and a stopped comparison goes on', { timeout: 240_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'compare-'));
     const recipe = {

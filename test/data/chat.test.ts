@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { assistantSpans, encodeSpans, openTurn } from '../../src/data/chat.ts';
 import { chat, render } from '../../src/data/template.ts';
-import { sharedJson, there } from './shared.ts';
+import { describeShared, sharedJson, there } from './shared.ts';
 
 const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
 
-describe.skipIf(!there)('published chat templates', () => {
+describeShared('published chat templates', () => {
   beforeEach(() => void vi.useFakeTimers({ now: new Date('2025-07-10T12:00:00Z') }));
   afterEach(() => void vi.useRealTimers());
   const cases = there ? sharedJson('data/vectors/chat-template/hf-jinja-e2e.json') : [];

@@ -4,7 +4,7 @@ import { type LoadOptions, loadData, loadPrompts, targetCount } from '../../src/
 import { readRecords } from '../../src/data/read.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { bytes, byteTokenizer } from './bytes-tokenizer.ts';
-import { sharedJson, sharedSource, textSource, there } from './shared.ts';
+import { describeShared, sharedJson, sharedSource, textSource } from './shared.ts';
 
 const options = (more: Partial<LoadOptions> = {}): LoadOptions => ({
   tokenizer: byteTokenizer(),
@@ -20,7 +20,7 @@ const load = (name: string, text: string, more?: Partial<LoadOptions>) => loadDa
 const texts = async (name: string, text: string) =>
   (await readRecords(textSource(name, text))).records.map((read) => read.fault ?? read.record.text);
 
-describe.skipIf(!there)('published data sets', () => {
+describeShared('published data sets', () => {
   test.each([
     ['gsm8k/test.jsonl', 1319, 'prompt=question, completion=answer'],
     ['banking77/test.csv', 3080, 'prompt=text, completion=category'],

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { loadTokenizer } from '../../src/data/tokenizer.ts';
 import { bytes, byteTokenizer } from './bytes-tokenizer.ts';
-import { sharedJson, sharedText, there } from './shared.ts';
+import { describeShared, sharedJson, sharedText } from './shared.ts';
 
 const plain = { special: false };
 
-describe.skipIf(!there)('against published ids', () => {
+describeShared('against published ids', () => {
   const llama = () => loadTokenizer({ json: sharedJson('data/tokenizers/tinyllama/tokenizer.json') });
   const gpt2 = () => loadTokenizer({ json: sharedJson('data/tokenizers/gpt2/tokenizer.json') });
 
@@ -47,7 +47,10 @@ describe.skipIf(!there)('against published ids', () => {
   test('SmolLM2 answers published prompts with the published ids', () => {
     const tokenizer = loadTokenizer({ json: sharedJson('data/tokenizers/smollm/tokenizer.json') });
     const { prompts } = sharedJson('data/vectors/llama-forward/smollm2-135m-instruct.reference.json');
-    for (const { text, input_ids } of prompts) expect(tokenizer.encode(text, { special: true })).toEqual(input_ids);
+    expect(prompts.length).toBeGreaterThan(0);
+    expect(prompts.map(({ text }: any) => tokenizer.encode(text, { special: true }))).toEqual(
+      prompts.map(({ input_ids }: any) => input_ids),
+    );
   });
 });
 

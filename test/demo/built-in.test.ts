@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, test } from 'vitest';
 import { heldOut, oldSkill, pretrainRows, taskRows } from '../../demo/corpus.ts';
@@ -31,9 +31,10 @@ describe('the built-in files', () => {
     expect(paths.reduce((sum, path) => sum + statSync(new URL(path, folder)).size, 0)).toBeLessThan(300_000);
   });
 
-  test('the weights, once pretrained, are below 3 MB', () => {
-    const weights = new URL('model/model.safetensors', folder);
-    expect(existsSync(weights) ? statSync(weights).size : 0).toBeLessThan(3_000_000);
+  test('the weights are those of the config in f32 or less, and below 3 MB', () => {
+    const { size } = statSync(new URL('model/model.safetensors', folder));
+    expect(size).toBeGreaterThan(2 * recipe.prototype.parameters);
+    expect(size).toBeLessThan(3_000_000);
   });
 
   test('config: the vocabulary is the tokenizer’s, every target divides by the 16 of --block auto and no more', () => {

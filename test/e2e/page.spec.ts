@@ -25,7 +25,9 @@ test('one press fine-tunes the built-in model', async ({ page }) => {
   expect(Number(await page.getByTestId('blocks').locator('canvas').getAttribute('data-blocks'))).toBeGreaterThan(0);
   expect(await colours(page)).toBeGreaterThan(4); // plates alone have the plate, the grid and the text
 
-  for (const answer of await page.getByTestId('tuned-answer').all()) await expect(answer).toContainText(/✓|✗/);
+  const answers = await page.getByTestId('tuned-answer').allTextContents();
+  expect(answers.length).toBeGreaterThan(0);
+  expect(answers.filter((text) => !/✓|✗/.test(text))).toEqual([]);
   await expect(page.getByTestId('skill-new')).toContainText('0 of 4 before');
   await expect(page.getByTestId('skill-new')).toContainText(/[1-4] of 4 after/);
 

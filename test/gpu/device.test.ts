@@ -1,7 +1,7 @@
 // Opening a device: adapters by name, limits as offered or pretended, and a whole run under limits far below any real one.
 import { describe, expect, test } from 'vitest';
 import '../compare.ts';
-import { check, type Gpu, openGpu } from '../../src/gpu/device.ts';
+import { type Gpu, openGpu } from '../../src/gpu/device.ts';
 import { homesOf } from '../../src/gpu/plan.ts';
 import { allocate } from '../../src/gpu/scope.ts';
 import { resident } from '../../src/gpu/tensor.ts';
@@ -42,8 +42,10 @@ test('limits are those that the adapter offers, no feature is used that it lacks
   expect(gpu.limits.maxBuffer).toBe(gpu.adapter.limits.maxBufferSize);
   expect(gpu.limits.maxBinding).toBeLessThanOrEqual(gpu.adapter.limits.maxStorageBufferBindingSize);
   expect(gpu.limits.maxBinding).toBeGreaterThanOrEqual(1 << 27);
-  for (const f of gpu.features) expect(gpu.adapter.features.has(f) || gpu.device.features.has(f as GPUFeatureName)).toBe(true);
-  expect(() => check(gpu)).not.toThrow();
+  // Deno has subgroups on software adapters, and does not list them
+  const listed = [...gpu.features].filter((f) => f !== 'subgroups' || !('Deno' in globalThis));
+  expect(listed.filter((f) => !gpu.adapter.features.has(f))).toEqual([]);
+  expect(gpu.failed).toBeNull();
 });
 
 test('a buffer beyond the limits is an error that says what to do', async () => {
@@ -95,6 +97,7 @@ describe('under pretended limits of 1 MiB a binding and 4 MiB a buffer', () => {
     const split = await lossAndGradients(gpu, tinyDecoder(gpu, config), rows.slice(0, 2));
     const wide = await testGpu();
     const whole = await lossAndGradients(wide, tinyDecoder(wide, config), rows.slice(0, 2));
+    expect([...split.grads.keys()]).toEqual(parametersOf(tinyDecoder(wide, config)).map((w) => w.name));
     for (const [name, g] of whole.grads) expect(split.grads.get(name)!, name).toBeCloseL2(g, 1e-5);
     closeGpu(gpu);
   });

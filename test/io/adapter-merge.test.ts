@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import '../compare.ts';
 import { type Adapter, loadAdapter } from '../../src/io/adapter.ts';
 import { mergedTensors } from '../../src/io/adapter-merge.ts';
 import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
@@ -79,7 +80,7 @@ describe('mergedTensors', () => {
     [{ use_rslora: true, alpha: Math.SQRT2 }, [2, 4, 3, 3, 5, 0]],
   ])('LoRA adds scale B A: %o', async (fields, expected) => {
     const [values] = await merged([BASE], { ...LORA, ...fields });
-    values.forEach((v, i) => expect(v).toBeCloseTo(expected[i], 6));
+    expect(values).toBeAllclose(expected, { rtol: 1e-6, atol: 1e-6 });
   });
 
   test('DoRA gives each row its learned length', async () => {
@@ -90,7 +91,7 @@ describe('mergedTensors', () => {
     };
     const [values] = await merged([BASE], dora);
     const length = Math.sqrt(83);
-    [3 / length, 7 / length, 5 / length, 6, 8, 0].forEach((v, i) => expect(values[i]).toBeCloseTo(v, 6));
+    expect(values).toBeAllclose([3 / length, 7 / length, 5 / length, 6, 8, 0], { rtol: 1e-6, atol: 1e-6 });
   });
 
   test("another model's adapter is refused", () => {
@@ -105,7 +106,10 @@ describeShared('PEFT folders of the conformance models', () => {
     const model = await openModel(`${SHARED}/conformance/qwen2/model`);
     const adapter = await loadAdapter(`${SHARED}/conformance/qwen2/${method}`);
     const targets = new Set(adapter.matrices.map((m) => m.name));
-    for (const { name, shape, bytes } of mergedTensors(model.tensors, adapter, 'f32')) {
+    const merged = [...mergedTensors(model.tensors, adapter, 'f32')];
+    expect(merged.map((t) => t.name).sort()).toEqual([...model.tensors.keys()].sort());
+    expect(targets.size).toBeGreaterThan(0);
+    for (const { name, shape, bytes } of merged) {
       const tensor = model.tensors.get(name)!;
       const base = await tensor.rows(0, shape.length > 1 ? shape[0] : 1);
       const same = Buffer.compare(base, await joined(bytes() as AsyncIterable<Uint8Array>)) === 0;

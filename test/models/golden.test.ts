@@ -1,4 +1,5 @@
-// The engine against PyTorch, for every family: logits, loss, every gradient, curves of steps, scores, continuations.
+// The engine against PyTorch, for every family: logits, loss, every gradient, curves of steps, scores, continuations; with the
+// kernels of every kind of device.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
@@ -17,17 +18,24 @@ import { linear } from '../../src/ops/matmul/linear.ts';
 import { rmsnorm } from '../../src/ops/norm/rmsnorm.ts';
 import { newStream } from '../../src/ops/stream/stream.ts';
 import '../compare.ts';
-import { FAMILIES, type Golden, loadGolden } from '../goldens/load.ts';
-import { testGpu } from '../gpu/harness.ts';
+import { FAMILIES, type Family, type Golden, loadGolden } from '../goldens/load.ts';
+import { gpuWith, KERNELS, type Kernels } from '../gpu/kernels.ts';
 import { decoderOf, lossAndGradients, scores, startRun } from './tiny.ts';
 
 const bound = 1e-5;
 /** Software adapters in Node and Chromium take long over it: two families there, and fewer curves. */
 const inDeno = 'Deno' in globalThis;
-const families = inDeno ? FAMILIES : (['llama3', 'qwen3'] as const);
+const two = ['llama3', 'qwen3'] as const;
+const families: Record<Kernels, readonly Family[]> = {
+  own: inDeno ? FAMILIES : two,
+  tiles: inDeno ? FAMILIES : two,
+  'without subgroups': inDeno ? two : [],
+  'small tiles': inDeno ? two : [],
+};
+const cases = KERNELS.flatMap((kernels) => families[kernels].map((family): [Family, Kernels] => [family, kernels]));
 const curves = inDeno ? (['full', 'smt8_all', 'smt8_qkv', 'smt16_qkv', 'smt16_all'] as const) : (['full', 'smt16_all'] as const);
 
-describe.each(families)('%s', (family) => {
+describe.each(cases)('%s, kernels: %s', (family, kernels) => {
   let gpu: Gpu;
   let golden: Golden;
   let rows: Row[];
@@ -35,7 +43,7 @@ describe.each(families)('%s', (family) => {
   let fresh: () => Decoder;
 
   beforeAll(async () => {
-    gpu = await testGpu();
+    gpu = await gpuWith(kernels);
     golden = await loadGolden(family);
     rows = golden.rows.map(({ input_ids, labels }) => ({
       ids: Int32Array.from(input_ids),

@@ -15,6 +15,7 @@ import {
 import { STORED } from '../../src/ops/stored/formats.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
+import { gpuWith, KERNELS } from '../gpu/kernels.ts';
 import { abs, matmulNN, matmulNT, matmulTN } from '../oracle/matmul.ts';
 
 const { limits } = await testGpu();
@@ -136,16 +137,19 @@ test('pieces: a packed operand larger than a binding is multiplied in parts of r
   expect(out.c).toBeWithin(matmulNT(A, B, m, n, k), f32Bound(matmulNT(abs(A), abs(B), m, n, k), { serial: k }));
 });
 
-test('gemm chooses for itself', async () => {
+test.each(KERNELS)('gemm chooses for itself among kernels: %s', async (kernels) => {
   const [A, B] = [noise(20 * 8, 6), noise(8 * 12, 7)];
   const a = await input('a', [20, 8], A);
   const b = await input('b', [8, 12], B);
   const c = await input('c', [20, 12], new Float32Array(240));
   const mat = (t: Tensor, ld: number) => ({ t, at: 0, ld });
-  const out = await runProgram((p) => {
-    gemm(p, 'nn', { a: mat(a, 8), b: mat(b, 12), c: mat(c, 12), m: 20, n: 12, k: 8 }, 0);
-    return { c };
-  });
+  const out = await runProgram(
+    (p) => {
+      gemm(p, 'nn', { a: mat(a, 8), b: mat(b, 12), c: mat(c, 12), m: 20, n: 12, k: 8 }, 0);
+      return { c };
+    },
+    { gpu: await gpuWith(kernels) },
+  );
   expect(out.c).toBeWithin(matmulNN(A, B, 20, 12, 8), f32Bound(matmulNN(abs(A), abs(B), 20, 12, 8), 'tree'));
 });
 

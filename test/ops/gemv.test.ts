@@ -1,11 +1,12 @@
 // A few rows of input times a stored weight, read in place: every format against f64 over the values that io decodes.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { STORED, type StoredFormat, storedBytes } from '../../src/ops/stored/formats.ts';
 import { gemv } from '../../src/ops/stored/unpack.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
+import { gpuWith, type Kernels } from '../gpu/kernels.ts';
 import { noise } from '../oracle/finite.ts';
 import { abs, matmulNT } from '../oracle/matmul.ts';
 import { FORMATS, QUANTIZED, storedWeight } from './stored.ts';
@@ -24,7 +25,7 @@ interface Case {
 
 const SENTINEL = 12345;
 
-async function check({ format, rows, cols, n, accumulate, pad, windows }: Case): Promise<void> {
+async function check(kernels: Kernels, { format, rows, cols, n, accumulate, pad, windows }: Case): Promise<void> {
   const perRow = storedBytes(format, 1, cols).q;
   const { weight, values } = await storedWeight(format, rows, cols, windows > 1 ? 8 * perRow : 1 << 26);
   expect(weight.windows.length).toBe(windows);
@@ -37,11 +38,14 @@ async function check({ format, rows, cols, n, accumulate, pad, windows }: Case):
   const x = await input('x', [pad + n * (cols + pad)], around(X, cols, Number.NaN));
   const held = around(accumulate ? Y : new Float32Array(n * rows).fill(Number.NaN), rows, SENTINEL);
   const y: Tensor = await input('y', [held.length], held);
-  const out = await runProgram((p) => {
-    for (const v of weight.windows)
-      gemv(p, weight, v, { t: x, at: pad, ld: cols + pad }, n, { t: y, at: pad, ld: rows + pad }, accumulate);
-    return { y };
-  });
+  const out = await runProgram(
+    (p) => {
+      for (const v of weight.windows)
+        gemv(p, weight, v, { t: x, at: pad, ld: cols + pad }, n, { t: y, at: pad, ld: rows + pad }, accumulate);
+      return { y };
+    },
+    { gpu: await gpuWith(kernels) },
+  );
   const Xf = Float32Array.from(X);
   const Yf = Float32Array.from(Y);
   const want = Float64Array.from(matmulNT(Xf, values, n, rows, cols), (v, i) => v + (accumulate ? Yf[i] : 0));
@@ -71,12 +75,17 @@ const plain = (['f32', 'f16', 'bf16'] as const).flatMap((format): Case[] => [
   { format, rows: 64, cols: 64, n: 1, accumulate: 0, pad: 4, windows: 1 },
   { format, rows: 63, cols: 68, n: 8, accumulate: 1, pad: 0, windows: 1 },
 ]);
-test.each([...quantized, ...plain])(
-  '$format [$rows, $cols] in $windows windows, $n rows $pad apart, accumulate $accumulate',
-  (c) => check(c),
-);
+// on software adapters an invocation takes several rows of the weight, on a GPU one
+describe.each(['without subgroups', 'tiles'] as const)('kernels: %s', (kernels) => {
+  test.each([...quantized, ...plain])(
+    '$format [$rows, $cols] in $windows windows, $n rows $pad apart, accumulate $accumulate',
+    (c) => check(kernels, c),
+  );
 
-// Rows of x share the work of a dispatch in ways of their own.
-test.each(
-  FORMATS.filter((f) => ['f32', 'q4_0', 'q6_k'].includes(f)).flatMap((f) => [1, 2, 3, 4, 5, 6, 7, 8].map((n) => [f, n] as const)),
-)('%s, %i rows of x', (format, n) => check({ format, rows: 24, cols: 256, n, accumulate: 0, pad: 0, windows: 1 }));
+  // Rows of x share the work of a dispatch in ways of their own.
+  test.each(
+    FORMATS.filter((f) => ['f32', 'q4_0', 'q6_k'].includes(f)).flatMap((f) =>
+      [1, 2, 3, 4, 5, 6, 7, 8].map((n) => [f, n] as const),
+    ),
+  )('%s, %i rows of x', (format, n) => check(kernels, { format, rows: 24, cols: 256, n, accumulate: 0, pad: 0, windows: 1 }));
+});

@@ -3,11 +3,12 @@
 import { describe, expect, test } from 'vitest';
 import unpackCode from '../../shaders/unpack.wgsl?raw' with { type: 'text' };
 import { link } from '../../src/gpu/link.ts';
-import { temp } from '../../src/gpu/program.ts';
+import { type Program, temp } from '../../src/gpu/program.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { STORED, type StoredFormat, storedBytes } from '../../src/ops/stored/formats.ts';
 import { unpack } from '../../src/ops/stored/unpack.ts';
 import { runProgram, testGpu } from '../gpu/harness.ts';
+import { gpuWith, type Kernels } from '../gpu/kernels.ts';
 import { FORMATS, QUANTIZED, type StoredWeight, storedNoise, storedWeight } from './stored.ts';
 
 const bits = (x: Float32Array) => new Uint32Array(x.buffer, x.byteOffset, x.length);
@@ -21,21 +22,31 @@ function expectSameBits(got: Float32Array, want: Float32Array): void {
 }
 
 /** Rows r0 <= r < r1 of window `index` as the device unpacks them. */
-async function panelOf({ weight: w }: StoredWeight, index = 0, r0 = w.windows[index].r0, r1 = w.windows[index].r1) {
-  const { panel } = await runProgram((p) => {
+async function panelOf(
+  { weight: w }: StoredWeight,
+  index = 0,
+  r0 = w.windows[index].r0,
+  r1 = w.windows[index].r1,
+  kernels: Kernels = 'own',
+) {
+  const build = (p: Program) => {
     const panel = temp(p, 'panel', [r1 - r0, w.cols]);
     unpack(p, w, w.windows[index], r0, r1, panel);
     return { panel };
-  });
+  };
+  const { panel } = await runProgram(build, { gpu: await gpuWith(kernels) });
   return panel;
 }
 
 const rowsOf = ({ weight: { cols }, values }: StoredWeight, r0: number, r1: number) => values.subarray(r0 * cols, r1 * cols);
 
-describe('every bit as io decodes it', () => {
+// on software adapters an invocation unpacks a run of four vectors, on a GPU one
+describe.each(['without subgroups', 'tiles'] as const)('every bit as io decodes it, kernels: %s', (kernels) => {
+  const panelIn = (stored: StoredWeight) => panelOf(stored, 0, undefined, undefined, kernels);
+
   test.each(QUANTIZED)('%s, 45 rows of three blocks', async (format) => {
     const stored = await storedWeight(format, 45, 3 * STORED[format].block);
-    expectSameBits(await panelOf(stored), stored.values);
+    expectSameBits(await panelIn(stored), stored.values);
   });
 
   test.each([
@@ -49,7 +60,7 @@ describe('every bit as io decodes it', () => {
     ['bf16', 5, 33],
   ] as [StoredFormat, number, number][])('%s, %i rows of %i, the last vec4 whole or not', async (format, rows, cols) => {
     const stored = await storedWeight(format, rows, cols);
-    expectSameBits(await panelOf(stored), stored.values);
+    expectSameBits(await panelIn(stored), stored.values);
   });
 
   test.each(['f16', 'bf16'] as const)('every finite number that %s has', async (format) => {
@@ -58,7 +69,7 @@ describe('every bit as io decodes it', () => {
     // bf16 has subnormals of f32: GPUs may make them 0, so they are left out
     if (format === 'bf16') all.forEach((h, i) => (h & exponent) === 0 && (all[i] = h & 0x8000));
     const stored = await storedWeight(format, 256, 256, 1 << 26, new Uint8Array(all.buffer));
-    expectSameBits(await panelOf(stored), stored.values);
+    expectSameBits(await panelIn(stored), stored.values);
   });
 
   test('a scale of any finite f16 times any quants', async () => {
@@ -70,7 +81,7 @@ describe('every bit as io decodes it', () => {
       view.setUint16(20 * i + 2, (i * 40503) & 0xbfff, true);
     }
     const stored = await storedWeight('q4_1', 1 << 10, 1 << 11, 1 << 26, bytes);
-    expectSameBits(await panelOf(stored), stored.values);
+    expectSameBits(await panelIn(stored), stored.values);
   });
 });
 

@@ -193,11 +193,14 @@ describe('help', () => {
 });
 
 describe('the table', () => {
-  test.each(KEYS)('%s: its default is sound, its words are there', (key) => {
-    const { default: value, help, kind } = option(key);
-    if (value !== undefined) expect(faultOf(key, value)).toBeUndefined();
-    expect(help.length).toBeGreaterThan(5);
-    if (kind === 'choice') expect(option(key).choices!.length).toBeGreaterThan(0);
+  test.each(KEYS)('%s: its words are there', (key) => {
+    expect(option(key).help.length).toBeGreaterThan(5);
+  });
+  test.each(KEYS.filter((key) => option(key).default !== undefined))('%s: its default is sound', (key) => {
+    expect(faultOf(key, option(key).default)).toBeUndefined();
+  });
+  test.each(KEYS.filter((key) => option(key).kind === 'choice'))('%s: there is something to choose', (key) => {
+    expect(option(key).choices!.length).toBeGreaterThan(0);
   });
   test('defaults of CLI.md', () => {
     expect(withDefaults({})).toMatchObject({

@@ -181,6 +181,7 @@ describe('training beside a stored base', () => {
     const names = ['q_proj', 'v_proj'].map((m) => `model.layers.0.self_attn.${m}.weight`);
     const maps = async (base: StoredAs) => scores(gpu, (await load(files, base)).decoder, names, score, 32, rows, 2);
     const [got, want] = [await maps('keep'), await maps('f32')];
+    expect([...got.keys()]).toEqual(names);
     for (const name of names) expect(got.get(name)!, name).toBeCloseL2(want.get(name)!, 1e-5);
     expect(got.get(names[0])!.length).toBe(64);
     expect(Math.max(...got.get(names[0])!)).toBeGreaterThan(0);

@@ -1,0 +1,75 @@
+// A run that was stopped and goes on has the bytes of one that never was: by Ctrl-C, and from every checkpoint that a run left which
+// was cut off. For every method, over the end of an epoch, with what a resumed run could forget: accumulation, dropout, decay, schedules.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cutOff, filesOf, type Of, of, run, tinyPlace } from './inprocess.ts';
+
+const place = tinyPlace();
+const { at, train } = place;
+afterAll(place.free);
+
+const SMT = ['--targets', 'all', '--budget', '20%t', '--block', '8', '--warmup-steps', '3'];
+const cases: [name: string, words: string[]][] = [
+  ['smt', SMT],
+  ['smt, accumulated', [...SMT, '--accumulate', '2']],
+  ['smt with weight decay', [...SMT, '--weight-decay', '0.1']],
+  ['smt on a base stored as f16', [...SMT, '--base', 'f16']],
+  ['smt after a full warm-up', [...SMT, '--warmup', 'full']],
+  ['smt after a full warm-up, accumulated', [...SMT, '--warmup', 'full', '--accumulate', '2']],
+  ['smt by activations, rows in order', [...SMT, '--select', 'activation', '--no-shuffle']],
+  ['full', ['--method', 'full']],
+  ['full, accumulated, with weight decay', ['--method', 'full', '--accumulate', '2', '--weight-decay', '0.1']],
+  ['lora', ['--method', 'lora', '--rank', '3']],
+  ['lora with dropout', ['--method', 'lora', '--rank', '3', '--dropout', '0.3']],
+  ['lora with dropout, accumulated', ['--method', 'lora', '--rank', '3', '--dropout', '0.3', '--accumulate', '2']],
+  ['dora', ['--method', 'dora', '--rank', '3']],
+  ['dora with dropout, accumulated', ['--method', 'dora', '--rank', '3', '--dropout', '0.3', '--accumulate', '2']],
+];
+
+describe.each(cases)('%s', (name, words) => {
+  // 11 rows by two (or four): an epoch ends within the run, and its last batch is not whole
+  const all = [
+    ...words,
+    '--batch',
+    '2',
+    '--steps',
+    '8',
+    '--lr',
+    '0.01',
+    '--schedule',
+    'cosine',
+    '--checkpoint-every',
+    '3',
+    '--keep',
+    '9',
+  ];
+  const called = name.replaceAll(/\W+/g, '-');
+  let steps: Of<'step'>[];
+  beforeAll(async () => {
+    steps = of(await run(train(called, ...all)), 'step');
+  });
+
+  test('the run is one that resuming could get wrong: its steps differ', () => {
+    expect(steps.map((s) => s.step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(new Set(steps.map((s) => s.loss)).size).toBe(8);
+    expect(new Set(steps.map((s) => s.tokens)).size).toBeGreaterThan(1);
+  });
+
+  test.each([3, 6])('cut off after the checkpoint of step %i', async (step) => {
+    const cut = `${called}-${step}`;
+    cutOff(at(called), at(cut), step);
+    const resumed = of(await run(train(cut, ...all, '--resume')), 'step');
+    expect(resumed.map((s) => [s.step, s.loss, s.lr, s.grad_norm])).toEqual(
+      steps.slice(step).map((s) => [s.step, s.loss, s.lr, s.grad_norm]),
+    );
+    expect(filesOf(at(cut))).toEqual(filesOf(at(called)));
+  });
+
+  test('stopped by Ctrl-C between two checkpoints', async () => {
+    const stopped = of(await run(train(`${called}-stopped`, ...all), 4), 'step').length;
+    expect(stopped).toBeGreaterThanOrEqual(4);
+    expect(stopped).toBeLessThan(8);
+    const resumed = of(await run(train(`${called}-stopped`, ...all, '--resume')), 'step');
+    expect(resumed.map((s) => s.step)).toEqual([5, 6, 7, 8].filter((step) => step > stopped));
+    expect(filesOf(at(`${called}-stopped`))).toEqual(filesOf(at(called)));
+  });
+});
