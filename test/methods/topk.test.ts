@@ -5,19 +5,15 @@ import { read } from '../../src/gpu/tensor.ts';
 import {
   blobFolder,
   DESKTOP,
-  decoderFor,
   evaluate,
   freeModel,
   full,
   type Line,
   loadModel,
-  longestOf,
   type Method,
   type OpenModel,
   openModel,
-  orderRows,
   plan,
-  type Row,
   type RunSettings,
   topkLayers,
   tune,
@@ -25,6 +21,7 @@ import {
 import { sha256 } from '../../src/io/hash.ts';
 import { parametersOf } from '../../src/models/decoder.ts';
 import { tensorsOf } from '../../src/ops/stored/weight.ts';
+import { decoderFor, longestOf, orderRows, type Row } from '../../src/parts.ts';
 import { planTraining } from '../../src/train/plans.ts';
 import '../compare.ts';
 import { type Golden, loadGolden } from '../goldens/load.ts';
@@ -182,7 +179,7 @@ async function trained(opened: OpenModel, rows: Row[], settings: RunSettings) {
     await tune(model, { rows }, settings, (line) => lines.push(line));
     const after: number[] = [];
     const held = rows.map((row, index) => ({ ...row, index }));
-    await evaluate(model, { rows: held }, { batch: 4, each: ({ logprob }) => after.push(logprob) }, () => {});
+    await evaluate(model, { rows: held }, { batch: 4, each: ({ logprob }) => after.push(logprob) });
     const hashes = new Map<string, [string, string]>();
     for (const [name, hash] of await hashesOf(parametersOf(model.decoder))) hashes.set(name, [before.get(name)!, hash]);
     freeModel(model);
