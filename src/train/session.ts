@@ -45,6 +45,8 @@ export interface Standing {
   step: number;
   /** What the method has chosen, as it tells it. */
   choice: unknown;
+  /** The base had moved before what trains was hung on it, in a warm-up: a checkpoint holds all of it. */
+  moved: boolean;
   /** Early stopping, where rows are held out. */
   stopping?: Stopping;
 }
@@ -117,12 +119,13 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   await attached.fill(base);
   const watch = held && order.evaluate && watcher(run, { rows: held, sizes: order.evaluate }, attached, phase, machine);
   const state = [...trained.flatMap((t) => [t.value, t.m, t.v]), phase.state, ...movedOf(model, attached)];
+  const { moved } = model;
   if (keeping?.from) {
     await resume(keeping, state, attached, watch);
     await attached.refresh?.(base);
   }
   const save = async (step: number) =>
-    keeping?.save({ step, choice: method.choice ?? null, stopping: watch?.standing }, state, watch?.best ?? new Map());
+    keeping?.save({ step, choice: method.choice ?? null, moved, stopping: watch?.standing }, state, watch?.best ?? new Map());
   report({ kind: 'start', phase: 'train', total: order.steps });
   const weigh = once((program) => report({ kind: 'memory', program, planned: phase.plan.bytes.total, allocated: memory.bytes }));
   const ran = await train({ ...loop(run, attached, phase, machine), ...pauses(keeping, watch, save) }, (line) => {

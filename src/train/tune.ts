@@ -49,7 +49,7 @@ export async function tune(model: Model, data: TuneData, o: TuneOptions, report:
   const found = o.checkpoints?.resume ? await reached(o.checkpoints.folder, report) : undefined;
   const method = found?.choice ? o.method.chosen!(found.choice) : o.method;
   const run = await prepareRun(model, data, { ...o, method }, report, signal, found);
-  model.moved ||= Boolean(found) && method.movesBase; // its weights are in the checkpoint
+  if (found?.moved) model.moved = true; // its weights are in the checkpoint
   const keeping = o.checkpoints && (await keepRun(run, method, o.checkpoints, found));
   const { guard } = data;
   const forgotten = async (step: number) => {
