@@ -51,3 +51,9 @@ export function several(n: number, what: string): string {
 }
 
 const three = (x: number) => (x >= 100 ? x.toFixed(0) : x.toPrecision(3));
+
+/** What trains as a share of the targets; of what is not among them as a share of the model. */
+export function shareWords({ share_targets, share_model }: { share_targets: number; share_model: number }): string {
+  if (share_model >= 1) return 'everything';
+  return share_targets > 1 ? `${percent(share_model)} of all` : percent(share_targets);
+}

@@ -1,7 +1,7 @@
 // A comparison in the terminal: one line a finished run, and at the end one table of methods at equal size.
 
 import type { Line } from '../report.ts';
-import { bytes, count, percent, rate } from '../words.ts';
+import { bytes, count, percent, rate, shareWords } from '../words.ts';
 import { fitting, padded, paddedStart, paint, type Terminal, widthOf } from './terminal.ts';
 
 type Comparison = Extract<Line, { kind: 'comparison' }>;
@@ -20,7 +20,7 @@ export function comparisonTable(t: Terminal, { title, rows, report }: Comparison
   const columns: [head: string, of: (r: Row) => string][] = [
     ['method', (r) => r.method],
     ['trains', (r) => (r.trainable ? count(r.trainable).replace(' thousand', ' K').replace(' million', ' M') : '')],
-    ['of targets', (r) => (r.trainable ? (r.share_targets > 1 ? 'all' : percent(r.share_targets)) : '')],
+    ['of targets', (r) => (r.trainable ? shareWords(r) : '')],
     ['lr', (r) => (r.lr ? String(r.lr) : '')],
     ['loss', (r) => r.loss.mean.toFixed(4)],
     ['+-', (r) => (r.runs > 1 ? ((r.loss.max - r.loss.min) / 2).toFixed(4) : '')],

@@ -29,6 +29,7 @@ export function topkLayers({ layers }: TopkSettings = TOPK_DEFAULTS): Method {
 
 function parametersOfLast(d: Decoder, layers: number) {
   const all = d.layers.length;
+  if (!(layers >= 1)) throw new Error(`expected --layers of at least 1, got ${layers}: name more.`);
   if (layers > all) throw new Error(`expected --layers of at most ${all}, as many as the model has, got ${layers}: name fewer.`);
   const own = new Set(Array.from({ length: layers }, (_, i) => all - 1 - i));
   return parametersOf(d).filter(({ name }) => own.has(Number(name.match(/^model\.layers\.(\d+)\./)?.[1] ?? -1)));

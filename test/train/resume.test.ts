@@ -18,6 +18,7 @@ const cases: [name: string, words: string[]][] = [
   ['smt by activations, rows in order', [...SMT, '--select', 'activation', '--no-shuffle']],
   ['full', ['--method', 'full']],
   ['full, accumulated, with weight decay', ['--method', 'full', '--accumulate', '2', '--weight-decay', '0.1']],
+  ['topk-layers', ['--method', 'topk-layers', '--layers', '1']],
   ['lora', ['--method', 'lora', '--rank', '3']],
   ['lora with dropout', ['--method', 'lora', '--rank', '3', '--dropout', '0.3']],
   ['lora with dropout, accumulated', ['--method', 'lora', '--rank', '3', '--dropout', '0.3', '--accumulate', '2']],

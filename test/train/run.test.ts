@@ -18,6 +18,7 @@ const SMT = ['--targets', 'all', '--budget', '50%t', '--block', '8', '--select',
 const METHODS: [method: string, words: string[]][] = [
   ['smt', SMT],
   ['full', ['--method', 'full']],
+  ['topk-layers', ['--method', 'topk-layers', '--layers', '1']],
   ['lora', ['--method', 'lora', '--rank', '4']],
   ['dora', ['--method', 'dora', '--rank', '4']],
 ];

@@ -20,7 +20,7 @@ export interface Recipe {
   /** Options of `train` that all methods share. */
   common: Options;
   methods: Contender[];
-  /** Trainable parameters, as budgets of the common targets; every method but `full` is given each. Empty: as its options say. */
+  /** Trainable parameters, as budgets of the common targets; every method that has a size of its own to choose is given each. Empty: as its options say. */
   sizes: string[];
   seeds: number[];
   /** Equal time: seconds of warm-up and steps after which a run ends. Without, equal steps. */

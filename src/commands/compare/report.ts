@@ -6,7 +6,7 @@ import { renderToString } from 'preact-render-to-string';
 import uplot from '../../../node_modules/uplot/dist/uPlot.iife.min.js?raw' with { type: 'text' };
 import uplotStyle from '../../../node_modules/uplot/dist/uPlot.min.css?raw' with { type: 'text' };
 import type { OverSeeds, Summary } from '../../report.ts';
-import { bytes, grouped, percent } from '../../words.ts';
+import { bytes, grouped, percent, shareWords } from '../../words.ts';
 import { blockMap } from './block-map.ts';
 import type { Document } from './document.ts';
 import { curves, type Figure, firstRun, methodsOf, plateaus, sizeWords } from './figures.ts';
@@ -117,7 +117,7 @@ function table({ summary }: Document, methods: string[]): Content {
   const columns: [head: string, of: (s: Summary, best: boolean) => Content][] = [
     ['method', (s) => [s.trainable ? dot(s.method, methods) : '', s.method]],
     ['trains', (s) => (s.trainable ? grouped(s.trainable) : '')],
-    ['of targets', (s) => (s.trainable ? (s.share_targets > 1 ? 'everything' : percent(s.share_targets)) : '')],
+    ['of targets', (s) => (s.trainable ? shareWords(s) : '')],
     ['lr', (s) => (s.lr ? s.lr.toExponential().replace('e+0', '') : '')],
     ['held-out loss', (s, best) => ranged(s.loss, (x) => x.toFixed(4), best)],
     ...(exact ? [['exact', (s) => (s.exact ? ranged(s.exact, percent) : '')] satisfies (typeof columns)[0]] : []),
