@@ -32,6 +32,7 @@ export interface SmtMatrix {
   blocks: Float32Array;
 }
 
+/** A saved adapter: blocks of SMT, or factors of LoRA and DoRA in PEFT's form. */
 export type Adapter = SmtAdapter | PeftAdapter;
 
 /** Reads an adapter folder, ours or PEFT's: a path, an address, or an open Folder. */

@@ -6,6 +6,7 @@ import { parametersOf } from '../models/decoder.ts';
 import { inPlace } from './full.ts';
 import type { Method, MethodKind } from './method.ts';
 
+/** Settings of the training of the last layers. */
 export interface TopkSettings {
   /** How many of the last layers train. */
   layers: number;

@@ -35,6 +35,7 @@ export interface Model {
   moved: boolean;
 }
 
+/** How a model is put on the device. */
 export interface LoadOptions {
   /** The longest row, or prompt with its answer, that it will see, in tokens: how far its positions reach. 1024 where absent. */
   longest?: number;

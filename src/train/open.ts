@@ -25,6 +25,7 @@ export async function openModel(
   return { files, tokenizer: loadTokenizer({ ...files.tokenizer, bos, eos: eos_token_ids[0] ?? null }) };
 }
 
+/** How rows are read. */
 export interface DataOptions {
   /** Longer rows are cut at the end (tokens). */
   maxLength?: number;

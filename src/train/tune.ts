@@ -17,6 +17,7 @@ import { type MemoryOptions, settleRecompute } from './recompute.ts';
 import { newRun, type Run } from './run.ts';
 import { runMethod, type Tuned } from './session.ts';
 
+/** The rows of a run; what `openData` gives will do. */
 export interface TuneData {
   rows: Row[];
   /** Held-out rows, for the loss during the run. */

@@ -62,12 +62,15 @@ describe('what it holds', () => {
   });
 
   test('its types hold where nothing else is installed', async () => {
-    const source = `import { loadModel, openGpu, openModel, type Gpu, type Line, type Model } from 'blocktune';
+    const source = `import { loadModel, openGpu, openModel, smt, type Gpu, type Line, type Method, type Model } from 'blocktune';
       export async function open(): Promise<Model> {
         const gpu: Gpu = await openGpu();
         const limits: GPUSupportedLimits = gpu.device.limits;
-        return loadModel(gpu, await openModel('x'), limits.maxBufferSize, 'keep');
+        return loadModel(gpu, await openModel('x'), { longest: limits.maxBufferSize });
       }
+      export const method: Method = smt({ budget: '5%t' });
+      // @ts-expect-error blocks are chosen by no such score
+      export const other: Method = smt({ score: 'mean' });
       export const loss = (line: Line): number => (line.kind === 'step' ? line.loss : Number.NaN);
       // @ts-expect-error a line has no such kind
       export const wrong = (line: Line) => line.kind === 'stride';`;

@@ -23,6 +23,7 @@ import {
   selectionOf,
 } from './select.ts';
 
+/** Settings of SMT: where blocks are chosen, how many, and by which scores. */
 export interface SmtSettings extends ScoreSettings {
   targets: readonly Module[];
   /** Edge of a block. */
