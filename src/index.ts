@@ -3,7 +3,7 @@
 
 import type { Dataset } from './data/load.ts';
 import { type AnswerOptions, answerPrompts, type Generated } from './eval/answer.ts';
-import { type Example, type Loss, evaluate as scoreAll } from './eval/evaluate.ts';
+import { type Example, evaluateRows, type Loss } from './eval/evaluate.ts';
 import { type Planning, planningOf } from './gpu/limits.ts';
 import { type Adapter, loadAdapter } from './io/adapter.ts';
 import type { Folder } from './io/bytes.ts';
@@ -12,21 +12,21 @@ import { methodNamed } from './methods/index.ts';
 import type { Method } from './methods/method.ts';
 import { withDefaults } from './options/table.ts';
 import type { Report } from './report.ts';
-import { applyAdapter as applyTo } from './train/adapter.ts';
+import { putAdapter } from './train/adapter.ts';
 import { decoderFor, type Model, type StoredAs } from './train/model.ts';
 import { type OpenModel, promptIds } from './train/open.ts';
 import { longestOf, orderRows } from './train/order.ts';
 import { type Figures, trainingFigures, warmupFigures } from './train/plans.ts';
 import { checkSavable, type ModelDtype, mergedFiles, resultFiles } from './train/save.ts';
 import type { OnModel, Tuned } from './train/session.ts';
-import { type TuneData, type TuneOptions, tune as tuneModel } from './train/tune.ts';
+import { type TuneData, type TuneOptions, tuneModel } from './train/tune.ts';
 
 // A GPU, a model, data
 
 export type { Dataset } from './data/load.ts';
 export { closeGpu, type Gpu, openGpu } from './gpu/device.ts';
 export { blobFolder, blobSource } from './io/bytes.ts';
-export { freeModel, type LoadOptions, loadModel, type Model } from './train/model.ts';
+export { freeModel, loadModel, type Model, type ModelOptions } from './train/model.ts';
 export { type DataOptions, type OpenModel, openData, openModel } from './train/open.ts';
 
 // Methods, as values
@@ -137,7 +137,7 @@ export async function applyAdapter(
   report: Report = () => {},
 ): Promise<OnModel> {
   const isOpen = typeof adapter === 'object' && 'matrices' in adapter;
-  return applyTo(model, isOpen ? adapter : await loadAdapter(adapter), report);
+  return putAdapter(model, isOpen ? adapter : await loadAdapter(adapter), report);
 }
 
 /** Writes base and adapter as one Hugging Face folder, on the CPU, tensor by tensor, rounded once. dtype: the base's where absent. */
@@ -158,7 +158,7 @@ export function evaluate(
   { batch = withDefaults({}).batch, each }: { batch?: number; each?: (example: Example) => void } = {},
   report: Report = () => {},
 ): Promise<Loss> {
-  return scoreAll(model, data, { batch, each }, report);
+  return evaluateRows(model, data, { batch, each }, report);
 }
 
 /** Settings of an answer: at most 128 tokens, the likeliest each, where not told. chat: the prompt is a user's message. */

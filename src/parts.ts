@@ -1,7 +1,7 @@
 // Parts of a run that hosts need beside the library's face: a run laid out before it is started, a choice without training, plans of
 // single programs, answers to many rows. No more of the engine than this is known to command line, page and bench.
 
-import { selectBlocks as chooseBlocks, type Scored, type SmtSettings } from './methods/smt/method.ts';
+import { chooseBlocksBy, type Scored, type SmtSettings } from './methods/smt/method.ts';
 import type { Run } from './train/run.ts';
 import { choosing } from './train/session.ts';
 
@@ -33,4 +33,4 @@ export { checkSavable, modelDtype, resultFiles } from './train/save.ts';
 export { prepareRun, type TuneOptions } from './train/tune.ts';
 
 /** Scores the blocks of a prepared run's targets and chooses, without training; null where it was stopped meanwhile. */
-export const selectBlocks = (run: Run, settings: SmtSettings): Promise<Scored | null> => chooseBlocks(choosing(run), settings);
+export const selectBlocks = (run: Run, settings: SmtSettings): Promise<Scored | null> => chooseBlocksBy(choosing(run), settings);

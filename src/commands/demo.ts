@@ -69,7 +69,7 @@ export async function demo(task: Task, recipe: object, places: Places = builtInP
     if (!tuned.made) return;
     await writeFolder(out, await resultFiles(model, tuned.made, 'f32'), place);
     const tokens_per_second = tuned.inputTokens / Math.max(1e-9, tuned.seconds);
-    report({ kind: 'done', out, made: 'adapter', steps: tuned.steps, seconds: tuned.seconds, tokens_per_second });
+    report({ kind: 'done', out, steps: tuned.steps, seconds: tuned.seconds, tokens_per_second, made: 'adapter' });
   } finally {
     closeGpu(model.gpu);
     await opened.files.close();

@@ -8,7 +8,7 @@ import { formatBytes } from '../formats.ts';
 import { loadAdapter } from '../io/adapter.ts';
 import { type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
 import { inspectFile } from '../io/headers.ts';
-import { type ModelFiles, openConfig, openModel } from '../io/model.ts';
+import { type ModelFiles, openConfig, openModelFiles } from '../io/model.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';
 import { elementsOf, selectionIn } from '../parts.ts';
 import type { Task } from './task.ts';
@@ -73,7 +73,7 @@ async function jsonFacts(path: string, source: Source): Promise<string[]> {
 // --- models -----------------------------------------------------------------------------------------------------------
 
 async function modelFacts(path: string): Promise<string[]> {
-  const files = await openModel(path);
+  const files = await openModelFiles(path);
   try {
     const form = { hf: 'Hugging Face folder', 'hf-sharded': 'Hugging Face folder in shards', gguf: 'GGUF' }[files.form];
     const tensors = [...files.tensors.values()].map((t) => ({ ...t, bytes: storedBytes(t) }));

@@ -18,7 +18,7 @@ export async function mergeVerb({ o, report }: Task): Promise<void> {
     const dtype = modelDtype(o.dtype ?? files.config.dtype);
     await warnOfOtherBase(adapter, (name) => fileHash(files.tensors.get(name)!), report);
     await merge(opened, adapter, o.out!, { dtype, force: o.force });
-    report({ kind: 'done', out: o.out!, made: 'model', steps: 0, seconds: 0, tokens_per_second: 0 });
+    report({ kind: 'done', out: o.out!, steps: 0, seconds: 0, tokens_per_second: 0, made: 'model' });
   } finally {
     await files.close();
   }

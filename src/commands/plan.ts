@@ -7,6 +7,7 @@ import { parametersOf } from '../models/decoder.ts';
 import type { Settled } from '../options/table.ts';
 import {
   closeGpu,
+  DESKTOP,
   type DecoderFor,
   decoderFor,
   longestOf,
@@ -31,13 +32,6 @@ import { openFiles, openRows } from './open.ts';
 import { readSelection } from './selection.ts';
 import { methodFrom, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
-
-/**
- * The limits of a real desktop GPU: its drivers offer storage bindings of 2 GiB less one word (WebGPU's own default of 128 MiB
- * is for the smallest phones). The limit decides how many windows a large matrix is cut into, and software adapters run other
- * kernels: `--device` plans for the adapter at hand.
- */
-export const DESKTOP = planningOf({ maxBinding: 2 ** 31 - 4, maxBuffer: 2 ** 31 - 4, software: false, subgroups: 32 });
 
 /** What is planned: a decoder stored as `base` with positions for rows of so many tokens, on a device with these limits. */
 export interface Subject {

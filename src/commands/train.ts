@@ -49,7 +49,8 @@ export async function trainVerb({ o: asked, report, signal, cache }: Task): Prom
     }
     const { steps, seconds, inputTokens } = tuned;
     const tokens_per_second = inputTokens / Math.max(1e-9, seconds);
-    report({ kind: 'done', out, made: method.movesBase ? 'model' : 'adapter', steps, seconds, tokens_per_second });
+    const what = method.movesBase ? 'model' : 'adapter';
+    report({ kind: 'done', out, steps, seconds, tokens_per_second, made: what });
   } finally {
     closeGpu(model.gpu);
     await opened.files.close();

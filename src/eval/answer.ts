@@ -4,7 +4,7 @@ import type { Prompt } from '../data/load.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { dispose, prepare } from '../gpu/run.ts';
 import type { Report } from '../report.ts';
-import type { Standing } from './evaluate.ts';
+import type { OnDevice } from './evaluate.ts';
 import { generate, planDecoding } from './generate.ts';
 
 export interface AnswerOptions {
@@ -34,7 +34,7 @@ const longest = (prompts: readonly Prompt[]) => prompts.reduce((n, p) => Math.ma
 
 /** Goes on from every prompt in order; each answer is reported. At the signal it stops with those made. */
 export async function answerPrompts(
-  { gpu, decoder, planning, scope }: Standing,
+  { gpu, decoder, planning, scope }: OnDevice,
   tokenizer: Tokenizer,
   prompts: readonly Prompt[],
   o: AnswerOptions,

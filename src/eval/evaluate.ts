@@ -10,7 +10,7 @@ import type { Report } from '../report.ts';
 import { planLikelihood, scoreRows, sizesOf, summary } from './likelihood.ts';
 
 /** A model on the device, as it stands: with an adapter where one hangs on it. */
-export interface Standing {
+export interface OnDevice {
   gpu: Gpu;
   decoder: Decoder;
   planning: Planning;
@@ -28,8 +28,8 @@ export interface Example {
 }
 
 /** Loss (nats a target), perplexity and number of the rows' targets. `each` hears of every row, those without a target included, in order. */
-export async function evaluate(
-  { gpu, decoder, planning, scope }: Standing,
+export async function evaluateRows(
+  { gpu, decoder, planning, scope }: OnDevice,
   { rows, untargeted = [] }: { rows: IndexedRow[]; untargeted?: number[] },
   { batch, each = () => {} }: { batch: number; each?: (example: Example) => void },
   report: Report,

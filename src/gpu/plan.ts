@@ -54,7 +54,7 @@ export function plan(
   const slots = assignSlots(parts.map((part) => part.largest));
   const residents = new Set<Home>(also);
   for (const { readback, largest } of parts) {
-    for (const e of largest.entries) for (const t of tensorsOf(e)) if (t.home) residents.add(t.home);
+    for (const e of largest.entries) for (const t of operandsOf(e)) if (t.home) residents.add(t.home);
     if (readback?.home) residents.add(readback.home);
   }
   const made: Plan = {
@@ -63,7 +63,7 @@ export function plan(
     residents: [...residents],
     bytes: { ...noBytes },
   };
-  made.bytes = count(homesOf(made));
+  made.bytes = bytesByRole(homesOf(made));
   return made;
 }
 
@@ -73,7 +73,7 @@ export function homesOf(p: Plan): Home[] {
 }
 
 /** Bytes by category and their sum. */
-export function count(homes: Iterable<Home>): Bytes {
+export function bytesByRole(homes: Iterable<Home>): Bytes {
   const bytes = { ...noBytes };
   for (const h of homes) {
     bytes[h.role] += h.bytes;
@@ -99,7 +99,7 @@ function ring(name: string, bytes: number): Home[] {
   );
 }
 
-export function tensorsOf(e: Entry): Tensor[] {
+export function operandsOf(e: Entry): Tensor[] {
   return e.op === 'run' ? e.bind : e.op === 'copy' ? [e.from, e.to] : [e.to];
 }
 
@@ -152,7 +152,7 @@ function lifetimes(programs: Program[]): Life[] {
   for (const p of programs) {
     const lives = new Map<Tensor, Life>(p.temps.map((tensor) => [tensor, { tensor, first: Number.POSITIVE_INFINITY, last: -1 }]));
     for (const e of p.entries) {
-      for (const t of tensorsOf(e)) {
+      for (const t of operandsOf(e)) {
         const life = lives.get(t);
         if (!life) {
           if (t.home) continue;

@@ -3,7 +3,7 @@
 import { idle } from './device.ts';
 import type { Part } from './plan.ts';
 import type { Dims } from './program.ts';
-import { encode, type Machine, partOf, tableOf, writeTable } from './run.ts';
+import { encodeSteps, type Machine, partOf, tableOf, writeTable } from './run.ts';
 import { allocate, free, newScope } from './scope.ts';
 import type { Table } from './table.ts';
 import { type Home, USAGE } from './tensor.ts';
@@ -53,7 +53,7 @@ async function byTimestamps(m: Machine, part: Part, table: Table): Promise<numbe
       const encoder = device.createCommandEncoder();
       for (let i = 0; i < n; i++) {
         const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
-        encode(m, part, table, encoder, from + i, from + i + 1, { timestampWrites });
+        encodeSteps(m, part, table, encoder, from + i, from + i + 1, { timestampWrites });
       }
       encoder.resolveQuerySet(querySet, 0, 2 * n, allocate(scope, stamps), 0);
       encoder.copyBufferToBuffer(stamps.buffer!, 0, allocate(scope, staging), 0, bytes);
@@ -75,7 +75,7 @@ async function byFences(m: Machine, part: Part, table: Table): Promise<number[]>
   const times: number[] = [];
   for (let i = 0; i < table.steps.length; i++) {
     const encoder = m.gpu.device.createCommandEncoder();
-    encode(m, part, table, encoder, i, i + 1);
+    encodeSteps(m, part, table, encoder, i, i + 1);
     const t = performance.now();
     queue.submit([encoder.finish()]);
     await queue.onSubmittedWorkDone();

@@ -26,6 +26,8 @@ export interface Program {
   /** What was decided in the largest trace and is repeated in every other. */
   decisions: unknown[];
   decided: number;
+  /** Whether this is another trace than the largest. */
+  repeats: boolean;
   tape: (() => void)[];
   grads: Map<Tensor, Tensor>;
   /** Resident gradients that this trace has put something into. */
@@ -59,6 +61,7 @@ export function trace(
     temps: [],
     decisions: largest?.decisions ?? [],
     decided: 0,
+    repeats: largest !== undefined,
     tape: [],
     grads: new Map(),
     written: new Set(),
@@ -67,7 +70,6 @@ export function trace(
     label: '',
     random: null,
   };
-  repeating.set(p, largest !== undefined);
   build(p);
   if (!largest) return p;
   mustAgree(p, largest);
@@ -75,11 +77,9 @@ export function trace(
   return p;
 }
 
-const repeating = new WeakMap<Program, boolean>();
-
 /** A decision that every trace of a program must repeat: taken in the largest trace, remembered for the others. */
 export function decide<T>(p: Program, take: () => T): T {
-  if (!repeating.get(p)) p.decisions.push(take());
+  if (!p.repeats) p.decisions.push(take());
   return p.decisions[p.decided++] as T;
 }
 

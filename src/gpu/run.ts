@@ -228,12 +228,12 @@ async function compile(gpu: Gpu, kernel: Kernel): Promise<GPUComputePipeline> {
 
 function submit(m: Machine, part: Part, table: Table, from: number, to: number): void {
   const encoder = m.gpu.device.createCommandEncoder();
-  encode(m, part, table, encoder, from, to);
+  encodeSteps(m, part, table, encoder, from, to);
   m.gpu.device.queue.submit([encoder.finish()]);
 }
 
 /** Encodes steps from <= i < to of a table; dispatches in a row share a pass. */
-export function encode(
+export function encodeSteps(
   m: Machine,
   part: Part,
   table: Table,

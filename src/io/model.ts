@@ -30,7 +30,7 @@ export interface ModelFiles {
 }
 
 /** Opens a Hugging Face folder or a GGUF: a path, an address, `hf:OWNER/NAME`, or an open Folder or Source. */
-export async function openModel(where: string | Folder | Source, options: PlaceOptions = {}): Promise<ModelFiles> {
+export async function openModelFiles(where: string | Folder | Source, options: PlaceOptions = {}): Promise<ModelFiles> {
   return opening(where, options, async (place) => {
     const model = 'folder' in place ? await openFolder(place.folder) : await openGguf(place.source);
     checkVocabulary(model);

@@ -9,7 +9,7 @@ import { baseOf, type Model } from './model.ts';
 import type { OnModel } from './session.ts';
 
 /** Puts an adapter on the model, to be applied. Another base of the same shapes is a warning, another shape an error. */
-export async function applyAdapter(model: Model, adapter: Adapter, report: Report): Promise<OnModel> {
+export async function putAdapter(model: Model, adapter: Adapter, report: Report): Promise<OnModel> {
   await checkBase(model, adapter, report);
   const { adapters } = methodOf(adapter);
   const method = adapters!.from(adapter);

@@ -36,7 +36,7 @@ export interface Model {
 }
 
 /** How a model is put on the device. */
-export interface LoadOptions {
+export interface ModelOptions {
   /** The longest row, or prompt with its answer, that it will see, in tokens: how far its positions reach. 1024 where absent. */
   longest?: number;
   /** How frozen weights are stored on the device: as in the file, or converted at load. */
@@ -48,7 +48,7 @@ export interface LoadOptions {
 }
 
 /** Puts an open model on the device, tensor by tensor. `freeModel` frees it; its files stay open. */
-export async function loadModel(gpu: Gpu, { files, tokenizer }: OpenModel, o: LoadOptions = {}): Promise<Model> {
+export async function loadModel(gpu: Gpu, { files, tokenizer }: OpenModel, o: ModelOptions = {}): Promise<Model> {
   const decoder = describe(files, o.longest ?? 1024, o.base ?? 'keep', gpu.limits.maxBinding);
   const scope = newScope(gpu.scope);
   try {

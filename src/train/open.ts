@@ -4,7 +4,7 @@ import { type Columns, parseColumns } from '../data/columns.ts';
 import { type Dataset, type LoadOptions, loadData, loadPrompts, type Prompt } from '../data/load.ts';
 import { loadTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { type Folder, memorySource, openPlace, readText, type Source } from '../io/bytes.ts';
-import { type ModelFiles, openModel as openFiles } from '../io/model.ts';
+import { type ModelFiles, openModelFiles as openFiles } from '../io/model.ts';
 
 /** A model that is open and not loaded: headers and tokenizer. */
 export interface OpenModel {

@@ -46,7 +46,13 @@ export interface CheckpointOptions {
 }
 
 /** Trains a loaded model on rows by a method. What was trained stays on the device, hung on the model; the base is not written but by a method that says so. */
-export async function tune(model: Model, data: TuneData, o: TuneOptions, report: Report, signal?: AbortSignal): Promise<Tuned> {
+export async function tuneModel(
+  model: Model,
+  data: TuneData,
+  o: TuneOptions,
+  report: Report,
+  signal?: AbortSignal,
+): Promise<Tuned> {
   const found = o.checkpoints?.resume ? await reached(o.checkpoints.folder, report) : undefined;
   const method = found?.choice ? o.method.chosen!(found.choice) : o.method;
   const run = await prepareRun(model, data, { ...o, method }, report, signal, found);

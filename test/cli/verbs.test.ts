@@ -20,7 +20,7 @@ const KEYS: Record<string, string[]> = {
   eval: ['step', 'loss', 'perplexity', 'tokens'],
   example: ['index', 'logprob', 'tokens'],
   generation: ['index', 'prompt_ids', 'ids', 'text'],
-  done: ['out', 'steps', 'seconds', 'tokens_per_second'],
+  done: ['out', 'steps', 'seconds', 'tokens_per_second', 'made'],
 };
 const BYTES = 'weights trained gradients moments activations temporaries logits kv staging other total'.split(' ');
 

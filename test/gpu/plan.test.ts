@@ -1,7 +1,7 @@
 // Memory plans: temporaries that live at one time never share a slot, and every byte is counted once. No GPU.
 import { describe, expect, test } from 'vitest';
 import { planningOf } from '../../src/gpu/limits.ts';
-import { homesOf, plan, RECORD, RING, SPARE, tensorsOf } from '../../src/gpu/plan.ts';
+import { homesOf, operandsOf, plan, RECORD, RING, SPARE } from '../../src/gpu/plan.ts';
 import { type Build, clear, copy, kernel, type Program, run, temp } from '../../src/gpu/program.ts';
 import { ROLES, resident, type Tensor } from '../../src/gpu/tensor.ts';
 
@@ -57,7 +57,7 @@ describe('slots', () => {
         expect(t.slot!.bytes, t.name).toBeGreaterThanOrEqual(t.bytes);
       }
       // brute force: walk the entries; whoever is between its first and last use must be alone in its slot
-      const uses = largest.temps.map((t) => largest.entries.flatMap((e, at) => (tensorsOf(e).includes(t) ? [at] : [])));
+      const uses = largest.temps.map((t) => largest.entries.flatMap((e, at) => (operandsOf(e).includes(t) ? [at] : [])));
       for (let at = 0; at < largest.entries.length; at++) {
         const living = largest.temps.map((_, i) => i).filter((i) => uses[i][0] <= at && at <= uses[i].at(-1)!);
         expect(new Set(living.map((i) => largest.temps[i].slot)).size).toBe(living.length);

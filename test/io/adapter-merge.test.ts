@@ -5,7 +5,7 @@ import { mergedTensors } from '../../src/io/adapter-merge.ts';
 import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { openModel } from '../../src/io/model.ts';
+import { openModelFiles } from '../../src/io/model.ts';
 import { encode } from '../../src/io/quant.ts';
 import { storedTensor, type TensorInfo } from '../../src/io/tensors.ts';
 import { describeShared, joined, SHARED } from './shared.ts';
@@ -103,7 +103,7 @@ describe('mergedTensors', () => {
 
 describeShared('PEFT folders of the conformance models', () => {
   test.each(['lora', 'dora'])('%s leaves what it does not target untouched', async (method) => {
-    const model = await openModel(`${SHARED}/conformance/qwen2/model`);
+    const model = await openModelFiles(`${SHARED}/conformance/qwen2/model`);
     const adapter = await loadAdapter(`${SHARED}/conformance/qwen2/${method}`);
     const targets = new Set(adapter.matrices.map((m) => m.name));
     const merged = [...mergedTensors(model.tensors, adapter, 'f32')];

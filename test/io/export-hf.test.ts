@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { afterAll, describe, expect, test } from 'vitest';
 import { decode } from '../../src/io/dequant.ts';
 import { type HfExport, hfConfig, hfFiles } from '../../src/io/export-hf.ts';
-import { type ModelFiles, openModel } from '../../src/io/model.ts';
+import { type ModelFiles, openModelFiles } from '../../src/io/model.ts';
 import { encode } from '../../src/io/quant.ts';
 import { rowCount } from '../../src/io/tensors.ts';
 import { writeFolder } from '../../src/io/write.ts';
@@ -32,9 +32,9 @@ function exportOf(model: ModelFiles, dtype: HfExport['dtype'], shardBytes?: numb
 
 describe('hfFiles', () => {
   test.each(['tiny-llama-q8_0', 'tiny-qwen2-f16', 'tiny-qwen3-bf16'])('%s opens again as the same model', async (name) => {
-    const gguf = await openModel(`${FIXTURES}/${name}.gguf`);
+    const gguf = await openModelFiles(`${FIXTURES}/${name}.gguf`);
     await writeFolder(`${root}/${name}`, hfFiles(exportOf(gguf, 'f32')));
-    const hf = await openModel(`${root}/${name}`);
+    const hf = await openModelFiles(`${root}/${name}`);
     expect(hf.form).toBe('hf');
     const described = ({ config: { raw, dtype, ...rest } }: ModelFiles) => rest;
     expect(described(hf)).toEqual(described(gguf));
@@ -51,7 +51,7 @@ describe('hfFiles', () => {
   });
 
   test('shards hold what fits, and the index says where', async () => {
-    const gguf = await openModel(`${FIXTURES}/tiny-qwen2-f16.gguf`);
+    const gguf = await openModelFiles(`${FIXTURES}/tiny-qwen2-f16.gguf`);
     await writeFolder(`${root}/sharded`, hfFiles(exportOf(gguf, 'f16', 6000)));
     const shards = readdirSync(`${root}/sharded`).filter((name) => name.endsWith('.safetensors'));
     expect(shards[0]).toBe(`model-00001-of-0000${shards.length}.safetensors`);
@@ -61,7 +61,7 @@ describe('hfFiles', () => {
     expect(Object.keys(index.weight_map).sort()).toEqual([...gguf.tensors.keys()].sort());
     const values = [...gguf.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
     expect(index.metadata.total_size).toBe(2 * values);
-    const hf = await openModel(`${root}/sharded`);
+    const hf = await openModelFiles(`${root}/sharded`);
     expect(hf.form).toBe('hf-sharded');
     expect(hf.tensors.get('lm_head.weight')!.format).toBe('f16');
     await gguf.close();
@@ -69,7 +69,7 @@ describe('hfFiles', () => {
   });
 
   test('tensors that are missing, too many or of another shape are refused', async () => {
-    const gguf = await openModel(`${FIXTURES}/tiny-qwen2-f16.gguf`);
+    const gguf = await openModelFiles(`${FIXTURES}/tiny-qwen2-f16.gguf`);
     const model = exportOf(gguf, 'f32');
     const change = (tensors: HfExport['tensors']) => () => hfFiles({ ...model, tensors });
     expect(change(model.tensors.slice(1))).toThrow('expected the tensor');
@@ -83,7 +83,7 @@ describe('hfFiles', () => {
 
 describe('hfConfig', () => {
   test('of a GGUF with factors or biases that config.json cannot say is an error', async () => {
-    const { config, close } = await openModel(`${FIXTURES}/tiny-llama-bias.gguf`);
+    const { config, close } = await openModelFiles(`${FIXTURES}/tiny-llama-bias.gguf`);
     expect(() => hfConfig(config, 'f32')).toThrow('expected RoPE factors');
     expect(() => hfConfig({ ...config, rope: { theta: 1e4, scaling: null } }, 'f32')).toThrow('expected biases that llama has');
     await close();
@@ -92,10 +92,10 @@ describe('hfConfig', () => {
 
 describeShared('the config of a Hugging Face folder', () => {
   test('keeps every field and takes the new dtype', async () => {
-    const { config, close } = await openModel(`${SHARED}/conformance/llama3/model`);
+    const { config, close } = await openModelFiles(`${SHARED}/conformance/llama3/model`);
     expect(hfConfig(config, 'bf16')).toEqual({ ...config.raw, torch_dtype: 'bfloat16' });
     await close();
-    const qwen = await openModel(`${SHARED}/conformance/qwen2/model`);
+    const qwen = await openModelFiles(`${SHARED}/conformance/qwen2/model`);
     expect(hfConfig(qwen.config, 'f16')).toEqual({ ...qwen.config.raw, dtype: 'float16' });
     await qwen.close();
   });

@@ -4,7 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, test } from 'vitest';
 import { memorySource } from '../../src/io/bytes.ts';
 import { mergesFromScores, tokenizerFromGguf } from '../../src/io/gguf-tokenizer.ts';
-import { openModel } from '../../src/io/model.ts';
+import { openModelFiles } from '../../src/io/model.ts';
 import { describeShared, SHARED, sharedJson } from './shared.ts';
 
 const TEXTS = [
@@ -48,8 +48,8 @@ function sentencePieceFields(json: any) {
 
 describeShared('against the tokenizers that the files came from', () => {
   test('stories260K: scores give the ids of its Hugging Face twin', async () => {
-    const hf = await openModel(`${SHARED}/data/models/stories260K-hf`);
-    const ours = await openModel(`${SHARED}/data/models/stories260K-gguf`);
+    const hf = await openModelFiles(`${SHARED}/data/models/stories260K-hf`);
+    const ours = await openModelFiles(`${SHARED}/data/models/stories260K-gguf`);
     const merges = (m: any) => m.tokenizer.json.model.merges.map((pair: any) => (Array.isArray(pair) ? pair.join(' ') : pair));
     expect(new Set(merges(ours))).toEqual(new Set(merges(hf)));
     const [a, b] = [tokenizer(ours.tokenizer), tokenizer(hf.tokenizer)];
@@ -91,7 +91,7 @@ describe('SmolLM2', () => {
   test.skipIf(!existsSync(file) || !reference)(
     'its GGUF gives the reference ids (skipped where get-smollm2 has not fetched it)',
     async () => {
-      const model = await openModel(file);
+      const model = await openModelFiles(file);
       const t = tokenizer(model.tokenizer);
       for (const { text, input_ids } of reference.prompts) expect(ids(t, text)).toEqual(input_ids);
       expect(ids(t, '<|im_start|>user\nHi<|im_end|>').slice(0, 1)).toEqual([1]);

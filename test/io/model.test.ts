@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { blobFolder, diskFolder, diskSource, type Folder, memorySource } from '../../src/io/bytes.ts';
 import { decode } from '../../src/io/dequant.ts';
-import { type ModelFiles, openConfig, openModel } from '../../src/io/model.ts';
+import { type ModelFiles, openConfig, openModelFiles } from '../../src/io/model.ts';
 import { readSafetensors } from '../../src/io/safetensors.ts';
 import { rowCount, type TensorInfo } from '../../src/io/tensors.ts';
 import { describeShared, FIXTURES, SHARED } from './shared.ts';
@@ -41,7 +41,7 @@ describe('a GGUF is its Hugging Face twin', () => {
     ['tiny-qwen2-f16', 'f16', { model_type: 'qwen2', attention_bias: true, tie_word_embeddings: false }],
     ['tiny-qwen3-bf16', 'bf16', { model_type: 'qwen3', qk_norm: true, tie_word_embeddings: true }],
   ] as const)('%s', async (name, format, config) => {
-    const model = await openModel(`${FIXTURES}/${name}.gguf`);
+    const model = await openModelFiles(`${FIXTURES}/${name}.gguf`);
     expect(model.form).toBe('gguf');
     expect(model.config).toMatchObject({
       ...config,
@@ -71,8 +71,8 @@ describe('a GGUF is its Hugging Face twin', () => {
 describeShared('stories260K', () => {
   test('from GGUF and from Hugging Face: the same bytes under the same names', async () => {
     const [hf, gguf] = [
-      await openModel(`${SHARED}/data/models/stories260K-hf`),
-      await openModel(`${SHARED}/data/models/stories260K-gguf`),
+      await openModelFiles(`${SHARED}/data/models/stories260K-hf`),
+      await openModelFiles(`${SHARED}/data/models/stories260K-gguf`),
     ];
     expect([hf.form, gguf.form]).toEqual(['hf', 'gguf']);
     const same = ({ config: { raw, dtype, max_position_embeddings, ...rest } }: ModelFiles) => rest;
@@ -88,7 +88,7 @@ describeShared('stories260K', () => {
   });
 
   test('rows from the middle of a permuted matrix', async () => {
-    const gguf = await openModel(`${SHARED}/data/models/stories260K-gguf/stories260K.gguf`);
+    const gguf = await openModelFiles(`${SHARED}/data/models/stories260K-gguf/stories260K.gguf`);
     const q = gguf.tensors.get('model.layers.1.self_attn.q_proj.weight')!;
     const all = await q.rows(0, 64);
     expect(await q.rows(13, 22)).toEqual(all.slice(13 * 256, 22 * 256));
@@ -101,7 +101,7 @@ describeShared('stories260K', () => {
 describe('SmolLM2', () => {
   const file = `${process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`}/blocktune/SmolLM2-135M-Instruct.Q4_1.gguf`;
   test.skipIf(!existsSync(file))('opens from its quantized GGUF (skipped where get-smollm2 has not fetched it)', async () => {
-    const model = await openModel(file);
+    const model = await openModelFiles(file);
     expect(model.config).toMatchObject({
       n_layers: 30,
       hidden_size: 576,
@@ -136,7 +136,7 @@ describe('openModel', () => {
 
   test('a dropped folder', async () => {
     const template = { 'chat_template.jinja': new Blob(['{{ x }}']), 'tokenizer_config.json': json({ bos_token: '<s>' }) };
-    const model = await openModel(folder({ ...template, 'generation_config.json': json({ eos_token_id: [2, 5] }) }));
+    const model = await openModelFiles(folder({ ...template, 'generation_config.json': json({ eos_token_id: [2, 5] }) }));
     expect(model).toMatchObject({
       form: 'hf',
       name: 'dropped',
@@ -149,10 +149,10 @@ describe('openModel', () => {
 
   test('a sharded folder', async () => {
     const index = {
-      weight_map: Object.fromEntries([...(await openModel(folder())).tensors.keys()].map((name) => [name, 'w.safetensors'])),
+      weight_map: Object.fromEntries([...(await openModelFiles(folder())).tensors.keys()].map((name) => [name, 'w.safetensors'])),
     };
     const sharded = { 'model.safetensors': undefined, 'w.safetensors': weights, 'model.safetensors.index.json': json(index) };
-    expect(await openModel(folder(sharded))).toMatchObject({ form: 'hf-sharded' });
+    expect(await openModelFiles(folder(sharded))).toMatchObject({ form: 'hf-sharded' });
   });
 
   test.each([
@@ -182,7 +182,7 @@ describe('openModel', () => {
       'expected model.vocab and added_tokens',
     ],
   ])('%s is refused', async (_, changes, message) => {
-    await expect(openModel(folder(changes))).rejects.toThrow(message);
+    await expect(openModelFiles(folder(changes))).rejects.toThrow(message);
   });
 
   test('tensors that the config does not have are refused, rotary buffers ignored', async () => {
@@ -193,7 +193,7 @@ describe('openModel', () => {
       const more = { name, dtype: 'F32', shape: [4], bytes: () => new Uint8Array(16) };
       const parts: BlobPart[] = [];
       for await (const chunk of writeSafetensors([...all, more])) parts.push(new Uint8Array(chunk));
-      return openModel(folder({ 'model.safetensors': new Blob(parts) }));
+      return openModelFiles(folder({ 'model.safetensors': new Blob(parts) }));
     };
     expect((await extra('model.layers.0.self_attn.rotary_emb.inv_freq')).tensors.size).toBe(11);
     await expect(extra('model.layers.0.mlp.experts.weight')).rejects.toThrow('got model.layers.0.mlp.experts.weight too');
@@ -202,7 +202,7 @@ describe('openModel', () => {
   test('a tied model whose head says something else is refused', async () => {
     const untied = new Blob([readFileSync(`${FIXTURES}/tiny-qwen2-f16.safetensors`)]);
     const qwen = { 'model.safetensors': untied, ...config({ model_type: 'qwen2' }) };
-    await expect(openModel(folder(qwen))).rejects.toThrow('lm_head.weight of dropped to equal the embedding');
+    await expect(openModelFiles(folder(qwen))).rejects.toThrow('lm_head.weight of dropped to equal the embedding');
   });
 
   test('a tensor in a format that is not read is named', async () => {
@@ -210,18 +210,18 @@ describe('openModel', () => {
     const parts: BlobPart[] = [];
     const t = { name: 'model.norm.weight', dtype: 'F8_E4M3', shape: [32], bytes: () => new Uint8Array(32) };
     for await (const chunk of writeSafetensors([t])) parts.push(new Uint8Array(chunk));
-    await expect(openModel(folder({ 'model.safetensors': new Blob(parts) }))).rejects.toThrow(
+    await expect(openModelFiles(folder({ 'model.safetensors': new Blob(parts) }))).rejects.toThrow(
       'model.norm.weight stored as one of',
     );
   });
 
   test('a lone safetensors file asks for its folder', async () => {
-    await expect(openModel(`${FIXTURES}/tiny-qwen2-f16.safetensors`)).rejects.toThrow('name the folder that holds it');
-    await expect(openModel(`${FIXTURES}/nothing`)).rejects.toThrow('got nothing there');
+    await expect(openModelFiles(`${FIXTURES}/tiny-qwen2-f16.safetensors`)).rejects.toThrow('name the folder that holds it');
+    await expect(openModelFiles(`${FIXTURES}/nothing`)).rejects.toThrow('got nothing there');
   });
 
   test('a folder of several GGUFs asks which', async () => {
-    await expect(openModel(diskFolder(FIXTURES))).rejects.toThrow('expected one model in');
+    await expect(openModelFiles(diskFolder(FIXTURES))).rejects.toThrow('expected one model in');
   });
 });
 

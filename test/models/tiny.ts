@@ -11,7 +11,7 @@ import { allocate, free, newScope } from '../../src/gpu/scope.ts';
 import { read, type Tensor, write } from '../../src/gpu/tensor.ts';
 import { attachDense, full } from '../../src/methods/full.ts';
 import type { Base } from '../../src/methods/method.ts';
-import { SMT_DEFAULTS, type SmtSettings, selectBlocks, smt } from '../../src/methods/smt/method.ts';
+import { chooseBlocksBy, SMT_DEFAULTS, type SmtSettings, smt } from '../../src/methods/smt/method.ts';
 import type { Choice } from '../../src/methods/smt/select.ts';
 import type { DecoderConfig, Module } from '../../src/models/config.ts';
 import { type Decoder, newDecoder, parametersOf } from '../../src/models/decoder.ts';
@@ -194,7 +194,7 @@ export async function chosenBy(
 ) {
   const run = runOf(modelOf(gpu, d), rows, o, report);
   const all = { ...SMT_DEFAULTS, targets: ['q_proj'] as const, seed: 0, warmupSteps: run.order.microBatches, ...settings };
-  return (await selectBlocks(choosing(run), all))!;
+  return (await chooseBlocksBy(choosing(run), all))!;
 }
 
 /** A run over rows in file order. */

@@ -12,7 +12,7 @@ import { read, type Tensor } from '../../src/gpu/tensor.ts';
 import { openPlace } from '../../src/io/bytes.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { sha256 } from '../../src/io/hash.ts';
-import { type ModelFiles, openModel } from '../../src/io/model.ts';
+import { type ModelFiles, openModelFiles } from '../../src/io/model.ts';
 import { encode } from '../../src/io/quant.ts';
 import { readSafetensors } from '../../src/io/safetensors.ts';
 import { storedTensor, type TensorInfo } from '../../src/io/tensors.ts';
@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 async function open(path: string): Promise<ModelFiles> {
-  const files = await openModel(path);
+  const files = await openModelFiles(path);
   opened.push(files);
   return files;
 }

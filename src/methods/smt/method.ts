@@ -115,7 +115,7 @@ export interface Scored extends Selection {
 }
 
 /** Scores the blocks of the targets and chooses; null where the run was stopped meanwhile. */
-export async function selectBlocks(c: Choosing, s: SmtSettings): Promise<Scored | null> {
+export async function chooseBlocksBy(c: Choosing, s: SmtSettings): Promise<Scored | null> {
   const { targets, block, groups } = candidates(c.base.decoder, s);
   const maps = await scoreMaps(c, s, targets, block);
   if (!maps) return null;
@@ -124,7 +124,7 @@ export async function selectBlocks(c: Choosing, s: SmtSettings): Promise<Scored 
 }
 
 async function choose(c: Choosing, s: SmtSettings): Promise<Method | null> {
-  const scored = await selectBlocks(c, s);
+  const scored = await chooseBlocksBy(c, s);
   return scored && sparse({ ...s, selection: { block: scored.block, blocks: scored.blocks } });
 }
 

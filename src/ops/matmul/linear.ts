@@ -84,7 +84,7 @@ export function dense(grads: Tensor[]): Trains {
 }
 
 /** The backward of a part beside the stored product. */
-export interface Part {
+export interface BesideBackward {
   /** The part's own gradients (or figures of the weight's) from dy and the input x. */
   gradients?(dy: Tensor, x: Tensor): void;
   /** dx += its contribution; absent where the part does not see x. */
@@ -92,7 +92,7 @@ export interface Part {
 }
 
 /** Something beside the stored product, which `add` adds to y: chosen blocks, low-rank factors, or only a score of the gradient. */
-export function beside(add: (p: Program, x: Tensor, y: Tensor) => Part): Trains {
+export function beside(add: (p: Program, x: Tensor, y: Tensor) => BesideBackward): Trains {
   return {
     forward(p, w, x, n, y, accumulate) {
       const frozen = FROZEN.forward(p, w, x, n, y, accumulate);
