@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { METHOD_NAMES } from '../src/methods/index.ts';
 
 /** Who may import whom, beside itself: layers, or files by how their paths begin. A host sees the library's face, not its layers. */
 const MAY_IMPORT: Record<string, string[]> = {
@@ -180,6 +181,7 @@ describe('the checks see what they should', () => {
     ['x = { method: "smt" }', ['smt']],
     ['const kind = `lora`;', ['lora']],
     ['`$' + "{a === 'dora'}`", ['dora']],
+    ["const asked = 'topk-layers';", ['topk-layers']],
     ["// 'full'\n/* 'smt' */ full(); 'a full model'; x.lora", []],
   ])('methods named in %s', (text, names) => expect(methodNames(text)).toEqual(names));
 
@@ -276,8 +278,8 @@ function runtimeNames(text: string): string[] {
 
 /** Names of methods as whole strings. */
 function methodNames(text: string): string[] {
-  const code = mask(text, (s) => (/^(smt|full|lora|dora)$/.test(s) ? ` method_${s} ` : ''));
-  return [...code.matchAll(/\bmethod_(smt|full|lora|dora)\b/g)].map(([, name]) => name);
+  const code = mask(text, (s) => (METHOD_NAMES.includes(s) ? ` method:${s} ` : ''));
+  return [...code.matchAll(/ method:(\S+) /g)].map(([, name]) => name);
 }
 
 /** Absolute paths below a home, root, work or temporary folder. */

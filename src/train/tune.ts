@@ -103,13 +103,37 @@ async function keepRun(run: Run, method: Method, c: CheckpointOptions, found: Fo
 }
 
 /** What decides the figures of a run beside its model and rows, by the names of the options. */
-function settingsOf({ model, options }: Run, method: Method) {
+export function settingsOf({ model, options }: Pick<Run, 'model' | 'options'>, method: Method) {
   const { steps, epochs, batch, accumulate, shuffle, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip } = options;
   const { evalEvery, patience, recompute } = options;
+  const { targets, ...own } = method.settings as { targets?: readonly string[] };
   const formats = parametersOf(model.decoder).flatMap((w) => ('windows' in w ? [w.format] : []));
   return plainSettings({
-    ...{ method: method.name, ...method.settings, base: [...new Set(formats)], arithmetic: model.planning.half ? 'f16' : 'f32' },
-    ...{ steps, epochs, batch, accumulate, noShuffle: !shuffle, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip },
+    ...{
+      method: method.name,
+      ...own,
+      targets: targets?.map(shortName),
+      base: [...new Set(formats)],
+      arithmetic: model.planning.half ? 'f16' : 'f32',
+    },
+    ...{
+      steps,
+      epochs,
+      batch,
+      accumulate,
+      noShuffle: !shuffle || null,
+      seed,
+      lr,
+      schedule,
+      lrWarmup,
+      betas,
+      eps,
+      weightDecay,
+      clip,
+    },
     ...{ evalEvery, patience, recompute: recompute ? 'on' : 'off' },
   });
 }
+
+/** A module as --targets names it. */
+const shortName = (module: string) => module.replace(/_proj$/, '');

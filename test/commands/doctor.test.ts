@@ -124,8 +124,9 @@ test('every kernel is checked in both widths of its rows, and in every stored fo
   for (const { name, parts } of linkedByChecks()) {
     // what is put together from several parts counts by them: a term, say, or where a sum begins
     const rest = parts.filter((part) => part !== one && part !== four && !formatOf(part));
-    if (name.startsWith('blocks_')) continue; // the width goes with the kernel: blocks of whole eights by 4, others by 1
-    const key = `${name.replace(/_(f32|[fb]+16|q\d_\w)$/, '')} ${rest.map((part) => part.slice(0, 40)).join(' ')}`;
+    // the products over blocks are written twice, once for each width
+    const ofBlocks = name.match(/^(blocks_[a-z]+)8?$/)?.[1];
+    const key = ofBlocks ?? `${name.replace(/_(f32|[fb]+16|q\d_\w)$/, '')} ${rest.map((part) => part.slice(0, 40)).join(' ')}`;
     if (parts.includes(one)) into(widths, key, 1);
     if (parts.includes(four)) into(widths, key, 4);
     for (const part of parts) if (formatOf(part)) into(formats, parts.includes(one) ? `${key} by 1` : key, formatOf(part)!);

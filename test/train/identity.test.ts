@@ -1,9 +1,15 @@
 // What a run is of: any other byte, row or setting is found, and named.
 import { expect, test } from 'vitest';
+import { methodFrom, tuneOptions } from '../../src/commands/settings.ts';
 import type { Row } from '../../src/data/rows.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { storedTensor, type TensorInfo } from '../../src/io/tensors.ts';
-import { type Identity, identityOf, mustBeSame, plainSettings } from '../../src/train/identity.ts';
+import { newDecoder } from '../../src/models/decoder.ts';
+import { type Options, withDefaults } from '../../src/options/table.ts';
+import { type Identity, identityOf, mustBeSame } from '../../src/train/identity.ts';
+import type { Run } from '../../src/train/run.ts';
+import { settingsOf } from '../../src/train/tune.ts';
+import { TINY } from '../models/tiny.ts';
 
 const SHAPES = { embed: [5, 8], norm: [8] };
 
@@ -23,11 +29,15 @@ const row = (ids: number[], labels = ids): Row => ({
   promptLength: 0,
 });
 const ROWS = [row([1, 2, 3]), row([4, 5], [-100, 5])];
-const settings = (more = {}) =>
-  plainSettings({
-    ...{ lr: 1e-4, base: ['q4_1', 'q6_k'], arithmetic: 'f32', weightDecay: 0, steps: undefined, betas: [0.9, 0.95] },
-    ...{ targets: ['q_proj', 'k_proj'], noShuffle: false, recompute: 'off', ...more },
-  });
+/** Those of a run with these options on a model that its file holds as f32. */
+const settings = (more: Options = {}, recompute = false) => {
+  const o = withDefaults(more);
+  const method = methodFrom(o);
+  const format = o.base === 'keep' ? 'f32' : o.base;
+  const decoder = newDecoder({ ...TINY, intermediate_size: 64 }, 8, () => format, 1 << 27);
+  const model = { decoder, planning: { half: o.arithmetic === 'f16' } };
+  return settingsOf({ model, options: { ...tuneOptions(o, method), recompute } } as unknown as Run, method);
+};
 const of = (f = files(), rows = ROWS, s = settings(), held?: Row[]) => identityOf(f, { rows, held }, s);
 const refusal = (was: Identity, is: Identity) => {
   try {
@@ -53,30 +63,35 @@ test.each<[string, () => Promise<Identity>, RegExp]>([
   ['an id of the last row', () => of(files(), [ROWS[0], row([4, 6], [-100, 5])]), /rows of --data/],
   ['a label', () => of(files(), [ROWS[0], row([4, 5], [4, 5])]), /rows of --data/],
   ['one row more', () => of(files(), [...ROWS, row([1])]), /rows of --data/],
-  ['a row that is held out', () => of(files(), ROWS, settings(), [row([7])]), /rows of --eval/],
   ['the same tokens cut into other rows', () => of(files(), [row([1, 2]), row([3, 4, 5], [3, -100, 5])]), /rows of --data/],
+  ['a row that is held out', () => of(files(), ROWS, settings(), [row([1])]), /rows of --eval/],
 ])('%s is found', async (_, other, named) => {
   const message = refusal(await of(), await other());
   expect(message).toMatch(named);
   expect(message).toContain('as in step-00000010');
 });
 
-test.each<[Record<string, unknown>, string]>([
+test.each<[Options, string]>([
   [{ lr: 2e-4 }, 'expected --lr 0.0001 as in step-00000010, got 0.0002.'],
-  [{ base: ['q8_0'] }, 'expected --base q4_1,q6_k as in step-00000010, got q8_0.'],
+  [{ base: 'q8_0' }, 'expected --base f32 as in step-00000010, got q8_0.'],
   [{ arithmetic: 'f16' }, 'expected --arithmetic f32 as in step-00000010, got f16.'],
   [{ weightDecay: 0.1 }, 'expected --weight-decay 0 as in step-00000010, got 0.1.'],
   [{ steps: 20 }, 'expected --steps none as in step-00000010, got 20.'],
   [{ betas: [0.9, 0.99] }, 'expected --betas 0.9,0.95 as in step-00000010, got 0.9,0.99.'],
-  [{ targets: ['q_proj'] }, 'expected --targets q_proj,k_proj as in step-00000010, got q_proj.'],
-  [{ noShuffle: true }, 'expected --no-shuffle false as in step-00000010, got true.'],
+  [{ targets: ['q'] }, 'expected --targets q,k,v as in step-00000010, got q.'],
+  [{ noShuffle: true }, 'expected --no-shuffle none as in step-00000010, got true.'],
 ])('the settings %j are named', async (more, words) => {
   expect(refusal(await of(), await of(files(), ROWS, settings(more)))).toContain(words);
 });
 
 test('recompute counts as the run settled it', async () => {
-  const message = refusal(await of(), await of(files(), ROWS, settings({ recompute: 'on' })));
+  const message = refusal(await of(), await of(files(), ROWS, settings({}, true)));
   expect(message).toContain('expected --recompute off as in step-00000010, got on.');
+});
+
+test('settings that decide no figure may differ', async () => {
+  const other = settings({ keep: 5, checkpointEvery: 7, out: 'elsewhere', quiet: true, device: 'x' });
+  expect(refusal(await of(), await of(files(), ROWS, other))).toBeNull();
 });
 
 test('a checkpoint that keeps hashes of another form is refused', async () => {
