@@ -19,7 +19,8 @@ const SETS = {
   'small tiles': { software: false, choices: everywhere('gemm_tile4') },
 } satisfies Record<string, Partial<Planning>>;
 
-export const KERNELS = Object.keys(SETS) as Kernels[];
+/** All sets; where SwiftShader compiles slowly (Node and Chromium), the two that differ the most. */
+export const KERNELS = 'Deno' in globalThis ? (Object.keys(SETS) as Kernels[]) : (['own', 'tiles'] as const);
 
 /**
  * The test file's device, choosing its kernels by a set, and in bindings of at most maxBinding bytes. The device itself, its memory and

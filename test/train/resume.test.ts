@@ -1,6 +1,7 @@
 // A run that was stopped and goes on has the bytes of one that never was: by Ctrl-C, and from every checkpoint that a run left which
 // was cut off. For every method, over the end of an epoch, with what a resumed run could forget: accumulation, dropout, decay, schedules.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Line } from '../../src/report.ts';
 import { cutOff, filesOf, type Of, of, run, tinyPlace } from './inprocess.ts';
 
 const place = tinyPlace();
@@ -72,5 +73,38 @@ describe.each(cases)('%s', (name, words) => {
     const resumed = of(await run(train(`${called}-stopped`, ...all, '--resume')), 'step');
     expect(resumed.map((s) => s.step)).toEqual([5, 6, 7, 8].filter((step) => step > stopped));
     expect(filesOf(at(`${called}-stopped`))).toEqual(filesOf(at(called)));
+  });
+});
+
+// The best so far, and how long there has been no better, are part of where a run stood.
+describe.each([
+  ['full', ['--method', 'full'], '0.02'],
+  ['smt', ['--targets', 'all', '--budget', '50%t', '--block', '8', '--select', 'magnitude'], '0.1'],
+  ['lora', ['--method', 'lora', '--rank', '4'], '0.4'],
+])('early stopping goes on as it was, %s', (name, words, lr) => {
+  const watched = ['--eval', at('others.jsonl'), '--eval-every', '2', '--patience', '2'];
+  const all = [...words, '--batch', '4', '--steps', '32', '--lr', lr, '--schedule', 'constant', ...watched];
+  const kept = ['--checkpoint-every', '1', '--keep', '32'];
+  let lines: Line[];
+  beforeAll(async () => {
+    lines = await run(train(`${name}-patient`, ...all, ...kept));
+  });
+  const evals = () => of(lines, 'eval');
+  const end = () => evals().at(-1)!.step;
+
+  test('the run stopped by itself, two evaluations after its best', () => {
+    expect(end()).toBeLessThan(32);
+    const best = Math.min(...evals().map((e) => e.loss));
+    expect(evals().at(-3)!.loss).toBe(best);
+  });
+
+  test.each([1, 2, 3])('cut off %i steps before its end: it ends at the same step, with the same best', async (before) => {
+    const step = end() - before;
+    const cut = `${name}-patient-${before}`;
+    cutOff(at(`${name}-patient`), at(cut), step);
+    const resumed = await run(train(cut, ...all, ...kept, '--resume'));
+    expect(of(resumed, 'eval')).toEqual(evals().filter((e) => e.step > step));
+    expect(of(resumed, 'done')[0].steps).toBe(end());
+    expect(filesOf(at(cut))).toEqual(filesOf(at(`${name}-patient`)));
   });
 });
