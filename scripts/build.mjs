@@ -16,10 +16,10 @@ if (!existsSync(vite)) {
   process.exit(1);
 }
 if (whole) rmSync(join(root, 'dist'), { recursive: true, force: true });
-for (const config of ['vite.lib.config.ts', 'vite.chrome.config.ts'])
-  node(vite, 'build', '--config', config, '--logLevel', 'warn');
+for (const config of ['library', 'chrome'])
+  node(vite, 'build', '--config', `scripts/build/${config}.config.ts`, '--logLevel', 'warn');
 if (whole) {
-  node(tsc, '--project', 'tsconfig.lib.json');
+  node(tsc, '--project', 'scripts/build/types.json');
   node(vite, 'build', '--logLevel', 'warn');
 }
 

@@ -13,7 +13,7 @@ const types = mkdtempSync(join(tmpdir(), 'blocktune-docs-'));
 
 try {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '--project', 'tsconfig.lib.json', '--outDir', types], {
+  execFileSync(process.execPath, [tsc, '--project', 'scripts/build/types.json', '--outDir', types], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });

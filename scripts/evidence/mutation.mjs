@@ -1,4 +1,4 @@
-// Do the tests notice a wrong kernel? Each mutant of mutation/mutants.ts is one change to one file of WGSL, made while the module
+// Do the tests notice a wrong kernel? Each mutant of mutation/mutants.mjs is one change to one file of WGSL, made while the module
 // loads (the working tree is never touched); the tests that should notice run in Deno. Writes docs/mutation.md.
 // Words, if any: only mutants whose file or number matches one of them; then nothing is written.
 import { spawn } from 'node:child_process';
@@ -76,7 +76,7 @@ async function outcome(tests, number = 0) {
 }
 
 function page(results, killed) {
-  const cell = (text) => text.replaceAll('|', '\\|');
+  const cell = (text) => text.replaceAll('|', '\\|').replace(/\s*\n\s*/g, ' ⏎ ');
   const code = (text) => (text ? `\`${cell(text)}\`` : 'nothing');
   const rows = results.map(
     (r) =>

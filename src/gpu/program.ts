@@ -7,7 +7,6 @@ import type { Entry, Kernel } from './entry.ts';
 import type { Planning } from './limits.ts';
 import { link } from './link.ts';
 import { elementsOf, type Role, sizeOf, type Tensor } from './tensor.ts';
-import { dropUnread } from './unread.ts';
 
 export type { Entry, Grid, Kernel } from './entry.ts';
 
@@ -214,52 +213,6 @@ export function adds(p: Program, grad: Tensor): 0 | 1 {
   const first = !p.written.has(grad);
   p.written.add(grad);
   return first ? p.accumulate : 1;
-}
-
-/** Says how to make `t` again cheaply; a backward that asks by `again` does not keep it alive. */
-export function remake(p: Program, t: Tensor, recipe: () => Tensor): void {
-  p.recipes.set(t, recipe);
-}
-
-/** `t` for use in a backward: made anew where it has a recipe (once), else `t` itself. */
-export function again(p: Program, t: Tensor): Tensor {
-  const recipe = p.recipes.get(t);
-  if (!recipe) return t;
-  p.recipes.delete(t);
-  const made = recipe();
-  p.recipes.set(t, () => made);
-  return made;
-}
-
-/**
- * Traces y = f(x). With `recompute`, nothing inside f is kept: the backward traces f once more from x.
- * f must be a pure function of x and of residents.
- */
-export function segment(p: Program, label: string, x: Tensor, f: (x: Tensor) => Tensor, recompute: boolean): Tensor {
-  const outer = p.label;
-  p.label = label;
-  const kept = p.tape;
-  if (recompute) p.tape = [];
-  const y = f(x);
-  p.label = outer;
-  if (!recompute) return y;
-  p.tape = kept;
-  if (!p.needs.has(y)) return y;
-  onBackward(p, () => {
-    const dy = gradOf(p, y);
-    if (!dy) return;
-    const rest = p.tape;
-    p.tape = [];
-    p.label = label;
-    const first = p.entries.length;
-    giveGrad(p, f(x), dy);
-    const end = p.entries.length;
-    backward(p);
-    dropUnread(p, first, end);
-    p.tape = rest;
-    p.label = outer;
-  });
-  return y;
 }
 
 // --- checks -----------------------------------------------------------------------------------------------------------

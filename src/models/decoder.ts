@@ -1,7 +1,8 @@
 // The decoder of the Llama family, forward as the papers read; what differs between families is data in its config.
 // Not here: how weights are stored (ops/weight), what of them trains (methods), where they come from (io).
 
-import { type Program, segment } from '../gpu/program.ts';
+import type { Program } from '../gpu/program.ts';
+import { segment } from '../gpu/recompute.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import { attention } from '../ops/attention/attention.ts';
 import { qkNorm, rope } from '../ops/attention/rope.ts';

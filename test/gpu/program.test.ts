@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import {
-  again,
   backward,
   copy,
   decide,
@@ -14,12 +13,11 @@ import {
   kernel,
   onBackward,
   type Program,
-  remake,
   run,
-  segment,
   temp,
   trace,
 } from '../../src/gpu/program.ts';
+import { again, remake, segment } from '../../src/gpu/recompute.ts';
 import { resident, type Tensor } from '../../src/gpu/tensor.ts';
 import { input, runProgram, testGpu } from './harness.ts';
 

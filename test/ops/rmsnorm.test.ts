@@ -1,7 +1,8 @@
 // RMSNorm against f64: values, the inverse RMS, both gradients, and y made again bit for bit.
 
 import { describe, expect, test } from 'vitest';
-import { again, backward, giveGrad, gradOf, onBackward } from '../../src/gpu/program.ts';
+import { backward, giveGrad, gradOf, onBackward } from '../../src/gpu/program.ts';
+import { again } from '../../src/gpu/recompute.ts';
 import { rmsnorm } from '../../src/ops/norm/rmsnorm.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';

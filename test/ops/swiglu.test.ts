@@ -1,7 +1,8 @@
 // SwiGLU's middle against f64, over gates from tiny to the ends of f32.
 
 import { describe, expect, test } from 'vitest';
-import { again, backward, giveGrad, gradOf, onBackward } from '../../src/gpu/program.ts';
+import { backward, giveGrad, gradOf, onBackward } from '../../src/gpu/program.ts';
+import { again } from '../../src/gpu/recompute.ts';
 import { swiglu } from '../../src/ops/elementwise/swiglu.ts';
 import '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';

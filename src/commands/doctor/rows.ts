@@ -1,6 +1,7 @@
 // Self-tests of what works row by row or element by element: norms, sums, beginnings of products, positions, SwiGLU, picked rows.
 
-import { again, backward, giveGrad, gradOf, type Program, temp } from '../../gpu/program.ts';
+import { backward, giveGrad, gradOf, type Program, temp } from '../../gpu/program.ts';
+import { again } from '../../gpu/recompute.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { rope, ropeTable } from '../../ops/attention/rope.ts';
 import { addInto, fill } from '../../ops/elementwise/fill.ts';

@@ -3,7 +3,8 @@
 import silu from '../../../shaders/silu.wgsl?raw' with { type: 'text' };
 import swigluCode from '../../../shaders/swiglu.wgsl?raw' with { type: 'text' };
 import backward from '../../../shaders/swiglu_backward.wgsl?raw' with { type: 'text' };
-import { flows, giveGrad, gradOf, kernel, onBackward, type Program, remake, run, temp } from '../../gpu/program.ts';
+import { flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../../gpu/program.ts';
+import { remake } from '../../gpu/recompute.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { vec4sOf, workgroups } from './lanes.ts';
 

@@ -1,7 +1,8 @@
 // y = x W^T (+ bias) (+ residual) for weights in any stored format, with what trains of them; the backward beside it.
 // The f32 product does the work: stored formats are unpacked a panel at a time, so no product is written per format.
 
-import { adds, again, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../../gpu/program.ts';
+import { adds, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../../gpu/program.ts';
+import { again } from '../../gpu/recompute.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { fill, fillBackward } from '../elementwise/fill.ts';
 import { gemv, unpack } from '../stored/unpack.ts';

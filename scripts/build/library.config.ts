@@ -1,6 +1,6 @@
 // The library and the command line as ES modules in dist/, the shaders inside as text. The page is vite.config.ts.
 import { defineConfig } from 'vite';
-import manifest from './package.json' with { type: 'json' };
+import manifest from '../../package.json' with { type: 'json' };
 
 const installed = Object.keys(manifest.dependencies);
 
