@@ -3,11 +3,12 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LOAD } from '../../src/cli/verbs.ts';
+import type { AutotuneCache } from '../../src/gpu/autotune.ts';
 import { openPlace } from '../../src/io/bytes.ts';
 import { readSafetensors } from '../../src/io/safetensors.ts';
 import { parseCommand } from '../../src/options/args.ts';
 import { withDefaults } from '../../src/options/table.ts';
-import type { Line } from '../../src/report.ts';
+import type { Line, Report } from '../../src/report.ts';
 import { newFolder, writeModel, writeRows } from '../cli/tiny.ts';
 
 export type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;
@@ -15,18 +16,27 @@ export type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;
 /** Lines of a report by kind. */
 export const of = <K extends Line['kind']>(lines: Line[], kind: K) => lines.filter((l): l is Of<K> => l.kind === kind);
 
-/** Runs a command and gives its lines. With `stopAfter`, the signal of Ctrl-C comes when that training step is reported. */
-export async function run(words: string[], stopAfter = Number.POSITIVE_INFINITY): Promise<Line[]> {
+/**
+ * Runs a command and gives its lines, as they come to `hear`. With `stopAfter`, the signal of Ctrl-C comes when that training step is
+ * reported. `cache` is asked for kernels measured before.
+ */
+export async function run(
+  words: string[],
+  stopAfter = Number.POSITIVE_INFINITY,
+  hear: Report = () => {},
+  cache?: AutotuneCache,
+): Promise<Line[]> {
   const parsed = parseCommand(words);
   if (parsed.kind !== 'run') throw new Error(`expected a command, got ${'text' in parsed ? parsed.text : parsed.kind}`);
   const stop = new AbortController();
   const lines: Line[] = [];
   const report = (line: Line) => {
     lines.push(line);
+    hear(line);
     if (line.kind === 'step' && line.step >= stopAfter) stop.abort();
   };
   const verb = await LOAD[parsed.verb]();
-  await verb({ o: withDefaults(parsed.options), files: parsed.files, report, signal: stop.signal });
+  await verb({ o: withDefaults(parsed.options), files: parsed.files, report, signal: stop.signal, cache });
   return lines;
 }
 

@@ -149,3 +149,23 @@ describe('--guard', () => {
     expect(losses(lines)[2].loss).toBeCloseTo(await lossOf('rows.jsonl', 'both'), 5);
   });
 });
+
+test('select and train ask for the same kernels: what was measured for one decides for the other', async () => {
+  const asked = async (words: string[]) => {
+    const keys: string[] = [];
+    // the first entrant of every contest, so that nothing is measured
+    const get = (key: string) => {
+      keys.push(key);
+      return key.split('|')[4];
+    };
+    const lines = await run(words, undefined, undefined, { get, set: () => {} });
+    return { keys, lines };
+  };
+  const words = train('kernels', '--targets', 'all', '--budget', '10%t', '--block', '8', '--batch', '4');
+  const on = words.filter((word, i) => !(word === '--tune' || words[i - 1] === '--tune'));
+  const trained = await asked([...on, '--steps', '1']);
+  const chosen = await asked(['select', ...on.slice(1).map((word) => (word === at('kernels') ? at('kernels.json') : word))]);
+  expect(trained.keys.length).toBeGreaterThan(2);
+  expect(chosen.keys).toEqual(trained.keys);
+  expect(of(chosen.lines, 'selection')).toEqual(of(trained.lines, 'selection'));
+});
