@@ -85,9 +85,10 @@ async function modelFacts(path: string): Promise<string[]> {
 
 function configFacts(c: ModelFiles['config']): string[] {
   const rope = c.rope.scaling ? ` (${c.rope.scaling.type})` : '';
+  const nope = c.nope_layers.length ? `, no RoPE in layers ${c.nope_layers.join(' ')}` : '';
   return [
     `config     ${c.model_type}, ${c.n_layers} layers, hidden_size ${c.hidden_size}, intermediate_size ${c.intermediate_size}, vocabulary ${c.vocab_size}`,
-    `           ${c.n_heads} heads (${c.n_kv_heads} for keys and values) of ${c.head_dim}, rope_theta ${c.rope.theta}${rope}, ${c.max_position_embeddings} positions`,
+    `           ${c.n_heads} heads (${c.n_kv_heads} for keys and values) of ${c.head_dim}, rope_theta ${c.rope.theta}${rope}${nope}, ${c.max_position_embeddings} positions`,
     `           ${c.tie_word_embeddings ? 'tied' : 'untied'} embeddings, ends at ${c.eos_token_ids.join(', ') || 'no token'}`,
   ];
 }

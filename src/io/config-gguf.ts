@@ -8,9 +8,9 @@ import type { Gguf } from './gguf.ts';
 export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, tied: boolean): ModelConfig {
   const raw = scalars(gguf);
   const arch = raw['general.architecture'];
-  const model_type: ModelType = ['llama', 'qwen2', 'qwen3'].includes(arch)
+  const model_type: ModelType = ['llama', 'qwen2', 'qwen3', 'smollm3'].includes(arch)
     ? arch
-    : refuse('general.architecture', arch, 'llama, qwen2 or qwen3');
+    : refuse('general.architecture', arch, 'llama, qwen2, qwen3 or smollm3');
   if ((raw['split.count'] ?? 1) > 1)
     refuse('split.count', raw['split.count'], '1 (join the parts with llama-gguf-split --merge)');
   const keys = withoutPrefix(raw, `${arch}.`);
@@ -37,6 +37,7 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
     o_bias: has('blk.0.attn_output.bias'),
     mlp_bias: has('blk.0.ffn_down.bias'),
     qk_norm: has('blk.0.attn_q_norm.weight'),
+    nope_layers: model_type === 'smollm3' ? everyFourth(size(keys, 'block_count')) : [],
     tie_word_embeddings: tied,
     bos_token_id: tokenId(raw, 'bos') ?? null,
     eos_token_ids: [...new Set(['eos', 'eot', 'eom'].map((kind) => tokenId(raw, kind)).filter((id) => id !== undefined))],
@@ -48,6 +49,9 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
   checkConfig(config);
   return config;
 }
+
+// No key says which layers of SmolLM3 have no RoPE: llama.cpp takes the last of every four, as the published model has it.
+const everyFourth = (n_layers: number) => Array.from({ length: Math.floor(n_layers / 4) }, (_, i) => 4 * i + 3);
 
 // Every number of the published Llama 3 scalings; a file's factors that equal one of them are given back by name.
 const LLAMA3_FACTORS = [8, 32, 4, 16];

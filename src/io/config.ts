@@ -34,12 +34,13 @@ function readConfig(raw: Record<string, any>, generation: Record<string, any>): 
     vocab_size: size(raw, 'vocab_size'),
     max_position_embeddings: size(raw, 'max_position_embeddings', 2048),
     rms_norm_eps: positive(raw, 'rms_norm_eps', 1e-6),
-    rope: readRope(raw),
+    rope: readRope(raw, model_type === 'smollm3' ? 2e6 : 1e4),
     attention_bias: model_type === 'qwen2' || flag(raw, 'attention_bias'),
     o_bias: model_type !== 'qwen2' && flag(raw, 'attention_bias'),
     mlp_bias: flag(raw, 'mlp_bias'),
     qk_norm: model_type === 'qwen3',
-    tie_word_embeddings: flag(raw, 'tie_word_embeddings'),
+    nope_layers: model_type === 'smollm3' ? readNopeLayers(raw) : [],
+    tie_word_embeddings: flag(raw, 'tie_word_embeddings', model_type === 'smollm3'),
     bos_token_id: tokenIds(raw, 'bos_token_id')[0] ?? null,
     eos_token_ids: [...new Set([...tokenIds(raw, 'eos_token_id'), ...tokenIds(generation, 'eos_token_id')])],
     dtype: readDtype(raw),
@@ -62,18 +63,30 @@ export function checkConfig(config: ModelConfig): void {
     refuse('rope factors', `${scaling.factors.length} of them`, `head_dim / 2 = ${head_dim / 2}`);
 }
 
+/** Whether a family's config.json says if there are biases of gate, up and down; the others have none. */
+export const hasMlpBiasFlag = (type: ModelType) => type === 'llama' || type === 'smollm3';
+
 /** Throws the one sentence for a field that is not supported or not sound. */
 export function refuse(field: string, value: unknown, expected: string): never {
   const got = value === undefined ? 'nothing' : JSON.stringify(value);
   throw new Error(`expected ${field} to be ${expected}, got ${got}; blocktune does not run this model`);
 }
 
+/** The class that transformers makes of a family, as config.json names it. */
+export const ARCHITECTURES: Record<ModelType, string> = {
+  llama: 'LlamaForCausalLM',
+  mistral: 'MistralForCausalLM',
+  qwen2: 'Qwen2ForCausalLM',
+  qwen3: 'Qwen3ForCausalLM',
+  smollm3: 'SmolLM3ForCausalLM',
+};
+
 const MAX_LAYERS = 4096;
 
 function readModelType(raw: Record<string, any>): ModelType {
   const type = raw.model_type as ModelType;
   if (!MODEL_TYPES.includes(type)) refuse('model_type', raw.model_type, `one of ${MODEL_TYPES.join(', ')}`);
-  const architecture = `${type[0].toUpperCase()}${type.slice(1)}ForCausalLM`;
+  const architecture = ARCHITECTURES[type];
   if (raw.architectures && !raw.architectures.includes?.(architecture)) refuse('architectures', raw.architectures, architecture);
   return type;
 }
@@ -99,7 +112,6 @@ const HARMLESS: Record<string, unknown[]> = {
   attention_multiplier: [],
   query_pre_attn_scalar: [],
   use_qk_norm: [false],
-  no_rope_layers: [],
   is_encoder_decoder: [false],
   add_cross_attention: [false],
 };
@@ -110,7 +122,9 @@ function refuseUnsupported(raw: Record<string, any>, type: ModelType): void {
       refuse(field, raw[field], ['absent', ...harmless.map((v) => JSON.stringify(v))].join(' or '));
   if (type === 'mistral' || type === 'qwen2')
     if (flag(raw, 'attention_bias')) refuse('attention_bias', true, `false for ${type}`);
-  if (type !== 'llama' && flag(raw, 'mlp_bias')) refuse('mlp_bias', true, `false for ${type}`);
+  if (!hasMlpBiasFlag(type) && flag(raw, 'mlp_bias')) refuse('mlp_bias', true, `false for ${type}`);
+  if (type !== 'smollm3' && (raw.no_rope_layers ?? null) !== null)
+    refuse('no_rope_layers', raw.no_rope_layers, `absent for ${type}`);
   const layers = raw.layer_types as unknown[] | null | undefined;
   const odd = layers?.find?.((layer) => layer !== 'full_attention');
   if (odd !== undefined) refuse('layer_types', odd, 'full_attention in every layer');
@@ -119,7 +133,7 @@ function refuseUnsupported(raw: Record<string, any>, type: ModelType): void {
 
 // A window is in use where a row may be longer than it. Mistral's default is 4096, so its absence is a window too.
 function refuseSlidingWindow(raw: Record<string, any>, type: ModelType): void {
-  if (type.startsWith('qwen')) {
+  if (type.startsWith('qwen') || type === 'smollm3') {
     if (flag(raw, 'use_sliding_window') && raw.sliding_window !== null) refuse('use_sliding_window', true, 'false');
     return;
   }
@@ -130,9 +144,9 @@ function refuseSlidingWindow(raw: Record<string, any>, type: ModelType): void {
 }
 
 // rope_parameters holds everything in the newer form; rope_theta beside rope_scaling in the older.
-function readRope(raw: Record<string, any>): ModelConfig['rope'] {
+function readRope(raw: Record<string, any>, absent: number): ModelConfig['rope'] {
   const scaling = { ...raw.rope_parameters, ...raw.rope_scaling };
-  const theta = positive({ rope_theta: scaling.rope_theta ?? raw.rope_theta }, 'rope_theta', 10000);
+  const theta = positive({ rope_theta: scaling.rope_theta ?? raw.rope_theta }, 'rope_theta', absent);
   const type = scaling.rope_type ?? scaling.type ?? 'default';
   if ((scaling.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor', scaling.partial_rotary_factor, '1');
   if (type === 'default') return { theta, scaling: null };
@@ -148,6 +162,16 @@ function readRope(raw: Record<string, any>): ModelConfig['rope'] {
       original_max_position_embeddings: size(scaling, 'original_max_position_embeddings'),
     },
   };
+}
+
+// A list of a 1 for each layer with RoPE and a 0 for each without, or else every so manieth layer without. Names read backwards.
+function readNopeLayers(raw: Record<string, any>): number[] {
+  const n_layers = size(raw, 'num_hidden_layers');
+  const interval = size(raw, 'no_rope_layer_interval', 4);
+  const list: unknown = raw.no_rope_layers ?? Array.from({ length: n_layers }, (_, i) => Number((i + 1) % interval !== 0));
+  if (!Array.isArray(list) || list.length < n_layers || list.some((v) => v !== 0 && v !== 1))
+    refuse('no_rope_layers', list, `a 1 (with RoPE) or a 0 (without) for each of ${n_layers} layers`);
+  return Array.from({ length: n_layers }, (_, i) => i).filter((i) => list[i] === 0);
 }
 
 function readDtype(raw: Record<string, any>): ModelConfig['dtype'] {
@@ -168,8 +192,8 @@ export function positive(raw: Record<string, any>, field: string, absent?: numbe
   return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : refuse(field, value, 'a positive number');
 }
 
-function flag(raw: Record<string, any>, field: string): boolean {
-  const value = raw[field] ?? false;
+function flag(raw: Record<string, any>, field: string, absent = false): boolean {
+  const value = raw[field] ?? absent;
   return typeof value === 'boolean' ? value : refuse(field, value, 'true or false');
 }
 

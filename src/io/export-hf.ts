@@ -2,6 +2,7 @@
 // a stream, tensor by tensor, from whoever has them; nothing here reads or computes them.
 import { FORMATS, type PlainFormat } from '../formats.ts';
 import type { ModelConfig } from '../models/config.ts';
+import { ARCHITECTURES, hasMlpBiasFlag } from './config.ts';
 import type { TokenizerFiles } from './model.ts';
 import { type TensorToWrite, tensorBytes, writeSafetensors } from './safetensors.ts';
 import { checkTensorShapes } from './tensors.ts';
@@ -46,7 +47,7 @@ export function hfConfig(config: ModelConfig, dtype: HfExport['dtype']): Record<
   const { model_type } = config;
   const ids = config.eos_token_ids;
   return {
-    architectures: [`${model_type[0].toUpperCase()}${model_type.slice(1)}ForCausalLM`],
+    architectures: [ARCHITECTURES[model_type]],
     model_type,
     hidden_act: 'silu',
     hidden_size: config.hidden_size,
@@ -61,6 +62,7 @@ export function hfConfig(config: ModelConfig, dtype: HfExport['dtype']): Record<
     rope_theta: config.rope.theta,
     rope_scaling: ropeScaling(config),
     ...biases(config),
+    ...(model_type === 'smollm3' ? smollm3Fields(config) : {}),
     tie_word_embeddings: config.tie_word_embeddings,
     bos_token_id: config.bos_token_id,
     eos_token_id: ids.length > 1 ? ids : (ids[0] ?? null),
@@ -119,10 +121,15 @@ function ropeScaling({ rope: { scaling } }: ModelConfig): Record<string, unknown
 function biases(config: ModelConfig): Record<string, boolean> {
   const { model_type, attention_bias, o_bias, mlp_bias } = config;
   const [attention, o] = model_type === 'qwen2' ? [true, false] : [attention_bias, attention_bias];
-  if (attention_bias !== attention || o_bias !== o || (mlp_bias && model_type !== 'llama'))
+  if (attention_bias !== attention || o_bias !== o || (mlp_bias && !hasMlpBiasFlag(model_type)))
     throw new Error(
       `expected biases that ${model_type} has in transformers, got q/k/v ${attention_bias}, o ${o_bias}, mlp ${mlp_bias}; export a GGUF`,
     );
-  if (model_type === 'llama') return { attention_bias, mlp_bias };
+  if (hasMlpBiasFlag(model_type)) return { attention_bias, mlp_bias };
   return model_type === 'qwen3' ? { attention_bias } : {};
+}
+
+// transformers pads SmolLM3 with 128004 unless told otherwise, and fails where the vocabulary is smaller.
+function smollm3Fields({ n_layers, nope_layers }: ModelConfig): Record<string, unknown> {
+  return { no_rope_layers: Array.from({ length: n_layers }, (_, i) => Number(!nope_layers.includes(i))), pad_token_id: null };
 }

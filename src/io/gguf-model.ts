@@ -74,9 +74,12 @@ async function isTied(gguf: Gguf): Promise<boolean> {
   return sameBytes(tensorOf(gguf, embedding, embedding.name), tensorOf(gguf, head, head.name));
 }
 
-// The llama architecture turns neighbouring values, Hugging Face the two halves of a head: converters interleave the halves.
+// These architectures turn neighbouring values, Hugging Face the two halves of a head: converters interleave the halves of every
+// layer, of SmolLM3's layers without RoPE too.
+const PERMUTED: unknown[] = ['llama', 'smollm3'];
+
 function isPermuted(gguf: Gguf, name: string): boolean {
-  return gguf.metadata.get('general.architecture') === 'llama' && /\.self_attn\.[qk]_proj\.(weight|bias)$/.test(name);
+  return PERMUTED.includes(gguf.metadata.get('general.architecture')) && /\.self_attn\.[qk]_proj\.(weight|bias)$/.test(name);
 }
 
 // Row h + p * half + j of the head that begins at h lies in the file at h + 2 * j + p. Rows move whole, whatever their format;

@@ -36,10 +36,12 @@ export interface DecoderConfig {
   mlp_bias: boolean;
   /** RMSNorm over each head of q and k before RoPE (Qwen3). */
   qk_norm: boolean;
+  /** Layers, counted from 0, that leave q and k as they are instead of turning them by position (NoPE: SmolLM3); mostly none. */
+  nope_layers: number[];
   tie_word_embeddings: boolean;
 }
 
-export const MODEL_TYPES = ['llama', 'mistral', 'qwen2', 'qwen3'] as const;
+export const MODEL_TYPES = ['llama', 'mistral', 'qwen2', 'qwen3', 'smollm3'] as const;
 export type ModelType = (typeof MODEL_TYPES)[number];
 
 /** A decoder's config and what else a checkpoint says of it. */

@@ -42,13 +42,14 @@ describe.each(FAMILIES)('%s', async (family) => {
 test('the families differ in what they are there for', async () => {
   const all = await Promise.all(FAMILIES.map(loadGolden));
   const group = all.map(({ config }) => config.n_heads / config.n_kv_heads);
-  expect(group).toEqual([3, 1, 3, 2, 2, 2]);
+  expect(group).toEqual([3, 1, 3, 2, 2, 2, 4]);
   expect(all.map(({ config }) => config.rope.scaling?.type ?? 'default')).toEqual([
     'llama3',
     'linear',
-    ...Array(4).fill('default'),
+    ...Array(5).fill('default'),
   ]);
-  expect(all.map(({ weights }) => weights.has('lm_head.weight'))).toEqual([false, true, true, false, true, true]);
+  expect(all.map(({ weights }) => weights.has('lm_head.weight'))).toEqual([false, true, true, false, true, true, false]);
+  expect(all.map(({ config }) => config.nope_layers)).toEqual([...Array(6).fill([]), [1]]);
   expect(all[3].config.head_dim * all[3].config.n_heads).toBe(2 * all[3].config.hidden_size);
   expect(all.some(({ config }) => config.intermediate_size % 16 !== 0)).toBe(true);
 });

@@ -5,8 +5,9 @@ import type { RopeScaling } from '../../src/models/config.ts';
 import type { Config, Row, Weights } from '../oracle/model.ts';
 
 /** llama3 tied, grouped, llama3 scaling; llama-linear untied, multi-head, linear scaling; qwen2 q k v biases, one key head;
- *  qwen3 q/k norms, wide heads, tied; mistral large epsilon; llama-bias biases on all seven matrices. */
-export const FAMILIES = ['llama3', 'llama-linear', 'qwen2', 'qwen3', 'mistral', 'llama-bias'] as const;
+ *  qwen3 q/k norms, wide heads, tied; mistral large epsilon; llama-bias biases on all seven matrices;
+ *  smollm3 a layer without RoPE, biases in the MLP alone. */
+export const FAMILIES = ['llama3', 'llama-linear', 'qwen2', 'qwen3', 'mistral', 'llama-bias', 'smollm3'] as const;
 export type Family = (typeof FAMILIES)[number];
 export type Tensors = Map<string, { shape: number[]; data: Float32Array }>;
 
@@ -109,6 +110,7 @@ function parseConfig(c: Record<string, any>): Config {
     head_dim: c.head_dim ?? c.hidden_size / c.num_attention_heads,
     vocab_size: c.vocab_size,
     rms_norm_eps: c.rms_norm_eps,
+    nope_layers: [...(c.no_rope_layers ?? []).keys()].filter((i) => !c.no_rope_layers[i]),
     rope: { theta: c.rope_theta ?? scaling.rope_theta, scaling: scalings[type] },
   };
 }

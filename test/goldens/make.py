@@ -13,7 +13,7 @@ absofmean 1e-4) is refused, so that a sound engine passes by right.
 import copy, json, math, pathlib, shutil, sys
 import torch, transformers
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, SmolLM3Config
 
 HERE = pathlib.Path(__file__).parent
 torch.set_num_threads(1)
@@ -46,6 +46,10 @@ FAMILIES = {
     # Llama with a bias on all seven matrices
     "llama-bias": (LlamaConfig(**sizes(113, 32, 48, 2, 2, 1), tie_word_embeddings=False, attention_bias=True, mlp_bias=True,
                                rms_norm_eps=1e-5, rope_parameters=rope()), None),
+    # SmolLM3: a layer without RoPE between two with it (there a bias of k has no gradient), biases in the MLP alone, four query heads to
+    # the one key head; older config.json
+    "smollm3": (SmolLM3Config(**sizes(109, 32, 48, 3, 4, 1, head_dim=16), no_rope_layers=[1, 0, 1], no_rope_layer_interval=2, mlp_bias=True,
+                              tie_word_embeddings=True, rms_norm_eps=1e-6, rope_parameters=rope(theta=5e6)), "rope_type"),
 }
 
 SEEDS = {"qwen2": 504}  # where a family's name gave a model whose gradients cancel more than f32 likes

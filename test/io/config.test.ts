@@ -19,6 +19,7 @@ const LLAMA = {
 const MISTRAL = { ...LLAMA, model_type: 'mistral', sliding_window: null };
 const QWEN2 = { ...LLAMA, model_type: 'qwen2' };
 const QWEN3 = { ...LLAMA, model_type: 'qwen3' };
+const SMOLLM3 = { ...LLAMA, model_type: 'smollm3', num_hidden_layers: 9 };
 const LLAMA3_ROPE = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 32 };
 
 describeShared('configs of the shared models', () => {
@@ -68,6 +69,7 @@ describe('configFromHf', () => {
       o_bias: false,
       mlp_bias: false,
       qk_norm: false,
+      nope_layers: [],
       tie_word_embeddings: false,
       bos_token_id: null,
       eos_token_ids: [],
@@ -82,6 +84,14 @@ describe('configFromHf', () => {
     [QWEN2, {}, { attention_bias: true, o_bias: false, qk_norm: false, head_dim: 8 }],
     [QWEN3, {}, { attention_bias: false, o_bias: false, qk_norm: true, head_dim: 128 }],
     [QWEN3, { attention_bias: true }, { attention_bias: true, o_bias: true }],
+    [SMOLLM3, {}, { nope_layers: [3, 7], tie_word_embeddings: true, rope: { theta: 2e6, scaling: null } }],
+    [SMOLLM3, { no_rope_layer_interval: 3 }, { nope_layers: [2, 5, 8] }],
+    [SMOLLM3, { no_rope_layers: [0, 1, 1, 1, 1, 0, 1, 1, 1, 0], no_rope_layer_interval: 4 }, { nope_layers: [0, 5] }],
+    [SMOLLM3, { no_rope_layers: null, rope_theta: 5e6, rope_scaling: null }, { nope_layers: [3, 7], rope: { theta: 5e6 } }],
+    [SMOLLM3, { rope_parameters: { rope_theta: 5e6, rope_type: 'default' } }, { rope: { theta: 5e6, scaling: null } }],
+    [SMOLLM3, { attention_bias: true, mlp_bias: true }, { attention_bias: true, o_bias: true, mlp_bias: true }],
+    [SMOLLM3, { tie_word_embeddings: false, architectures: ['SmolLM3ForCausalLM'] }, { tie_word_embeddings: false }],
+    [SMOLLM3, { use_sliding_window: false, sliding_window: 64 }, { model_type: 'smollm3' }],
     [LLAMA, { num_key_value_heads: null }, { n_kv_heads: 8 }],
     [LLAMA, { rope_theta: 5e5 }, { rope: { theta: 5e5, scaling: null } }],
     [LLAMA, { rope_scaling: { type: 'linear', factor: 4 } }, { rope: { theta: 10000, scaling: { type: 'linear', factor: 4 } } }],
@@ -125,6 +135,14 @@ describe('configFromHf', () => {
     [MISTRAL, { attention_bias: true }, 'attention_bias', 'true'],
     [QWEN2, { mlp_bias: true }, 'mlp_bias', 'true'],
     [QWEN2, { layer_types: ['full_attention', 'sliding_attention'] }, 'layer_types', '"sliding_attention"'],
+    [SMOLLM3, { architectures: ['Smollm3ForCausalLM'] }, 'architectures', 'Smollm3ForCausalLM'],
+    [SMOLLM3, { use_sliding_window: true, sliding_window: 64 }, 'use_sliding_window', 'true'],
+    [SMOLLM3, { layer_types: ['full_attention', 'sliding_attention'] }, 'layer_types', '"sliding_attention"'],
+    [SMOLLM3, { no_rope_layers: [1, 1, 1, 0] }, 'no_rope_layers', '[1,1,1,0]'],
+    [SMOLLM3, { no_rope_layers: [1, 1, 1, 0, 1, 1, 1, 2, 1] }, 'no_rope_layers', '[1,1,1,0,1,1,1,2,1]'],
+    [SMOLLM3, { no_rope_layers: 4 }, 'no_rope_layers', '4'],
+    [SMOLLM3, { no_rope_layer_interval: 0 }, 'no_rope_layer_interval', '0'],
+    [LLAMA, { no_rope_layers: [1, 0] }, 'no_rope_layers', '[1,0]'],
     [LLAMA, { hidden_size: undefined }, 'hidden_size', 'nothing'],
     [LLAMA, { vocab_size: 0 }, 'vocab_size', '0'],
     [LLAMA, { num_hidden_layers: 1.5 }, 'num_hidden_layers', '1.5'],
@@ -180,6 +198,16 @@ describe('configFromGguf', () => {
     });
     expect(config).toEqual({ ...twin, dtype: 'f16' });
     expect(raw).not.toHaveProperty('tokenizer.ggml.tokens');
+  });
+
+  test('the last of every four layers of SmolLM3 has no RoPE', () => {
+    const smollm3 = (n_layers: number) => {
+      const fields = Object.entries(keys).map(([key, value]) => [key.replace('llama.', 'smollm3.'), value]);
+      return read({ ...Object.fromEntries(fields), 'general.architecture': 'smollm3', 'smollm3.block_count': n_layers });
+    };
+    expect(smollm3(9)).toMatchObject({ model_type: 'smollm3', nope_layers: [3, 7] });
+    expect(smollm3(4).nope_layers).toEqual([3]);
+    expect(smollm3(3).nope_layers).toEqual([]);
   });
 
   test('sizes given for each layer count as one where they agree', () => {

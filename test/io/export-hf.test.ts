@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, describe, expect, test } from 'vitest';
+import { configFromHf } from '../../src/io/config.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { type HfExport, hfConfig, hfFiles } from '../../src/io/export-hf.ts';
 import { type ModelFiles, openModelFiles } from '../../src/io/model.ts';
@@ -31,7 +32,8 @@ function exportOf(model: ModelFiles, dtype: HfExport['dtype'], shardBytes?: numb
 }
 
 describe('hfFiles', () => {
-  test.each(['tiny-llama-q8_0', 'tiny-qwen2-f16', 'tiny-qwen3-bf16'])('%s opens again as the same model', async (name) => {
+  const files = ['tiny-llama-q8_0', 'tiny-qwen2-f16', 'tiny-qwen3-bf16', 'tiny-smollm3-f16'];
+  test.each(files)('%s opens again as the same model', async (name) => {
     const gguf = await openModelFiles(`${FIXTURES}/${name}.gguf`);
     await writeFolder(`${root}/${name}`, hfFiles(exportOf(gguf, 'f32')));
     const hf = await openModelFiles(`${root}/${name}`);
@@ -82,6 +84,20 @@ describe('hfFiles', () => {
 });
 
 describe('hfConfig', () => {
+  test('of a Hugging Face folder keeps every field, those of one family too, and takes the new dtype', () => {
+    const raw = JSON.parse(readFileSync(new URL('../goldens/smollm3/model/config.json', import.meta.url), 'utf8'));
+    expect(raw).toMatchObject({ no_rope_layers: [1, 0, 1], no_rope_layer_interval: 2, use_sliding_window: false });
+    expect(hfConfig(configFromHf(raw), 'bf16')).toEqual({ ...raw, torch_dtype: 'bfloat16' });
+  });
+
+  test('of a GGUF says which layers have no RoPE, and is read as the same', async () => {
+    const { config, close } = await openModelFiles(`${FIXTURES}/tiny-smollm3-f16.gguf`);
+    const written = hfConfig({ ...config, n_layers: 5, nope_layers: [3], mlp_bias: true }, 'f32');
+    expect(written).toMatchObject({ architectures: ['SmolLM3ForCausalLM'], no_rope_layers: [1, 1, 1, 0, 1], pad_token_id: null });
+    expect(configFromHf(written)).toMatchObject({ n_layers: 5, nope_layers: [3], mlp_bias: true });
+    await close();
+  });
+
   test('of a GGUF with factors or biases that config.json cannot say is an error', async () => {
     const { config, close } = await openModelFiles(`${FIXTURES}/tiny-llama-bias.gguf`);
     expect(() => hfConfig(config, 'f32')).toThrow('expected RoPE factors');

@@ -40,6 +40,7 @@ describe('a GGUF is its Hugging Face twin', () => {
     ],
     ['tiny-qwen2-f16', 'f16', { model_type: 'qwen2', attention_bias: true, tie_word_embeddings: false }],
     ['tiny-qwen3-bf16', 'bf16', { model_type: 'qwen3', qk_norm: true, tie_word_embeddings: true }],
+    ['tiny-smollm3-f16', 'f16', { model_type: 'smollm3', nope_layers: [], tie_word_embeddings: true }],
   ] as const)('%s', async (name, format, config) => {
     const model = await openModelFiles(`${FIXTURES}/${name}.gguf`);
     expect(model.form).toBe('gguf');

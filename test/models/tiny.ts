@@ -43,6 +43,7 @@ export const TINY: DecoderConfig = {
   o_bias: false,
   mlp_bias: false,
   qk_norm: false,
+  nope_layers: [],
   tie_word_embeddings: true,
 };
 

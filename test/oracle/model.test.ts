@@ -14,6 +14,7 @@ const config: Config = {
   vocab_size: 7,
   rms_norm_eps: 1e-3,
   rope: { theta: 100, scaling: { type: 'linear', factor: 2 } },
+  nope_layers: [1],
 };
 const rows = [{ input_ids: [1, 5, 5, 2], labels: [1, -100, 5, 2] }, { input_ids: [6], labels: [6] }, { input_ids: [0, 3, 1] }];
 

@@ -22,6 +22,7 @@ export type Config = Pick<
   | 'vocab_size'
   | 'rms_norm_eps'
   | 'rope'
+  | 'nope_layers'
 >;
 /** Tensors by Hugging Face name, row-major, matrices [out, in]. */
 export type Weights = Map<string, Float64Array>;
@@ -52,7 +53,7 @@ export function forward(config: Config, weights: Weights, { ids, lo }: Pick<Batc
   let x: Float64Array = embedding(weights.get('model.embed_tokens.weight')!, ids, D);
   const layers: Layer[] = [];
   for (let i = 0; i < config.n_layers; i++) {
-    const layer = layerForward(config, weights, `model.layers.${i}.`, x, lo);
+    const layer = layerForward(config, weights, i, x, lo);
     layers.push(layer);
     x = layer.y;
   }
@@ -85,8 +86,7 @@ export function lossAndGradients(config: Config, weights: Weights, batch: Batch)
   const norm = rmsnormBackward(head.dx, x, weights.get('model.norm.weight')!, N, D, eps);
   give('model.norm.weight', norm.dweight);
   let dx: Float64Array = norm.dx;
-  for (let i = config.n_layers - 1; i >= 0; i--)
-    dx = layerBackward(config, weights, `model.layers.${i}.`, layers[i], batch.lo, dx, give);
+  for (let i = config.n_layers - 1; i >= 0; i--) dx = layerBackward(config, weights, i, layers[i], batch.lo, dx, give);
   give('model.embed_tokens.weight', embeddingBackward(dx, batch.ids, V, D)); // a tied table gets both gradients
   const inputs = new Map(layers.flatMap((layer, i) => layerInputs(layer, `model.layers.${i}.`)));
   return { loss: loss / count, count, logprob, logits, grads, inputs };
@@ -118,11 +118,12 @@ export function greedy(config: Config, weights: Weights, prompt: number[], count
 
 type Layer = ReturnType<typeof layerForward>;
 
-function layerForward(config: Config, weights: Weights, layer: string, x: Float64Array, lo: number[]) {
+function layerForward(config: Config, weights: Weights, index: number, x: Float64Array, lo: number[]) {
   const { hidden_size: D, intermediate_size: F, n_heads: H, n_kv_heads: K, head_dim, rms_norm_eps: eps } = config;
   const N = lo.length;
+  const layer = `model.layers.${index}.`;
   const positions = lo.map((first, t) => t - first);
-  const frequencies = ropeFrequencies(config.rope, head_dim);
+  const frequencies = frequenciesOf(config, index);
   const w = (name: string) => weights.get(`${layer}${name}`)!;
   const project = (name: string, x: Numbers, out: number, inner: number) =>
     linear(x, w(`${name}.weight`), N, out, inner, weights.get(`${layer}${name}.bias`));
@@ -149,7 +150,7 @@ function layerForward(config: Config, weights: Weights, layer: string, x: Float6
 function layerBackward(
   config: Config,
   weights: Weights,
-  layer: string,
+  index: number,
   kept: Layer,
   lo: number[],
   dy: Float64Array,
@@ -157,8 +158,9 @@ function layerBackward(
 ): Float64Array {
   const { hidden_size: D, intermediate_size: F, n_heads: H, n_kv_heads: K, head_dim, rms_norm_eps: eps } = config;
   const N = lo.length;
+  const layer = `model.layers.${index}.`;
   const positions = lo.map((first, t) => t - first);
-  const frequencies = ropeFrequencies(config.rope, head_dim);
+  const frequencies = frequenciesOf(config, index);
   const project = (name: string, dy: Numbers, x: Numbers, out: number, inner: number) => {
     const { dx, dw, dbias } = linearBackward(dy, x, weights.get(`${layer}${name}.weight`)!, N, out, inner);
     give(`${layer}${name}.weight`, dw);
@@ -187,6 +189,11 @@ function layerBackward(
     project('self_attn.v_proj', dv, kept.normed, K * head_dim, D),
   ];
   return add(dmiddle, norm('input_layernorm', parts.reduce(add), kept.x, N, D));
+}
+
+/** A layer without RoPE is one whose heads turn by nothing. */
+function frequenciesOf({ rope, head_dim, nope_layers }: Config, index: number): Float64Array {
+  return nope_layers.includes(index) ? new Float64Array(head_dim / 2) : ropeFrequencies(rope, head_dim);
 }
 
 /** The input [N, in] of each linear layer by its weight's name. */

@@ -55,6 +55,7 @@ function llama(shape: Shape): DecoderConfig {
     o_bias: false,
     mlp_bias: false,
     qk_norm: false,
+    nope_layers: [],
     tie_word_embeddings: true,
   };
 }
