@@ -39,7 +39,7 @@ export interface DataOptions {
   skipBadRows?: boolean;
 }
 
-/** The rows of data files as this model reads them: .jsonl, .json, .csv, .txt or .parquet. */
+/** The rows of data files as this model reads them: .jsonl, .json, .csv, .tsv, .txt or .parquet. */
 export async function openData(model: OpenModel, places: Places, o: DataOptions = {}): Promise<Dataset> {
   const options = await rowOptions(model, o);
   return withSources(places, (sources) => loadData(sources, { ...options, max_length: o.maxLength ?? 512 }));
