@@ -23,7 +23,7 @@ const steps = Number(process.argv[2] ?? pretrain.steps);
 const out = process.argv[3] ?? new URL('model.safetensors', built).pathname;
 
 const files = await randomModel();
-const tokenizer = loadTokenizer({ ...files.tokenizer, bos: files.config.bos_token_id, eos: files.config.eos_token_ids[0] });
+const tokenizer = loadTokenizer({ ...files.tokenizer, eos: files.config.eos_token_ids[0] });
 const options = { tokenizer, vocab_size: files.config.vocab_size, learn: 'response', template: 'auto' } as const;
 const rows = pretrainRows(pretrain.data.seed, pretrain.data.rows).map((row) => toRow(detect(row).fields, row, options));
 const gpu = await openGpu();

@@ -14,7 +14,7 @@ import { withDefaults } from './options/table.ts';
 import type { Report } from './report.ts';
 import { putAdapter } from './train/adapter.ts';
 import { decoderFor, type Model, type StoredAs } from './train/model.ts';
-import { type OpenModel, promptIds } from './train/open.ts';
+import { endsOf, type OpenModel, promptIds } from './train/open.ts';
 import { longestOf, orderRows } from './train/order.ts';
 import { type Figures, trainingFigures, warmupFigures } from './train/plans.ts';
 import { checkSavable, type ModelDtype, mergedFiles, resultFiles } from './train/save.ts';
@@ -169,7 +169,7 @@ export async function generate(model: Model, prompt: string, settings: GenerateS
   const { maxNewTokens, temperature, topP, seed } = withDefaults({});
   const { chat, ...own } = settings;
   const ids = await promptIds(model, prompt, chat);
-  const options = { maxNewTokens, temperature, topP, seed, ...own, eos: model.files.config.eos_token_ids };
+  const options = { maxNewTokens, temperature, topP, seed, ...own, eos: endsOf(model) };
   const [answer] = await answerPrompts(model, model.tokenizer, [{ index: 0, ids }], options, () => {});
   return answer;
 }

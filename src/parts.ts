@@ -24,7 +24,7 @@ export { withKernels } from './train/autotune.ts';
 export { CHECKPOINTS } from './train/checkpoint.ts';
 export { lossOf } from './train/evaluate.ts';
 export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
-export { openPrompts, type Place, promptIds } from './train/open.ts';
+export { endsOf, openPrompts, type Place, promptIds } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { weighRecompute } from './train/recompute.ts';

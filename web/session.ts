@@ -7,6 +7,7 @@ import type { Settled } from '../src/options/table.ts';
 import {
   answerRows,
   closeGpu,
+  endsOf,
   expectedAnswer,
   type IndexedRow,
   longestOf,
@@ -103,7 +104,7 @@ export async function ask(s: Session, prompt: string): Promise<void> {
     throw new Error(`expected a prompt of 1 to ${ready.positions - 2} tokens, got ${ids.length}: shorten it.`);
   const row = { ids, labels: ids, promptLength: ids.length };
   const answer = async () => {
-    const eos = ready.files.files.config.eos_token_ids;
+    const eos = endsOf(ready.files);
     const [made] = await answerRows(model, [row], { eos, max_new_tokens: Math.min(room, 48) });
     return textOf(ready, made.ids);
   };
@@ -124,7 +125,7 @@ async function examine(s: Session, ready: Ready, model: Model, when: When, skill
     s.tell({ kind: 'stage', stage: when, total: ready.exams.new.length + ready.exams.old.length });
   }
   if (!rows.length || signal.aborted) return;
-  const eos = ready.files.files.config.eos_token_ids;
+  const eos = endsOf(ready.files);
   const answers = await answerRows(model, rows, { eos, signal }, ({ row, ids, right }) =>
     s.tell({ kind: 'answer', when, skill, index: row, text: textOf(ready, ids), right }),
   );

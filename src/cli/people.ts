@@ -27,20 +27,20 @@ export interface People {
   close(): void;
 }
 
-/** Where lines go: `answer` takes what was asked for (a text, a table), `tell` what is said on the way; `near` shortens paths. */
+/** Where lines go: `answer` takes what was asked for (a table, figures), `raw` a model's own text, `tell` what is said on the way. */
 interface Out {
-  near(text: string): string;
   tell(text: string): void;
   answer(text: string): void;
+  raw(text: string): void;
 }
 
-export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer, near }: Out): People {
+export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer, raw }: Out): People {
   const seen: Seen = { model: null, plans: [], phase: '', total: 0, losses: [], recent: [] };
   // what is read in a terminal is broken at its edge; a log keeps a line a sentence
-  const broken = (text: string) => (t.live ? wrapped(near(text), t.width - LABEL - 1) : [text]);
+  const broken = (text: string) => (t.live ? wrapped(text, t.width - LABEL - 1) : [text]);
   const say = (name: string, text: string) =>
     broken(text).forEach((line, i) => tell(paint(t, 'bold', padded(i ? '' : name, LABEL)) + line));
-  const show: Show = { t, command, seen, progress, say, tell, answer };
+  const show: Show = { t, command, seen, progress, say, tell, answer, raw };
   return {
     line: (line) => (TELL[line.kind] as (s: Show, l: Line) => void)(show, line),
     close() {
@@ -54,7 +54,7 @@ export function forPeople(t: Terminal, command: Command, progress: Progress, { t
   };
 }
 
-interface Show extends Omit<Out, 'near'> {
+interface Show extends Out {
   t: Terminal;
   command: Command;
   seen: Seen;
@@ -128,8 +128,8 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   example({ answer }, { index, logprob, tokens }) {
     answer(`row ${index}  logprob ${logprob.toFixed(4)}  ${several(tokens, 'token')}`);
   },
-  generation({ answer }, { text }) {
-    answer(text);
+  generation({ raw }, { text }) {
+    raw(text);
   },
   bench({ say }, { name, layout, shape, ms, gflops, ratio }) {
     const speed = [ms !== null && `${ms.toPrecision(3)} ms`, gflops !== null && `${gflops.toPrecision(3)} GFLOP/s`];

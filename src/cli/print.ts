@@ -17,11 +17,13 @@ export function printer(command: Command): { report: Report; close: () => void }
   const { json, quiet } = command.options;
   const t = standardError();
   const shown = progress(quiet || json ? { ...t, live: false } : t);
-  const near = (text: string) => text.replaceAll(`${process.cwd()}/`, ''); // paths from where the person is
-  const to = (stream: { isTTY?: boolean; write(text: string): unknown }) => (text: string) => {
-    shown.aside(() => stream.write(`${stream.isTTY ? near(text) : unpainted(near(text))}\n`));
+  const to = (stream: { write(text: string): unknown }) => (text: string) => {
+    shown.aside(() => stream.write(`${text}\n`));
   };
-  const people = forPeople(t, command, shown, { tell: to(process.stderr), answer: to(process.stdout), near });
+  // painted for standard error: where that is a terminal and standard output is none, the paint comes off
+  const raw = to(process.stdout);
+  const answer = process.stdout.isTTY || !t.colors ? raw : (text: string) => raw(unpainted(text));
+  const people = forPeople(t, command, shown, { tell: to(process.stderr), answer, raw });
   const loud = ({ kind }: Line) => LOUD.includes(kind) || kind === command.verb; // the figures of eval, the table of plan
   const report: Report = (line) => {
     if (json && !FOR_PEOPLE.includes(line.kind)) process.stdout.write(`${JSON.stringify(line)}\n`);

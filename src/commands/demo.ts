@@ -8,6 +8,7 @@ import {
   type Answer,
   answerRows,
   closeGpu,
+  endsOf,
   type IndexedRow,
   longestOf,
   type Model,
@@ -85,7 +86,7 @@ function settled(recipe: object, { device, seed }: Settled): Settled {
 /** Answers to the prompts of every exam, one exam after the other. */
 async function examine(
   model: Model,
-  { files }: OpenModel,
+  opened: OpenModel,
   exams: Exam[],
   when: 'before' | 'after',
   report: Report,
@@ -97,9 +98,7 @@ async function examine(
   let done = 0;
   for (const { rows } of exams)
     answers.push(
-      await answerRows(model, rows, { eos: files.config.eos_token_ids, signal }, () =>
-        report({ kind: 'progress', done: ++done }),
-      ),
+      await answerRows(model, rows, { eos: endsOf(opened), signal }, () => report({ kind: 'progress', done: ++done })),
     );
   return answers;
 }

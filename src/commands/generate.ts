@@ -1,6 +1,6 @@
 // The verb `generate`: lets a model, with or without an adapter, go on from a prompt, or from every row of data.
 
-import { answerPrompts, applyAdapter, closeGpu, positionsFor, promptIds } from '../parts.ts';
+import { answerPrompts, applyAdapter, closeGpu, endsOf, positionsFor, promptIds } from '../parts.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openPrompts } from './open.ts';
 import { dataOptions } from './settings.ts';
@@ -17,7 +17,7 @@ export async function generateVerb({ o, report, signal }: Task): Promise<void> {
   const model = await openOnGpu(o, opened, positionsFor(prompts, maxNewTokens), report);
   try {
     if (o.adapter) await applyAdapter(model, o.adapter, report);
-    const options = { maxNewTokens, temperature, topP, seed, eos: files.config.eos_token_ids };
+    const options = { maxNewTokens, temperature, topP, seed, eos: endsOf(opened) };
     await answerPrompts(model, tokenizer, prompts, options, report, signal);
   } finally {
     closeGpu(model.gpu);

@@ -6,7 +6,7 @@ import { readRecords } from '../data/read.ts';
 import { loadTokenizer } from '../data/tokenizer.ts';
 import { formatBytes } from '../formats.ts';
 import { loadAdapter } from '../io/adapter.ts';
-import { type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
+import { endingOf, type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
 import { inspectFile } from '../io/headers.ts';
 import { type ModelFiles, openConfig, openModelFiles } from '../io/model.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';
@@ -50,7 +50,7 @@ async function inspectFolder(path: string, folder: Folder): Promise<string[]> {
 }
 
 async function inspectSource(path: string, source: Source): Promise<string[]> {
-  const ending = source.name.toLowerCase().match(/\.(\w+)$/)?.[1] ?? '';
+  const ending = endingOf(source.name);
   if (ending === 'gguf') return modelFacts(path);
   if (['jsonl', 'ndjson', 'csv', 'tsv', 'txt', 'parquet'].includes(ending)) return dataFacts(source);
   if (ending === 'json') return jsonFacts(path, source);

@@ -40,12 +40,16 @@ const CLASSED = ['text', 'sentence', 'review', 'content', 'tweet', 'comment'];
 const CLASSES = ['label', 'labels', 'category', 'intent', 'sentiment', 'emotion', 'class'];
 const TEXTS = ['text', 'content', 'document', 'story', 'body', 'sentence'];
 
-/** `prompt=question,completion=answer` as roles and columns; a dot goes into a column (`output=instances.0.output`). */
+/**
+ * `prompt=question,completion=answer` as roles and columns; a dot goes into a column (`output=instances.0.output`). What stands
+ * after the = is the column's name as it is shown, spaces and commas included.
+ */
 export function parseColumns(text: string): Columns {
   const columns: Columns = {};
-  for (const part of text.split(',')) {
-    const [role, column, ...more] = part.split('=').map((word) => word.trim());
-    if (!ROLES.includes(role) || !column || more.length > 0)
+  for (const part of text.split(/,(?=\s*\w*\s*=)/)) {
+    const cut = part.indexOf('=');
+    const [role, column] = [part.slice(0, Math.max(0, cut)).trim(), part.slice(cut + 1)];
+    if (cut < 0 || !ROLES.includes(role) || column.trim() === '')
       throw new Error(
         `expected --columns ROLE=COLUMN,... with ROLE one of ${ROLES.join(' ')}, got "${part.trim()}"; for example --columns prompt=question,completion=answer`,
       );
@@ -112,15 +116,21 @@ function fieldsOf(get: (role: string) => unknown, roles: Columns): Fields | unde
   if (has('messages')) return { kind: 'messages', messages: get('messages'), sharegpt: false };
   if (has('conversations')) return { kind: 'messages', messages: get('conversations'), sharegpt: true };
   if (has('instruction')) return { kind: 'alpaca', instruction: get('instruction'), input: get('input'), output: get('output') };
-  if (has('prompt'))
-    return { kind: 'prompt', prompt: get('prompt'), completion: get('completion'), derived: roles.completion !== 'completion' };
+  if (has('prompt')) return { kind: 'prompt', prompt: get('prompt'), ...completionOf(get('completion'), roles) };
   return has('text') ? { kind: 'text', text: get('text') } : undefined;
+}
+
+/** A class or a result is often a number, also one that takes a bigint; a completion that calls itself so is text. */
+function completionOf(value: unknown, roles: Columns): { completion: unknown; derived: boolean } {
+  const derived = roles.completion !== 'completion';
+  return { completion: derived && typeof value === 'bigint' ? String(value) : value, derived };
 }
 
 /** The value at a dotted path; a column whose own name has dots comes first. */
 function at(record: DataRecord, path: string): unknown {
-  if (Object.hasOwn(record, path)) return record[path];
+  for (const name of [path, path.trim()]) if (Object.hasOwn(record, name)) return record[name];
   return path
+    .trim()
     .split('.')
     .reduce<any>((value, key) => (value !== null && typeof value === 'object' ? value[key] : undefined), record);
 }
@@ -136,14 +146,20 @@ function example(record: DataRecord): string {
   const find = (words: RegExp) => texts.find((path) => words.test(path));
   const prompt = find(/instruction|question|prompt|title|input/i) ?? texts[0] ?? 'COLUMN';
   const completion = find(/output|answer|response|completion|label/i) ?? texts.find((path) => path !== prompt) ?? 'COLUMN';
-  return `prompt=${prompt},completion=${completion}`;
+  const columns = `prompt=${prompt},completion=${completion}`;
+  return /[\s"$`\\|&;]/.test(columns) ? JSON.stringify(columns) : columns;
 }
 
 /** The columns of a record in words. */
 export function columnsOf(record: DataRecord): string {
   const names = paths(record);
-  return names.length === 0 ? 'no columns' : `the columns ${names.slice(0, 12).join(', ')}${names.length > 12 ? ', ...' : ''}`;
+  return names.length === 0
+    ? 'no columns'
+    : `the columns ${names.slice(0, 12).map(quoted).join(', ')}${names.length > 12 ? ', ...' : ''}`;
 }
+
+/** A column's name in a sentence: in quotes where its ends or a comma within it would not be seen. */
+const quoted = (name: string) => (name !== name.trim() || name === '' || name.includes(',') ? JSON.stringify(name) : name);
 
 /** Names of the columns, those within the first element of a list or in an object with their dotted path. */
 function paths(record: DataRecord): string[] {

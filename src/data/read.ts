@@ -2,22 +2,20 @@
  * Data files as records: .jsonl, .json (a list), .csv and .tsv, .txt, .parquet. A record is one object with named columns,
  * or the fault found in its place; which column is which is columns.ts.
  */
-import { parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import Papa from 'papaparse';
-import type { Source } from '../io/bytes.ts';
+import { endingOf, type Source } from '../io/bytes.ts';
+import { parseNumbers } from '../io/json.ts';
 import { type DataRecord, nameOf } from './columns.ts';
+import { readTable } from './csv.ts';
+import { readParquet } from './parquet.ts';
 
 /** A record, or what is wrong with it; where: its place in the file, in words. */
 export type Read = { where: string; record: DataRecord; fault?: undefined } | { where: string; fault: string };
 
 /** All records of a file and, for plain text, how it was cut into rows; throws where the file as a whole cannot be read. */
 export async function readRecords(source: Source): Promise<{ records: Read[]; shown?: string }> {
-  const ending = source.name
-    .split(/[?#]/)[0]
-    .match(/\.(\w+)$/)?.[1]
-    ?.toLowerCase();
+  const ending = endingOf(source.name);
   if (ending === 'parquet') return { records: await parquet(source) };
-  const read = { jsonl, ndjson: jsonl, json, csv: table, tsv: table, txt: paragraphs }[ending ?? ''];
+  const read = { jsonl, ndjson: jsonl, json, csv: table(''), tsv: table('\t'), txt: paragraphs }[ending];
   if (read === undefined)
     throw new Error(
       `expected a data file ending in .jsonl .json .csv .tsv .txt or .parquet, got ${source.name}; rename or convert it`,
@@ -29,13 +27,13 @@ export async function readRecords(source: Source): Promise<{ records: Read[]; sh
 
 function jsonl(text: string, name: string): { records: Read[] } {
   const records: Read[] = [];
-  const lines = text.split('\n');
+  const lines = text.split(/\r\n?|\n/);
   for (let line = 0; line < lines.length; line++) {
     if (lines[line].trim() === '') continue;
     const row = records.length + 1;
     const where = row === line + 1 ? `${name} row ${row}` : `${name} row ${row} (line ${line + 1})`;
     try {
-      records.push(recordOf(JSON.parse(lines[line]), where));
+      records.push(recordOf(parseNumbers(lines[line]), where));
     } catch (error) {
       records.push({
         where,
@@ -49,7 +47,7 @@ function jsonl(text: string, name: string): { records: Read[] } {
 function json(text: string, name: string): { records: Read[] } {
   let value: any;
   try {
-    value = JSON.parse(text);
+    value = parseNumbers(text);
   } catch (error) {
     throw new Error(
       `expected ${name} to be JSON, got text that is none (${(error as Error).message}); mend it, or name it .jsonl if it has one object a line`,
@@ -66,25 +64,18 @@ function json(text: string, name: string): { records: Read[] } {
   return { records: list.map((item: unknown, i: number) => recordOf(item, `${name} row ${i + 1}`)) };
 }
 
-function table(text: string, name: string): { records: Read[] } {
-  const { data, errors, meta } = Papa.parse<DataRecord>(text, {
-    header: true,
-    skipEmptyLines: 'greedy',
-    delimiter: name.toLowerCase().includes('.tsv') ? '\t' : '',
-  });
-  if (!meta.fields?.length || data.length === 0)
-    throw new Error(`expected ${name} to have a line of column names and rows below it, got ${data.length} rows; add them`);
-  const faults = new Map(errors.filter(({ row }) => row !== undefined).map(({ row, message }) => [row, message]));
-  const records = data.map((record, i): Read => {
-    const where = `${name} row ${i + 1}`;
-    const fault = faults.get(i);
-    if (fault === undefined) return { where, record };
-    return {
-      where,
-      fault: `expected ${meta.fields!.length} columns as in the first line, got another form (${fault}); quote texts with commas or line breaks`,
+function table(delimiter: string): (text: string, name: string) => { records: Read[] } {
+  return (text, name) => {
+    const { names, records } = readTable(text, delimiter);
+    if (names.length === 0 || records.length === 0)
+      throw new Error(`expected ${name} to have a line of column names and rows below it, got no rows; add them`);
+    const read = (row: (typeof records)[number], i: number): Read => {
+      const where = `${name} row ${i + 1}`;
+      if (row.fault !== undefined) return { where, fault: row.fault };
+      return { where, record: Object.fromEntries(names.map((column, c) => [column, row.fields[c]])) };
     };
-  });
-  return { records };
+    return { records: records.map(read) };
+  };
 }
 
 /** Plain text: paragraphs between blank lines where there are any, else lines. */
@@ -98,16 +89,8 @@ function paragraphs(text: string, name: string): { records: Read[]; shown: strin
 }
 
 async function parquet(source: Source): Promise<Read[]> {
-  const file = {
-    byteLength: source.size,
-    slice: async (from: number, to = source.size) => {
-      const start = from < 0 ? source.size + from : from;
-      return (await source.read(start, to - start)).slice().buffer;
-    },
-  };
   try {
-    const metadata = await parquetMetadataAsync(file);
-    const rows = await parquetReadObjects({ file, metadata });
+    const rows = await readParquet(source);
     if (rows.length === 0) throw new Error('it has no rows');
     return rows.map((row, i) => recordOf(row, `${source.name} row ${i + 1}`));
   } catch (error) {

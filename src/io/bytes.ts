@@ -27,10 +27,16 @@ export interface PlaceOptions {
 export async function openPlace(where: string, options: PlaceOptions = {}): Promise<{ folder: Folder } | { source: Source }> {
   const url = webAddress(where, options.hub ?? 'https://huggingface.co');
   if (!url) return openDisk(where);
-  if (!/\.(gguf|safetensors|jsonl?|csv|txt|parquet)$/i.test(new URL(url).pathname)) return { folder: webFolder(url, options) };
+  if (!FILES.includes(endingOf(url))) return { folder: webFolder(url, options) };
   const source = await openUrl(url, options);
   if (!source) throw new Error(`expected a file at ${url}, got HTTP 404; check the address`);
   return { source };
+}
+
+/** The ending of a place's name in small letters, without the dot; of a web address, of its path: on disk ? and # are letters. */
+export function endingOf(name: string): string {
+  const path = /^https?:\/\//i.test(name) ? name.split(/[?#]/)[0] : name;
+  return /\.(\w+)$/.exec(path)?.[1].toLowerCase() ?? '';
 }
 
 /** The bytes of an array as a Source; nothing is copied until read. */
@@ -173,6 +179,9 @@ export async function readJson(source: Source): Promise<Record<string, any>> {
     throw new Error(`expected a JSON object in ${source.name}, got ${Array.isArray(value) ? 'an array' : JSON.stringify(value)}`);
   return value as Record<string, any>;
 }
+
+// What a single file that is asked for is called by; an address with another ending is a folder's.
+const FILES = ['gguf', 'safetensors', 'json', 'jsonl', 'ndjson', 'csv', 'tsv', 'txt', 'parquet'];
 
 const HEAD_BYTES = 1 << 16;
 

@@ -40,7 +40,7 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
     nope_layers: model_type === 'smollm3' ? everyFourth(size(keys, 'block_count')) : [],
     tie_word_embeddings: tied,
     bos_token_id: tokenId(raw, 'bos') ?? null,
-    eos_token_ids: [...new Set(['eos', 'eot', 'eom'].map((kind) => tokenId(raw, kind)).filter((id) => id !== undefined))],
+    eos_token_ids: endIds(gguf, raw),
     dtype: storedDtype(gguf),
     raw,
   };
@@ -121,6 +121,31 @@ function storedDtype(gguf: Gguf): ModelConfig['dtype'] {
   const type = gguf.tensors.get('blk.0.attn_q.weight')?.type;
   return type === 'f32' || type === 'bf16' ? type : 'f16';
 }
+
+// Tokens that end an answer by their text, as llama.cpp knows them: many files name but one end by key.
+const ENDS =
+  '<|eot_id|> <|im_end|> <|end|> <|return|> <|call|> <|flush|> <|calls|> <end_of_turn> <|endoftext|> </s> <|eom_id|> <EOT> _<EOT> ' +
+  '[EOT] [EOS] <|end_of_text|> <end_of_utterance> <eos> <turn|> <|tool_response> <｜end▁of▁sentence｜> [e~[';
+// Where a model has those that end a whole answer, <|end|> ends only a part of it.
+const PARTS = [
+  ['<|return|>', '<|call|>'],
+  ['<|calls|>', '<|flush|>'],
+];
+
+/** Ids of every end: those named by key, then control tokens of a known name. */
+function endIds(gguf: Gguf, raw: Record<string, any>): number[] {
+  const keyed = ['eos', 'eot', 'eom'].map((kind) => tokenId(raw, kind)).filter((id) => id !== undefined);
+  const tokens = gguf.metadata.get('tokenizer.ggml.tokens');
+  const types = gguf.metadata.get('tokenizer.ggml.token_type');
+  if (!Array.isArray(tokens) || !Array.isArray(types)) return [...new Set(keyed)];
+  const control = new Map(tokens.map((token, id) => [token, id] as const).filter(([, id]) => types[id] === CONTROL));
+  const named = ENDS.split(' ').filter((name) => control.has(name));
+  const partial = PARTS.some((names) => names.every((name) => control.has(name)));
+  const ends = named.filter((name) => !(partial && name === '<|end|>')).map((name) => control.get(name)!);
+  return [...new Set([...keyed, ...ends])];
+}
+
+const CONTROL = 3;
 
 function tokenId(raw: Record<string, any>, kind: string): number | undefined {
   const id = raw[`tokenizer.ggml.${kind}_token_id`];

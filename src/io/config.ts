@@ -87,14 +87,16 @@ function readModelType(raw: Record<string, any>): ModelType {
   const type = raw.model_type as ModelType;
   if (!MODEL_TYPES.includes(type)) refuse('model_type', raw.model_type, `one of ${MODEL_TYPES.join(', ')}`);
   const architecture = ARCHITECTURES[type];
-  if (raw.architectures && !raw.architectures.includes?.(architecture)) refuse('architectures', raw.architectures, architecture);
+  // a bare model (LlamaModel) is one whose tensors lack the prefix and the head, which may be tied
+  const bare = architecture.replace('ForCausalLM', 'Model');
+  if (raw.architectures && ![architecture, bare].some((name) => raw.architectures.includes?.(name)))
+    refuse('architectures', raw.architectures, architecture);
   return type;
 }
 
 // Fields of these and neighbouring families that change the results, with the values under which they do not.
 const HARMLESS: Record<string, unknown[]> = {
   hidden_act: ['silu', 'swish'],
-  pretraining_tp: [0, 1],
   partial_rotary_factor: [1],
   rope_interleaved: [false],
   quantization_config: [],
@@ -143,9 +145,14 @@ function refuseSlidingWindow(raw: Record<string, any>, type: ModelType): void {
   if (!(window >= reach)) refuse('sliding_window', raw.sliding_window, 'null (set it where rows stay shorter than the window)');
 }
 
-// rope_parameters holds everything in the newer form; rope_theta beside rope_scaling in the older.
+// rope_parameters holds everything in the newer form; rope_theta beside rope_scaling in the older. Of both transformers takes
+// rope_scaling alone, theta included. By layer types there would be several, which these families do not have.
 function readRope(raw: Record<string, any>, absent: number): ModelConfig['rope'] {
-  const scaling = { ...raw.rope_parameters, ...raw.rope_scaling };
+  const field = isEmpty(raw.rope_scaling) ? 'rope_parameters' : 'rope_scaling';
+  const scaling: Record<string, any> = raw[field] ?? {};
+  if (typeof scaling !== 'object' || Array.isArray(scaling)) refuse(field, scaling, 'an object');
+  const nested = Object.entries(scaling).find(([, value]) => value !== null && typeof value === 'object');
+  if (nested) refuse(`${field}.${nested[0]}`, nested[1], 'a number or a name: one RoPE for every layer');
   const theta = positive({ rope_theta: scaling.rope_theta ?? raw.rope_theta }, 'rope_theta', absent);
   const type = scaling.rope_type ?? scaling.type ?? 'default';
   if ((scaling.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor', scaling.partial_rotary_factor, '1');
@@ -174,9 +181,18 @@ function readNopeLayers(raw: Record<string, any>): number[] {
   return Array.from({ length: n_layers }, (_, i) => i).filter((i) => list[i] === 0);
 }
 
+const isEmpty = (value: unknown) => !value || (typeof value === 'object' && Object.keys(value).length === 0);
+
+// auto: as the tensors are stored, which the caller sees (model.ts).
 function readDtype(raw: Record<string, any>): ModelConfig['dtype'] {
   const name = String(raw.dtype ?? raw.torch_dtype ?? 'float32').replace(/^torch\./, '');
-  const known: Record<string, ModelConfig['dtype']> = { float32: 'f32', float64: 'f32', float16: 'f16', bfloat16: 'bf16' };
+  const known: Record<string, ModelConfig['dtype']> = {
+    auto: 'f32',
+    float32: 'f32',
+    float64: 'f32',
+    float16: 'f16',
+    bfloat16: 'bf16',
+  };
   return known[name] ?? refuse('dtype', name, Object.keys(known).join(', '));
 }
 
@@ -197,9 +213,10 @@ function flag(raw: Record<string, any>, field: string, absent = false): boolean 
   return typeof value === 'boolean' ? value : refuse(field, value, 'true or false');
 }
 
+// -1 is how some write that there is none.
 function tokenIds(raw: Record<string, any>, field: string): number[] {
   const value = raw[field] ?? [];
-  const ids: unknown[] = Array.isArray(value) ? value : [value];
+  const ids: unknown[] = (Array.isArray(value) ? value : [value]).filter((id) => id !== -1);
   const bad = ids.find((id) => !Number.isInteger(id) || (id as number) < 0);
   return bad === undefined ? (ids as number[]) : refuse(field, bad, 'a token id');
 }

@@ -3,8 +3,20 @@
 
 export type Json = null | boolean | number | bigint | string | Json[] | { [key: string]: Json };
 
-/** JSON text to values; objects have no prototype, so `__proto__` is a key like any other. Errors say where. */
-export function parseJson(text: string): Json {
+/** JSON text of people's data to values as JSON.parse has them, but that integers beyond 2^53 keep their digits (as a bigint). */
+export function parseNumbers(text: string): unknown {
+  const value = JSON.parse(text); // also says what is wrong with a text that is none
+  return LONG.test(text) ? parseJson(text, { again: true }) : value;
+}
+
+/** Digits that may be more than a double holds. */
+const LONG = /\d{16}/;
+
+/**
+ * JSON text to values; objects have no prototype, so `__proto__` is a key like any other. Errors say where.
+ * again: a key may come twice (the last counts), texts may hold lone surrogates, and nothing is too deep, as in JSON.parse.
+ */
+export function parseJson(text: string, { again = false } = {}): Json {
   let at = 0;
   const value = readValue(0);
   skipSpace();
@@ -12,7 +24,7 @@ export function parseJson(text: string): Json {
   return value;
 
   function readValue(depth: number): Json {
-    if (depth > MAX_DEPTH) fail(`at most ${MAX_DEPTH} levels of nesting`);
+    if (depth > MAX_DEPTH && !again) fail(`at most ${MAX_DEPTH} levels of nesting`);
     skipSpace();
     const c = text[at];
     if (c === '{') return readObject(depth);
@@ -29,7 +41,7 @@ export function parseJson(text: string): Json {
       skipSpace();
       if (text[at] !== '"') fail('a key in double quotes');
       const key = readString();
-      if (key in object) throw new Error(`expected each key once, got ${JSON.stringify(key)} twice`);
+      if (key in object && !again) throw new Error(`expected each key once, got ${JSON.stringify(key)} twice`);
       if (!next(':')) fail('":"');
       object[key] = readValue(depth + 1);
     } while (next(','));
@@ -50,7 +62,7 @@ export function parseJson(text: string): Json {
   function readString(): string {
     const token = match(STRING) ?? fail('a string');
     const string = JSON.parse(token) as string;
-    return string.isWellFormed() ? string : fail('a string of whole Unicode characters');
+    return again || string.isWellFormed() ? string : fail('a string of whole Unicode characters');
   }
 
   function readWord(): Json {

@@ -104,12 +104,24 @@ async function openFolder(folder: Folder): Promise<ModelFiles> {
   const { config, generation } = await readHfConfig(folder);
   const { form, stored } = await readHfTensors(folder);
   const tensors = new Map<string, TensorInfo>();
-  for (const { name, dtype, shape, source, offset } of stored.values())
+  for (const { name: own, dtype, shape, source, offset } of stored.values()) {
+    const name = BARE.test(own) ? `model.${own}` : own;
     if (!IGNORED.test(name)) tensors.set(name, storedTensor(name, formatOfDtype(dtype) ?? dtype, shape, source, offset));
+  }
+  if ((config.raw.dtype ?? config.raw.torch_dtype) === 'auto') config.dtype = dtypeOf(tensors);
   await dropTiedHead(config, tensors, folder.name);
   checkTensorShapes(new Map([...tensors].map(([name, { shape }]) => [name, shape])), config, folder.name);
   const tokenizer = await readTokenizer(folder);
   return { form, name: folder.name, config, generation, tensors, tokenizer, close: async () => {} };
+}
+
+// A model saved without its head has no prefix.
+const BARE = /^(embed_tokens|norm|layers\.\d+)\./;
+
+/** What the embedding is stored as; f32 for what no model is computed in. */
+function dtypeOf(tensors: Map<string, TensorInfo>): ModelConfig['dtype'] {
+  const format = tensors.get('model.embed_tokens.weight')?.format;
+  return format === 'f16' || format === 'bf16' ? format : 'f32';
 }
 
 // Buffers that old exports kept; they are computed from the config.
@@ -161,16 +173,18 @@ async function readTokenizer(folder: Folder): Promise<TokenizerFiles> {
   return { json: await readJson(file), config: template ? { ...config, chat_template: await readText(template) } : config };
 }
 
-// A token without a row in the embedding cannot be looked up: better said now than at its first row.
+// A token without a row in the embedding cannot be looked up: better said now than at its first row. One added token past the
+// embedding (padding, mostly) is let by: where it comes up in a row, the row is refused.
 function checkVocabulary(model: ModelFiles): void {
   const { vocab, added } = vocabularyOf(model.tokenizer.json);
   const { vocab_size } = model.config;
-  for (const [token, id] of [...vocab, ...added])
-    if (!(id < vocab_size))
-      throw new Error(
-        `expected every token id of the tokenizer below the ${vocab_size} rows of the embedding, got ${JSON.stringify(token)} = ${id}; ` +
-          'the tokenizer belongs to another model or the embedding was not resized',
-      );
+  const past = new Map([...vocab, ...added].filter(([, id]) => !(id < vocab_size)));
+  const [[token, id] = []] = past;
+  if (token === undefined || (past.size === 1 && id === vocab_size && !vocab.some(([own]) => own === token))) return;
+  throw new Error(
+    `expected every token id of the tokenizer below the ${vocab_size} rows of the embedding, got ${JSON.stringify(token)} = ${id}; ` +
+      'the tokenizer belongs to another model or the embedding was not resized',
+  );
 }
 
 function vocabularyOf(json: Record<string, any>): { vocab: [string, number][]; added: [string, number][] } {

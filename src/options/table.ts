@@ -48,7 +48,7 @@ export const OPTIONS = {
     'start from, or apply, this adapter folder: ours, or LoRA and DoRA as PEFT saves them',
   ),
 
-  data: texts(['data', ROWS], 'D...', '.jsonl .json .csv .txt .parquet, one or several (default: the built-in task)'),
+  data: texts(['data', ROWS], 'D...', '.jsonl .json .csv .tsv .txt .parquet, one or several (default: the built-in task)'),
   columns: text(
     ['data', ROWS],
     'R=C,...',

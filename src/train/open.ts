@@ -21,8 +21,24 @@ export async function openModel(
   { hub, note = () => {} }: { hub?: string; note?: (text: string) => void } = {},
 ): Promise<OpenModel> {
   const files = await openFiles(place, { hub, note });
-  const { bos_token_id: bos, eos_token_ids } = files.config;
-  return { files, tokenizer: loadTokenizer({ ...files.tokenizer, bos, eos: eos_token_ids[0] ?? null }) };
+  const tokenizer = loadTokenizer({ ...files.tokenizer, eos: files.config.eos_token_ids[0] ?? null });
+  const apart = endsApart({ files, tokenizer });
+  if (apart) note(apart);
+  return { files, tokenizer };
+}
+
+/** Ids that end an answer: every one that config and generation config name, and the tokenizer's own. */
+export function endsOf({ files, tokenizer }: OpenModel): number[] {
+  const own = tokenizer.eos === null ? [] : [tokenizer.eos];
+  return [...new Set([...files.config.eos_token_ids, ...own])].filter((id) => id < files.config.vocab_size);
+}
+
+/** What is to be said where the tokenizer ends texts otherwise than the config does. */
+function endsApart({ files, tokenizer }: OpenModel): string | undefined {
+  const { eos_token_ids } = files.config;
+  const { eos, named } = tokenizer;
+  if (eos === null || eos_token_ids.length === 0 || eos_token_ids.includes(eos)) return undefined;
+  return `the tokenizer ends texts with ${JSON.stringify(named.eos_token)} (${eos}), the config with ${eos_token_ids.join(', ')}: rows end as the tokenizer has it, answers at any of them`;
 }
 
 /** How rows are read. */
@@ -39,7 +55,7 @@ export interface DataOptions {
   skipBadRows?: boolean;
 }
 
-/** The rows of data files as this model reads them: .jsonl, .json, .csv, .txt or .parquet. */
+/** The rows of data files as this model reads them: .jsonl, .json, .csv, .tsv, .txt or .parquet. */
 export async function openData(model: OpenModel, places: Places, o: DataOptions = {}): Promise<Dataset> {
   const options = await rowOptions(model, o);
   return withSources(places, (sources) => loadData(sources, { ...options, max_length: o.maxLength ?? 512 }));
@@ -57,7 +73,15 @@ export async function openPrompts(
 
 /** The ids of a text to go on from; asChat: of a user's message, in the template that the options or the model's files name. */
 export async function promptIds(model: OpenModel, text: string, asChat = false, o: DataOptions = {}): Promise<Int32Array> {
-  if (!asChat) return Int32Array.from(model.tokenizer.encode(text, { special: true }));
+  if (!asChat) {
+    const ids = Int32Array.from(model.tokenizer.encode(text, { special: true }));
+    const past = ids.find((id) => id >= model.files.config.vocab_size);
+    if (past !== undefined)
+      throw new Error(
+        `expected token ids below the ${model.files.config.vocab_size} rows of the embedding, got ${past} in the prompt; leave that token out`,
+      );
+    return ids;
+  }
   const row = JSON.stringify({ messages: [{ role: 'user', content: text }] });
   const source = memorySource(new TextEncoder().encode(row), 'the prompt.jsonl');
   return (await openPrompts(model, source, o)).prompts[0].ids;

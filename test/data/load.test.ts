@@ -175,7 +175,7 @@ describe('what is left out', () => {
 
 describe('--columns', () => {
   test('roles, other names and paths', () => {
-    expect(parseColumns('prompt=q, completion = a.0.b')).toEqual({ prompt: 'q', completion: 'a.0.b' });
+    expect(parseColumns('prompt=q, completion = a.0.b')).toEqual({ prompt: 'q', completion: ' a.0.b' });
   });
   test.each([
     ['question=q', /ROLE one of/],

@@ -77,9 +77,9 @@ describe('a tokenizer of bytes', () => {
     expect(byteTokenizer({ tokenizer_class, ...config }).encode('a', { special: true })).toEqual(ids);
   });
 
-  test('ids of config.json stand in for names', () => {
+  test('the end that config.json names stands in for one that the tokenizer does not', () => {
     const json = { model: { type: 'BPE', vocab: { a: 0, b: 1 }, merges: [] } };
-    const tokenizer = loadTokenizer({ json, bos: null, eos: 1 });
+    const tokenizer = loadTokenizer({ json, eos: 1 });
     expect([tokenizer.bos, tokenizer.eos, tokenizer.named.eos_token]).toEqual([null, 1, 'b']);
   });
 

@@ -103,6 +103,17 @@ describe('configFromHf', () => {
     [LLAMA, { rope_scaling: { rope_type: 'default' } }, { rope: { theta: 10000, scaling: null } }],
     [LLAMA, { torch_dtype: 'bfloat16' }, { dtype: 'bf16' }],
     [LLAMA, { dtype: 'float16' }, { dtype: 'f16' }],
+    [LLAMA, { torch_dtype: 'auto' }, { dtype: 'f32' }],
+    [LLAMA, { pretraining_tp: 2 }, { hidden_size: LLAMA.hidden_size }],
+    [LLAMA, { architectures: ['LlamaModel'] }, { model_type: 'llama' }],
+    [LLAMA, { eos_token_id: -1 }, { eos_token_ids: [] }],
+    [LLAMA, { eos_token_id: [-1, 7] }, { eos_token_ids: [7] }],
+    [
+      LLAMA,
+      { rope_parameters: { rope_type: 'default', rope_theta: 7 }, rope_scaling: { type: 'linear', factor: 2 }, rope_theta: 5e5 },
+      { rope: { theta: 5e5, scaling: { type: 'linear', factor: 2 } } },
+    ],
+    [LLAMA, { rope_parameters: { rope_theta: 7 }, rope_scaling: {} }, { rope: { theta: 7, scaling: null } }],
     [MISTRAL, { sliding_window: 512 }, { max_position_embeddings: 512 }],
     [QWEN2, { use_sliding_window: false, sliding_window: 64 }, { model_type: 'qwen2' }],
   ])('%# is understood', (base, fields, expected) => {
@@ -118,13 +129,20 @@ describe('configFromHf', () => {
     [LLAMA, { model_type: undefined }, 'model_type', 'nothing'],
     [LLAMA, { architectures: ['LlamaForSequenceClassification'] }, 'architectures', 'LlamaForSequenceClassification'],
     [LLAMA, { hidden_act: 'gelu' }, 'hidden_act', '"gelu"'],
-    [LLAMA, { pretraining_tp: 2 }, 'pretraining_tp', '2'],
     [LLAMA, { quantization_config: { quant_method: 'gptq' } }, 'quantization_config', 'gptq'],
     [LLAMA, { partial_rotary_factor: 0.5 }, 'partial_rotary_factor', '0.5'],
     [LLAMA, { rope_parameters: { partial_rotary_factor: 0.5 } }, 'partial_rotary_factor', '0.5'],
     [LLAMA, { rope_scaling: { rope_type: 'yarn', factor: 4 } }, 'rope_type', '"yarn"'],
     [LLAMA, { rope_scaling: { type: 'dynamic', factor: 4 } }, 'rope_type', '"dynamic"'],
     [LLAMA, { rope_parameters: { rope_type: 'longrope' } }, 'rope_type', '"longrope"'],
+    [
+      QWEN3,
+      { rope_parameters: { full_attention: { rope_type: 'default' } } },
+      'rope_parameters.full_attention',
+      '"rope_type":"default"',
+    ],
+    [LLAMA, { rope_parameters: { rope_theta: 7 }, rope_scaling: { type: 'yarn', factor: 4 } }, 'rope_type', '"yarn"'],
+    [LLAMA, { eos_token_id: -2 }, 'eos_token_id', '-2'],
     [LLAMA, { rope_scaling: { type: 'linear' } }, 'factor', 'nothing'],
     [LLAMA, { rope_scaling: { rope_type: 'llama3', ...LLAMA3_ROPE, high_freq_factor: 1 } }, 'high_freq_factor', '1'],
     [LLAMA, { num_local_experts: 8 }, 'num_local_experts', '8'],
@@ -186,6 +204,14 @@ describe('configFromGguf', () => {
     const tensors = new Map([['token_embd.weight', { name: '', type: 'q8_0', dims: [64, 512], offset: 0, bytes: 0 }]]);
     return configFromGguf({ version: 3, metadata, tensors, source: undefined } as any, factors, true);
   };
+
+  test('ends by key, then control tokens of names that llama.cpp ends at', () => {
+    const tokens = ['a', '<s>', '</s>', '<|eot_id|>', '<|im_end|>', '<|eom_id|>', '<x>', '<EOT>'];
+    const ends = (types: number[], more = {}) =>
+      read({ 'tokenizer.ggml.tokens': tokens, 'tokenizer.ggml.token_type': types, ...more }).eos_token_ids;
+    expect(ends([1, 3, 3, 3, 3, 3, 3, 1], { 'tokenizer.ggml.eot_token_id': undefined })).toEqual([2, 3, 4, 5]);
+    expect(ends([1, 3, 3, 1, 1, 1, 3, 3], { 'tokenizer.ggml.eom_token_id': 6 })).toEqual([2, 3, 6, 7]);
+  });
 
   test('the same description as from a config.json', () => {
     const { raw, ...config } = read();

@@ -186,6 +186,30 @@ describe('openModel', () => {
     await expect(openModelFiles(folder(changes))).rejects.toThrow(message);
   });
 
+  test('one added token past the embedding, as padding is, is let by', async () => {
+    const added_tokens = [{ id: 24, content: '<pad>' }];
+    const model = await openModelFiles(folder({ 'tokenizer.json': json({ ...TOKENIZER, added_tokens }) }));
+    expect(model.config.vocab_size).toBe(24);
+    const two = { ...TOKENIZER, added_tokens: [...added_tokens, { id: 25, content: '<q>' }] };
+    await expect(openModelFiles(folder({ 'tokenizer.json': json(two) }))).rejects.toThrow('"<pad>" = 24');
+  });
+
+  test('a model saved without its head has names without a prefix', async () => {
+    const { writeSafetensors } = await import('../../src/io/safetensors.ts');
+    const { tensors } = await readSafetensors(memorySource(new Uint8Array(await weights.arrayBuffer())));
+    const all = [...tensors.values()].map((t) => ({
+      ...t,
+      name: t.name.replace(/^model\./, ''),
+      bytes: () => t.source.read(t.offset, t.bytes),
+    }));
+    const parts: BlobPart[] = [];
+    for await (const chunk of writeSafetensors(all)) parts.push(new Uint8Array(chunk));
+    const bare = { 'model.safetensors': new Blob(parts), ...config({ architectures: ['LlamaModel'], torch_dtype: 'auto' }) };
+    const [a, b] = [await openModelFiles(folder(bare)), await openModelFiles(folder())];
+    expect([...a.tensors.keys()].sort()).toEqual([...b.tensors.keys()].sort());
+    expect(a.config.dtype).toBe(b.tensors.get('model.embed_tokens.weight')!.format);
+  });
+
   test('tensors that the config does not have are refused, rotary buffers ignored', async () => {
     const extra = async (name: string) => {
       const { tensors } = await readSafetensors(memorySource(new Uint8Array(await weights.arrayBuffer())));

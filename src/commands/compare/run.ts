@@ -5,6 +5,7 @@ import { parametersOf } from '../../models/decoder.ts';
 import type { Settled } from '../../options/table.ts';
 import {
   answerRows,
+  endsOf,
   freeModel,
   type Gpu,
   loadModel,
@@ -113,9 +114,9 @@ export async function baseRun(bench: Bench, label: Label, o: Settled, signal: Ab
   }
 }
 
-async function answered({ opened: { files }, asked }: Bench, model: Model, signal: AbortSignal): Promise<Result['exact']> {
+async function answered({ opened, asked }: Bench, model: Model, signal: AbortSignal): Promise<Result['exact']> {
   if (!asked.length) return null;
-  const answers = await answerRows(model, asked, { eos: files.config.eos_token_ids, signal });
+  const answers = await answerRows(model, asked, { eos: endsOf(opened), signal });
   return { right: answers.filter((a) => a.right).length, of: answers.length };
 }
 

@@ -1,0 +1,43 @@
+/**
+ * Normalizers of a tokenizer.json: what happens to a text before it is cut. Those that no model of the families here has are
+ * refused by name.
+ */
+import { byteLetters } from './bytes.ts';
+import { patternOf } from './pattern.ts';
+
+/** Text to text; continued: the text goes on from one before it, so that nothing is put in front. */
+export type Normalize = (text: string, continued: boolean) => string;
+
+/** The function of a normalizer's settings. */
+export function normalizerOf(json: any): Normalize {
+  if (json === null || json === undefined) return (text) => text;
+  switch (json.type) {
+    case 'Sequence': {
+      const parts: Normalize[] = json.normalizers.map(normalizerOf);
+      return (text, continued) => parts.reduce((t, part) => part(t, continued), text);
+    }
+    case 'NFC':
+    case 'NFD':
+    case 'NFKC':
+    case 'NFKD':
+      return (text) => text.normalize(json.type);
+    case 'Prepend':
+      return (text, continued) => (text === '' || continued ? text : json.prepend + text);
+    case 'Replace': {
+      const pattern = patternOf(json.pattern, 'normalizer Replace');
+      return (text) => text.replace(pattern, () => json.content);
+    }
+    case 'Strip':
+      return (text) => {
+        const left = json.strip_left ? text.replace(/^\p{White_Space}+/u, '') : text;
+        return json.strip_right ? left.replace(/\p{White_Space}+$/u, '') : left;
+      };
+    case 'StripAccents':
+      return (text) => text.replace(/\p{M}/gu, '');
+    case 'Lowercase': // each letter by itself: a sigma at a word's end is like any other
+      return (text) => Array.from(text, (c) => c.toLowerCase()).join('');
+    case 'ByteLevel':
+      return byteLetters;
+  }
+  throw new Error(`expected a normalizer that is known here, got ${JSON.stringify(json.type)}`);
+}

@@ -1,0 +1,71 @@
+/**
+ * Patterns of a tokenizer.json as JavaScript's regular expressions, and texts cut by them as Rust's tokenizers cuts them. The
+ * dialect of the patterns (Oniguruma's) is translated by @huggingface/tokenizers.
+ */
+import { SplitPreTokenizer } from '@huggingface/tokenizers';
+
+/** A pattern {Regex} or {String} as a global expression. */
+export function patternOf(pattern: any, where: string): RegExp {
+  if (typeof pattern?.String === 'string') return literal(pattern.String);
+  if (typeof pattern?.Regex !== 'string') throw new Error(`expected ${where} to have a pattern, got ${JSON.stringify(pattern)}`);
+  const compiled = (new SplitPreTokenizer({ type: 'Split', pattern, behavior: 'Isolated', invert: false } as any) as any).pattern;
+  // Without regard to case, two letters of ASCII have a third form in Unicode, which the translation leaves out.
+  if (!pattern.Regex.includes('(?i:')) return compiled;
+  return new RegExp(compiled.source.replaceAll('[sS]', '[sSſ]').replaceAll('[kK]', '[kK\u212A]'), compiled.flags);
+}
+
+export const literal = (text: string) => new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gu');
+
+/** Each match as a character of its own, or what lies between. */
+export interface Cut {
+  from: number;
+  to: number;
+  match: boolean;
+}
+
+export type Behavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous';
+const BEHAVIORS = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'];
+
+/** The behavior of a setting, in Rust's or in Python's spelling. */
+export function behaviorOf(value: unknown, where: string): Behavior {
+  const plain = String(value).replaceAll('_', '').toLowerCase();
+  const found = BEHAVIORS.find((name) => name.toLowerCase() === plain);
+  if (!found) throw new Error(`expected ${where}.behavior to be one of ${BEHAVIORS.join(' ')}, got ${JSON.stringify(value)}`);
+  return found as Behavior;
+}
+
+/** A text cut at matches: ranges of what remains, none of them empty. */
+export function split(text: string, pattern: RegExp, behavior: Behavior, invert = false): { from: number; to: number }[] {
+  const cuts = cutsOf(text, pattern);
+  if (invert) for (const cut of cuts) cut.match = !cut.match;
+  const kept = behavior === 'Removed' ? cuts.filter((cut) => !cut.match) : merged(cuts, behavior);
+  return kept.filter(({ from, to }) => to > from);
+}
+
+function cutsOf(text: string, pattern: RegExp): Cut[] {
+  const cuts: Cut[] = [];
+  let done = 0;
+  for (const { 0: found, index } of text.matchAll(pattern)) {
+    if (done !== index) cuts.push({ from: done, to: index, match: false });
+    done = index + found.length;
+    cuts.push({ from: index, to: done, match: true });
+  }
+  if (done !== text.length) cuts.push({ from: done, to: text.length, match: false });
+  return cuts;
+}
+
+function merged(cuts: Cut[], behavior: Behavior): Cut[] {
+  if (behavior === 'Isolated') return cuts;
+  const backward = behavior === 'MergedWithNext';
+  const out: Cut[] = [];
+  let before = false;
+  for (const cut of backward ? cuts.toReversed() : cuts) {
+    const joins = behavior === 'Contiguous' ? cut.match === before : cut.match && !before;
+    const last = out.at(-1);
+    before = cut.match;
+    if (!joins || !last) out.push({ ...cut });
+    else if (backward) last.from = cut.from;
+    else last.to = cut.to;
+  }
+  return backward ? out.reverse() : out;
+}
