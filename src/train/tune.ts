@@ -102,36 +102,25 @@ async function keepRun(run: Run, method: Method, c: CheckpointOptions, found: Fo
   return keepingIn(c.folder, model, of, c.every, c.keep, found);
 }
 
+/** Options that decide figures and are compared as they stand. */
+const DECIDING = [
+  ...(['steps', 'epochs', 'batch', 'accumulate', 'seed', 'lr', 'schedule', 'lrWarmup', 'betas', 'eps'] as const),
+  ...(['weightDecay', 'clip', 'evalEvery', 'patience'] as const),
+];
+
 /** What decides the figures of a run beside its model and rows, by the names of the options. */
 export function settingsOf({ model, options }: Pick<Run, 'model' | 'options'>, method: Method) {
-  const { steps, epochs, batch, accumulate, shuffle, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip } = options;
-  const { evalEvery, patience, recompute } = options;
   const { targets, ...own } = method.settings as { targets?: readonly string[] };
   const formats = parametersOf(model.decoder).flatMap((w) => ('windows' in w ? [w.format] : []));
   return plainSettings({
-    ...{
-      method: method.name,
-      ...own,
-      targets: targets?.map(shortName),
-      base: [...new Set(formats)],
-      arithmetic: model.planning.half ? 'f16' : 'f32',
-    },
-    ...{
-      steps,
-      epochs,
-      batch,
-      accumulate,
-      noShuffle: !shuffle || null,
-      seed,
-      lr,
-      schedule,
-      lrWarmup,
-      betas,
-      eps,
-      weightDecay,
-      clip,
-    },
-    ...{ evalEvery, patience, recompute: recompute ? 'on' : 'off' },
+    method: method.name,
+    ...own,
+    targets: targets?.map(shortName),
+    base: [...new Set(formats)],
+    arithmetic: model.planning.half ? 'f16' : 'f32',
+    ...Object.fromEntries(DECIDING.map((name) => [name, options[name]])),
+    noShuffle: !options.shuffle || null,
+    recompute: options.recompute ? 'on' : 'off',
   });
 }
 
