@@ -1,6 +1,7 @@
 /** Pre-tokenizers of a tokenizer.json: a text cut into the pieces within which tokens lie. Unknown ones are refused by name. */
 import { byteLetters } from './bytes.ts';
 import { type Behavior, behaviorOf, literal, patternOf, split } from './pattern.ts';
+import { NO_PUNCTUATION } from './unicode.ts';
 
 /** A piece; first: it stands at the very beginning; continued: something that is not in the text stands before it. */
 export interface Piece {
@@ -14,7 +15,10 @@ export type Pretokenize = (piece: Piece) => Piece[];
 const WORD = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}`;
 const WORDS = new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu');
 const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
-const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
+// two signs were punctuation then
+const PUNCTUATION = new RegExp(`(?![${NO_PUNCTUATION}])[\\p{P}!-/:-@\\[-\`{-~\\u166d\\u{111c9}]`, 'gu');
+// digits of the newest scripts, for runtimes that do not have them yet
+const NUMBER = /[\p{N}\u{11de0}-\u{11de9}\u{16ff4}-\u{16ff6}]/gu;
 const SPACE = /\p{White_Space}/gu;
 
 /** The function of a pre-tokenizer's settings. */
@@ -32,7 +36,7 @@ export function pretokenizerOf(json: any): Pretokenize {
     case 'Split':
       return cutting(patternOf(json.pattern, 'Split'), behaviorOf(json.behavior, 'Split'), json.invert ?? false);
     case 'Digits':
-      return cutting(/\p{N}/gu, json.individual_digits ? 'Isolated' : 'Contiguous');
+      return cutting(NUMBER, json.individual_digits ? 'Isolated' : 'Contiguous');
     case 'Punctuation':
       return cutting(PUNCTUATION, behaviorOf(json.behavior ?? 'Isolated', 'Punctuation'));
     case 'Whitespace':
