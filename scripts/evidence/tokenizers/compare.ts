@@ -76,14 +76,14 @@ function classes({ characters, cuts, becomes }: { characters: number; cuts: Reco
     const cut = pretokenizerOf({ type, pattern: { Regex }, behavior, individual_digits: true, add_prefix_space: false });
     const there = new Set(at);
     const text = (code: number) => `a${String.fromCodePoint(code)}a`;
-    const off = every.filter((c) => there.has(c) !== cut({ text: text(c), first: true, continued: false }).length > 1);
+    const off = every.filter((c) => there.has(c) !== cut({ text: text(c), first: true }).length > 1);
     tellOff(`every character: ${step}`, characters, off);
   }
   for (const [type, made] of Object.entries<Record<string, string>>(becomes)) {
     const normalize = normalizerOf({ type, strip_left: true, strip_right: true });
     const off = every.filter((code) => {
       const c = String.fromCodePoint(code);
-      return normalize(c, false) !== (made[c] ?? c);
+      return normalize(c) !== (made[c] ?? c);
     });
     tellOff(`every character: ${type}`, characters, off);
   }

@@ -60,9 +60,7 @@ export function finders(
   normalize: Normalize,
 ): { raw: (t: string) => Part[]; normalized: (t: string) => Part[] } {
   const plain = tokens.filter((token) => !token.normalized).map((token) => [token.content, token] as const);
-  const inNormalized = tokens
-    .filter((token) => token.normalized)
-    .map((token) => [normalize(token.content, false), token] as const);
+  const inNormalized = tokens.filter((token) => token.normalized).map((token) => [normalize(token.content), token] as const);
   return { raw: finder(plain), normalized: finder(inNormalized) };
 }
 
