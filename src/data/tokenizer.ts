@@ -65,7 +65,7 @@ function opened(json: any, config: any) {
     const vocabulary = modelOf(json.model);
     const added = addedTokens(json, config, vocabulary.ids);
     const encode = encoder(json, config, vocabulary, added);
-    const around = postProcessor(withOwnEnds(json, config), (token) => idOf(token, vocabulary, added));
+    const around = postProcessor(json.post_processor, (token) => idOf(token, vocabulary, added));
     return { vocabulary, added, encode, around, ...decoder(json, config, vocabulary, added) };
   } catch (error) {
     throw new Error(
@@ -123,23 +123,10 @@ function decoder(json: any, config: any, vocabulary: Vocabulary, added: AddedTok
   };
 }
 
-/** transformers gives Llama tokenizers their bos and eos by add_bos_token and add_eos_token, whatever tokenizer.json says. */
-function withOwnEnds(json: any, config: any): any {
-  const llama = /^(Llama|CodeLlama)Tokenizer(Fast)?$/.test(config.tokenizer_class ?? '');
-  if (!llama || (config.add_bos_token === undefined && config.add_eos_token === undefined)) return json.post_processor;
-  const mark = (name: string) => {
-    const text = tokenText(config[name]);
-    return text === undefined ? [] : [{ SpecialToken: { id: text } }];
-  };
-  const single = [
-    ...((config.add_bos_token ?? true) ? mark('bos_token') : []),
-    { Sequence: { id: 'A' } },
-    ...((config.add_eos_token ?? false) ? mark('eos_token') : []),
-  ];
-  return { type: 'TemplateProcessing', single, special_tokens: {} };
-}
-
-/** What a post-processor puts around the ids of a text. */
+/**
+ * What a post-processor puts around the ids of a text. tokenizer.json alone says that: as in transformers, add_bos_token and
+ * add_eos_token of tokenizer_config.json are for folders without one.
+ */
 function postProcessor(json: any, idOf: (token: string) => number | undefined): (ids: number[]) => number[] {
   if (json === null || json === undefined || json.type === 'ByteLevel') return (ids) => ids;
   if (json.type === 'Sequence') {
