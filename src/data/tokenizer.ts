@@ -13,11 +13,8 @@ import { unigram, wordLevel, wordPiece } from './tokenizer/unigram.ts';
 
 /** Text to token ids and back. */
 export interface Tokenizer {
-  /**
-   * Token ids of a text; special: with what the tokenizer itself puts around a text (often bos); continued: the text goes on
-   * from one before it, so that no space is put in front.
-   */
-  encode(text: string, how: { special: boolean; continued?: boolean }): number[];
+  /** Token ids of a text; special: with what the tokenizer itself puts around a text (often bos). */
+  encode(text: string, how: { special: boolean }): number[];
   /** Text of token ids; ids without a token give nothing. */
   decode(ids: ArrayLike<number>, how: { skip_special: boolean }): string;
   /** Ids of the beginning and the end of a text; null where the tokenizer names none. */
@@ -50,7 +47,7 @@ export function loadTokenizer({ json, config = {}, eos = null }: TokenizerSource
   const ends = { bos: ids.get(named.bos_token) ?? null, eos: ids.get(named.eos_token) ?? eos };
   if (ends.eos !== null && named.eos_token === undefined) named.eos_token = textOf(ends.eos) ?? '';
   return {
-    encode: (text, { special, continued = false }) => (special ? around(encode(text, continued)) : encode(text, continued)),
+    encode: (text, { special }) => (special ? around(encode(text)) : encode(text)),
     decode,
     ...ends,
     named,
@@ -68,7 +65,7 @@ function opened(json: any, config: any) {
     const vocabulary = modelOf(json.model);
     const added = addedTokens(json, config, vocabulary.ids);
     const encode = encoder(json, config, vocabulary, added);
-    const around = postProcessor(withOwnEnds(json, config), (token) => idOf(token, vocabulary, added));
+    const around = postProcessor(json.post_processor, (token) => idOf(token, vocabulary, added));
     return { vocabulary, added, encode, around, ...decoder(json, config, vocabulary, added) };
   } catch (error) {
     throw new Error(
@@ -97,35 +94,23 @@ function encoder(json: any, config: any, { encode }: Vocabulary, added: AddedTok
   // such a tokenizer reads its special tokens as text
   const sought = config.split_special_tokens ? added.filter(({ special }) => !special) : added;
   const { raw, normalized } = finders(sought, normalize);
-  return (text: string, continued: boolean): number[] => {
+  const between = (text: string, first: boolean) => pretokenize({ text, first }).flatMap((piece) => encode(piece.text));
+  return (text: string): number[] => {
+    if (text === '') return [];
     if (!text.isWellFormed())
       throw new Error('expected a text of whole Unicode characters, got half of a surrogate pair; mend the text');
-    const ids: number[] = [];
-    for (const part of text === '' ? [] : raw(text)) {
-      if (part.id !== undefined) {
-        ids.push(part.id);
-        continue;
-      }
-      const first = part.from === 0;
-      for (const inner of normalized(normalize(part.text, continued && first))) {
-        if (inner.id !== undefined) ids.push(inner.id);
-        else {
-          const here = first && inner.from === 0;
-          for (const piece of inner.text === ''
-            ? []
-            : pretokenize({ text: inner.text, first: here, continued: continued && here }))
-            for (const id of encode(piece.text)) ids.push(id);
-        }
-      }
-    }
-    return ids;
+    return raw(text).flatMap((part) => {
+      if (part.id !== undefined) return [part.id];
+      const parts = normalized(normalize(part.text)).filter((p) => p.id !== undefined || p.text !== '');
+      return parts.flatMap((p) => (p.id !== undefined ? [p.id] : between(p.text, part.from === 0 && p.from === 0)));
+    });
   };
 }
 
 function decoder(json: any, config: any, vocabulary: Vocabulary, added: AddedToken[]) {
   const texts = new Map([...vocabulary.ids].map(([token, id]) => [id, token]));
   const normalize = normalizerOf(json.normalizer);
-  for (const { id, content, normalized } of added) texts.set(id, normalized ? normalize(content, false) : content);
+  for (const { id, content, normalized } of added) texts.set(id, normalized ? normalize(content) : content);
   const special = new Set(added.filter((token) => token.special).map(({ id }) => id));
   const decode = decoderOf(json.decoder);
   return {
@@ -138,23 +123,10 @@ function decoder(json: any, config: any, vocabulary: Vocabulary, added: AddedTok
   };
 }
 
-/** transformers gives Llama tokenizers their bos and eos by add_bos_token and add_eos_token, whatever tokenizer.json says. */
-function withOwnEnds(json: any, config: any): any {
-  const llama = /^(Llama|CodeLlama)Tokenizer(Fast)?$/.test(config.tokenizer_class ?? '');
-  if (!llama || (config.add_bos_token === undefined && config.add_eos_token === undefined)) return json.post_processor;
-  const mark = (name: string) => {
-    const text = tokenText(config[name]);
-    return text === undefined ? [] : [{ SpecialToken: { id: text } }];
-  };
-  const single = [
-    ...((config.add_bos_token ?? true) ? mark('bos_token') : []),
-    { Sequence: { id: 'A' } },
-    ...((config.add_eos_token ?? false) ? mark('eos_token') : []),
-  ];
-  return { type: 'TemplateProcessing', single, special_tokens: {} };
-}
-
-/** What a post-processor puts around the ids of a text. */
+/**
+ * What a post-processor puts around the ids of a text. tokenizer.json alone says that: as in transformers, add_bos_token and
+ * add_eos_token of tokenizer_config.json are for folders without one.
+ */
 function postProcessor(json: any, idOf: (token: string) => number | undefined): (ids: number[]) => number[] {
   if (json === null || json === undefined || json.type === 'ByteLevel') return (ids) => ids;
   if (json.type === 'Sequence') {

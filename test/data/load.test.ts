@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parseColumns } from '../../src/data/columns.ts';
 import { type LoadOptions, loadData, loadPrompts, targetCount } from '../../src/data/load.ts';
+import { readParquet } from '../../src/data/parquet.ts';
 import { readRecords } from '../../src/data/read.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { bytes, byteTokenizer } from './bytes-tokenizer.ts';
@@ -102,6 +104,32 @@ describe('forms of a file', () => {
       [98, 100, 257],
     ]);
     expect(shown).toBe('d.parquet: 2 rows of prompt=question, completion=answer');
+  });
+  test('Parquet: every integer and decimal type, dates and times, nested lists of structs', async () => {
+    const read = (name: string) => readFileSync(`${import.meta.dirname}/../fixtures/data/${name}`);
+    const rows = await readParquet(memorySource(new Uint8Array(read('types.parquet')), 'types.parquet'));
+    const shown = JSON.stringify(rows, (_, value) => (typeof value === 'bigint' ? `#${value}` : value));
+    expect(JSON.parse(shown)).toEqual(JSON.parse(String(read('types.json'))));
+  });
+  test('integers of JSON beyond 2^53 keep their digits, in classes too', async () => {
+    const long = '{"question": "q", "answer": 12345678901234567890, "n": [1, 9007199254740993], "n": [-9007199254740993]}';
+    for (const [name, text] of [
+      ['d.jsonl', `${long}\n{"question": "q", "answer": 7}`],
+      ['d.json', `[${long}, {"question": "q", "answer": 7}]`],
+    ]) {
+      const { records } = await readRecords(textSource(name, text));
+      expect(records[0]).toMatchObject({ record: { answer: 12345678901234567890n, n: [-9007199254740993n] } });
+      const { rows } = await load(name, text);
+      expect(rows.map(({ ids }) => [...ids])).toEqual([
+        [...bytes('q12345678901234567890'), 257],
+        [...bytes('q7'), 257],
+      ]);
+    }
+  });
+  test('the end of a name says what a file is: # and ? are letters on disk, none of an address', async () => {
+    for (const name of ['a#1.jsonl', 'what?.jsonl', 'C# x/100%.jsonl', 'd.csv/x.jsonl', 'https://x.org/a.jsonl?v=1.csv#x.tsv'])
+      expect((await load(name, row)).total, name).toBe(1);
+    expect((await load('d.tsv/x.csv', 'prompt,completion\na,b\n')).total).toBe(1);
   });
   test('plain text: paragraphs where blank lines are, else lines', async () => {
     expect(await texts('d.txt', '\none\ntwo\n\n \nthree\n')).toEqual(['one\ntwo', 'three']);

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { detect } from '../../src/data/columns.ts';
 import { promptOf, type RowOptions, toRow } from '../../src/data/rows.ts';
 import { alpaca } from '../../src/data/template.ts';
-import { bytes, byteTokenizer } from './bytes-tokenizer.ts';
+import { around, bytes, byteTokenizer } from './bytes-tokenizer.ts';
 
 const EOS = 257;
 const BOS = 256;
-const bosTokenizer = byteTokenizer({ tokenizer_class: 'LlamaTokenizer', add_bos_token: true });
+const bosTokenizer = byteTokenizer({}, { post_processor: around('<s>', '$A') });
 const CHATML =
   '{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}';
 
@@ -176,7 +176,7 @@ describe('text, and prompts to go on from', () => {
     expect(promptIds(record)).toEqual(ids);
   });
   test('a tokenizer that ends texts with eos does not end what is to go on', () => {
-    const tokenizer = byteTokenizer({ tokenizer_class: 'LlamaTokenizer', add_bos_token: true, add_eos_token: true });
+    const tokenizer = byteTokenizer({}, { post_processor: around('<s>', '$A', '</s>') });
     expect(promptIds({ text: 'ab' }, { tokenizer })).toEqual([BOS, 97, 98]);
     expect(rowOf({ text: 'ab' }, { tokenizer }).ids).toEqual([BOS, 97, 98, EOS]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadTokenizer } from '../../src/data/tokenizer.ts';
-import { bytes, byteTokenizer } from './bytes-tokenizer.ts';
+import { around, bytes, byteTokenizer } from './bytes-tokenizer.ts';
 import { describeShared, sharedJson, sharedText } from './shared.ts';
 
 const plain = { special: false };
@@ -69,12 +69,11 @@ describe('a tokenizer of bytes', () => {
     expect(byteTokenizer().decode(bytes("so , it is n't ."), { skip_special: true })).toBe("so , it is n't .");
   });
 
-  test.each([
-    ['LlamaTokenizer', { add_bos_token: true }, [256, 97]],
-    ['LlamaTokenizerFast', { add_bos_token: false, add_eos_token: true }, [97, 257]],
-    ['PreTrainedTokenizerFast', { add_bos_token: true }, [97]],
-  ])('%s with %o puts its ends as transformers does', (tokenizer_class, config, ids) => {
-    expect(byteTokenizer({ tokenizer_class, ...config }).encode('a', { special: true })).toEqual(ids);
+  test('tokenizer.json alone says what is put around a text, as in transformers', () => {
+    const json = { post_processor: around('<s>', '$A', '</s>') };
+    expect(byteTokenizer({ add_bos_token: false }, json).encode('a', { special: true })).toEqual([256, 97, 257]);
+    const config = { tokenizer_class: 'LlamaTokenizer', add_bos_token: true, add_eos_token: true };
+    expect(byteTokenizer(config).encode('a', { special: true })).toEqual([97]);
   });
 
   test('the end that config.json names stands in for one that the tokenizer does not', () => {
@@ -91,6 +90,37 @@ describe('a tokenizer of bytes', () => {
       decoder: { type: 'ByteLevel' },
     };
     expect(loadTokenizer({ json }).encode('a b', plain)).toEqual([4]);
+  });
+
+  test('tokens that stand in tokenizer_config.json alone: in the decoder, named, in the vocabulary', () => {
+    const decoder = { '258': { content: '<|t|>', lstrip: true, special: true }, '259': { content: 'call', single_word: true } };
+    const config = { added_tokens_decoder: decoder, eos_token: '</s>', pad_token: '<pad>', unk_token: 'Q' };
+    const t = byteTokenizer(config);
+    expect(t.encode('a <|t|>Qb', plain)).toEqual([97, 258, 81, 98]);
+    expect(t.encode('call calls', plain)).toEqual([259, 32, ...bytes('calls')]);
+    expect(t.encode('<pad>', plain)).toEqual([260]);
+    expect(t.decode([81, 98, 260], { skip_special: true })).toBe('b'); // a named token is special
+    expect(t.vocab_size).toBe(261);
+  });
+
+  test('half of a surrogate pair is refused', () => {
+    expect(() => byteTokenizer().encode('a\ud800', plain)).toThrow('half of a surrogate pair');
+  });
+
+  test.each([
+    [{ normalizer: { type: 'Precompiled', precompiled_charsmap: '' } }, 'a normalizer that is known here, got "Precompiled"'],
+    [{ normalizer: { type: 'Sequence', normalizers: [{ type: 'Nmt' }] } }, 'got "Nmt"'],
+    [{ pre_tokenizer: { type: 'UnicodeScripts' } }, 'a pre-tokenizer that is known here, got "UnicodeScripts"'],
+    [{ pre_tokenizer: { type: 'Split', pattern: { String: 'a' }, behavior: 'Other' } }, 'Split.behavior to be one of'],
+    [{ pre_tokenizer: { type: 'Metaspace', prepend_scheme: 'last' } }, 'Metaspace.prepend_scheme'],
+    [{ post_processor: { type: 'Other' } }, 'a post-processor that is known here, got "Other"'],
+    [{ post_processor: around('<x>', '$A') }, '"<x>", which is put around a text'],
+    [{ decoder: { type: 'CTC' } }, 'a decoder that is known here, got "CTC"'],
+    [{ model: { type: 'Other', vocab: {} } }, 'BPE, Unigram, WordPiece or WordLevel, got "Other"'],
+    [{ model: { type: 'BPE', vocab: { a: 0 }, merges: [], dropout: 0.1 } }, 'BPE without dropout'],
+    [{ model: { type: 'BPE', vocab: { a: 0 }, merges: ['a b'] } }, 'two tokens into one of the vocabulary, got "a b"'],
+  ])('%o is refused by name', (more, message) => {
+    expect(() => byteTokenizer({}, more)).toThrow(message);
   });
 
   test.each([[null], [{}], [{ model: {} }]])('%o is no tokenizer', (json) => {

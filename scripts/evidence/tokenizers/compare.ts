@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { normalizerOf } from '../../../src/data/tokenizer/normalize.ts';
+import { pretokenizerOf } from '../../../src/data/tokenizer/pretokenize.ts';
 import { loadTokenizer, type Tokenizer } from '../../../src/data/tokenizer.ts';
 import { memorySource } from '../../../src/io/bytes.ts';
 import { tokenizerFromGguf } from '../../../src/io/gguf-tokenizer.ts';
@@ -11,7 +13,9 @@ import { openModel } from '../../../src/io/model.ts';
 type Case = [text: string, ids: number[], whole: number[], decoded: string, shown: string];
 
 const [folder, gguf] = process.argv.slice(2);
-const files = readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
+const files = readdirSync(folder)
+  .filter((name) => name !== 'classes.json')
+  .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
 for (const { name, json, config, cases } of files) {
   const tokenizer = loadTokenizer({ json, config });
   tell(name, cases, (c) => against(tokenizer, c));
@@ -27,6 +31,7 @@ for (const [name, pre] of Object.entries({
   const twin = loadTokenizer(tokenizerFromGguf(metadata(file.json, pre)));
   tell(`${file.name} as GGUF (${pre})`, file.cases, (c) => plainIds(twin, c));
 }
+classes(JSON.parse(readFileSync(join(folder, 'classes.json'), 'utf8')));
 const hf = gguf && files.find((f) => f.name === 'stories260K-hf');
 if (hf) {
   const model = await openModel(gguf);
@@ -60,6 +65,32 @@ function tell(name: string, cases: Case[], check: (c: Case) => string | undefine
     return difference === undefined ? [] : [`${JSON.stringify(c[0])}: ${difference}`];
   });
   console.log(JSON.stringify({ name, texts: cases.length, characters: cases.reduce((n, [text]) => n + text.length, 0), off }));
+}
+
+/** Every character of Unicode through each step that goes by classes. */
+function classes({ characters, cuts, becomes }: { characters: number; cuts: Record<string, number[]>; becomes: any }): void {
+  const every = Array.from({ length: 0x110000 }, (_, code) => code).filter((code) => code < 0xd800 || code > 0xdfff);
+  for (const [step, at] of Object.entries(cuts)) {
+    const [type, Regex] = step.split(' ');
+    const behavior = type === 'Split' ? 'Isolated' : undefined; // the others have their own
+    const cut = pretokenizerOf({ type, pattern: { Regex }, behavior, individual_digits: true, add_prefix_space: false });
+    const there = new Set(at);
+    const text = (code: number) => `a${String.fromCodePoint(code)}a`;
+    const off = every.filter((c) => there.has(c) !== cut({ text: text(c), first: true }).length > 1);
+    tellOff(`every character: ${step}`, characters, off);
+  }
+  for (const [type, made] of Object.entries<Record<string, string>>(becomes)) {
+    const normalize = normalizerOf({ type, strip_left: true, strip_right: true });
+    const off = every.filter((code) => {
+      const c = String.fromCodePoint(code);
+      return normalize(c) !== (made[c] ?? c);
+    });
+    tellOff(`every character: ${type}`, characters, off);
+  }
+}
+
+function tellOff(name: string, characters: number, off: number[]): void {
+  console.log(JSON.stringify({ name, texts: characters, characters, off: off.map((code) => `U+${code.toString(16)}`) }));
 }
 
 /** The lists that a GGUF holds of a byte-level tokenizer.json. */

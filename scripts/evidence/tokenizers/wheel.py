@@ -124,7 +124,20 @@ def write(index, name, t, raw, config, words):
     (OUT / f"{index:02}.json").write_text(json.dumps({"name": name, "json": json.loads(raw), "config": config, "cases": cases}), "utf-8")
 
 
+def classes():
+    """What each step that goes by classes of characters does to every character: whether it cuts there, or what it makes of it."""
+    every = [chr(c) for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+    cuts = {"Digits": pre_tokenizers.Digits(True), "Punctuation": pre_tokenizers.Punctuation(), "WhitespaceSplit": pre_tokenizers.WhitespaceSplit(),
+            "BertPreTokenizer": pre_tokenizers.BertPreTokenizer(), "Whitespace": pre_tokenizers.Whitespace(), "ByteLevel": pre_tokenizers.ByteLevel(add_prefix_space=False)}
+    cuts |= {f"Split {p}": pre_tokenizers.Split(Regex(p), "isolated") for p in (r"\p{L}+", r"\p{N}", r"[\p{P}\p{S}]", r"\p{M}", r"\p{Lu}+", r"\p{Ll}+", r"\s", r"\w+", r"\d")}
+    made = {n: getattr(normalizers, n)() for n in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Strip")}
+    cut_at = {k: [ord(c) for c in every if len(p.pre_tokenize_str(f"a{c}a")) > 1] for k, p in cuts.items()}
+    become = {k: {c: x for c in every if (x := n.normalize_str(c)) != c} for k, n in made.items()}
+    return {"characters": len(every), "cuts": cut_at, "becomes": become}
+
+
 def main():
+    (OUT / "classes.json").write_text(json.dumps(classes()), "utf-8")
     words = sorted({w for line in corpus() for w in line.split()})
     every = [(name, t, t.to_str(), {}) for name, t in tokenizers()] + [configured()]
     for folder in map(pathlib.Path, FOLDERS):

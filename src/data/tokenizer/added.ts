@@ -43,7 +43,8 @@ export function addedTokens(json: any, config: any, vocabulary: Map<string, numb
   const named = NAMED.map((name) => config[name]);
   const names = named.map((token) => token?.content ?? token);
   for (const [, token] of decoder) add(token, undefined, names.includes(token?.content));
-  for (const token of [...named, ...listOf(config.extra_special_tokens), ...listOf(config.additional_special_tokens)])
+  const more = ['model_specific_special_tokens', 'extra_special_tokens', 'additional_special_tokens'];
+  for (const token of [...named, ...more.flatMap((name) => listOf(config[name]))])
     if (token && !tokens.has(token.content ?? token)) add(token, undefined, true);
   return [...tokens.values()];
 }
@@ -60,9 +61,7 @@ export function finders(
   normalize: Normalize,
 ): { raw: (t: string) => Part[]; normalized: (t: string) => Part[] } {
   const plain = tokens.filter((token) => !token.normalized).map((token) => [token.content, token] as const);
-  const inNormalized = tokens
-    .filter((token) => token.normalized)
-    .map((token) => [normalize(token.content, false), token] as const);
+  const inNormalized = tokens.filter((token) => token.normalized).map((token) => [normalize(token.content), token] as const);
   return { raw: finder(plain), normalized: finder(inNormalized) };
 }
 

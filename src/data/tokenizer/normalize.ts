@@ -4,9 +4,9 @@
  */
 import { byteLetters } from './bytes.ts';
 import { patternOf } from './pattern.ts';
+import { NO_MARK, NOT_NORMALIZED } from './unicode.ts';
 
-/** Text to text; continued: the text goes on from one before it, so that nothing is put in front. */
-export type Normalize = (text: string, continued: boolean) => string;
+export type Normalize = (text: string) => string;
 
 /** The function of a normalizer's settings. */
 export function normalizerOf(json: any): Normalize {
@@ -14,15 +14,15 @@ export function normalizerOf(json: any): Normalize {
   switch (json.type) {
     case 'Sequence': {
       const parts: Normalize[] = json.normalizers.map(normalizerOf);
-      return (text, continued) => parts.reduce((t, part) => part(t, continued), text);
+      return (text) => parts.reduce((t, part) => part(t), text);
     }
     case 'NFC':
     case 'NFD':
     case 'NFKC':
     case 'NFKD':
-      return (text) => text.normalize(json.type);
+      return (text) => text.replace(NORMALIZED, (part) => part.normalize(json.type));
     case 'Prepend':
-      return (text, continued) => (text === '' || continued ? text : json.prepend + text);
+      return (text) => (text === '' ? text : json.prepend + text);
     case 'Replace': {
       const pattern = patternOf(json.pattern, 'normalizer Replace');
       return (text) => text.replace(pattern, () => json.content);
@@ -33,11 +33,24 @@ export function normalizerOf(json: any): Normalize {
         return json.strip_right ? left.replace(/\p{White_Space}+$/u, '') : left;
       };
     case 'StripAccents':
-      return (text) => text.replace(/\p{M}/gu, '');
+      return (text) => text.replace(MARK, '');
     case 'Lowercase': // each letter by itself: a sigma at a word's end is like any other
-      return (text) => Array.from(text, (c) => c.toLowerCase()).join('');
+      return (text) => Array.from(text, lowercase).join('');
     case 'ByteLevel':
       return byteLetters;
   }
   throw new Error(`expected a normalizer that is known here, got ${JSON.stringify(json.type)}`);
+}
+
+const NORMALIZED = new RegExp(`[^${NOT_NORMALIZED}]+`, 'gu');
+// two signs were marks then
+const MARK = new RegExp(`(?![${NO_MARK}])[\\p{M}\u1cf2\u1cf3]`, 'gu');
+
+/** A character's small form, with those of the newest scripts, for runtimes that do not have them yet. */
+function lowercase(c: string): string {
+  const small = c.toLowerCase();
+  if (small !== c) return small;
+  const code = c.codePointAt(0)!;
+  if (code === 0xa7ce || code === 0xa7d2 || code === 0xa7d4) return String.fromCodePoint(code + 1);
+  return code >= 0x16ea0 && code <= 0x16eb8 ? String.fromCodePoint(code + 0x1b) : c;
 }

@@ -1,12 +1,12 @@
 /** Pre-tokenizers of a tokenizer.json: a text cut into the pieces within which tokens lie. Unknown ones are refused by name. */
 import { byteLetters } from './bytes.ts';
 import { type Behavior, behaviorOf, literal, patternOf, split } from './pattern.ts';
+import { NO_PUNCTUATION } from './unicode.ts';
 
-/** A piece; first: it stands at the very beginning; continued: something that is not in the text stands before it. */
+/** A piece; first: it stands at the very beginning of the text. */
 export interface Piece {
   text: string;
   first: boolean;
-  continued: boolean;
 }
 
 export type Pretokenize = (piece: Piece) => Piece[];
@@ -14,7 +14,10 @@ export type Pretokenize = (piece: Piece) => Piece[];
 const WORD = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}`;
 const WORDS = new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu');
 const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
-const PUNCTUATION = /[\p{P}!-/:-@[-`{-~]/gu;
+// two signs were punctuation then
+const PUNCTUATION = new RegExp(`(?![${NO_PUNCTUATION}])[\\p{P}!-/:-@\\[-\`{-~\\u166d\\u{111c9}]`, 'gu');
+// digits of the newest scripts, for runtimes that do not have them yet
+const NUMBER = /[\p{N}\u{11de0}-\u{11de9}\u{16ff4}-\u{16ff6}]/gu;
 const SPACE = /\p{White_Space}/gu;
 
 /** The function of a pre-tokenizer's settings. */
@@ -32,7 +35,7 @@ export function pretokenizerOf(json: any): Pretokenize {
     case 'Split':
       return cutting(patternOf(json.pattern, 'Split'), behaviorOf(json.behavior, 'Split'), json.invert ?? false);
     case 'Digits':
-      return cutting(/\p{N}/gu, json.individual_digits ? 'Isolated' : 'Contiguous');
+      return cutting(NUMBER, json.individual_digits ? 'Isolated' : 'Contiguous');
     case 'Punctuation':
       return cutting(PUNCTUATION, behaviorOf(json.behavior ?? 'Isolated', 'Punctuation'));
     case 'Whitespace':
@@ -50,18 +53,17 @@ export function pretokenizerOf(json: any): Pretokenize {
 }
 
 function cutting(pattern: RegExp, behavior: Behavior, invert = false): Pretokenize {
-  return ({ text, first, continued }) =>
+  return ({ text, first }) =>
     split(text, pattern, behavior, invert).map(({ from, to }) => ({
       text: text.slice(from, to),
       first: first && from === 0,
-      continued: continued && from === 0,
     }));
 }
 
 function byteLevel({ add_prefix_space, use_regex = true }: any): Pretokenize {
   const cut = use_regex ? cutting(patternOf({ Regex: GPT2 }, 'ByteLevel'), 'Isolated') : (piece: Piece) => [piece];
   return (piece) => {
-    const prefixed = add_prefix_space && !piece.text.startsWith(' ') && !piece.continued;
+    const prefixed = add_prefix_space && !piece.text.startsWith(' ');
     const pieces = cut(prefixed ? { ...piece, text: ` ${piece.text}` } : piece);
     return pieces.map((part) => ({ ...part, text: byteLetters(part.text) }));
   };
@@ -77,7 +79,7 @@ function metaspace(json: any): Pretokenize {
   return (piece) => {
     const text = piece.text.replaceAll(' ', () => replacement);
     const here = scheme === 'always' || (scheme === 'first' && piece.first);
-    const prefixed = here && !piece.continued && !text.startsWith(replacement);
+    const prefixed = here && !text.startsWith(replacement);
     return cut({ ...piece, text: prefixed ? replacement + text : text });
   };
 }
