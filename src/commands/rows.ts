@@ -33,7 +33,10 @@ function partsOf({ ids, labels }: SeenRow, { tokenizer }: OpenModel): { text: st
     if (to < ids.length && (labels[to] !== -100) === learned) continue;
     // of all so far, because a part alone may lose a space at its start
     const text = tokenizer.decode(ids.slice(0, to), { skip_special: false });
-    parts.push({ text: text.startsWith(before) ? text.slice(before.length) : tokenizer.decode(ids.slice(from, to), { skip_special: false }), learned });
+    parts.push({
+      text: text.startsWith(before) ? text.slice(before.length) : tokenizer.decode(ids.slice(from, to), { skip_special: false }),
+      learned,
+    });
     before = text;
     from = to;
   }

@@ -42,7 +42,11 @@ export function assistantSpans(messages: Message[], chat: Chat, { eos = '', extr
   // a template with generation blocks says itself which turns are learned
   const { generated } = plain;
   const chosen = (span: Span) => generated.length === 0 || generated.some(({ from, to }) => from < span.to && to > span.from);
-  return { text, spans: spans.filter((span, i) => messages[turns[i]].weight !== 0 && chosen(span)), unwritten: followed.unwritten };
+  return {
+    text,
+    spans: spans.filter((span, i) => messages[turns[i]].weight !== 0 && chosen(span)),
+    unwritten: followed.unwritten,
+  };
 }
 
 /** What a model is asked to go on from: a conversation without its last turn where that is the assistant's, and the start of the next. */
@@ -54,6 +58,8 @@ interface Followed {
   messages: Message[];
   text: string;
   edges: Edge[];
+  /** The marks by message. */
+  of: Map<number, Edge[]>;
   unwritten: string[];
   /** Renders the first `n` messages, marked alike. */
   upTo(n: number, add_generation_prompt: boolean): { text: string; edges: Edge[] };
@@ -78,14 +84,15 @@ function follow(messages: Message[], chat: Chat, extras: Extras | undefined, pla
       continue;
     }
     if (got.text !== plain) continue;
-    const seen = new Set(got.edges.map(({ message }) => message));
-    const without = messages.flatMap((message, i) => (which(message) && hasText(message.content) && !seen.has(i) ? [i] : []));
+    const of = new Map<number, Edge[]>();
+    for (const edge of got.edges) of.set(edge.message, [...(of.get(edge.message) ?? []), edge]);
+    const without = messages.flatMap((message, i) => (which(message) && hasText(message.content) && !of.has(i) ? [i] : []));
     const silent = without.find((i) => messages[i].role === 'assistant');
     if (silent !== undefined) throw lost(silent, 'its content is not written there');
     const unwritten = [...new Set(without.map((i) => messages[i].role))];
     let prompt: string | undefined;
     const asks = () => (prompt ??= generationPrompt(messages, upTo));
-    return { messages, ...got, unwritten, upTo, prompt: asks, starts: new Map(), ends: new Map(), afters: new Map() };
+    return { messages, ...got, of, unwritten, upTo, prompt: asks, starts: new Map(), ends: new Map(), afters: new Map() };
   }
   throw new Error(
     `expected the model's chat template to write a message's content whatever it is, so that the turns can be told, got ${reason}; ` +
@@ -100,19 +107,44 @@ const lost = (turn: number, why: string) =>
   );
 
 /** The mark that ends the last content before a turn, and where the turn's own content begins and ends. */
-function around(turn: number, { edges, text }: Followed): { anchor?: Edge; opens?: number; closes?: number; bound: number } {
-  const own = edges.filter(({ message }) => message === turn);
+function around(turn: number, followed: Followed): { anchor?: Edge; opens?: number; closes?: number; bound: number } {
+  const { edges, text, of } = followed;
+  const own = of.get(turn) ?? [];
   const opens = own.find((edge) => edge.opens)?.at;
   const closes = own.findLast((edge) => !edge.opens)?.at;
   if (own.filter((edge) => edge.opens).length > 1 || own.filter((edge) => !edge.opens).length > 1)
     throw lost(turn, 'it writes it more than once');
   const place = opens ?? closes;
+  if (place !== undefined) {
+    let i = firstAfter(edges, place) - 1;
+    while (i >= 0 && (edges[i].opens || edges[i].message === turn)) i--;
+    return { anchor: edges[i], opens, closes, bound: place };
+  }
   // where the content is not written, the turn is between the messages before it and those after
-  const anchor = edges.findLast((edge) =>
-    edge.opens ? false : place === undefined ? edge.message < turn : edge.message !== turn && edge.at <= place,
-  );
-  const next = edges.find((edge) => edge.message > turn && edge.at >= (anchor?.at ?? 0));
-  return { anchor, opens, closes, bound: place ?? next?.at ?? text.length };
+  let [before, after] = [turn - 1, turn + 1];
+  while (before >= 0 && !of.get(before)?.some((edge) => !edge.opens)) before--;
+  const anchor = of.get(before)?.findLast((edge) => !edge.opens);
+  const later = (edge: Edge) => edge.at >= (anchor?.at ?? 0);
+  while (after < followed.messages.length && !of.get(after)?.some(later)) after++;
+  return { anchor, bound: of.get(after)?.find(later)?.at ?? text.length };
+}
+
+/** Number of marks at or before a place. */
+function firstAfter(edges: Edge[], at: number): number {
+  let [low, high] = [0, edges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (edges[middle].at <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The next mark of another message at or after a place. */
+function nextOf(turn: number, at: number, { edges }: Followed): Edge | undefined {
+  let i = firstAfter(edges, at - 1);
+  while (i < edges.length && (edges[i].message === turn || (edges[i].at === at && edges[i].message < turn))) i++;
+  return edges[i];
 }
 
 /** Where a turn begins: where the prompt that asks for it ends, as far as the text goes on as that prompt does. */
@@ -121,13 +153,17 @@ function startOf(turn: number, followed: Followed, done: number): number {
   const { anchor, opens, closes, bound } = around(turn, followed);
   const [at, since] = [anchor?.at ?? 0, anchor?.message ?? -1];
   const gap = text.slice(at, bound);
-  const begun = (tail: string) => (text.startsWith(tail, at) && at + tail.length <= (closes ?? bound) ? tail.length : agree(tail, gap));
+  const begun = (tail: string) =>
+    text.startsWith(tail, at) && at + tail.length <= (closes ?? bound) ? tail.length : agree(tail, gap);
   // a template may ask otherwise after an answer, or before the first message, than it writes there: no header is learned
   const prompt = followed.prompt();
   const written = (opens ?? closes) !== undefined;
   const header = prompt === '' ? -1 : written ? gap.lastIndexOf(prompt) : gap.indexOf(prompt, Math.max(0, done - at));
   const headed = (n: number) => at + (header === -1 ? n : Math.max(n, header + prompt.length));
-  const key = JSON.stringify([since >= 0, ...messages.slice(Math.max(0, since), turn).map((m, i) => likeness(m, since >= 0 && i === 0))]);
+  const key = JSON.stringify([
+    since >= 0,
+    ...messages.slice(Math.max(0, since), turn).map((m, i) => likeness(m, since >= 0 && i === 0)),
+  ]);
   const known = starts.get(key);
   if (known && begun(known.tail) >= known.agreed) return headed(parted(known.tail, begun(known.tail)));
 
@@ -179,10 +215,10 @@ function generationPrompt(messages: Message[], upTo: Followed['upTo']): string {
 
 /** Where a turn ends, and whether without an end mark; white space after the mark is none of it. */
 function endOf(turn: number, from: number, followed: Followed, eos: string): { to: number; open: boolean } {
-  const { messages, text, edges, ends, afters } = followed;
+  const { messages, text, ends, afters } = followed;
   const { closes } = around(turn, followed);
   const at = Math.max(from, closes ?? from);
-  const next = edges.find((edge) => edge.message !== turn && edge.at >= at && (edge.at > at || edge.message > turn));
+  const next = nextOf(turn, at, followed);
   const rest = text.slice(at, next?.at ?? text.length);
   const ended = (length: number) => ({ to: at + length, open: length === 0 });
   if (turn === messages.length - 1) {
@@ -199,7 +235,7 @@ function endOf(turn: number, from: number, followed: Followed, eos: string): { t
   const after = afters.get(nextKey);
   if (after && rest.endsWith(after)) return ended(rest.length - after.length);
 
-  const mark = endMark(turn, from, rest, followed, eos);
+  const mark = endMark(turn, from, rest, followed, eos) ?? lastMark(rest, followed, eos);
   if (mark === undefined && eos !== '' && rest.startsWith(eos)) return ended(eos.length);
   if (mark === undefined) throw lost(turn, 'it ends otherwise there than where the conversation ends with it');
   ends.set(key, mark);
@@ -208,13 +244,13 @@ function endOf(turn: number, from: number, followed: Followed, eos: string): { t
 }
 
 /**
- * The turn's own part of what ends a conversation: all of it, but where the template asks for the next turn unasked; there
- * the tokenizer's end tells, and undefined where that is not in it.
+ * The turn's own part of what ends a conversation: through the tokenizer's end, where the model stops, else all of it;
+ * undefined where the template asks for the next turn unasked.
  */
 function ownEnd(tail: string, followed: Followed, eos: string): string | undefined {
-  if (followed.prompt() !== '' || tail === '') return tail;
   const at = eos === '' ? -1 : tail.indexOf(eos);
   if (at !== -1) return tail.slice(0, at + eos.length);
+  if (followed.prompt() !== '' || tail === '') return tail;
   const user = followed.messages.findIndex(({ role }) => role === 'user');
   const asked = user === -1 ? '' : followed.upTo(user + 1, true).text.trimEnd();
   return asked.endsWith(tail.slice(-4)) ? undefined : tail;
@@ -223,7 +259,12 @@ function ownEnd(tail: string, followed: Followed, eos: string): string | undefin
 /** What a conversation that ends with the turn has after its content, as far as the whole has it too. */
 function endMark(turn: number, from: number, rest: string, followed: Followed, eos: string): string | undefined {
   const { closes, anchor } = around(turn, followed);
-  const through = followed.upTo(turn + 1, false);
+  let through: ReturnType<Followed['upTo']>;
+  try {
+    through = followed.upTo(turn + 1, false);
+  } catch {
+    return undefined; // a template may refuse a conversation that ends there
+  }
   if (closes !== undefined) {
     const at = through.edges.findLast((edge) => edge.message === turn && !edge.opens)?.at;
     if (at === undefined) return undefined;
@@ -240,12 +281,25 @@ function endMark(turn: number, from: number, rest: string, followed: Followed, e
   return sharedEnd(tail, rest);
 }
 
+/** The mark that ends the conversation's last turn, where it ends this one too. */
+function lastMark(rest: string, { messages, of, text }: Followed, eos: string): string | undefined {
+  const closes = of.get(messages.length - 1)?.findLast((edge) => !edge.opens)?.at;
+  if (messages.at(-1)!.role !== 'assistant' || closes === undefined) return undefined;
+  const tail = text.slice(closes).trimEnd();
+  const mark = eos !== '' && tail.includes(eos) ? tail.slice(0, tail.indexOf(eos) + eos.length) : tail;
+  return mark !== '' && rest.startsWith(mark) ? mark : undefined;
+}
+
 /** What ends the turn in both: what ends the conversation beside it (an eos after all) is not there yet. */
 const sharedEnd = (tail: string, rest: string) => rest.slice(0, parted(tail, agree(tail, rest))).trimEnd() || undefined;
 
 /** What of a message decides how the text around its content is written. */
 function likeness({ content, tool_call_id: _id, weight: _weight, ...rest }: Message, written: boolean): unknown {
-  return JSON.parse(JSON.stringify(written ? { ...rest, content: typeof content } : { ...rest, content }, (_, v) => (typeof v === 'bigint' ? String(v) : v)));
+  return JSON.parse(
+    JSON.stringify(written ? { ...rest, content: typeof content } : { ...rest, content }, (_, v) =>
+      typeof v === 'bigint' ? String(v) : v,
+    ),
+  );
 }
 
 function agree(a: string, b: string): number {

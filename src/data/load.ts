@@ -4,8 +4,8 @@
  */
 import type { Source } from '../io/bytes.ts';
 import { type Columns, type DataRecord, detect, type Fields } from './columns.ts';
-import { type Read, readRecords } from './read.ts';
 import { type Notes, said } from './messages.ts';
+import { type Read, readRecords } from './read.ts';
 import { NOT_LEARNED, promptOf, type Row, type RowOptions, toRow } from './rows.ts';
 
 export interface LoadOptions extends RowOptions {
@@ -88,7 +88,11 @@ export async function showRows(sources: Source[], options: LoadOptions, see: (ro
 }
 
 /** Makes every sound row, cut at max_length: one way for all who train on it, measure it or show it. */
-async function eachMade(sources: Source[], options: LoadOptions, made: (row: IndexedRow & { cut: number }) => void): Promise<Tally> {
+async function eachMade(
+  sources: Source[],
+  options: LoadOptions,
+  made: (row: IndexedRow & { cut: number }) => void,
+): Promise<Tally> {
   return eachRow(sources, options, (fields, record, index, notes) => {
     const whole = toRow(fields, record, options, notes);
     made({ ...cutRow(whole, options.max_length), index, cut: Math.max(0, whole.ids.length - options.max_length) });
@@ -162,7 +166,9 @@ async function eachRow(
       }
     }
     const kinds = [...forms].map(([form, n]) => (forms.size === 1 ? form : `${form} (${n})`)).join(' and ');
-    tally.found.push(`${source.name}: ${count(records.length, 'row')} of ${kinds || 'no known form'}${shown ? `, ${shown}` : ''}`);
+    tally.found.push(
+      `${source.name}: ${count(records.length, 'row')} of ${kinds || 'no known form'}${shown ? `, ${shown}` : ''}`,
+    );
   }
   return tally;
 }
@@ -190,7 +196,8 @@ function unusedFields({ unused }: Tally): string[] {
   return [`not used: ${[...unused].map(([name, n]) => `${name} (${n})`).join(', ')}`];
 }
 
-const skipped = ({ bad, firstFault }: Pick<Dataset, 'bad' | 'firstFault'>) => (bad === 0 ? [] : [`${count(bad, 'bad row')} skipped (first: ${firstFault})`]);
+const skipped = ({ bad, firstFault }: Pick<Dataset, 'bad' | 'firstFault'>) =>
+  bad === 0 ? [] : [`${count(bad, 'bad row')} skipped (first: ${firstFault})`];
 
 const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`;
 

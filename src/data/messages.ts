@@ -28,7 +28,12 @@ const SHAREGPT: Record<string, string> = {
 };
 
 /** The conversation of a row of messages, as far as `template` (its text) reads it; throws where a message is none. */
-export function conversationOf(fields: Extract<Fields, { kind: 'messages' }>, record: DataRecord, template: string, notes?: Notes): Conversation {
+export function conversationOf(
+  fields: Extract<Fields, { kind: 'messages' }>,
+  record: DataRecord,
+  template: string,
+  notes?: Notes,
+): Conversation {
   const list = fields.messages;
   if (!Array.isArray(list) || list.length === 0)
     throw new Error(
@@ -57,7 +62,8 @@ export function conversationOf(fields: Extract<Fields, { kind: 'messages' }>, re
   }
   for (const message of messages)
     for (const [name, value] of Object.entries(message))
-      if (!['role', 'content', 'weight', 'tools'].includes(name) && said(value) && !reads(name)) notes?.unused(`${name} of messages`);
+      if (!['role', 'content', 'weight', 'tools'].includes(name) && said(value) && !reads(name))
+        notes?.unused(`${name} of messages`);
   return { messages, extras };
 }
 
@@ -65,8 +71,16 @@ export function conversationOf(fields: Extract<Fields, { kind: 'messages' }>, re
 export function questionOf(question: string, answer: string | undefined, record: DataRecord, notes?: Notes): Conversation {
   const messages: Message[] = [{ role: 'user', content: question }];
   const { system, history } = record;
-  if (Array.isArray(history) && history.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((v) => typeof v === 'string'))) {
-    messages.unshift(...history.flatMap(([q, a]) => [{ role: 'user', content: q }, { role: 'assistant', content: a }]));
+  if (
+    Array.isArray(history) &&
+    history.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((v) => typeof v === 'string'))
+  ) {
+    messages.unshift(
+      ...history.flatMap(([q, a]) => [
+        { role: 'user', content: q },
+        { role: 'assistant', content: a },
+      ]),
+    );
     notes?.used('history');
   }
   if (typeof system === 'string' && system !== '') {
@@ -106,7 +120,9 @@ function messageOf(message: any, i: number, sharegpt: boolean, reads: (name: str
       `expected a chat template that writes tool_calls for message ${i + 1}, which has them and no text, got one that does not; give another with --template FILE`,
     );
   if (more.weight !== undefined && more.weight !== null && Number(more.weight) !== 0 && Number(more.weight) !== 1)
-    throw new Error(`expected the weight of message ${i + 1} to be 0 (not learned) or 1, got ${JSON.stringify(more.weight)}; write one of them`);
+    throw new Error(
+      `expected the weight of message ${i + 1} to be 0 (not learned) or 1, got ${JSON.stringify(more.weight)}; write one of them`,
+    );
   if (more.weight !== undefined) more.weight = more.weight === null ? 1 : Number(more.weight);
   if (bare) return 'content' in message ? { role, content: null, ...more } : { role, ...more };
   return { role, content: parts ? given : textOf(given), ...more };

@@ -133,7 +133,11 @@ function asked(fields: Fields, record: DataRecord): Asked {
   const field = fieldReader(record);
   if (fields.kind === 'alpaca') {
     const none = fields.input === undefined || fields.input === null || fields.input === '';
-    return { instruction: field('instruction', fields.instruction), input: none ? '' : field('input', fields.input), before: false };
+    return {
+      instruction: field('instruction', fields.instruction),
+      input: none ? '' : field('input', fields.input),
+      before: false,
+    };
   }
   if (fields.kind === 'prompt') {
     const input = typeof fields.context === 'string' ? fields.context : '';

@@ -69,4 +69,5 @@ function placesOf(text: string, ids: number[], encode: Encode): (at: number) => 
   };
 }
 
-const inSurrogates = (text: string, at: number) => /[\ud800-\udbff]/.test(text[at - 1] ?? '') && /[\udc00-\udfff]/.test(text[at] ?? '');
+const inSurrogates = (text: string, at: number) =>
+  /[\ud800-\udbff]/.test(text[at - 1] ?? '') && /[\udc00-\udfff]/.test(text[at] ?? '');

@@ -2,11 +2,11 @@
  * Templates that turn a row's fields into the text a model reads: Alpaca's published one, and a model's own chat template
  * (Jinja, run with Python's values: jinja/). Which part of a conversation is learned is chat.ts.
  */
-import { parse, tokenize } from '@huggingface/jinja';
 import { dateText } from './jinja/date.ts';
 import type { Scope } from './jinja/expressions.ts';
-import { GENERATION, run } from './jinja/statements.ts';
-import { type Callable, isUndefined, type Kw, str, type Value, valueOf } from './jinja/values.ts';
+import { statementsOf } from './jinja/parse.ts';
+import { run } from './jinja/statements.ts';
+import { type Callable, fromJson, isUndefined, type Kw, str, type Value } from './jinja/values.ts';
 
 /** A message as a template sees it; content may be a text, parts, null, or absent beside tool calls. */
 export interface Message {
@@ -35,7 +35,7 @@ export const DATE = '2024-07-26';
 export function render(template: string, names: Record<string, unknown>, date = DATE): Rendered {
   try {
     const scope: Scope = { names: builtIns(date) };
-    for (const [name, value] of Object.entries(names)) if (value !== undefined) scope.names.set(name, valueOf(value));
+    for (const [name, value] of Object.entries(names)) if (value !== undefined) scope.names.set(name, fromJson(value));
     let text = '';
     const generated: Rendered['generated'] = [];
     const write = (part: string) => {
@@ -45,7 +45,7 @@ export function render(template: string, names: Record<string, unknown>, date = 
       if (opens) generated.push({ from: text.length, to: text.length });
       else if (generated.length > 0) generated[generated.length - 1].to = text.length;
     };
-    run(compiled(template), scope, { write, generation });
+    run(statementsOf(template), scope, { write, generation });
     return { text, generated };
   } catch (error) {
     throw new Error(
@@ -91,17 +91,8 @@ function range(args: Value[]): Value {
   const [from, to, step] = args.length === 1 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];
   const n = Math.max(0, Math.ceil((to - from) / step));
   if (!(n <= 100_000)) throw new Error('Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).');
-  return { view: `range(${from}, ${to}${step === 1 ? '' : `, ${step}`})`, items: Array.from({ length: n }, (_, i) => BigInt(from + i * step)) };
-}
-
-let last: { text: string; body: unknown[] } | undefined;
-
-function compiled(text: string): any[] {
-  if (last?.text !== text) {
-    const marked = text
-      .replace(/\{%([-+]?)\s*generation\s*([-+]?)%\}/g, `{%$1 set ${GENERATION.open} = 1 $2%}`)
-      .replace(/\{%([-+]?)\s*endgeneration\s*([-+]?)%\}/g, `{%$1 set ${GENERATION.close} = 1 $2%}`);
-    last = { text, body: parse(tokenize(marked, { lstrip_blocks: true, trim_blocks: true })).body };
-  }
-  return last.body as any[];
+  return {
+    view: `range(${from}, ${to}${step === 1 ? '' : `, ${step}`})`,
+    items: Array.from({ length: n }, (_, i) => BigInt(from + i * step)),
+  };
 }

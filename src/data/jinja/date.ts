@@ -46,7 +46,8 @@ export function dateText(format: string, day: string): string {
   };
   return format.replace(/%(-?)(.)/gs, (all, dash: string, kind: string) => {
     const text = written[kind];
-    if (text === undefined) throw new Error(`strftime's ${all} is not one that this program knows; write the template without it`);
+    if (text === undefined)
+      throw new Error(`strftime's ${all} is not one that this program knows; write the template without it`);
     return dash ? text.replace(/^0+(?=\d)/, '').trim() : text;
   });
 }

@@ -2,8 +2,10 @@
  * A template's expressions as values: names, operators, calls. What a text plus a dict is, is an error, as in Python.
  * Statements are statements.ts.
  */
-import { filter, formatted, test } from './filters.ts';
-import { attribute, contains, item, slice } from './methods.ts';
+
+import { attribute, contains, item, slice } from './access.ts';
+import { filter, formatted } from './filters.ts';
+import { test } from './tests.ts';
 import {
   characters,
   equal,
@@ -153,6 +155,9 @@ function binary({ operator, left, right }: any, scope: Scope): Value {
     case '>=':
       return less(b, a, '>=') || equal(a, b);
     case '~':
+      // a + b ~ c is a + (b ~ c) in Jinja: the same for texts alone
+      if (operator.afterSum && typeof a !== 'string')
+        throw new Error(`unsupported operand type(s) for +: '${typeName(a)}' and 'str'`);
       return str(a) + str(b);
   }
   if (sign === '%' && typeof a === 'string') return formatted(a, b);

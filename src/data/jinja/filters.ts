@@ -1,20 +1,21 @@
 /**
- * Jinja's filters and tests, with the meaning that Python's Jinja gives them in transformers. One that is not here is
+ * Jinja's filters, with the meaning that Python's Jinja gives them in transformers. One that is not here is
  * refused by name where a template uses it.
  */
-import { attribute, capitalized, compare, contains, isIterable, item, replaced, SPACE, strip } from './methods.ts';
+import { attribute, item } from './access.ts';
+import { capitalized, replaced, SPACE, strip } from './methods.ts';
+import { test } from './tests.ts';
 import {
   characters,
   dumps,
   equal,
   floatText,
-  isCallable,
   isNumber,
   isTuple,
   isUndefined,
   iterate,
-  keyOf,
   type Kw,
+  keyOf,
   length,
   less,
   missing,
@@ -27,18 +28,11 @@ import {
 } from './values.ts';
 
 type Filter = (v: Value, args: Value[], kw: Kw) => Value;
-type Test = (v: Value, args: Value[]) => boolean;
 
 export function filter(name: string, v: Value, args: Value[], kw: Kw): Value {
   if (FILTERS[name] === undefined)
     throw new Error(`the filter "${name}" is not one that this program knows; write the template without it`);
   return FILTERS[name](v, args, kw);
-}
-
-export function test(name: string, v: Value, args: Value[]): boolean {
-  if (TESTS[name] === undefined)
-    throw new Error(`the test "${name}" is not one that this program knows; write the template without it`);
-  return TESTS[name](v, args);
 }
 
 /** An argument by its place or its name. */
@@ -76,14 +70,20 @@ const chosen =
     return generator(walked(v).filter((one) => holds(one) === wanted));
   };
 
+/** Order of two values for a sort. */
+const compare = (a: Value, b: Value) => (less(a, b) ? -1 : Number(less(b, a)));
+
 const folded = (v: Value, sensitive: boolean) => (typeof v === 'string' && !sensitive ? v.toLowerCase() : v);
 
 const sorted: Filter = (v, args, kw) => {
-  const [reverse, sensitive] = [truth(argument(args, kw, 0, 'reverse', false)), truth(argument(args, kw, 1, 'case_sensitive', false))];
+  const [reverse, sensitive] = [
+    truth(argument(args, kw, 0, 'reverse', false)),
+    truth(argument(args, kw, 1, 'case_sensitive', false)),
+  ];
   const path = argument(args, kw, 2, 'attribute', null);
   const get = path === null ? (one: Value) => one : getter(path, undefined);
   const out = iterate(v).map((one) => ({ one, key: folded(get(one), sensitive) }));
-  out.sort((a, b) => (reverse ? -1 : 1) * compare(a.key, b.key, less));
+  out.sort((a, b) => (reverse ? -1 : 1) * compare(a.key, b.key));
   return out.map(({ one }) => one);
 };
 
@@ -104,7 +104,7 @@ const dictsorted: Filter = (v, args, kw) => {
   const sensitive = truth(argument(args, kw, 0, 'case_sensitive', false));
   const by = argument(args, kw, 1, 'by', 'key') === 'value' ? 1 : 0;
   const reverse = truth(argument(args, kw, 2, 'reverse', false)) ? -1 : 1;
-  const pairs = [...v].sort((a, b) => reverse * compare(folded(a[by], sensitive), folded(b[by], sensitive), less));
+  const pairs = [...v].sort((a, b) => reverse * compare(folded(a[by], sensitive), folded(b[by], sensitive)));
   return pairs.map((pair) => ({ tuple: pair }));
 };
 
@@ -160,7 +160,8 @@ const rounded: Filter = (v, args, kw) => {
   const how = str(argument(args, kw, 1, 'method', 'common'));
   if (!isNumber(v)) throw new Error(`type ${typeName(v)} doesn't define __round__ method`);
   if (how !== 'common') return Math[how === 'ceil' ? 'ceil' : 'floor'](Number(v) * 10 ** digits) / 10 ** digits;
-  if (typeof v !== 'number') return digits >= 0 ? numeric(v) : BigInt(Math.round(Number(v) / 10 ** -digits)) * 10n ** BigInt(-digits);
+  if (typeof v !== 'number')
+    return digits >= 0 ? numeric(v) : BigInt(Math.round(Number(v) / 10 ** -digits)) * 10n ** BigInt(-digits);
   const low = Math.floor(Math.abs(v));
   if (digits === 0 && Math.abs(v) - low === 0.5) return Math.sign(v) * (low % 2 === 0 ? low : low + 1);
   return Number(v.toFixed(Math.max(0, Math.min(digits, 100))));
@@ -171,7 +172,9 @@ const escaped: Filter = (v) => text(v).replace(/[&<>'"]/g, (c) => ESCAPED[c]);
 
 const counted: Filter = (v) => BigInt(length(v));
 const otherwise: Filter = (v, args, kw) =>
-  isUndefined(v) || (truth(argument(args, kw, 1, 'boolean', false)) && !truth(v)) ? argument(args, kw, 0, 'default_value', '') : v;
+  isUndefined(v) || (truth(argument(args, kw, 1, 'boolean', false)) && !truth(v))
+    ? argument(args, kw, 0, 'default_value', '')
+    : v;
 
 const FILTERS: Record<string, Filter> = Object.assign(Object.create(null), {
   abs: (v) => {
@@ -224,11 +227,15 @@ const FILTERS: Record<string, Filter> = Object.assign(Object.create(null), {
   sum: (v, args, kw) => {
     const path = argument(args, kw, 0, 'attribute', null);
     const list = path === null ? iterate(v) : iterate(v).map(getter(path, undefined));
-    return list.reduce((sum: Value, one) => {
-      if (!isNumber(one) || !isNumber(sum)) throw new Error(`unsupported operand type(s) for +: '${typeName(sum)}' and '${typeName(one)}'`);
-      const [a, b] = [numeric(sum), numeric(one)];
-      return typeof a === 'bigint' && typeof b === 'bigint' ? a + b : Number(a) + Number(b);
-    }, argument(args, kw, 1, 'start', 0n));
+    return list.reduce(
+      (sum: Value, one) => {
+        if (!isNumber(one) || !isNumber(sum))
+          throw new Error(`unsupported operand type(s) for +: '${typeName(sum)}' and '${typeName(one)}'`);
+        const [a, b] = [numeric(sum), numeric(one)];
+        return typeof a === 'bigint' && typeof b === 'bigint' ? a + b : Number(a) + Number(b);
+      },
+      argument(args, kw, 1, 'start', 0n),
+    );
   },
   title: (v) =>
     text(v)
@@ -254,61 +261,6 @@ const FILTERS: Record<string, Filter> = Object.assign(Object.create(null), {
   wordcount: (v) => BigInt(text(v).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0),
 } satisfies Record<string, Filter>);
 
-const compares =
-  (holds: (a: Value, b: Value) => boolean): Test =>
-  (v, [other]) =>
-    holds(v, other);
-const equals = compares(equal);
-const differs = compares((a, b) => !equal(a, b));
-const above = compares((a, b) => less(b, a, '>'));
-const below = compares((a, b) => less(a, b));
-const atLeast = compares((a, b) => less(b, a, '>=') || equal(a, b));
-const atMost = compares((a, b) => less(a, b, '<=') || equal(a, b));
-const whole = (v: Value) => {
-  if (!isNumber(v)) throw new Error(`not all arguments converted during string formatting`);
-  return numeric(v);
-};
-
-const TESTS: Record<string, Test> = Object.assign(Object.create(null), {
-  defined: (v) => !isUndefined(v),
-  undefined: (v) => isUndefined(v),
-  none: (v) => v === null,
-  string: (v) => typeof v === 'string',
-  number: isNumber,
-  integer: (v) => typeof v === 'bigint',
-  float: (v) => typeof v === 'number',
-  boolean: (v) => typeof v === 'boolean',
-  true: (v) => v === true,
-  false: (v) => v === false,
-  mapping: (v) => v instanceof Map,
-  iterable: isIterable,
-  sequence: (v) => typeof v === 'string' || Array.isArray(v) || v instanceof Map || isTuple(v) || isUndefined(v),
-  callable: (v) => isCallable(v) || isUndefined(v),
-  even: (v) => Number(whole(v)) % 2 === 0,
-  odd: (v) => Math.abs(Number(whole(v)) % 2) === 1,
-  divisibleby: (v, [by]) => Number(whole(v)) % Number(whole(by)) === 0,
-  lower: (v) => /\p{Ll}/u.test(str(v)) && str(v) === str(v).toLowerCase(),
-  upper: (v) => /\p{Lu}/u.test(str(v)) && str(v) === str(v).toUpperCase(),
-  in: (v, [container]) => contains(container, v),
-  eq: equals,
-  equalto: equals,
-  '==': equals,
-  ne: differs,
-  '!=': differs,
-  gt: above,
-  greaterthan: above,
-  '>': above,
-  lt: below,
-  lessthan: below,
-  '<': below,
-  ge: atLeast,
-  '>=': atLeast,
-  le: atMost,
-  '<=': atMost,
-  sameas: (v, [other]) => v === other,
-  escaped: () => false,
-} satisfies Record<string, Test>);
-
 /** `text % values`, as far as templates use it: %s, %d, %r and %%. */
 export function formatted(pattern: string, values: Value): string {
   const given = isTuple(values) ? [...values.tuple] : [values];
@@ -318,7 +270,8 @@ export function formatted(pattern: string, values: Value): string {
     if (v === undefined) throw new Error('not enough arguments for format string');
     if (kind === 's') return str(v);
     if (kind === 'r') return repr(v);
-    if (kind === 'd' && isNumber(v)) return typeof v === 'number' ? floatText(Math.trunc(v)).replace(/\.0$/, '') : str(numeric(v));
+    if (kind === 'd' && isNumber(v))
+      return typeof v === 'number' ? floatText(Math.trunc(v)).replace(/\.0$/, '') : str(numeric(v));
     throw new Error(`the format %${kind} is not one that this program knows; write the template without it`);
   });
   const list = Array.isArray(values) || values instanceof Map || isUndefined(values); // Python takes these for mappings

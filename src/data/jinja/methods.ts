@@ -1,25 +1,17 @@
 /**
- * Attributes, methods and items of values, as Python's str, list, tuple and dict have them and Jinja's sandbox lets a
- * template reach them. What would change a value is refused, as there.
+ * Methods of Python's str, list, tuple and dict, as templates call them. How a template reaches them is access.ts.
  */
 import {
   type Callable,
   characters,
-  compareText,
   type Dict,
   equal,
-  isNamespace,
-  isNumber,
   isTuple,
   isUndefined,
-  isView,
   iterate,
   type Kw,
   lookup,
-  missing,
-  numeric,
   repr,
-  str,
   typeName,
   type Value,
 } from './values.ts';
@@ -50,65 +42,12 @@ function trimmedEnd(text: string): string {
   return text.slice(0, to);
 }
 
-/** `object.name`: an attribute or method, then an item of that name, else undefined. */
-export function attribute(object: Value, name: string): Value {
-  if (isUndefined(object)) throw new Error(object.undefined);
-  return present(ownAttribute(object, name), () => present(itemOf(object, name), () => none(object, name)));
-}
-
-/** `object[key]`: an item, then an attribute of that name, else undefined. */
-export function item(object: Value, key: Value): Value {
-  if (isUndefined(object)) throw new Error(object.undefined);
-  const own = () => (typeof key === 'string' ? ownAttribute(object, key) : undefined);
-  return present(itemOf(object, key), () => present(own(), () => none(object, str(key))));
-}
-
-/** A value, or what stands for one that is not there; None is there. */
-const present = (v: Value | undefined, otherwise: () => Value): Value => (v === undefined ? otherwise() : v);
-
-const none = (object: Value, name: string) =>
-  missing(object instanceof Map ? `'dict object' has no attribute '${name}'` : `'${typeName(object)} object' has no attribute '${name}'`);
-
-function itemOf(object: Value, key: Value): Value | undefined {
-  if (object instanceof Map) return Array.isArray(key) || key instanceof Map ? undefined : lookup(object, key);
-  const list = typeof object === 'string' ? characters(object) : Array.isArray(object) ? object : isTuple(object) ? object.tuple : null;
-  return list && (typeof key === 'bigint' || typeof key === 'boolean') ? list.at(Number(key)) : undefined;
-}
-
-/** `object[start:stop:step]`. */
-export function slice(object: Value, bounds: (Value | undefined)[]): Value {
-  const [start, stop, step] = bounds.map((v) => {
-    if (v === undefined || v === null) return undefined;
-    if (typeof v !== 'bigint' && typeof v !== 'boolean')
-      throw new Error('slice indices must be integers or None or have an __index__ method');
-    return Number(v);
-  });
-  const list = typeof object === 'string' ? characters(object) : isTuple(object) ? object.tuple : object;
-  if (!Array.isArray(list)) throw new Error(`'${typeName(object)}' object is not subscriptable by a slice`);
-  const by = step ?? 1;
-  if (by === 0) throw new Error('slice step cannot be zero');
-  const n = list.length;
-  const at = (v: number | undefined, otherwise: number) => {
-    if (v === undefined) return otherwise;
-    const from = v < 0 ? v + n : v;
-    return by > 0 ? Math.min(Math.max(from, 0), n) : Math.min(Math.max(from, -1), n - 1);
-  };
-  const [from, to] = by > 0 ? [at(start, 0), at(stop, n)] : [at(start, n - 1), at(stop, -1)];
-  const out: Value[] = [];
-  for (let i = from; by > 0 ? i < to : i > to; i += by) out.push(list[i]);
-  return typeof object === 'string' ? out.join('') : isTuple(object) ? { tuple: out } : out;
-}
-
-function ownAttribute(object: Value, name: string): Value | undefined {
-  if (isNamespace(object)) return object.namespace.get(name);
-  if (typeof object === 'string') return method(TEXT[name], object, name);
-  if (Array.isArray(object) || isTuple(object)) {
-    if (Array.isArray(object) && LIST_CHANGES.includes(name)) return changes('list', name);
-    return method(LIST[name], object, name);
-  }
-  if (object instanceof Map) return DICT_CHANGES.includes(name) ? changes('dict', name) : method(DICT[name], object, name);
-  if (typeof object === 'object' && object !== null && 'name' in object && name === 'name') return object.name;
-  if (isNumber(object) && (name === 'real' || name === 'numerator')) return numeric(object);
+/** The method of a value by its name, if its type has one; what would change the value is refused. */
+export function methodOf(object: Value, name: string): Callable | undefined {
+  if (typeof object === 'string') return method(TEXT[name], object);
+  if (Array.isArray(object) || isTuple(object))
+    return Array.isArray(object) && LIST_CHANGES.includes(name) ? changes('list', name) : method(LIST[name], object);
+  if (object instanceof Map) return DICT_CHANGES.includes(name) ? changes('dict', name) : method(DICT[name], object);
   return undefined;
 }
 
@@ -123,7 +62,7 @@ const changes = (type: string, name: string): Callable => ({
 
 type Method<T> = (self: T, args: Value[], kw: Kw) => Value;
 
-function method<T extends Value>(found: Method<any> | undefined, self: T, _name: string): Callable | undefined {
+function method<T extends Value>(found: Method<any> | undefined, self: T): Callable | undefined {
   return found && { call: (args, kw) => found(self, args, kw) };
 }
 
@@ -133,25 +72,42 @@ function textArgument(v: Value, of: string): string {
   throw new Error(`${of} arg must be None or str, not ${typeName(v)}`);
 }
 
-const int = (v: Value | undefined, otherwise: number): number => (v === undefined || v === null ? otherwise : Number(v as bigint));
+const int = (v: Value | undefined, otherwise: number): number =>
+  v === undefined || v === null ? otherwise : Number(v as bigint);
 
-const affix = (of: string, test: (text: string, part: string) => boolean): Method<string> => (self, [parts, start, end]) => {
-  const text = start === undefined ? self : characters(self).slice(int(start, 0), end === undefined ? undefined : int(end, 0)).join('');
-  const list = isTuple(parts) ? parts.tuple : [parts];
-  return list.some((part) => test(text, textArgument(part, of)));
-};
+const affix =
+  (of: string, test: (text: string, part: string) => boolean): Method<string> =>
+  (self, [parts, start, end]) => {
+    const text =
+      start === undefined
+        ? self
+        : characters(self)
+            .slice(int(start, 0), end === undefined ? undefined : int(end, 0))
+            .join('');
+    const list = isTuple(parts) ? parts.tuple : [parts];
+    return list.some((part) => test(text, textArgument(part, of)));
+  };
 
 /** str.title: every letter after what is no letter is upper case. */
 const titled = (text: string) =>
-  text.replace(/\p{L}+/gu, (word) => characters(word).map((c, i) => (i === 0 ? c.toUpperCase() : c.toLowerCase())).join(''));
+  text.replace(/\p{L}+/gu, (word) =>
+    characters(word)
+      .map((c, i) => (i === 0 ? c.toUpperCase() : c.toLowerCase()))
+      .join(''),
+  );
 
-const every = (pattern: RegExp): Method<string> => (self) => self !== '' && pattern.test(self);
+const every =
+  (pattern: RegExp): Method<string> =>
+  (self) =>
+    self !== '' && pattern.test(self);
 
-const splits = (fromRight: boolean): Method<string> => (self, args, kw) => {
-  const sep = args[0] ?? kw.get('sep') ?? null;
-  const most = int(args[1] ?? kw.get('maxsplit'), -1);
-  return (fromRight ? splitRight : splitLeft)(self, sep === null ? null : textArgument(sep, 'split'), most);
-};
+const splits =
+  (fromRight: boolean): Method<string> =>
+  (self, args, kw) => {
+    const sep = args[0] ?? kw.get('sep') ?? null;
+    const most = int(args[1] ?? kw.get('maxsplit'), -1);
+    return (fromRight ? splitRight : splitLeft)(self, sep === null ? null : textArgument(sep, 'split'), most);
+  };
 
 function splitLeft(text: string, sep: string | null, most: number): string[] {
   const parts: string[] = [];
@@ -171,15 +127,23 @@ function splitLeft(text: string, sep: string | null, most: number): string[] {
 function splitRight(text: string, sep: string | null, most: number): string[] {
   if (most < 0) return splitLeft(text, sep, most);
   const back = (s: string) => characters(s).reverse().join('');
-  return splitLeft(back(text), sep === null ? null : back(sep), most).map(back).reverse();
+  return splitLeft(back(text), sep === null ? null : back(sep), most)
+    .map(back)
+    .reverse();
 }
+
+const LINE_ENDS = '\\n\\r\\v\\f\\x1c-\\x1e\\x85\\u2028\\u2029';
+const LINE = new RegExp(`\\r\\n|[${LINE_ENDS}]`);
 
 const TEXT: Record<string, Method<string>> = Object.assign(Object.create(null), {
   upper: (s) => s.toUpperCase(),
   lower: (s) => s.toLowerCase(),
   title: (s) => titled(s),
   capitalize: (s) => capitalized(s),
-  swapcase: (s) => characters(s).map((c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase())).join(''),
+  swapcase: (s) =>
+    characters(s)
+      .map((c) => (c === c.toUpperCase() ? c.toLowerCase() : c.toUpperCase()))
+      .join(''),
   strip: (s, [chars]) => strip(s, chars ?? null),
   lstrip: (s, [chars]) => strip(s, chars ?? null, 'left'),
   rstrip: (s, [chars]) => strip(s, chars ?? null, 'right'),
@@ -187,12 +151,16 @@ const TEXT: Record<string, Method<string>> = Object.assign(Object.create(null), 
   endswith: affix('endswith', (text, part) => text.endsWith(part)),
   split: splits(false),
   rsplit: splits(true),
-  splitlines: (s) => s.split(/\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/).filter((line, i, all) => i < all.length - 1 || line !== ''),
-  replace: (s, args, kw) => replaced(s, textArgument(args[0], 'replace'), textArgument(args[1], 'replace'), int(args[2] ?? kw.get('count'), -1)),
-  join: (s, [list]) => iterate(list).map((v, i) => {
-    if (typeof v !== 'string') throw new Error(`sequence item ${i}: expected str instance, ${typeName(v)} found`);
-    return v;
-  }).join(s),
+  splitlines: (s) => s.split(LINE).filter((line, i, all) => i < all.length - 1 || line !== ''),
+  replace: (s, args, kw) =>
+    replaced(s, textArgument(args[0], 'replace'), textArgument(args[1], 'replace'), int(args[2] ?? kw.get('count'), -1)),
+  join: (s, [list]) =>
+    iterate(list)
+      .map((v, i) => {
+        if (typeof v !== 'string') throw new Error(`sequence item ${i}: expected str instance, ${typeName(v)} found`);
+        return v;
+      })
+      .join(s),
   find: (s, [part]) => BigInt(position(s, s.indexOf(textArgument(part, 'find')))),
   rfind: (s, [part]) => BigInt(position(s, s.lastIndexOf(textArgument(part, 'rfind')))),
   index: (s, [part]) => {
@@ -202,7 +170,8 @@ const TEXT: Record<string, Method<string>> = Object.assign(Object.create(null), 
   },
   count: (s, [part]) => BigInt(part === '' ? characters(s).length + 1 : s.split(textArgument(part, 'count')).length - 1),
   removeprefix: (s, [part]) => (s.startsWith(textArgument(part, 'removeprefix')) ? s.slice((part as string).length) : s),
-  removesuffix: (s, [part]) => (part !== '' && s.endsWith(textArgument(part, 'removesuffix')) ? s.slice(0, -(part as string).length) : s),
+  removesuffix: (s, [part]) =>
+    part !== '' && s.endsWith(textArgument(part, 'removesuffix')) ? s.slice(0, -(part as string).length) : s,
   partition: (s, [part]) => {
     const at = s.indexOf(textArgument(part, 'partition'));
     return { tuple: at === -1 ? [s, '', ''] : [s.slice(0, at), part, s.slice(at + (part as string).length)] };
@@ -234,7 +203,10 @@ const LIST: Record<string, Method<Value>> = Object.assign(Object.create(null), {
 } satisfies Record<string, Method<Value>>);
 
 const DICT: Record<string, Method<Dict>> = Object.assign(Object.create(null), {
-  get: (dict, [key, otherwise = null]) => present(lookup(dict, key), () => otherwise),
+  get: (dict, [key, otherwise = null]) => {
+    const found = lookup(dict, key);
+    return found === undefined ? otherwise : found;
+  },
   items: (dict) => ({ view: 'dict_items', items: [...dict].map((pair) => ({ tuple: pair })) }),
   keys: (dict) => ({ view: 'dict_keys', items: [...dict.keys()] }),
   values: (dict) => ({ view: 'dict_values', items: [...dict.values()] }),
@@ -248,7 +220,13 @@ export const capitalized = (s: string) => {
 
 /** str.replace; most: how many at most, all where negative. */
 export function replaced(s: string, from: string, to: string, most: number): string {
-  if (most < 0) return from === '' ? to + characters(s).map((c) => c + to).join('') : s.split(from).join(to);
+  if (most < 0)
+    return from === ''
+      ? to +
+          characters(s)
+            .map((c) => c + to)
+            .join('')
+      : s.split(from).join(to);
   let [out, rest] = ['', s];
   for (let i = 0; i < most; i++) {
     const at = from === '' ? (i === 0 ? 0 : rest === '' ? -1 : characters(rest)[0].length) : rest.indexOf(from);
@@ -261,24 +239,3 @@ export function replaced(s: string, from: string, to: string, most: number): str
 
 /** A place in UTF-16 as one in code points. */
 const position = (s: string, at: number) => (at < 0 ? -1 : characters(s.slice(0, at)).length);
-
-/** `wanted in container`. */
-export function contains(container: Value, wanted: Value): boolean {
-  if (typeof container === 'string') {
-    if (typeof wanted === 'string') return container.includes(wanted);
-    if (isUndefined(wanted)) throw new Error(wanted.undefined);
-    throw new Error(`'in <string>' requires string as left operand, not ${typeName(wanted)}`);
-  }
-  if (container instanceof Map) return lookup(container, wanted) !== undefined;
-  if (container === null || isNumber(container)) throw new Error(`argument of type '${typeName(container)}' is not iterable`);
-  return iterate(container).some((v) => equal(v, wanted));
-}
-
-/** Order of two values for a sort; texts in lower case unless case_sensitive. */
-export function compare(a: Value, b: Value, less: (a: Value, b: Value) => boolean): number {
-  if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
-  return less(a, b) ? -1 : Number(less(b, a));
-}
-
-export const isIterable = (v: Value) =>
-  typeof v === 'string' || Array.isArray(v) || v instanceof Map || isTuple(v) || isView(v) || isUndefined(v);

@@ -4,10 +4,20 @@
  */
 import { callArguments, child, evaluate, filterCall, type Scope, setName } from './expressions.ts';
 import { filter } from './filters.ts';
-import { isCallable, isNamespace, isUndefined, iterate, type Kw, missing, str, truth, typeName, type Callable, type Value } from './values.ts';
-
-/** Names that a template's generation blocks become on the way to the parser, which does not know them. */
-export const GENERATION = { open: '_generation_opens', close: '_generation_closes' };
+import { GENERATION } from './parse.ts';
+import {
+  type Callable,
+  isCallable,
+  isNamespace,
+  isUndefined,
+  iterate,
+  type Kw,
+  missing,
+  str,
+  truth,
+  typeName,
+  type Value,
+} from './values.ts';
 
 /** Where text goes; opens and closes: a generation block does. */
 export interface Writer {
@@ -87,7 +97,8 @@ function assign(target: any, value: Value, scope: Scope): void {
     const object = evaluate(target.object, scope);
     if (!isNamespace(object)) throw new Error('cannot assign attribute on non-namespace object');
     const name = target.property.value;
-    if (name.startsWith('_')) throw new Error(`Chat templates cannot store underscore-prefixed attributes on a namespace, but got '${name}'`);
+    if (name.startsWith('_'))
+      throw new Error(`Chat templates cannot store underscore-prefixed attributes on a namespace, but got '${name}'`);
     object.namespace.set(name, value);
   } else throw new Error('expected a name to set, got another expression');
 }
@@ -145,6 +156,8 @@ function loop(node: any, scope: Scope, to: Writer): void {
 
 /** A macro: its own parameters and what is in sight where it stands, not where it is called. */
 function macro(name: string, parameters: any[], body: any[], scope: Scope): Callable {
+  const source = JSON.stringify(body);
+  const takes = (what: string) => source.includes(`"type":"Identifier","value":"${what}"`);
   const names = parameters.map((p) => (p.type === 'KeywordArgumentExpression' ? p.key.value : p.value));
   return {
     name,
@@ -157,12 +170,13 @@ function macro(name: string, parameters: any[], body: any[], scope: Scope): Call
       parameters.forEach((p, i) => {
         let value = i < args.length ? args[i] : rest.get(names[i]);
         if (value === undefined)
-          value = p.type === 'KeywordArgumentExpression' ? evaluate(p.value, inner) : missing(`parameter '${names[i]}' was not provided`);
+          value =
+            p.type === 'KeywordArgumentExpression'
+              ? evaluate(p.value, inner)
+              : missing(`parameter '${names[i]}' was not provided`);
         rest.delete(names[i]);
         setName(inner, names[i], value);
       });
-      const source = JSON.stringify(body);
-      const takes = (what: string) => source.includes(`"type":"Identifier","value":"${what}"`);
       if (takes('varargs')) setName(inner, 'varargs', { tuple: args.slice(names.length) });
       else if (args.length > names.length) throw new Error(`macro '${name}' takes not more than ${names.length} argument(s)`);
       if (takes('kwargs')) setName(inner, 'kwargs', new Map(rest));

@@ -39,16 +39,16 @@ export const isNumber = (v: Value): v is bigint | number | boolean => ['bigint',
 export const missing = (text: string): Undefined => ({ undefined: text });
 
 /** A value of JSON as a template's: a number is an int where it is whole, and a float where it is a boxed Number (1.0). */
-export function valueOf(v: unknown): Value {
+export function fromJson(v: unknown): Value {
   if (v === null) return null;
   if (v === undefined) return missing('a field is undefined');
   if (typeof v === 'number') return Number.isSafeInteger(v) ? BigInt(v) : v;
   if (typeof v === 'string' || typeof v === 'bigint' || typeof v === 'boolean') return v;
   if (v instanceof Number) return v.valueOf();
-  if (Array.isArray(v)) return v.map(valueOf);
-  if (ArrayBuffer.isView(v)) return Array.from(v as unknown as ArrayLike<number>, valueOf);
+  if (Array.isArray(v)) return v.map(fromJson);
+  if (ArrayBuffer.isView(v)) return Array.from(v as unknown as ArrayLike<number>, fromJson);
   if (v instanceof Date) return v.toISOString();
-  if (typeof v === 'object') return new Map(Object.entries(v).map(([key, item]) => [key, valueOf(item)]));
+  if (typeof v === 'object') return new Map(Object.entries(v).map(([key, item]) => [key, fromJson(item)]));
   throw new Error(`a ${typeof v} is no value of a template`);
 }
 
@@ -66,7 +66,9 @@ export function truth(v: Value): boolean {
 export function typeName(v: Value): string {
   if (v === null) return 'NoneType';
   if (typeof v !== 'object')
-    return { string: 'str', bigint: 'int', number: 'float', boolean: 'bool' }[typeof v as 'string' | 'bigint' | 'number' | 'boolean'];
+    return { string: 'str', bigint: 'int', number: 'float', boolean: 'bool' }[
+      typeof v as 'string' | 'bigint' | 'number' | 'boolean'
+    ];
   if (Array.isArray(v)) return 'list';
   if (v instanceof Map) return 'dict';
   if (isTuple(v)) return 'tuple';
@@ -140,7 +142,8 @@ export function iterate(v: Value): Value[] {
 
 export function length(v: Value): number {
   if (isView(v) && v.view === 'generator') throw new Error("object of type 'generator' has no len()");
-  if (v === null || isNumber(v) || isCallable(v) || isNamespace(v)) throw new Error(`object of type '${typeName(v)}' has no len()`);
+  if (v === null || isNumber(v) || isCallable(v) || isNamespace(v))
+    throw new Error(`object of type '${typeName(v)}' has no len()`);
   return iterate(v).length;
 }
 
@@ -221,12 +224,18 @@ export function dumps(v: Value, style: JsonStyle = {}, pad = '\n'): string {
   const within = (open: string, parts: string[], close: string) =>
     parts.length === 0 ? open + close : open + inner + parts.join(between + inner) + (indent === null ? '' : pad) + close;
   const list = Array.isArray(v) ? v : isTuple(v) ? v.tuple : null;
-  if (list) return within('[', list.map((item) => dumps(item, style, inner)), ']');
+  if (list)
+    return within(
+      '[',
+      list.map((item) => dumps(item, style, inner)),
+      ']',
+    );
   if (!(v instanceof Map)) throw new Error(`Object of type ${typeName(v)} is not JSON serializable`);
   const entries = [...v];
   if (style.sort_keys) entries.sort(([a], [b]) => (less(a, b) ? -1 : Number(less(b, a))));
   const parts = entries.map(([key, item]) => {
-    if (typeof key === 'object' && key !== null) throw new Error(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
+    if (typeof key === 'object' && key !== null)
+      throw new Error(`keys must be str, int, float, bool or None, not ${typeName(key)}`);
     return `${text(typeof key === 'string' ? key : dumps(key))}${colon}${dumps(item, style, inner)}`;
   });
   return within('{', parts, '}');
