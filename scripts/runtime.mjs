@@ -7,7 +7,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 
 const require = createRequire(import.meta.url);
-const WITHOUT_GPU = ['plan', 'inspect'];
+const WITHOUT_GPU = ['plan', 'inspect', 'rows'];
 
 /**
  * The host of a command: { host: 'node' | 'deno', why, deno }. why: for people; deno: the path of its program. The words are the

@@ -5,7 +5,7 @@ import { chooseBlocksBy, type Scored, type SmtSettings } from './methods/smt/met
 import type { Run } from './train/run.ts';
 import { choosing } from './train/session.ts';
 
-export type { IndexedRow, Prompt } from './data/load.ts';
+export type { IndexedRow, Prompt, SeenRow } from './data/load.ts';
 export type { Row } from './data/rows.ts';
 export { answerPrompts, positionsFor } from './eval/answer.ts';
 export { type Answer, answerRows, expectedAnswer, positionsToAnswer } from './eval/exact.ts';
@@ -24,7 +24,7 @@ export { withKernels } from './train/autotune.ts';
 export { CHECKPOINTS } from './train/checkpoint.ts';
 export { lossOf } from './train/evaluate.ts';
 export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
-export { endsOf, openPrompts, type Place, promptIds } from './train/open.ts';
+export { endsOf, openPrompts, type Place, promptIds, seeRows } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { weighRecompute } from './train/recompute.ts';

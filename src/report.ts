@@ -121,6 +121,18 @@ export type Line =
   | { kind: 'comparison'; title: string; rows: Summary[]; report: string }
   | { kind: 'example'; index: number; logprob: number; tokens: number }
   | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
+  /** Of `rows`: token ids, labels (-100: not learned), their text; how many tokens are learned, and how many were cut off. */
+  | {
+      kind: 'row';
+      index: number;
+      ids: number[];
+      labels: number[];
+      text: string;
+      learned: number;
+      cut: number;
+      /** For people: the text in parts, each learned or not. */
+      parts?: { text: string; learned: boolean }[];
+    }
   /** made: what lies at `out`. */
   | { kind: 'done'; out: string | null; made?: 'adapter' | 'model'; steps: number; seconds: number; tokens_per_second: number }
   /** One measurement. gflops and its share of the adapter's FMA peak where the work is arithmetic, gbs where it is traffic. */

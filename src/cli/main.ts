@@ -10,7 +10,7 @@ import { printer } from './print.ts';
 import { LOAD } from './verbs.ts';
 
 /** Verbs that a signal ends at once. */
-const NOTHING_TO_SAVE: Verb[] = ['eval', 'plan', 'inspect', 'doctor', 'bench'];
+const NOTHING_TO_SAVE: Verb[] = ['eval', 'rows', 'plan', 'inspect', 'doctor', 'bench'];
 
 process.exitCode = await main(process.argv.slice(2));
 process.exit();

@@ -131,6 +131,12 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   generation({ raw }, { text }) {
     raw(text);
   },
+  row({ t, command, answer }, { index, ids, learned, cut, parts = [] }) {
+    if (command.options.out) return;
+    const facts = [several(ids.length, 'token'), `${count(learned)} learned`, cut > 0 && `${count(cut)} cut off`];
+    answer(`${paint(t, 'bold', `row ${index}`)}  ${facts.filter(Boolean).join(', ')}`);
+    answer(parts.map((part) => (part.learned ? tinted(t, part.text) : part.text)).join(''));
+  },
   bench({ say }, { name, layout, shape, ms, gflops, ratio }) {
     const speed = [ms !== null && `${ms.toPrecision(3)} ms`, gflops !== null && `${gflops.toPrecision(3)} GFLOP/s`];
     const share = ratio !== null && (gflops === null ? `${ratio.toFixed(2)} x` : `${percent(ratio)} of the peak`);
@@ -189,6 +195,15 @@ const PHASES: Partial<Record<string, string>> = {
   before: 'before',
   after: 'after',
 };
+
+/** Learned text: in colour, line by line, or within marks where there is none. */
+function tinted(t: Terminal, text: string): string {
+  if (!t.colors) return `${t.unicode ? '«' : '<<'}${text}${t.unicode ? '»' : '>>'}`;
+  return text
+    .split('\n')
+    .map((line) => paint(t, 'green', line))
+    .join('\n');
+}
 
 function advance(seen: Seen, loss: number, tokens: number, ms: number): void {
   seen.losses.push(loss);

@@ -14,6 +14,7 @@ export const LOAD: Record<Verb, () => Promise<Run>> = {
   },
   select: async () => (await import('../commands/select.ts')).selectVerb,
   eval: async () => (await import('../commands/eval.ts')).evaluateVerb,
+  rows: async () => (await import('../commands/rows.ts')).rowsVerb,
   generate: async () => (await import('../commands/generate.ts')).generateVerb,
   merge: async () => (await import('../commands/merge.ts')).mergeVerb,
   plan: async () => (await import('../commands/plan.ts')).planVerb,

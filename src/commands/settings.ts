@@ -35,8 +35,8 @@ export function tuneOptions(o: Settled, method: Method, cache?: AutotuneCache): 
 }
 
 /** How rows are read. */
-export function dataOptions({ maxLength, learn, template, columns, skipBadRows }: Settled): DataOptions {
-  return { maxLength, learn, template, columns, skipBadRows };
+export function dataOptions({ maxLength, learn, template, columns, date, skipBadRows }: Settled): DataOptions {
+  return { maxLength, learn, template, columns, date, skipBadRows };
 }
 
 /** The options of a run that goes on from an adapter: what it says of itself, and the defaults of its method. */

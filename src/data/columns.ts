@@ -6,7 +6,7 @@ export type Fields =
   | { kind: 'ids'; input_ids: unknown; labels: unknown }
   | { kind: 'messages'; messages: unknown; sharegpt: boolean }
   | { kind: 'alpaca'; instruction: unknown; input: unknown; output: unknown }
-  | { kind: 'prompt'; prompt: unknown; completion: unknown; derived: boolean }
+  | { kind: 'prompt'; prompt: unknown; completion: unknown; context?: unknown; derived: boolean }
   | { kind: 'text'; text: unknown };
 
 export type Columns = Record<string, string>;
@@ -16,6 +16,8 @@ export interface Detected {
   fields: Fields;
   /** The columns used, as shown: `prompt=question, completion=answer`. */
   shown: string;
+  /** The record's own columns that they are of. */
+  used: string[];
 }
 
 const ROLES = [
@@ -27,6 +29,7 @@ const ROLES = [
   'input',
   'output',
   'prompt',
+  'context',
   'completion',
   'text',
 ];
@@ -70,7 +73,7 @@ export function detect(record: DataRecord, given?: Columns): Detected {
       `expected an object with named columns, got ${nameOf(record)}; write rows like {"prompt": "...", "completion": "..."}`,
     );
   for (const [role, column] of Object.entries(given ?? {}))
-    if (at(record, column) === undefined && role !== 'input' && role !== 'labels')
+    if (at(record, column) === undefined && !['input', 'context', 'labels'].includes(role))
       throw new Error(
         `expected the column "${column}" that --columns gives as ${role}, got ${columnsOf(record)}; give one that is there`,
       );
@@ -82,7 +85,8 @@ export function detect(record: DataRecord, given?: Columns): Detected {
     );
   const fields = fieldsOf((role) => (columns[role] === undefined ? undefined : at(record, columns[role])), columns)!;
   const shown = Object.entries(columns).map(([role, column]) => (role === column ? role : `${role}=${column}`));
-  return { fields, shown: shown.join(', ') };
+  const used = Object.values(columns).flatMap((column) => [column, column.trim(), column.trim().split('.')[0]]);
+  return { fields, shown: shown.join(', '), used };
 }
 
 /** Roles and columns by the names alone. */
@@ -103,11 +107,15 @@ function guess(names: Set<string>): Columns | undefined {
     whole({ prompt: ['prompt'], completion: ['completion'] }) ??
     (names.has('instruction') ? pick({ instruction: ['instruction'], input: INPUTS, output: OUTPUTS }) : undefined) ??
     whole({ prompt: CLASSED, completion: CLASSES }) ??
-    whole({ prompt: PROMPTS, completion: COMPLETIONS }) ??
+    asked(names, whole({ prompt: PROMPTS, completion: COMPLETIONS })) ??
     whole({ text: TEXTS }) ??
     whole({ prompt: PROMPTS })
   );
 }
+
+/** A context beside a question is asked with it. */
+const asked = (names: Set<string>, columns: Columns | undefined): Columns | undefined =>
+  columns?.prompt === 'question' && names.has('context') ? { context: 'context', ...columns } : columns;
 
 /** The kind of row that these roles make, with the values of `get`; undefined where they make none. */
 function fieldsOf(get: (role: string) => unknown, roles: Columns): Fields | undefined {
@@ -116,7 +124,8 @@ function fieldsOf(get: (role: string) => unknown, roles: Columns): Fields | unde
   if (has('messages')) return { kind: 'messages', messages: get('messages'), sharegpt: false };
   if (has('conversations')) return { kind: 'messages', messages: get('conversations'), sharegpt: true };
   if (has('instruction')) return { kind: 'alpaca', instruction: get('instruction'), input: get('input'), output: get('output') };
-  if (has('prompt')) return { kind: 'prompt', prompt: get('prompt'), ...completionOf(get('completion'), roles) };
+  if (has('prompt'))
+    return { kind: 'prompt', prompt: get('prompt'), context: get('context'), ...completionOf(get('completion'), roles) };
   return has('text') ? { kind: 'text', text: get('text') } : undefined;
 }
 

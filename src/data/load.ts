@@ -4,6 +4,7 @@
  */
 import type { Source } from '../io/bytes.ts';
 import { type Columns, type DataRecord, detect, type Fields } from './columns.ts';
+import { type Notes, said } from './messages.ts';
 import { type Read, readRecords } from './read.ts';
 import { NOT_LEARNED, promptOf, type Row, type RowOptions, toRow } from './rows.ts';
 
@@ -41,22 +42,61 @@ export interface Dataset {
 /** All rows of the files; throws at the first unsound row unless skip_bad_rows, and where no row has anything to learn. */
 export async function loadData(sources: Source[], options: LoadOptions): Promise<Dataset> {
   const data: Dataset = { rows: [], total: 0, cut: 0, untargeted: [], bad: 0, tokens: 0, targets: 0, shown: '' };
-  const found = await eachRow(sources, options, data, (fields, record, index) => {
-    const { row, cut } = cutRow(toRow(fields, record, options), options.max_length);
+  const tally = await eachMade(sources, options, ({ cut, ...row }) => {
     data.total++;
-    if (cut) data.cut++;
+    if (cut > 0) data.cut++;
     const targets = targetCount(row);
     if (targets === 0) {
-      data.untargeted.push(index);
+      data.untargeted.push(row.index);
       return;
     }
-    data.rows.push({ ...row, index });
+    data.rows.push(row);
     data.tokens += row.ids.length;
     data.targets += targets;
   });
-  data.shown = [...found, ...leftOut(data, options.max_length)].join('; ');
+  Object.assign(data, { bad: tally.bad, firstFault: tally.firstFault });
+  data.shown = [...tally.found, ...leftOut(data, tally, options.max_length)].join('; ');
   if (data.rows.length === 0) throw new Error(nothingLearned(sources, data, options));
   return data;
+}
+
+/** A row as the model will see it. */
+export interface SeenRow {
+  index: number;
+  ids: number[];
+  /** -100 where nothing is learned. */
+  labels: number[];
+  /** Text of the ids, special tokens included; empty where the model has no tokenizer. */
+  text: string;
+  /** How many tokens are learned, and how many were cut off. */
+  learned: number;
+  cut: number;
+}
+
+/** Every sound row of the files, in order, as training would have it; answers what was found, for people. Throws as loadData does. */
+export async function showRows(sources: Source[], options: LoadOptions, see: (row: SeenRow) => void): Promise<string> {
+  const data = { bad: 0, cut: 0, untargeted: [] as number[] };
+  const tally = await eachMade(sources, options, (row) => {
+    const { index, cut } = row;
+    const [ids, labels] = [Array.from(row.ids), Array.from(row.labels)];
+    const learned = targetCount(row);
+    if (cut > 0) data.cut++;
+    if (learned === 0) data.untargeted.push(index);
+    see({ index, ids, labels, text: options.tokenizer?.decode(ids, { skip_special: false }) ?? '', learned, cut });
+  });
+  return [...tally.found, ...leftOut({ ...data, ...tally }, tally, options.max_length)].join('; ');
+}
+
+/** Makes every sound row, cut at max_length: one way for all who train on it, measure it or show it. */
+async function eachMade(
+  sources: Source[],
+  options: LoadOptions,
+  made: (row: IndexedRow & { cut: number }) => void,
+): Promise<Tally> {
+  return eachRow(sources, options, (fields, record, index, notes) => {
+    const whole = toRow(fields, record, options, notes);
+    made({ ...cutRow(whole, options.max_length), index, cut: Math.max(0, whole.ids.length - options.max_length) });
+  });
 }
 
 export interface Prompt {
@@ -70,13 +110,12 @@ export async function loadPrompts(
   options: Omit<LoadOptions, 'max_length'>,
 ): Promise<{ prompts: Prompt[]; shown: string }> {
   const prompts: Prompt[] = [];
-  const tally: Tally = { bad: 0 };
-  const found = await eachRow(sources, options, tally, (fields, record, index) => {
-    prompts.push({ index, ids: promptOf(fields, record, options) });
+  const tally = await eachRow(sources, options, (fields, record, index, notes) => {
+    prompts.push({ index, ids: promptOf(fields, record, options, notes) });
   });
   if (prompts.length === 0)
     throw new Error(`expected a row to go on from, got none (${tally.firstFault ?? 'no rows'}); mend the rows`);
-  return { prompts, shown: [...found, ...skipped(tally)].join('; ') };
+  return { prompts, shown: [...tally.found, ...skipped(tally), ...unusedFields(tally)].join('; ') };
 }
 
 /** Number of targets of a row: its first token is none. */
@@ -87,34 +126,37 @@ export function targetCount(row: Row): number {
 }
 
 /** The row's first max_length tokens. */
-function cutRow(row: Row, max_length: number): { row: Row; cut: boolean } {
-  if (row.ids.length <= max_length) return { row, cut: false };
+function cutRow(row: Row, max_length: number): Row {
+  if (row.ids.length <= max_length) return row;
   const [ids, labels] = [row.ids.slice(0, max_length), row.labels.slice(0, max_length)];
-  return { row: { ids, labels, promptLength: Math.min(row.promptLength, max_length) }, cut: true };
+  return { ids, labels, promptLength: Math.min(row.promptLength, max_length) };
 }
 
 interface Tally {
+  /** A sentence a file on what was found there. */
+  found: string[];
   bad: number;
   firstFault?: string;
+  /** Fields that no row's tokens have, and in how many rows they say something. */
+  unused: Map<string, number>;
 }
 
-type Each = (fields: Fields, record: DataRecord, index: number) => void;
+type Each = (fields: Fields, record: DataRecord, index: number, notes: Notes) => void;
 
-/** Runs over all records, in order; answers a sentence a file on what was found there. */
+/** Runs over all records, in order. */
 async function eachRow(
   sources: Source[],
   { columns, skip_bad_rows }: { columns?: Columns; skip_bad_rows: boolean },
-  tally: Tally,
   each: Each,
-): Promise<string[]> {
-  const sentences: string[] = [];
+): Promise<Tally> {
+  const tally: Tally = { found: [], bad: 0, unused: new Map() };
   let index = 0;
   for (const source of sources) {
     const { records, shown } = await readRecords(source);
     const forms = new Map<string, number>();
     for (const read of records) {
       try {
-        const form = oneRow(read, columns, each, index++);
+        const form = oneRow(read, columns, each, index++, tally);
         forms.set(form, (forms.get(form) ?? 0) + 1);
       } catch (error) {
         const fault = `${read.where}: ${(error as Error).message}`;
@@ -124,26 +166,38 @@ async function eachRow(
       }
     }
     const kinds = [...forms].map(([form, n]) => (forms.size === 1 ? form : `${form} (${n})`)).join(' and ');
-    sentences.push(`${source.name}: ${count(records.length, 'row')} of ${kinds || 'no known form'}${shown ? `, ${shown}` : ''}`);
+    tally.found.push(
+      `${source.name}: ${count(records.length, 'row')} of ${kinds || 'no known form'}${shown ? `, ${shown}` : ''}`,
+    );
   }
-  return sentences;
+  return tally;
 }
 
-function oneRow(read: Read, columns: Columns | undefined, each: Each, index: number): string {
+function oneRow(read: Read, columns: Columns | undefined, each: Each, index: number, { unused }: Tally): string {
   if (read.fault !== undefined) throw new Error(read.fault);
-  const { fields, shown } = detect(read.record, columns);
-  each(fields, read.record, index);
+  const { fields, shown, used } = detect(read.record, columns);
+  const [known, left] = [new Set(used), new Set<string>()];
+  each(fields, read.record, index, { used: (column) => known.add(column), unused: (what) => left.add(what) });
+  for (const [name, value] of Object.entries(read.record)) if (!known.has(name) && said(value)) left.add(name);
+  for (const name of left) unused.set(name, (unused.get(name) ?? 0) + 1);
   return shown;
 }
 
-function leftOut(data: Dataset, max_length: number): string[] {
-  const said = skipped(data);
-  if (data.cut > 0) said.push(`${count(data.cut, 'row')} cut at ${max_length} tokens`);
-  if (data.untargeted.length > 0) said.push(`${count(data.untargeted.length, 'row')} without a target skipped`);
-  return said;
+function leftOut(data: Pick<Dataset, 'bad' | 'firstFault' | 'cut' | 'untargeted'>, tally: Tally, max_length: number): string[] {
+  const told = skipped(data);
+  if (data.cut > 0) told.push(`${count(data.cut, 'row')} cut at ${max_length} tokens`);
+  if (data.untargeted.length > 0) told.push(`${count(data.untargeted.length, 'row')} without a target skipped`);
+  return [...told, ...unusedFields(tally)];
 }
 
-const skipped = ({ bad, firstFault }: Tally) => (bad === 0 ? [] : [`${count(bad, 'bad row')} skipped (first: ${firstFault})`]);
+/** What rows say that their tokens do not have, by name and how many rows. */
+function unusedFields({ unused }: Tally): string[] {
+  if (unused.size === 0) return [];
+  return [`not used: ${[...unused].map(([name, n]) => `${name} (${n})`).join(', ')}`];
+}
+
+const skipped = ({ bad, firstFault }: Pick<Dataset, 'bad' | 'firstFault'>) =>
+  bad === 0 ? [] : [`${count(bad, 'bad row')} skipped (first: ${firstFault})`];
 
 const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`;
 

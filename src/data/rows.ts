@@ -3,9 +3,12 @@
  * place, predicted one place earlier, or -100 where nothing is learned; the first token is never learned.
  * Which column is which is columns.ts, cutting to a length is load.ts.
  */
-import { assistantSpans, encodeSpans, openTurn } from './chat.ts';
+import { assistantSpans, openTurn } from './chat.ts';
 import { columnsOf, type DataRecord, type Fields, hint, nameOf } from './columns.ts';
-import { alpaca, type Chat, chat, type Message } from './template.ts';
+import { floatText } from './jinja/values.ts';
+import { type Conversation, conversationOf, type Notes, questionOf } from './messages.ts';
+import { encodeSpans } from './spans.ts';
+import { alpaca, chat } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export const NOT_LEARNED = -100;
@@ -25,17 +28,19 @@ export interface RowOptions {
   learn: 'response' | 'all';
   /** auto: by the kind of row; alpaca, chat, plain: how prompt rows are written; else the text of a chat template. */
   template: 'auto' | 'alpaca' | 'chat' | 'plain' | (string & {});
+  /** The day that a chat template sees (YYYY-MM-DD). */
+  date?: string;
 }
 
 /** Row of a record's fields; throws where a field is empty, not text, or gives no usable tokens. */
-export function toRow(fields: Fields, record: DataRecord, options: RowOptions): Row {
-  const { ids, labels } = parts(fields, record, options);
+export function toRow(fields: Fields, record: DataRecord, options: RowOptions, notes?: Notes): Row {
+  const { ids, labels } = parts(fields, record, options, notes);
   return checkedRow(ids, labels, options.vocab_size);
 }
 
 /** Token ids that a model is asked to go on from: the row without what it is to learn. */
-export function promptOf(fields: Fields, record: DataRecord, options: RowOptions): Int32Array {
-  const ids = promptIds(fields, record, options);
+export function promptOf(fields: Fields, record: DataRecord, options: RowOptions, notes?: Notes): Int32Array {
+  const ids = promptIds(fields, record, options, notes);
   if (ids.length === 0) throw new Error('expected a prompt of at least one token, got none; give it some text');
   checkIds(ids, options.vocab_size);
   return Int32Array.from(ids);
@@ -43,7 +48,7 @@ export function promptOf(fields: Fields, record: DataRecord, options: RowOptions
 
 type Parts = { ids: ArrayLike<number>; labels: ArrayLike<number> };
 
-function parts(fields: Fields, record: DataRecord, options: RowOptions): Parts {
+function parts(fields: Fields, record: DataRecord, options: RowOptions, notes?: Notes): Parts {
   const field = fieldReader(record);
   if (fields.kind === 'ids') return givenIds(fields);
   const tokenizer = need(options.tokenizer);
@@ -51,7 +56,7 @@ function parts(fields: Fields, record: DataRecord, options: RowOptions): Parts {
     const ids = withEnd(tokenizer.encode(field('text', fields.text), { special: true }), tokenizer);
     return { ids, labels: ids };
   }
-  if (fields.kind === 'messages' || options.template === 'chat') return turns(messagesOf(fields, record), options);
+  if (isChat(fields, options)) return turns(fields, record, options, notes);
   const prompt = tokenizer.encode(promptText(fields, record, options), { special: true });
   const response = withEnd(tokenizer.encode(responseText(fields, record), { special: false }), tokenizer);
   const ids = [...prompt, ...response];
@@ -59,16 +64,20 @@ function parts(fields: Fields, record: DataRecord, options: RowOptions): Parts {
   return { ids, labels: [...hidden, ...ids.slice(hidden.length)] };
 }
 
-function turns(messages: Message[], options: RowOptions): Parts {
+function turns(fields: Fields, record: DataRecord, options: RowOptions, notes?: Notes): Parts {
   const tokenizer = need(options.tokenizer);
+  const template = templateOf(options);
+  const { messages, extras } = talkOf(fields, record, template, true, notes);
   if (!messages.some(({ role }) => role === 'assistant'))
     throw new Error('expected a conversation with an assistant turn to learn, got none; add one or leave the row out');
-  const { text, spans } = assistantSpans(messages, chatOf(options), tokenizer.named.eos_token);
+  const ask = chat(template, tokenizer.named, options.date);
+  const { text, spans, unwritten } = assistantSpans(messages, ask, { eos: tokenizer.named.eos_token, extras });
+  for (const role of unwritten) notes?.unused(`content of ${role} messages`);
   const { ids, labels } = encodeSpans(text, spans, (part) => tokenizer.encode(part, { special: false }));
   return { ids, labels: options.learn === 'all' ? ids : labels };
 }
 
-function promptIds(fields: Fields, record: DataRecord, options: RowOptions): ArrayLike<number> {
+function promptIds(fields: Fields, record: DataRecord, options: RowOptions, notes?: Notes): ArrayLike<number> {
   if (fields.kind === 'ids') {
     const { ids, labels } = givenIds(fields);
     if (fields.labels === undefined || fields.labels === null) return ids;
@@ -80,27 +89,61 @@ function promptIds(fields: Fields, record: DataRecord, options: RowOptions): Arr
     const ids = tokenizer.encode(fieldReader(record)('text', fields.text), { special: true });
     return ids.at(-1) === tokenizer.eos ? ids.slice(0, -1) : ids;
   }
-  if (fields.kind === 'messages' || options.template === 'chat')
-    return tokenizer.encode(openTurn(messagesOf(fields, record, false), chatOf(options)), { special: false });
+  if (isChat(fields, options)) {
+    const template = templateOf(options);
+    const { messages, extras } = talkOf(fields, record, template, false, notes);
+    return tokenizer.encode(openTurn(messages, chat(template, tokenizer.named, options.date), extras), { special: false });
+  }
   return tokenizer.encode(promptText(fields, record, options), { special: true });
+}
+
+const OWN = ['auto', 'alpaca', 'chat', 'plain'];
+
+/** Whether a row goes through a chat template: messages do, and any row where one is asked for. */
+const isChat = (fields: Fields, { template }: RowOptions) => fields.kind === 'messages' || template === 'chat';
+
+/** The conversation of a row; of a prompt row a question and, where it is answered, its answer. */
+function talkOf(fields: Fields, record: DataRecord, template: string, answered: boolean, notes?: Notes): Conversation {
+  if (fields.kind === 'messages') return conversationOf(fields, record, template, notes);
+  const question = plainText(asked(fields, record));
+  return questionOf(question, answered ? responseText(fields, record) : undefined, record, notes);
 }
 
 // --- fields as text ---------------------------------------------------------------------------------------------------
 
 function promptText(fields: Fields, record: DataRecord, { template }: RowOptions): string {
-  const { instruction, input } = asked(fields, record);
+  const all = asked(fields, record);
   const instructed = template === 'alpaca' || (template !== 'plain' && fields.kind === 'alpaca');
-  return instructed ? alpaca(instruction, input) : input === '' ? instruction : `${instruction}\n${input}`;
+  return instructed ? alpaca(all.instruction, all.input) : plainText(all);
 }
 
-function asked(fields: Fields, record: DataRecord): { instruction: string; input: string } {
+interface Asked {
+  instruction: string;
+  input: string;
+  /** A context stands before the question about it; an instruction before its input. */
+  before: boolean;
+}
+
+function plainText({ instruction, input, before }: Asked): string {
+  if (input === '') return instruction;
+  return before ? `${input}\n${instruction}` : `${instruction}\n${input}`;
+}
+
+function asked(fields: Fields, record: DataRecord): Asked {
   const field = fieldReader(record);
   if (fields.kind === 'alpaca') {
     const none = fields.input === undefined || fields.input === null || fields.input === '';
-    return { instruction: field('instruction', fields.instruction), input: none ? '' : field('input', fields.input) };
+    return {
+      instruction: field('instruction', fields.instruction),
+      input: none ? '' : field('input', fields.input),
+      before: false,
+    };
   }
-  if (fields.kind === 'prompt') return { instruction: fields.prompt === '' ? '' : field('prompt', fields.prompt), input: '' };
-  return { instruction: field('text', (fields as { text: unknown }).text), input: '' };
+  if (fields.kind === 'prompt') {
+    const input = typeof fields.context === 'string' ? fields.context : '';
+    return { instruction: fields.prompt === '' ? '' : field('prompt', fields.prompt), input, before: true };
+  }
+  return { instruction: field('text', (fields as { text: unknown }).text), input: '', before: false };
 }
 
 function responseText(fields: Fields, record: DataRecord): string {
@@ -108,49 +151,8 @@ function responseText(fields: Fields, record: DataRecord): string {
   if (fields.kind === 'alpaca') return field('output', fields.output);
   const { completion, derived } = fields as Extract<Fields, { kind: 'prompt' }>;
   // A class is often a number; a completion that calls itself so is text.
-  return field('completion', derived && Number.isFinite(completion) ? String(completion) : completion);
-}
-
-const SHAREGPT: Record<string, string> = {
-  human: 'user',
-  gpt: 'assistant',
-  chatgpt: 'assistant',
-  bot: 'assistant',
-  model: 'assistant',
-  function_response: 'tool',
-  observation: 'tool',
-};
-
-/** Messages of a row; of a prompt row under --template chat a question and, where it is to be learned, its answer. */
-function messagesOf(fields: Fields, record: DataRecord, answered = true): Message[] {
-  if (fields.kind !== 'messages') {
-    const { instruction, input } = asked(fields, record);
-    const user = { role: 'user', content: input === '' ? instruction : `${instruction}\n${input}` };
-    return answered ? [user, { role: 'assistant', content: responseText(fields, record) }] : [user];
-  }
-  if (!Array.isArray(fields.messages) || fields.messages.length === 0)
-    throw new Error(
-      `expected a list of messages, got ${Array.isArray(fields.messages) ? 'an empty one' : nameOf(fields.messages)}; write [{"role": "user", "content": "..."}, ...]`,
-    );
-  return fields.messages.map((message: any, i) => {
-    const said = message?.role ?? message?.from;
-    const role = fields.sharegpt ? (SHAREGPT[said] ?? said) : said;
-    const content = contentOf(message?.content ?? message?.value);
-    if (typeof role !== 'string' || role === '' || content === undefined)
-      throw new Error(
-        `expected message ${i + 1} to have a role and a text, got role ${nameOf(said)} and ${nameOf(message?.content ?? message?.value)}; ` +
-          (fields.sharegpt ? 'write {"from": "human", "value": "..."}' : 'write {"role": "user", "content": "..."}'),
-      );
-    const { from: _from, value: _value, ...more } = message;
-    return { ...more, role, content };
-  });
-}
-
-/** The text of a message: a text, or the text parts of a list of parts. */
-function contentOf(content: any): string | undefined {
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content) || content.some((part) => typeof part?.text !== 'string')) return undefined;
-  return content.map((part) => part.text).join('');
+  if (derived && (Number.isFinite(completion) || typeof completion === 'bigint')) return String(completion);
+  return field('completion', derived && completion instanceof Number ? floatText(completion.valueOf()) : completion);
 }
 
 /** Reads a field as text that is not empty. */
@@ -182,7 +184,7 @@ function integers(name: string, value: unknown): number[] {
   const list =
     ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as unknown as ArrayLike<number>) : value;
   if (!Array.isArray(list)) throw new Error(`expected ${name} to be a list of token ids, got ${nameOf(value)}; write [1, 2, 3]`);
-  const numbers = list.map((item) => (typeof item === 'bigint' ? Number(item) : item));
+  const numbers = list.map((item) => (typeof item === 'bigint' || item instanceof Number ? Number(item) : item));
   const odd = numbers.findIndex((item) => !Number.isInteger(item));
   if (odd !== -1)
     throw new Error(`expected ${name} to hold whole numbers, got ${nameOf(numbers[odd])} at place ${odd}; write token ids`);
@@ -228,13 +230,12 @@ function need(tokenizer: Tokenizer | null): Tokenizer {
   return tokenizer;
 }
 
-function chatOf(options: RowOptions): Chat {
-  const tokenizer = need(options.tokenizer);
-  const own = ['auto', 'alpaca', 'chat', 'plain'].includes(options.template);
-  const template = own ? tokenizer.chatTemplate : options.template;
+/** The text of the chat template that the options or the model's files name. */
+function templateOf(options: RowOptions): string {
+  const template = OWN.includes(options.template) ? need(options.tokenizer).chatTemplate : options.template;
   if (template === undefined)
     throw new Error(
       'expected the model to have a chat template for a conversation, got none; give one with --template FILE, or rows of prompt and completion',
     );
-  return chat(template, tokenizer.named);
+  return template;
 }

@@ -1,12 +1,17 @@
 /**
  * Templates that turn a row's fields into the text a model reads: Alpaca's published one, and a model's own chat template
- * (Jinja). Which part of a conversation is learned is chat.ts.
+ * (Jinja, run with Python's values: jinja/). Which part of a conversation is learned is chat.ts.
  */
-import { Template } from '@huggingface/jinja';
+import { dateText } from './jinja/date.ts';
+import type { Scope } from './jinja/expressions.ts';
+import { statementsOf } from './jinja/parse.ts';
+import { run } from './jinja/statements.ts';
+import { type Callable, fromJson, isUndefined, type Kw, str, type Value } from './jinja/values.ts';
 
+/** A message as a template sees it; content may be a text, parts, null, or absent beside tool calls. */
 export interface Message {
   role: string;
-  content: string;
+  content?: unknown;
   [field: string]: unknown;
 }
 
@@ -17,10 +22,31 @@ export function alpaca(instruction: string, input = ''): string {
     : `Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\n${instruction}\n\n### Input:\n${input}\n\n### Response:`;
 }
 
+/** A rendered conversation, and where its {% generation %} blocks lie (characters). */
+export interface Rendered {
+  text: string;
+  generated: { from: number; to: number }[];
+}
+
+/** The day that a template's strftime_now sees where none is given: the same rows every day. */
+export const DATE = '2024-07-26';
+
 /** Renders a chat template (Jinja) with the names that transformers gives it; throws with the template's own complaint. */
-export function render(template: string, names: Record<string, unknown>): string {
+export function render(template: string, names: Record<string, unknown>, date = DATE): Rendered {
   try {
-    return compiled(template).render(names);
+    const scope: Scope = { names: builtIns(date) };
+    for (const [name, value] of Object.entries(names)) if (value !== undefined) scope.names.set(name, fromJson(value));
+    let text = '';
+    const generated: Rendered['generated'] = [];
+    const write = (part: string) => {
+      text += part;
+    };
+    const generation = (opens: boolean) => {
+      if (opens) generated.push({ from: text.length, to: text.length });
+      else if (generated.length > 0) generated[generated.length - 1].to = text.length;
+    };
+    run(statementsOf(template), scope, { write, generation });
+    return { text, generated };
   } catch (error) {
     throw new Error(
       `expected the model's chat template to accept the conversation, got "${(error as Error).message}"; ` +
@@ -29,18 +55,44 @@ export function render(template: string, names: Record<string, unknown>): string
   }
 }
 
-/** The text of a conversation, with the start of an assistant turn at its end where generation is asked for. */
-export type Chat = (messages: Message[], add_generation_prompt: boolean) => string;
+/** What a row gives a template beside its messages. */
+export type Extras = Record<string, unknown>;
 
-/** A chat template with the model's named tokens. The date is the one templates fall back to: the same text every day. */
-export function chat(template: string, named: Record<string, string>): Chat {
-  const fixed = { ...named, date_string: '26 Jul 2024', tools: null, documents: null };
-  return (messages, add_generation_prompt) => render(template, { ...fixed, messages, add_generation_prompt });
+/** A conversation rendered, with the start of an assistant turn at its end where generation is asked for. */
+export type Chat = (messages: Message[], add_generation_prompt: boolean, extras?: Extras) => Rendered;
+
+/** A chat template with the model's named tokens; date (YYYY-MM-DD): what its strftime_now sees. */
+export function chat(template: string, named: Record<string, string>, date = DATE): Chat {
+  const fixed = { ...named, tools: null, documents: null };
+  return (messages, add_generation_prompt, extras = {}) =>
+    render(template, { ...fixed, ...extras, messages, add_generation_prompt }, date);
 }
 
-let last: { text: string; template: Template } | undefined;
+function builtIns(date: string): Map<string, Value> {
+  const call = (f: (args: Value[], kw: Kw) => Value): Callable => ({ call: f });
+  return new Map<string, Value>([
+    [
+      'raise_exception',
+      call(([message]) => {
+        throw new Error(isUndefined(message) ? message.undefined : str(message));
+      }),
+    ],
+    ['strftime_now', call(([format]) => dateText(str(format), date))],
+    ['namespace', call((args, kw) => ({ namespace: new Map([...entriesOf(args[0]), ...kw]) }))],
+    ['dict', call((args, kw) => new Map<Value, Value>([...entriesOf(args[0]), ...kw]))],
+    ['range', call(range)],
+  ]);
+}
 
-function compiled(text: string): Template {
-  if (last?.text !== text) last = { text, template: new Template(text) };
-  return last.template;
+const entriesOf = (v: Value | undefined): [string, Value][] => (v instanceof Map ? ([...v] as [string, Value][]) : []);
+
+function range(args: Value[]): Value {
+  const numbers = args.map(Number);
+  const [from, to, step] = args.length === 1 ? [0, numbers[0], 1] : [numbers[0], numbers[1], numbers[2] ?? 1];
+  const n = Math.max(0, Math.ceil((to - from) / step));
+  if (!(n <= 100_000)) throw new Error('Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).');
+  return {
+    view: `range(${from}, ${to}${step === 1 ? '' : `, ${step}`})`,
+    items: Array.from({ length: n }, (_, i) => BigInt(from + i * step)),
+  };
 }

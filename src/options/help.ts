@@ -20,6 +20,10 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
   ],
   select: [['select --model DIR --data a.jsonl --budget 863b --out blocks.json', 'blocks for train --selection blocks.json']],
   eval: [['eval --model DIR --adapter adapter --data test.jsonl --per-example', 'log-probability of every answer']],
+  rows: [
+    ['rows --model DIR --data chats.jsonl', 'each row as text, with what is learned of it'],
+    ['rows --model DIR --data chats.jsonl --out ids.jsonl', 'token ids and labels for train --data'],
+  ],
   generate: [
     ['generate --adapter adapter --prompt "Once upon a time"', 'one answer'],
     ['generate --model DIR --data prompts.jsonl --temperature 0.7 --top-p 0.9', 'one answer a row, drawn by chance'],

@@ -4,6 +4,7 @@ export const VERBS = {
   train: 'fine-tune a model on data; the result is an adapter folder, or a model',
   select: 'warm up, score and choose the blocks, without training them',
   eval: 'how well a model, with or without an adapter, predicts the answers of data',
+  rows: 'what each row of data becomes: its tokens, and which of them are learned; no GPU',
   generate: 'let a model answer a prompt, or every row of data',
   merge: 'a base model and an adapter to one model',
   plan: 'the memory that a run needs, without a GPU and from a config alone',
@@ -34,7 +35,19 @@ export const GROUPS = {
   general: 'General',
 } as const;
 
-export type Kind = 'flag' | 'text' | 'texts' | 'int' | 'number' | 'choice' | 'choices' | 'pair' | 'block' | 'budget' | 'size';
+export type Kind =
+  | 'flag'
+  | 'text'
+  | 'day'
+  | 'texts'
+  | 'int'
+  | 'number'
+  | 'choice'
+  | 'choices'
+  | 'pair'
+  | 'block'
+  | 'budget'
+  | 'size';
 
 export interface Option<T> {
   kind: Kind;
@@ -61,6 +74,13 @@ export const text = ([group, verbs]: Where, metavar: string, help: string): Opti
   group,
   verbs,
   metavar,
+  help,
+});
+export const day = ([group, verbs]: Where, help: string): Option<string> => ({
+  kind: 'day',
+  group,
+  verbs,
+  metavar: 'YYYY-MM-DD',
   help,
 });
 export const texts = ([group, verbs]: Where, metavar: string, help: string): Option<string[]> => ({

@@ -17,6 +17,7 @@ export function faultOf(key: Key, value: unknown): string | undefined {
 export function expected({ kind, choices, min, above, max, below }: Option<unknown>): string {
   if (kind === 'flag') return 'true or false';
   if (kind === 'text') return 'a text';
+  if (kind === 'day') return 'a day such as 2024-07-26';
   if (kind === 'texts') return 'one or more texts';
   if (kind === 'choice') return choices!.length === 1 ? choices![0] : `one of ${choices!.join(' ')}`;
   if (kind === 'choices') return `some of ${choices!.join(' ')}`;
@@ -41,6 +42,10 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
       return typeof value === 'boolean';
     case 'text':
       return typeof value === 'string' && value !== '';
+    case 'day': {
+      const at = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(value) ? new Date(value) : new Date(Number.NaN);
+      return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(value as string);
+    }
     case 'texts':
       return all(value, (item) => typeof item === 'string' && item !== '');
     case 'choice':

@@ -11,19 +11,20 @@ import { SMT_DEFAULTS } from '../methods/smt/method.ts';
 import { SCORES, SELECTS, WARMUPS } from '../methods/smt/scores.ts';
 import { SPREADS } from '../methods/smt/select.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
-import { choice, choices, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
+import { choice, choices, day, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
 import { PRESETS, withPreset } from './presets.ts';
 
 export { FILES, GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
 
 const ALL = Object.keys(VERBS) as Verb[];
-const LOADS = ALL.filter((verb) => !['inspect', 'doctor', 'bench', 'demo', 'compare'].includes(verb));
-const READS: Verb[] = ['train', 'select', 'eval', 'plan'];
-const ROWS: Verb[] = ['train', 'select', 'eval', 'generate', 'plan'];
+const NAMES = ALL.filter((verb) => !['inspect', 'doctor', 'bench', 'demo', 'compare'].includes(verb));
+const LOADS = NAMES.filter((verb) => verb !== 'rows');
+const READS: Verb[] = ['train', 'select', 'eval', 'rows', 'plan'];
+const ROWS: Verb[] = [...READS, 'generate'];
 const CHOOSES: Verb[] = ['train', 'select', 'plan'];
-const SAVES: Verb[] = ['train', 'select', 'merge', 'demo'];
+const SAVES: Verb[] = ['train', 'select', 'rows', 'merge', 'demo'];
 
-const MODEL: Where = ['model', LOADS];
+const MODEL: Where = ['model', NAMES];
 const RUN: Where = ['run', ['train', 'plan']];
 const BLOCKS: Where = ['blocks', CHOOSES];
 const RANK: Where = ['rank', ['train', 'plan']];
@@ -41,7 +42,7 @@ export const OPTIONS = {
     'Hugging Face folder, .gguf file, http(s) address of either, or hf:OWNER/NAME (default: the built-in model)',
   ),
   hub: or(text(MODEL, 'URL', 'host of hf:OWNER/NAME'), 'https://huggingface.co'),
-  base: or(choice(MODEL, ['keep', ...WRITABLE], 'how frozen weights are stored on the GPU'), 'keep'),
+  base: or(choice(['model', LOADS], ['keep', ...WRITABLE], 'how frozen weights are stored on the GPU'), 'keep'),
   adapter: text(
     ['model', ['train', 'eval', 'generate', 'merge']],
     'A',
@@ -56,7 +57,11 @@ export const OPTIONS = {
   ),
   template: or(text(['data', ROWS], 'T', 'auto, alpaca, chat, plain, or a file with a chat template (Jinja)'), 'auto'),
   learn: or(choice(['data', READS], ['response', 'all'], 'which tokens are learned'), 'response'),
-  batch: or(int(['data', READS], 'rows a micro-batch'), 4),
+  date: or(
+    day(['data', ['train', 'select', 'eval', 'generate', 'rows']], "the day that a chat template's strftime_now sees"),
+    '2024-07-26',
+  ),
+  batch: or(int(['data', READS.filter((verb) => verb !== 'rows')], 'rows a micro-batch'), 4),
   maxLength: or(int(['data', READS], 'longer rows are cut at the end (tokens)', 2), 512),
   noShuffle: flag(['data', READS], 'rows in the order of the file'),
   skipBadRows: flag(['data', ROWS], 'count unsound rows instead of stopping at the first'),
@@ -191,13 +196,16 @@ export const OPTIONS = {
 
   runtime: or(
     choice(
-      ['machine', ALL.filter((verb) => verb !== 'inspect' && verb !== 'plan')],
+      ['machine', ALL.filter((verb) => !['inspect', 'plan', 'rows'].includes(verb))],
       ['auto', 'node', 'deno', 'chrome'],
       'what runs the work; auto: Node where its WebGPU finds a GPU, else Deno; chrome: the one installed, without a window',
     ),
     'auto',
   ),
-  device: or(text(['machine', ALL.filter((verb) => verb !== 'inspect')], 'NAME', 'the GPU, by part of its name'), 'auto'),
+  device: or(
+    text(['machine', ALL.filter((verb) => verb !== 'inspect' && verb !== 'rows')], 'NAME', 'the GPU, by part of its name'),
+    'auto',
+  ),
   arithmetic: or(
     choice(
       ['machine', ['train', 'select', 'eval', 'generate']],

@@ -1,7 +1,7 @@
 // A model's files with its tokenizer, and data as its rows: what a run needs before there is a GPU.
 
 import { type Columns, parseColumns } from '../data/columns.ts';
-import { type Dataset, type LoadOptions, loadData, loadPrompts, type Prompt } from '../data/load.ts';
+import { type Dataset, type LoadOptions, loadData, loadPrompts, type Prompt, type SeenRow, showRows } from '../data/load.ts';
 import { loadTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { type Folder, memorySource, openPlace, readText, type Source } from '../io/bytes.ts';
 import { type ModelFiles, openModelFiles as openFiles } from '../io/model.ts';
@@ -49,6 +49,8 @@ export interface DataOptions {
   learn?: 'response' | 'all';
   /** auto, alpaca, chat, plain, or a file with a chat template. */
   template?: string;
+  /** The day that a chat template sees, YYYY-MM-DD: one fixed day where absent. */
+  date?: string;
   /** Which column is which; detected where absent. */
   columns?: Columns | string;
   /** Count unsound rows instead of stopping at the first. */
@@ -59,6 +61,12 @@ export interface DataOptions {
 export async function openData(model: OpenModel, places: Places, o: DataOptions = {}): Promise<Dataset> {
   const options = await rowOptions(model, o);
   return withSources(places, (sources) => loadData(sources, { ...options, max_length: o.maxLength ?? 512 }));
+}
+
+/** Every sound row of data files as training would see it, in order; answers what was found, for people. */
+export async function seeRows(model: OpenModel, places: Places, o: DataOptions, see: (row: SeenRow) => void): Promise<string> {
+  const options = await rowOptions(model, o);
+  return withSources(places, (sources) => showRows(sources, { ...options, max_length: o.maxLength ?? 512 }, see));
 }
 
 /** The rows of data files as prompts to go on from, and what was found, for people. */
@@ -98,6 +106,7 @@ async function rowOptions({ files, tokenizer }: OpenModel, o: DataOptions): Prom
     learn: o.learn ?? 'response',
     template: named ? template : await withSources(template, ([source]) => readText(source)),
     columns: typeof columns === 'string' ? parseColumns(columns) : columns,
+    date: o.date,
     skip_bad_rows: o.skipBadRows ?? false,
   };
 }

@@ -1,18 +1,24 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { assistantSpans, encodeSpans, openTurn } from '../../src/data/chat.ts';
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { assistantSpans, openTurn } from '../../src/data/chat.ts';
+import { encodeSpans } from '../../src/data/spans.ts';
 import { chat, render } from '../../src/data/template.ts';
 import { describeShared, sharedJson, there } from './shared.ts';
+
+/** First digits of the SHA-256 of what Python writes. */
+const OF_PYTHON: Record<string, RegExp> = { 'MadeAgents/Hammer2.1': /^abfc928b0a510de2/ };
 
 const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
 
 describeShared('published chat templates', () => {
-  beforeEach(() => void vi.useFakeTimers({ now: new Date('2025-07-10T12:00:00Z') }));
-  afterEach(() => void vi.useRealTimers());
   const cases = there ? sharedJson('data/vectors/chat-template/hf-jinja-e2e.json') : [];
 
-  test.each<[string, any]>(cases.map((one: any) => [one.name, one]))('%s', (_name, { chat_template, data, expected }) => {
-    expect(render(chat_template, data)).toBe(expected);
+  test.each<[string, any]>(cases.map((one: any) => [one.name, one]))('%s', (name, { chat_template, data, expected }) => {
+    const { text } = render(chat_template, data, '2025-07-10');
+    // the file has what a reimplementation in JavaScript writes; where Python prints a list of its own, Python is right
+    if (name in OF_PYTHON) expect(createHash('sha256').update(text).digest('hex')).toMatch(OF_PYTHON[name]);
+    else expect(text).toBe(expected);
   });
 
   const template = (name: string) => cases.find((one: any) => one.name === name).chat_template;
@@ -31,11 +37,8 @@ describeShared('published chat templates', () => {
     ['HuggingFaceTB/SmolLM3-3B', ['first<|im_end|>', 'second<|im_end|>']],
   ])('%s: learned spans', (name, learned) => {
     const eos = learned[1].match(/<[^<]*>$/)![0];
-    const { text, spans } = assistantSpans(
-      twice,
-      chat(template(name), { ...named, eos_token: eos, USE_DEFAULT_PROMPT: '' }),
-      eos,
-    );
+    const ask = chat(template(name), { ...named, eos_token: eos, USE_DEFAULT_PROMPT: '' });
+    const { text, spans } = assistantSpans(twice, ask, { eos });
     expect(spans.map(({ from, to }) => text.slice(from, to))).toEqual(learned);
   });
 
@@ -48,7 +51,9 @@ describeShared('published chat templates', () => {
 
 test('a template that writes a turn otherwise in the whole is an error that names the turn', () => {
   const ask = chat('{% for m in messages %}{{ m.role }}:{{ m.content }}/{{ messages | length }};{% endfor %}', {});
-  expect(() => assistantSpans([user('a'), assistant('b'), user('c')], ask)).toThrow(/turn 2 written otherwise/);
+  expect(() => assistantSpans([user('a'), assistant('b'), user('c')], ask)).toThrow(
+    /assistant turn 2 .* what stands before it is not what the model is asked with/,
+  );
 });
 
 test('a template that refuses the conversation speaks for itself', () => {
@@ -56,11 +61,10 @@ test('a template that refuses the conversation speaks for itself', () => {
   expect(() => assistantSpans([user('a'), assistant('b')], ask)).toThrow('got "roles must alternate"');
 });
 
-test('a token that reaches across the start of a turn is cut there, as it is when the model is asked', () => {
+test('a token that reaches into a turn is learned with it: the text is tokenized whole', () => {
   // pairs of equal letters are one token
   const encode = (text: string) => [...text.matchAll(/aa|./gs)].map(([token]) => (token === 'aa' ? 1 : token.charCodeAt(0)));
-  const { ids, labels } = encodeSpans('xaab', [{ from: 2, to: 4 }], encode);
-  expect(ids).toEqual([120, 97, 97, 98]);
-  expect(labels).toEqual([-100, -100, 97, 98]);
+  expect(encodeSpans('xaab', [{ from: 2, to: 4 }], encode)).toEqual({ ids: [120, 1, 98], labels: [-100, 1, 98] });
   expect(encodeSpans('xaab', [{ from: 1, to: 3 }], encode)).toEqual({ ids: [120, 1, 98], labels: [-100, 1, -100] });
+  expect(encodeSpans('xaab', [{ from: 1, to: 2 }], encode)).toEqual({ ids: [120, 1, 98], labels: [-100, 1, -100] });
 });

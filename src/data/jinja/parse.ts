@@ -1,0 +1,42 @@
+/**
+ * A template's text as statements: @huggingface/jinja reads the syntax, with what it does not know written in other words
+ * (generation blocks), and what it groups otherwise than Python's Jinja marked for expressions.ts (~ binds tighter than +).
+ */
+import { parse, tokenize } from '@huggingface/jinja';
+
+/** Names that a template's generation blocks are set to on the way to the parser. */
+export const GENERATION = { open: '_generation_opens', close: '_generation_closes' };
+
+type Token = ReturnType<typeof tokenize>[number];
+
+let last: { text: string; body: unknown[] } | undefined;
+
+/** Statements of a template; throws where its syntax is not known. */
+export function statementsOf(text: string): any[] {
+  if (last?.text !== text) {
+    const known = text
+      .replace(/\{%([-+]?)\s*generation\s*([-+]?)%\}/g, `{%$1 set ${GENERATION.open} = 1 $2%}`)
+      .replace(/\{%([-+]?)\s*endgeneration\s*([-+]?)%\}/g, `{%$1 set ${GENERATION.close} = 1 $2%}`);
+    const tokens = tokenize(known, { lstrip_blocks: true, trim_blocks: true });
+    tokens.forEach((token, i) => {
+      if (token.value === '~' && token.type === 'AdditiveBinaryOperator')
+        Object.assign(token, { afterSum: sumBefore(tokens, i) });
+    });
+    last = { text, body: parse(tokens).body };
+  }
+  return last.body as any[];
+}
+
+/** Whether a sum without brackets stands before the ~ at place i. */
+function sumBefore(tokens: Token[], i: number): boolean {
+  for (let depth = 0; i-- > 0; ) {
+    const { type, value } = tokens[i];
+    if (type.startsWith('Close')) depth++;
+    else if (type.startsWith('Open') && --depth < 0) return false;
+    if (depth > 0) continue;
+    if (type === 'AdditiveBinaryOperator' && value !== '~') return true;
+    if (['Comma', 'Equals', 'Colon', 'ComparisonBinaryOperator'].includes(type)) return false;
+    if (type === 'Identifier' && ['and', 'or', 'not', 'if', 'else', 'in', 'is'].includes(value)) return false;
+  }
+  return false;
+}
