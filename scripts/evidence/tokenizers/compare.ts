@@ -8,7 +8,7 @@ import { pretokenizerOf } from '../../../src/data/tokenizer/pretokenize.ts';
 import { loadTokenizer, type Tokenizer } from '../../../src/data/tokenizer.ts';
 import { memorySource } from '../../../src/io/bytes.ts';
 import { tokenizerFromGguf } from '../../../src/io/gguf-tokenizer.ts';
-import { openModel } from '../../../src/io/model.ts';
+import { openModelFiles } from '../../../src/io/model.ts';
 
 type Case = [text: string, ids: number[], whole: number[], decoded: string, shown: string];
 
@@ -34,7 +34,7 @@ for (const [name, pre] of Object.entries({
 classes(JSON.parse(readFileSync(join(folder, 'classes.json'), 'utf8')));
 const hf = gguf && files.find((f) => f.name === 'stories260K-hf');
 if (hf) {
-  const model = await openModel(gguf);
+  const model = await openModelFiles(gguf);
   const twin = loadTokenizer(model.tokenizer);
   tell(`${hf.name} against its GGUF`, hf.cases, (c) => plainIds(twin, c));
   await model.close();
