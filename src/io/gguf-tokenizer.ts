@@ -1,4 +1,4 @@
-// A GGUF's tokenizer data as a tokenizer.json and a tokenizer_config.json: what @huggingface/tokenizers runs and what an
+// A GGUF's tokenizer data as a tokenizer.json and a tokenizer_config.json: what data/tokenizer.ts runs and what an
 // exported folder carries. Both of llama.cpp's kinds for these families become BPE: `gpt2` has its merges, `llama`
 // (SentencePiece) has scores, from which the same merges follow.
 import type { Gguf, GgufValue } from './gguf.ts';
