@@ -157,16 +157,20 @@ function readRope(raw: Record<string, any>, absent: number): ModelConfig['rope']
   const type = scaling.rope_type ?? scaling.type ?? 'default';
   if ((scaling.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor', scaling.partial_rotary_factor, '1');
   if (type === 'default') return { theta, scaling: null };
-  if (type === 'linear') return { theta, scaling: { type, factor: positive(scaling, 'factor') } };
+  const number = (name: string) => positive({ [`${field}.${name}`]: scaling[name] }, `${field}.${name}`);
+  if (type === 'linear') return { theta, scaling: { type, factor: number('factor') } };
   if (type !== 'llama3') refuse('rope_type', type, 'default, linear or llama3');
+  // where it is not named it is the model's own context, as in transformers
+  const context = 'original_max_position_embeddings';
+  const original_max_position_embeddings = size({ [context]: scaling[context] ?? raw.max_position_embeddings }, context, 2048);
   return {
     theta,
     scaling: {
       type: 'llama3',
-      factor: positive(scaling, 'factor'),
-      low_freq_factor: positive(scaling, 'low_freq_factor'),
-      high_freq_factor: positive(scaling, 'high_freq_factor'),
-      original_max_position_embeddings: size(scaling, 'original_max_position_embeddings'),
+      factor: number('factor'),
+      low_freq_factor: number('low_freq_factor'),
+      high_freq_factor: number('high_freq_factor'),
+      original_max_position_embeddings,
     },
   };
 }
