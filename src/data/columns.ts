@@ -125,14 +125,14 @@ function fieldsOf(get: (role: string) => unknown, roles: Columns): Fields | unde
   if (has('conversations')) return { kind: 'messages', messages: get('conversations'), sharegpt: true };
   if (has('instruction')) return { kind: 'alpaca', instruction: get('instruction'), input: get('input'), output: get('output') };
   if (has('prompt'))
-    return { kind: 'prompt', prompt: get('prompt'), context: get('context'), ...completionOf(get('completion'), roles) };
+    return {
+      kind: 'prompt',
+      prompt: get('prompt'),
+      completion: get('completion'),
+      context: get('context'),
+      derived: roles.completion !== 'completion',
+    };
   return has('text') ? { kind: 'text', text: get('text') } : undefined;
-}
-
-/** A class or a result is often a number, also one that takes a bigint; a completion that calls itself so is text. */
-function completionOf(value: unknown, roles: Columns): { completion: unknown; derived: boolean } {
-  const derived = roles.completion !== 'completion';
-  return { completion: derived && typeof value === 'bigint' ? String(value) : value, derived };
 }
 
 /** The value at a dotted path; a column whose own name has dots comes first. */

@@ -4,7 +4,7 @@
  */
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import type { Source } from '../io/bytes.ts';
-import { parseJson } from '../io/json.ts';
+import { parseNumbers } from '../io/json.ts';
 
 type Node = ReturnType<typeof parquetSchema>;
 
@@ -40,7 +40,7 @@ const textOf = (bytes: Uint8Array) => {
 };
 const PARSERS = {
   stringFromBytes: (bytes: Uint8Array) => bytes && textOf(bytes),
-  jsonFromBytes: (bytes: Uint8Array) => bytes && parseJson(textOf(bytes)),
+  jsonFromBytes: (bytes: Uint8Array) => bytes && parseNumbers(textOf(bytes)),
   dateFromDays: (days?: number) => (days === undefined ? days : dayOf(BigInt(days))),
   timestampFromMilliseconds: (v?: bigint) => (v === undefined ? v : moment(v * 1_000_000n)),
   timestampFromMicroseconds: (v?: bigint) => (v === undefined ? v : moment(v * 1000n)),
@@ -78,10 +78,14 @@ function leafOf(element: Node['element'], value: any): unknown {
     return clock(BigInt(value) * ({ MILLIS: 1_000_000n, MICROS: 1000n, NANOS: 1n }[unit as string] ?? 1n));
   }
   if (value instanceof Uint8Array) return textOf(value);
+  // a whole float is a boxed Number, as JSON's is: templates and classes write 1.0 then
+  if (typeof value === 'number' && FLOATS.includes(element.type!)) return Number.isInteger(value) ? new Number(value) : value;
   if (typeof value !== 'bigint') return value;
   const whole = element.type === 'INT64' && isUnsigned(element) ? BigInt.asUintN(64, value) : value;
   return BigInt(Number(whole)) === whole && Number.isSafeInteger(Number(whole)) ? Number(whole) : whole;
 }
+
+const FLOATS = ['FLOAT', 'DOUBLE', 'FIXED_LEN_BYTE_ARRAY'];
 
 const isUnsigned = ({ converted_type, logical_type }: any) =>
   converted_type === 'UINT_64' || (logical_type?.type === 'INTEGER' && !logical_type.isSigned);

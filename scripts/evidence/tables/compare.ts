@@ -30,9 +30,10 @@ async function rowsOf(path: string): Promise<unknown[]> {
   }
 }
 
-/** JSON with sorted keys; long integers as write.py writes them. */
+/** JSON with sorted keys; long integers and whole floats as write.py writes them. */
 function canonical(value: unknown): string {
   if (typeof value === 'bigint') return JSON.stringify(`#${value}`);
+  if (value instanceof Number) return JSON.stringify(`#float ${BigInt(value.valueOf())}`);
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

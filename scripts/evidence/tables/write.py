@@ -1,6 +1,7 @@
 """Random tables and what they hold, by Python's csv and json and by pyarrow (pip install pyarrow).
 
-usage: python3 write.py OUT COUNT     files under OUT and cases.json: kind, file, rows as Python has them (long integers as texts with a #)
+usage: python3 write.py OUT COUNT     files under OUT and cases.json: kind, file, rows as Python has them
+Long integers, and whole floats of Parquet, are texts with a # there.
 """
 import csv, datetime as dt, decimal, io, json, pathlib, random, sys
 import pyarrow as pa, pyarrow.parquet as pq
@@ -88,13 +89,14 @@ def parquet_case(rng, path):
     return pq.read_table(path).to_pylist()
 
 
-def plain(v):
+def plain(v, floats):
+    if isinstance(v, float) and floats and v.is_integer(): return f"#float {int(v)}"
     if isinstance(v, (bool, str, float)) or v is None: return v
     if isinstance(v, int): return v if abs(v) < 2 ** 53 else f"#{v}"
     if isinstance(v, D): return format(v, "f")
     if isinstance(v, bytes): return v.decode()
-    if isinstance(v, dict): return {k: plain(x) for k, x in v.items()}
-    return [plain(x) for x in v] if isinstance(v, list) else str(v)
+    if isinstance(v, dict): return {k: plain(x, floats) for k, x in v.items()}
+    return [plain(x, floats) for x in v] if isinstance(v, list) else str(v)
 
 
 cases = []
@@ -108,4 +110,4 @@ for i in range(COUNT):
     (OUT / f"json{i}.json").write_text(json.dumps(rows, ensure_ascii=i % 2 == 0, indent=i % 3 or None), "utf-8"); cases.append(("json", f"json{i}.json", rows))
     (OUT / f"lines{i}.jsonl").write_text("\n".join(json.dumps(r) for r in rows), "utf-8"); cases.append(("jsonl", f"lines{i}.jsonl", rows))
     if i % 5 == 0: cases.append(("parquet", f"p{i}.parquet", parquet_case(random.Random(f"parquet {i}"), OUT / f"p{i}.parquet")))
-(OUT / "cases.json").write_text(json.dumps([(k, f, plain(r)) for k, f, r in cases]), "utf-8")
+(OUT / "cases.json").write_text(json.dumps([(k, f, plain(r, k == "parquet")) for k, f, r in cases]), "utf-8")
