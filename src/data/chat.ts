@@ -44,7 +44,7 @@ export function assistantSpans(messages: Message[], chat: Chat, { eos = '', extr
   const chosen = (span: Span) => generated.length === 0 || generated.some(({ from, to }) => from < span.to && to > span.from);
   return {
     text,
-    spans: spans.filter((span, i) => messages[turns[i]].weight !== 0 && chosen(span)),
+    spans: spans.filter((span, i) => Number(messages[turns[i]].weight ?? 1) !== 0 && chosen(span)),
     unwritten: followed.unwritten,
   };
 }
@@ -70,12 +70,13 @@ interface Followed {
   afters: Map<string, string>;
 }
 
-/** Renders with marks around every content, or around the assistant's alone where a template looks at the others' ends. */
+/** Renders with marks around every content, or where a template looks at how contents begin or end, around fewer or after them alone. */
 function follow(messages: Message[], chat: Chat, extras: Extras | undefined, plain: string): Followed {
   const marks: Marks = marksFor(plain);
   let reason = 'another text with marks in it';
-  for (const which of [() => true, ({ role }: Message) => role === 'assistant']) {
-    const upTo = (n: number, add: boolean) => unmarked(chat(marked(messages.slice(0, n), marks, which), add, extras).text, marks);
+  for (const [which, ends] of WAYS) {
+    const upTo = (n: number, add: boolean) =>
+      unmarked(chat(marked(messages.slice(0, n), marks, which, ends), add, extras).text, marks);
     let got: ReturnType<Followed['upTo']>;
     try {
       got = upTo(messages.length, false);
@@ -157,8 +158,7 @@ function startOf(turn: number, followed: Followed, done: number): number {
     text.startsWith(tail, at) && at + tail.length <= (closes ?? bound) ? tail.length : agree(tail, gap);
   // a template may ask otherwise after an answer, or before the first message, than it writes there: no header is learned
   const prompt = followed.prompt();
-  const written = (opens ?? closes) !== undefined;
-  const header = prompt === '' ? -1 : written ? gap.lastIndexOf(prompt) : gap.indexOf(prompt, Math.max(0, done - at));
+  const header = prompt === '' ? -1 : opens !== undefined ? gap.lastIndexOf(prompt) : gap.indexOf(prompt, Math.max(0, done - at));
   const headed = (n: number) => at + (header === -1 ? n : Math.max(n, header + prompt.length));
   const key = JSON.stringify([
     since >= 0,
