@@ -109,13 +109,13 @@ export function nextOf(turn: number, at: number, { edges }: Followed): Edge | un
   return edges[i];
 }
 
-/** The generation prompt after a user's message; empty where the template writes none. */
+/** The generation prompt after a user's message, whether the conversation has one or not; empty where the template writes none. */
 function generationPrompt(messages: Message[], upTo: Followed['upTo']): string {
   const user = messages.findIndex(({ role }) => role === 'user');
-  if (user === -1) return '';
+  const render = (add: boolean) => (user === -1 ? upTo(0, add, true) : upTo(user + 1, add)).text;
   try {
-    const asked = upTo(user + 1, true).text;
-    return asked.slice(agree(asked, upTo(user + 1, false).text));
+    const asked = render(true);
+    return asked.slice(agree(asked, render(false)));
   } catch {
     return '';
   }
