@@ -68,6 +68,10 @@ function placesOf(text: string, ids: number[], encode: Encode): (at: number) => 
         `expected the tokenizer to end a token within ${REACH} characters of where a turn begins or ends, got none near "${text.slice(at - 8, at + 8)}"; ` +
           'put white space or a special token there in the template',
       );
+    // a text that ends here may be tokenized otherwise than one that goes on (white space before a word): the other side tells
+    const rest = encode(text.slice(at, high), true);
+    const ends = after - rest.length;
+    if (ends > before && rest.length > 0 && rest.every((id, i) => ids[ends + i] === id)) return { before: ends, after: ends };
     return { before, after };
   };
 }
