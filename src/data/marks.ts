@@ -27,10 +27,15 @@ export function marksFor(text: string): Marks {
 }
 
 /** The messages with marks around what is no white space at a content's ends; a message without text stays as it is. */
-export function marked(messages: Message[], marks: Marks, which: (message: Message) => boolean): Message[] {
+export function marked(
+  messages: Message[],
+  marks: Marks,
+  which: (message: Message) => boolean,
+  ends: 'both' | 'last',
+): Message[] {
   return messages.map((message, i) => {
     if (!which(message)) return message;
-    const content = markedContent(message.content, marks, i);
+    const content = markedContent(message.content, marks, i, ends === 'both');
     return content === undefined ? message : { ...message, content };
   });
 }
@@ -41,19 +46,20 @@ export function hasText(content: unknown): boolean {
   return Array.isArray(content) && content.some((part) => hasText(part?.text));
 }
 
-function markedContent(content: unknown, [number, opens, closes]: Marks, i: number): unknown {
+function markedContent(content: unknown, [number, opens, closes]: Marks, i: number, before: boolean): unknown {
+  const first = before ? `${number}${i}${opens}` : '';
   if (typeof content === 'string') {
     const core = strip(content);
     if (core === '') return undefined;
     const lead = content.indexOf(core);
-    return `${content.slice(0, lead)}${number}${i}${opens}${core}${number}${i}${closes}${content.slice(lead + core.length)}`;
+    return `${content.slice(0, lead)}${first}${core}${number}${i}${closes}${content.slice(lead + core.length)}`;
   }
   if (!Array.isArray(content)) return undefined;
   const texts = content.map((part, at) => (typeof part?.text === 'string' && hasText(part.text) ? at : -1));
-  const [first, last] = [texts.find((at) => at >= 0), texts.findLast((at) => at >= 0)];
-  if (first === undefined || last === undefined) return undefined;
+  const [head, last] = [texts.find((at) => at >= 0), texts.findLast((at) => at >= 0)];
+  if (head === undefined || last === undefined) return undefined;
   const parts = content.map((part) => ({ ...part }));
-  parts[first].text = parts[first].text.replace(new RegExp(`^([${SPACE}]*)`), `$1${number}${i}${opens}`);
+  parts[head].text = parts[head].text.replace(new RegExp(`^([${SPACE}]*)`), `$1${first}`);
   parts[last].text = parts[last].text.replace(new RegExp(`([${SPACE}]*)$`), `${number}${i}${closes}$1`);
   return parts;
 }

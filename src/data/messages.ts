@@ -60,9 +60,15 @@ export function conversationOf(
     extras.documents = documents;
     notes?.used('documents');
   }
+  const thinks = REASONING.some(reads);
   for (const message of messages)
     for (const [name, value] of Object.entries(message))
-      if (!['role', 'content', 'weight', 'tools'].includes(name) && said(value) && !reads(name))
+      if (
+        !['role', 'content', 'weight', 'tools'].includes(name) &&
+        said(value) &&
+        !reads(name) &&
+        !(thinks && REASONING.includes(name))
+      )
         notes?.unused(`${name} of messages`);
   return { messages, extras };
 }
@@ -91,6 +97,14 @@ export function questionOf(question: string, answer: string | undefined, record:
   return { messages, extras: {} };
 }
 
+/** Names that a message's reasoning goes by: a template is given it by those it may read, as in transformers. */
+const REASONING = ['reasoning_content', 'thinking', 'reasoning'];
+
+function withReasoning(message: Record<string, unknown>): Record<string, unknown> {
+  const name = REASONING.find((one) => message[one] !== undefined && message[one] !== null);
+  return name === undefined ? message : { thinking: message[name], ...message, reasoning_content: message[name] };
+}
+
 /** Whether a value says anything. */
 export const said = (v: unknown) => v !== undefined && v !== null && v !== '' && !(Array.isArray(v) && v.length === 0);
 
@@ -106,9 +120,8 @@ function messageOf(message: any, i: number, sharegpt: boolean, reads: (name: str
   const named = message?.role ?? message?.from;
   const role = sharegpt ? (SHAREGPT[named] ?? named) : named;
   const given = message?.content ?? message?.value;
-  const { from: _from, value: _value, content: _content, ...more } = isObject(message) ? message : {};
   // beside tool calls a content may be null, or not there at all; the template is given it as it is
-  const calls = said(more.tool_calls) || said(more.function_call);
+  const calls = said(message?.tool_calls) || said(message?.function_call);
   const bare = given === undefined || given === null;
   if (typeof role !== 'string' || role === '' || (bare ? !calls : textOf(given) === undefined))
     throw new Error(
@@ -119,13 +132,18 @@ function messageOf(message: any, i: number, sharegpt: boolean, reads: (name: str
     throw new Error(
       `expected a chat template that writes tool_calls for message ${i + 1}, which has them and no text, got one that does not; give another with --template FILE`,
     );
-  if (more.weight !== undefined && more.weight !== null && Number(more.weight) !== 0 && Number(more.weight) !== 1)
+  const weight = message.weight ?? 1;
+  if (Number(weight) !== 0 && Number(weight) !== 1)
     throw new Error(
-      `expected the weight of message ${i + 1} to be 0 (not learned) or 1, got ${JSON.stringify(more.weight)}; write one of them`,
+      `expected the weight of message ${i + 1} to be 0 (not learned) or 1, got ${JSON.stringify(weight)}; write one of them`,
     );
-  if (more.weight !== undefined) more.weight = more.weight === null ? 1 : Number(more.weight);
-  if (bare) return 'content' in message ? { role, content: null, ...more } : { role, ...more };
-  return { role, content: parts ? given : textOf(given), ...more };
+  const content = bare || parts ? given : textOf(given);
+  // field by field, because a template may write a message whole
+  const entries = Object.entries(message).map(([name, value]): [string, unknown] => {
+    if (name === 'role' || (name === 'from' && message.role === undefined)) return ['role', role];
+    return name === 'content' || (name === 'value' && message.content === undefined) ? ['content', content] : [name, value];
+  });
+  return withReasoning(Object.fromEntries(entries)) as Message;
 }
 
 /** Whether a template looks for the text of a content's parts; else it is given their text as one. */

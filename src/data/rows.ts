@@ -6,7 +6,7 @@
 import { assistantSpans, openTurn } from './chat.ts';
 import { columnsOf, type DataRecord, type Fields, hint, nameOf } from './columns.ts';
 import { floatText } from './jinja/values.ts';
-import { type Conversation, conversationOf, type Notes, questionOf } from './messages.ts';
+import { type Conversation, conversationOf, type Notes, questionOf, said } from './messages.ts';
 import { encodeSpans } from './spans.ts';
 import { alpaca, chat } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -66,14 +66,14 @@ function parts(fields: Fields, record: DataRecord, options: RowOptions, notes?: 
 
 function turns(fields: Fields, record: DataRecord, options: RowOptions, notes?: Notes): Parts {
   const tokenizer = need(options.tokenizer);
-  const template = templateOf(options);
+  const template = templateOf(record, options);
   const { messages, extras } = talkOf(fields, record, template, true, notes);
   if (!messages.some(({ role }) => role === 'assistant'))
     throw new Error('expected a conversation with an assistant turn to learn, got none; add one or leave the row out');
   const ask = chat(template, tokenizer.named, options.date);
   const { text, spans, unwritten } = assistantSpans(messages, ask, { eos: tokenizer.named.eos_token, extras });
   for (const role of unwritten) notes?.unused(`content of ${role} messages`);
-  const { ids, labels } = encodeSpans(text, spans, (part) => tokenizer.encode(part, { special: false }));
+  const { ids, labels } = encodeSpans(text, spans, (part, continued) => tokenizer.encode(part, { special: false, continued }));
   return { ids, labels: options.learn === 'all' ? ids : labels };
 }
 
@@ -90,7 +90,7 @@ function promptIds(fields: Fields, record: DataRecord, options: RowOptions, note
     return ids.at(-1) === tokenizer.eos ? ids.slice(0, -1) : ids;
   }
   if (isChat(fields, options)) {
-    const template = templateOf(options);
+    const template = templateOf(record, options);
     const { messages, extras } = talkOf(fields, record, template, false, notes);
     return tokenizer.encode(openTurn(messages, chat(template, tokenizer.named, options.date), extras), { special: false });
   }
@@ -230,9 +230,11 @@ function need(tokenizer: Tokenizer | null): Tokenizer {
   return tokenizer;
 }
 
-/** The text of the chat template that the options or the model's files name. */
-function templateOf(options: RowOptions): string {
-  const template = OWN.includes(options.template) ? need(options.tokenizer).chatTemplate : options.template;
+/** The text of the chat template that the options or the model's files name; some have another where tools are offered. */
+function templateOf(record: DataRecord, options: RowOptions): string {
+  const { chatTemplate, toolTemplate } = need(options.tokenizer);
+  const own = said(record.tools) ? (toolTemplate ?? chatTemplate) : chatTemplate;
+  const template = OWN.includes(options.template) ? own : options.template;
   if (template === undefined)
     throw new Error(
       'expected the model to have a chat template for a conversation, got none; give one with --template FILE, or rows of prompt and completion',

@@ -9,11 +9,12 @@ export interface Span {
   to: number;
 }
 
-type Encode = (text: string) => number[];
+/** Token ids of a text; continued: of one that goes on from another, with no space put before it. */
+type Encode = (text: string, continued: boolean) => number[];
 
 /** Token ids of a text of which the spans are learned: labels are the ids there, -100 elsewhere. */
 export function encodeSpans(text: string, spans: Span[], encode: Encode): { ids: number[]; labels: number[] } {
-  const ids = encode(text);
+  const ids = encode(text, false);
   const labels = new Array(ids.length).fill(-100);
   const place = placesOf(text, ids, encode);
   for (const { from, to } of spans) {
@@ -45,8 +46,10 @@ function placesOf(text: string, ids: number[], encode: Encode): (at: number) => 
     if (inSurrogates(text, at)) return undefined;
     for (const base of sound.at > 0 && at >= sound.at ? [sound, { at: 0, index: 0 }] : [{ at: 0, index: 0 }]) {
       if (at === base.at) return base.index;
-      const part = encode(text.slice(base.at, at));
-      if (part.length > 0 && part.every((id, i) => ids[base.index + i] === id)) return base.index + part.length;
+      for (const continued of base.at > 0 ? [false, true] : [false]) {
+        const part = encode(text.slice(base.at, at), continued);
+        if (part.length > 0 && part.every((id, i) => ids[base.index + i] === id)) return base.index + part.length;
+      }
     }
     return undefined;
   };
@@ -65,6 +68,10 @@ function placesOf(text: string, ids: number[], encode: Encode): (at: number) => 
         `expected the tokenizer to end a token within ${REACH} characters of where a turn begins or ends, got none near "${text.slice(at - 8, at + 8)}"; ` +
           'put white space or a special token there in the template',
       );
+    // a text that ends here may be tokenized otherwise than one that goes on (white space before a word): the other side tells
+    const rest = encode(text.slice(at, high), true);
+    const ends = after - rest.length;
+    if (ends > before && rest.length > 0 && rest.every((id, i) => ids[ends + i] === id)) return { before: ends, after: ends };
     return { before, after };
   };
 }

@@ -24,6 +24,8 @@ export interface Tokenizer {
   named: Record<string, string>;
   /** Jinja text of the model's chat template, where it has one. */
   chatTemplate?: string;
+  /** Another for conversations with tools, where the model names one. */
+  toolTemplate?: string;
   /** One more than the largest token id. */
   vocab_size: number;
 }
@@ -51,7 +53,8 @@ export function loadTokenizer({ json, config = {}, eos = null }: TokenizerSource
     decode,
     ...ends,
     named,
-    chatTemplate: templateText(config.chat_template),
+    chatTemplate: templateText(config.chat_template, 'default') ?? templateText(config.chat_template),
+    toolTemplate: templateText(config.chat_template, 'tool_use'),
     vocab_size: [...ids.values()].reduce((most, id) => Math.max(most, id + 1), 0),
   };
 }
@@ -152,9 +155,8 @@ function tokenText(token: any): string | undefined {
   return typeof token?.content === 'string' ? token.content : undefined;
 }
 
-/** chat_template is a text, or a list of named ones. */
-function templateText(value: any): string | undefined {
-  if (typeof value === 'string') return value;
-  if (!Array.isArray(value)) return undefined;
-  return (value.find((entry) => entry?.name === 'default') ?? value[0])?.template;
+/** chat_template is a text, or a list of named ones: that of a name, or the first. */
+function templateText(value: any, name?: string): string | undefined {
+  if (!Array.isArray(value)) return name === undefined && typeof value === 'string' ? value : undefined;
+  return (name === undefined ? value[0] : value.find((entry) => entry?.name === name))?.template;
 }

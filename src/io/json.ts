@@ -3,18 +3,28 @@
 
 export type Json = null | boolean | number | bigint | string | Json[] | { [key: string]: Json };
 
-/** JSON text of people's data to values as JSON.parse has them, but that integers beyond 2^53 keep their digits (as a bigint). */
+/**
+ * JSON text of people's data to values as JSON.parse has them, but that integers beyond 2^53 keep their digits (as a bigint), and
+ * a float that is whole stays one (1.0, as a boxed Number): templates write both as Python does.
+ */
 export function parseNumbers(text: string): unknown {
   const value = JSON.parse(text); // also says what is wrong with a text that is none
-  return LONG.test(text) ? parseJson(text, { again: true }) : value;
+  return LONG.test(text) || WHOLE_FLOAT.test(text) || NUMBERED.test(text) ? parseJson(text, { again: true }) : value;
 }
 
 /** Digits that may be more than a double holds. */
 const LONG = /\d{16}/;
+/** A key that is a number, which an object of JavaScript does not leave in its place. */
+const NUMBERED = /"\d+"\s*:/;
+/** The keys of an object as they stand in the text, where the object has them in another order. */
+export const KEYS = Symbol('keys');
+/** A value such as 1.0 or 1e3. */
+const WHOLE_FLOAT = /[[:,]\s*-?\d+(?:\.0+|\.?\d*[eE]\+?\d+)\s*[,}\]]/;
 
 /**
  * JSON text to values; objects have no prototype, so `__proto__` is a key like any other. Errors say where.
- * again: a key may come twice (the last counts), texts may hold lone surrogates, and nothing is too deep, as in JSON.parse.
+ * again: a key may come twice (the last counts), texts may hold lone surrogates, and nothing is too deep, as in JSON.parse;
+ * a float that is whole is a boxed Number, and the order of keys that are numbers is kept under KEYS.
  */
 export function parseJson(text: string, { again = false } = {}): Json {
   let at = 0;
@@ -35,6 +45,7 @@ export function parseJson(text: string, { again = false } = {}): Json {
 
   function readObject(depth: number): Json {
     const object: { [key: string]: Json } = Object.create(null);
+    const keys: string[] = [];
     at++;
     if (next('}')) return object;
     do {
@@ -43,8 +54,10 @@ export function parseJson(text: string, { again = false } = {}): Json {
       const key = readString();
       if (key in object && !again) throw new Error(`expected each key once, got ${JSON.stringify(key)} twice`);
       if (!next(':')) fail('":"');
+      if (!(key in object)) keys.push(key);
       object[key] = readValue(depth + 1);
     } while (next(','));
+    if (again && keys.some((key) => /^\d+$/.test(key))) Object.defineProperty(object, KEYS, { value: keys });
     if (!next('}')) fail('"," or "}"');
     return object;
   }
@@ -70,7 +83,8 @@ export function parseJson(text: string, { again = false } = {}): Json {
     if (word === 'null') return null;
     if (word === 'true' || word === 'false') return word === 'true';
     const number = Number(word);
-    return /^-?\d+$/.test(word) && !Number.isSafeInteger(number) ? BigInt(word) : number;
+    if (/^-?\d+$/.test(word)) return Number.isSafeInteger(number) ? number : BigInt(word);
+    return again && Number.isInteger(number) ? (new Number(number) as number) : number;
   }
 
   function next(c: string): boolean {

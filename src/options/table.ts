@@ -17,14 +17,13 @@ import { PRESETS, withPreset } from './presets.ts';
 export { FILES, GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
 
 const ALL = Object.keys(VERBS) as Verb[];
-const NAMES = ALL.filter((verb) => !['inspect', 'doctor', 'bench', 'demo', 'compare'].includes(verb));
-const LOADS = NAMES.filter((verb) => verb !== 'rows');
+const LOADS = ALL.filter((verb) => !['inspect', 'doctor', 'bench', 'demo', 'compare'].includes(verb));
 const READS: Verb[] = ['train', 'select', 'eval', 'rows', 'plan'];
 const ROWS: Verb[] = [...READS, 'generate'];
 const CHOOSES: Verb[] = ['train', 'select', 'plan'];
 const SAVES: Verb[] = ['train', 'select', 'rows', 'merge', 'demo'];
 
-const MODEL: Where = ['model', NAMES];
+const MODEL: Where = ['model', LOADS];
 const RUN: Where = ['run', ['train', 'plan']];
 const BLOCKS: Where = ['blocks', CHOOSES];
 const RANK: Where = ['rank', ['train', 'plan']];
@@ -42,7 +41,7 @@ export const OPTIONS = {
     'Hugging Face folder, .gguf file, http(s) address of either, or hf:OWNER/NAME (default: the built-in model)',
   ),
   hub: or(text(MODEL, 'URL', 'host of hf:OWNER/NAME'), 'https://huggingface.co'),
-  base: or(choice(['model', LOADS], ['keep', ...WRITABLE], 'how frozen weights are stored on the GPU'), 'keep'),
+  base: or(choice(MODEL, ['keep', ...WRITABLE], 'how frozen weights are stored on the GPU'), 'keep'),
   adapter: text(
     ['model', ['train', 'eval', 'generate', 'merge']],
     'A',
@@ -61,7 +60,7 @@ export const OPTIONS = {
     day(['data', ['train', 'select', 'eval', 'generate', 'rows']], "the day that a chat template's strftime_now sees"),
     '2024-07-26',
   ),
-  batch: or(int(['data', READS.filter((verb) => verb !== 'rows')], 'rows a micro-batch'), 4),
+  batch: or(int(['data', READS], 'rows a micro-batch'), 4),
   maxLength: or(int(['data', READS], 'longer rows are cut at the end (tokens)', 2), 512),
   noShuffle: flag(['data', READS], 'rows in the order of the file'),
   skipBadRows: flag(['data', ROWS], 'count unsound rows instead of stopping at the first'),
@@ -202,10 +201,7 @@ export const OPTIONS = {
     ),
     'auto',
   ),
-  device: or(
-    text(['machine', ALL.filter((verb) => verb !== 'inspect' && verb !== 'rows')], 'NAME', 'the GPU, by part of its name'),
-    'auto',
-  ),
+  device: or(text(['machine', ALL.filter((verb) => verb !== 'inspect')], 'NAME', 'the GPU, by part of its name'), 'auto'),
   arithmetic: or(
     choice(
       ['machine', ['train', 'select', 'eval', 'generate']],

@@ -68,3 +68,14 @@ test('a token that reaches into a turn is learned with it: the text is tokenized
   expect(encodeSpans('xaab', [{ from: 1, to: 3 }], encode)).toEqual({ ids: [120, 1, 98], labels: [-100, 1, -100] });
   expect(encodeSpans('xaab', [{ from: 1, to: 2 }], encode)).toEqual({ ids: [120, 1, 98], labels: [-100, 1, -100] });
 });
+
+test('white space before a word that is tokenized otherwise at the end of a text is told from what follows', () => {
+  // white space is one token, but its last character is a token of its own before a word
+  const encode = (text: string) =>
+    [...text.matchAll(/\s+(?!\S)|\s|\S/gs)].map(([token]) => (token.length > 1 ? 1000 + token.length : token.charCodeAt(0)));
+  expect(encode('x\n\n')).toEqual([120, 1002]);
+  expect(encodeSpans('x\n\nab', [{ from: 3, to: 5 }], encode)).toEqual({
+    ids: [120, 10, 10, 97, 98],
+    labels: [-100, -100, -100, 97, 98],
+  });
+});

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { chat, render } from '../../src/data/template.ts';
-import { parseJson } from './lossless.ts';
+import { parseNumbers } from '../../src/io/json.ts';
 import { describeShared, sharedJson, there } from './shared.ts';
 import { EOS, type Outcome, outcomeOf, type Talk } from './turns.ts';
 
-const vectors = (name: string) => parseJson(readFileSync(join(import.meta.dirname, 'vectors', name), 'utf8')) as any;
+const vectors = (name: string) => parseNumbers(readFileSync(join(import.meta.dirname, 'vectors', name), 'utf8')) as any;
 const { values, cases } = vectors('jinja.json') as { values: Record<string, unknown>; cases: [string, string | null][] };
 
 /** What this program refuses though Python's Jinja has it, because its parser does not or nobody was seen to need it. */

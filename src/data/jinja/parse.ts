@@ -15,6 +15,7 @@ let last: { text: string; body: unknown[] } | undefined;
 export function statementsOf(text: string): any[] {
   if (last?.text !== text) {
     const known = text
+      .replace(/\r\n?/g, '\n') // as Jinja reads any template
       .replace(/\{%([-+]?)\s*generation\s*([-+]?)%\}/g, `{%$1 set ${GENERATION.open} = 1 $2%}`)
       .replace(/\{%([-+]?)\s*endgeneration\s*([-+]?)%\}/g, `{%$1 set ${GENERATION.close} = 1 $2%}`);
     const tokens = tokenize(known, { lstrip_blocks: true, trim_blocks: true });

@@ -4,6 +4,8 @@
  * filters.ts and methods.ts.
  */
 
+import { KEYS } from '../../io/json.ts';
+
 /** Something that a template can call; kw: its keyword arguments. */
 export interface Callable {
   call: (args: Value[], kw: Kw) => Value;
@@ -48,7 +50,10 @@ export function fromJson(v: unknown): Value {
   if (Array.isArray(v)) return v.map(fromJson);
   if (ArrayBuffer.isView(v)) return Array.from(v as unknown as ArrayLike<number>, fromJson);
   if (v instanceof Date) return v.toISOString();
-  if (typeof v === 'object') return new Map(Object.entries(v).map(([key, item]) => [key, fromJson(item)]));
+  if (typeof v === 'object') {
+    const keys = (v as { [KEYS]?: string[] })[KEYS] ?? Object.keys(v);
+    return new Map(keys.map((key) => [key, fromJson((v as Record<string, unknown>)[key])]));
+  }
   throw new Error(`a ${typeof v} is no value of a template`);
 }
 
