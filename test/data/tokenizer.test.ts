@@ -103,6 +103,22 @@ describe('a tokenizer of bytes', () => {
     expect(t.vocab_size).toBe(261);
   });
 
+  test('ids of a vocabulary may have gaps', () => {
+    const vocab = { a: 0, b: 5, c: 9, ab: 7, ac: 3, bc: 11, ca: 2 };
+    const model = { type: 'BPE', vocab, merges: ['a b', 'c a', 'a c', 'b c'] };
+    const json = { model, pre_tokenizer: null, decoder: { type: 'Fuse' } };
+    const t = loadTokenizer({ json });
+    expect(['ab', 'ac', 'bc', 'ca', 'cc', 'ba', 'abca'].map((text) => t.encode(text, plain))).toEqual([
+      [7],
+      [3],
+      [11],
+      [2],
+      [9, 9],
+      [5, 0],
+      [7, 2],
+    ]);
+  });
+
   test('half of a surrogate pair is refused', () => {
     expect(() => byteTokenizer().encode('a\ud800', plain)).toThrow('half of a surrogate pair');
   });

@@ -15,18 +15,24 @@ export function bpe(json: any): Vocabulary {
   if (json.dropout)
     throw new Error(`expected BPE without dropout, got ${json.dropout}: its tokens would differ from time to time`);
   const prefix: string = json.continuing_subword_prefix ?? '';
-  const { ranks, made } = mergesOf(json.merges ?? [], ids, prefix.length);
+  const size = [...ids.values()].reduce((most, id) => Math.max(most, id + 1), 0); // ids may have gaps
+  const { ranks, made } = mergesOf(json.merges ?? [], ids, size, prefix.length);
   const symbols = symbolsOf(json, ids, prefix);
   const piece: Encode = (text) => {
     if (text === '') return [];
     const whole = json.ignore_merges ? ids.get(text) : undefined;
-    return whole === undefined ? mergeAll(symbols(text), ids.size, ranks, made) : [whole];
+    return whole === undefined ? mergeAll(symbols(text), size, ranks, made) : [whole];
   };
   return { ids, encode: remembered(json.ignore_merges || !apart(json, ids, made) ? (text) => [text] : words, piece) };
 }
 
 /** The key of a pair is left * size + right, that of its rank the token made of it. */
-function mergesOf(list: any[], ids: Map<string, number>, prefix: number): { ranks: Map<number, number>; made: number[] } {
+function mergesOf(
+  list: any[],
+  ids: Map<string, number>,
+  size: number,
+  prefix: number,
+): { ranks: Map<number, number>; made: number[] } {
   const ranks = new Map<number, number>();
   const made: number[] = [];
   list.forEach((merge, rank) => {
@@ -34,7 +40,7 @@ function mergesOf(list: any[], ids: Map<string, number>, prefix: number): { rank
     const [left, right, both] = [pair[0], pair[1], `${pair[0]}${pair[1]?.slice(prefix)}`].map((token) => ids.get(token));
     if (pair.length !== 2 || left === undefined || right === undefined || both === undefined)
       throw new Error(`expected merges of two tokens into one of the vocabulary, got ${JSON.stringify(merge)}`);
-    ranks.set(left * ids.size + right, rank);
+    ranks.set(left * size + right, rank);
     made.push(both);
   });
   return { ranks, made };
