@@ -13,8 +13,11 @@ import { unigram, wordLevel, wordPiece } from './tokenizer/unigram.ts';
 
 /** Text to token ids and back. */
 export interface Tokenizer {
-  /** Token ids of a text; special: with what the tokenizer itself puts around a text (often bos). */
-  encode(text: string, how: { special: boolean }): number[];
+  /**
+   * Token ids of a text; special: with what the tokenizer itself puts around a text (often bos); continued: the text goes on
+   * from one before it, so that no space is put in front.
+   */
+  encode(text: string, how: { special: boolean; continued?: boolean }): number[];
   /** Text of token ids; ids without a token give nothing. */
   decode(ids: ArrayLike<number>, how: { skip_special: boolean }): string;
   /** Ids of the beginning and the end of a text; null where the tokenizer names none. */
@@ -49,7 +52,7 @@ export function loadTokenizer({ json, config = {}, eos = null }: TokenizerSource
   const ends = { bos: ids.get(named.bos_token) ?? null, eos: ids.get(named.eos_token) ?? eos };
   if (ends.eos !== null && named.eos_token === undefined) named.eos_token = textOf(ends.eos) ?? '';
   return {
-    encode: (text, { special }) => (special ? around(encode(text)) : encode(text)),
+    encode: (text, { special, continued = false }) => (special ? around(encode(text, continued)) : encode(text, continued)),
     decode,
     ...ends,
     named,
@@ -97,15 +100,17 @@ function encoder(json: any, config: any, { encode }: Vocabulary, added: AddedTok
   // such a tokenizer reads its special tokens as text
   const sought = config.split_special_tokens ? added.filter(({ special }) => !special) : added;
   const { raw, normalized } = finders(sought, normalize);
-  const between = (text: string, first: boolean) => pretokenize({ text, first }).flatMap((piece) => encode(piece.text));
-  return (text: string): number[] => {
+  const between = (text: string, first: boolean, continued: boolean) =>
+    pretokenize({ text, first: first && !continued, continued: continued && first }).flatMap((piece) => encode(piece.text));
+  return (text: string, continued: boolean): number[] => {
     if (text === '') return [];
     if (!text.isWellFormed())
       throw new Error('expected a text of whole Unicode characters, got half of a surrogate pair; mend the text');
     return raw(text).flatMap((part) => {
       if (part.id !== undefined) return [part.id];
-      const parts = normalized(normalize(part.text)).filter((p) => p.id !== undefined || p.text !== '');
-      return parts.flatMap((p) => (p.id !== undefined ? [p.id] : between(p.text, part.from === 0 && p.from === 0)));
+      const first = part.from === 0;
+      const parts = normalized(normalize(part.text, continued && first)).filter((p) => p.id !== undefined || p.text !== '');
+      return parts.flatMap((p) => (p.id !== undefined ? [p.id] : between(p.text, first && p.from === 0, continued)));
     });
   };
 }

@@ -103,6 +103,22 @@ describe('a tokenizer of bytes', () => {
     expect(t.vocab_size).toBe(261);
   });
 
+  test.each([
+    ['Metaspace', { pre_tokenizer: { type: 'Metaspace', prepend_scheme: 'always' } }],
+    ['Metaspace first', { pre_tokenizer: { type: 'Metaspace', prepend_scheme: 'first' } }],
+    ['Prepend', { normalizer: { type: 'Prepend', prepend: '▁' } }],
+  ])(
+    '%s: a text that goes on from another has no space put before it, what follows an added token in it has as ever',
+    (_, step) => {
+      const model = { type: 'BPE', vocab: { a: 0, '▁': 1, '▁a': 2 }, merges: ['▁ a'], unk_token: null };
+      const t = loadTokenizer({ json: { model, added_tokens: [{ id: 3, content: '<s>', special: true }], ...step } });
+      const after = _ === 'Metaspace first' ? [0] : [2];
+      expect(t.encode('a<s>a', plain)).toEqual([2, 3, ...after]);
+      expect(t.encode('a<s>a', { special: false, continued: true })).toEqual([0, 3, ...after]);
+      expect(t.encode('<s>a', { special: false, continued: true })).toEqual([3, ...after]);
+    },
+  );
+
   test('ids of a vocabulary may have gaps', () => {
     const vocab = { a: 0, b: 5, c: 9, ab: 7, ac: 3, bc: 11, ca: 2 };
     const model = { type: 'BPE', vocab, merges: ['a b', 'c a', 'a c', 'b c'] };

@@ -6,7 +6,8 @@ import { byteLetters } from './bytes.ts';
 import { patternOf } from './pattern.ts';
 import { NO_MARK, NOT_NORMALIZED } from './unicode.ts';
 
-export type Normalize = (text: string) => string;
+/** Text to text; continued: the text goes on from one before it, so that nothing is put in front. */
+export type Normalize = (text: string, continued?: boolean) => string;
 
 /** The function of a normalizer's settings. */
 export function normalizerOf(json: any): Normalize {
@@ -14,7 +15,7 @@ export function normalizerOf(json: any): Normalize {
   switch (json.type) {
     case 'Sequence': {
       const parts: Normalize[] = json.normalizers.map(normalizerOf);
-      return (text) => parts.reduce((t, part) => part(t), text);
+      return (text, continued) => parts.reduce((t, part) => part(t, continued), text);
     }
     case 'NFC':
     case 'NFD':
@@ -22,7 +23,7 @@ export function normalizerOf(json: any): Normalize {
     case 'NFKD':
       return (text) => text.replace(NORMALIZED, (part) => part.normalize(json.type));
     case 'Prepend':
-      return (text) => (text === '' ? text : json.prepend + text);
+      return (text, continued) => (text === '' || continued ? text : json.prepend + text);
     case 'Replace': {
       const pattern = patternOf(json.pattern, 'normalizer Replace');
       return (text) => text.replace(pattern, () => json.content);

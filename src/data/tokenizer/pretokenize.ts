@@ -3,10 +3,11 @@ import { byteLetters } from './bytes.ts';
 import { type Behavior, behaviorOf, literal, patternOf, split } from './pattern.ts';
 import { NO_PUNCTUATION } from './unicode.ts';
 
-/** A piece; first: it stands at the very beginning of the text. */
+/** A piece; first: it stands at the very beginning of the text; continued: or there, where the text goes on from one before it. */
 export interface Piece {
   text: string;
   first: boolean;
+  continued?: boolean;
 }
 
 export type Pretokenize = (piece: Piece) => Piece[];
@@ -53,17 +54,18 @@ export function pretokenizerOf(json: any): Pretokenize {
 }
 
 function cutting(pattern: RegExp, behavior: Behavior, invert = false): Pretokenize {
-  return ({ text, first }) =>
+  return ({ text, first, continued }) =>
     split(text, pattern, behavior, invert).map(({ from, to }) => ({
       text: text.slice(from, to),
       first: first && from === 0,
+      continued: continued && from === 0,
     }));
 }
 
 function byteLevel({ add_prefix_space, use_regex = true }: any): Pretokenize {
   const cut = use_regex ? cutting(patternOf({ Regex: GPT2 }, 'ByteLevel'), 'Isolated') : (piece: Piece) => [piece];
   return (piece) => {
-    const prefixed = add_prefix_space && !piece.text.startsWith(' ');
+    const prefixed = add_prefix_space && !piece.text.startsWith(' ') && !piece.continued;
     const pieces = cut(prefixed ? { ...piece, text: ` ${piece.text}` } : piece);
     return pieces.map((part) => ({ ...part, text: byteLetters(part.text) }));
   };
@@ -79,7 +81,7 @@ function metaspace(json: any): Pretokenize {
   return (piece) => {
     const text = piece.text.replaceAll(' ', () => replacement);
     const here = scheme === 'always' || (scheme === 'first' && piece.first);
-    const prefixed = here && !text.startsWith(replacement);
+    const prefixed = here && !piece.continued && !text.startsWith(replacement);
     return cut({ ...piece, text: prefixed ? replacement + text : text });
   };
 }
