@@ -15,8 +15,7 @@ for (const [kind, file, rows] of cases) {
   seen.files++;
   seen.rows += rows.length;
   const got = await rowsOf(join(folder, file)).catch((e: Error) => e.message);
-  const floats = kind === 'parquet';
-  const [a, b] = [canonical(got, floats), canonical(rows, floats)];
+  const [a, b] = [canonical(got), canonical(rows)];
   if (a !== b) seen.off.push(`${file}: ${a}, wanted ${b}`);
 }
 for (const [name, seen] of kinds) console.log(JSON.stringify({ name, ...seen }));
@@ -31,13 +30,12 @@ async function rowsOf(path: string): Promise<unknown[]> {
   }
 }
 
-/** JSON with sorted keys; long integers and, where asked, whole floats as write.py writes them. */
-function canonical(value: unknown, floats: boolean): string {
-  const inner = (v: unknown) => canonical(v, floats);
+/** JSON with sorted keys; long integers and whole floats as write.py writes them. */
+function canonical(value: unknown): string {
   if (typeof value === 'bigint') return JSON.stringify(`#${value}`);
-  if (value instanceof Number) return JSON.stringify(floats ? `#float ${BigInt(value.valueOf())}` : value);
-  if (Array.isArray(value)) return `[${value.map(inner).join()}]`;
+  if (value instanceof Number) return JSON.stringify(`#float ${BigInt(value.valueOf())}`);
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, v]) => `${JSON.stringify(key)}:${inner(v)}`).join()}}`;
+  return `{${entries.map(([key, v]) => `${JSON.stringify(key)}:${canonical(v)}`).join()}}`;
 }
