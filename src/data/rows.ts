@@ -73,7 +73,12 @@ function turns(fields: Fields, record: DataRecord, options: RowOptions, notes?: 
   const ask = chat(template, tokenizer.named, options.date);
   const { text, spans, unwritten } = assistantSpans(messages, ask, { eos: tokenizer.named.eos_token, extras });
   for (const role of unwritten) notes?.unused(`content of ${role} messages`);
-  const { ids, labels } = encodeSpans(text, spans, (part, continued) => tokenizer.encode(part, { special: false, continued }));
+  const { ids, labels } = encodeSpans(
+    text,
+    spans,
+    (part) => tokenizer.encode(part, { special: false }),
+    (some) => tokenizer.decode(some, { skip_special: false }),
+  );
   return { ids, labels: options.learn === 'all' ? ids : labels };
 }
 

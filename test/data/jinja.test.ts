@@ -68,10 +68,10 @@ describeShared('published templates', () => {
   // Of the conversations each template takes, what is learned is the answers with their end marks and nothing else. Four refuse
   // some: two write an eos before an answer that is asked for, one classifies, one writes the prompt unasked and a first answer at once.
   const REFUSES: Record<string, number> = {
-    blenderbot: 14,
-    blenderbot_small: 14,
+    blenderbot: 15,
+    blenderbot_small: 15,
     'MadeAgents/Hammer2.1': 1,
-    'meta-llama/Llama-Guard-3-11B-Vision': 9,
+    'meta-llama/Llama-Guard-3-11B-Vision': 10,
   };
   test.each<[string, any]>(templates.map((one: any) => [one.name, one]))('%s: what is learned', (name, { chat_template }) => {
     const outcomes = conversations.map((talk: Talk) => outcomeOf(chat_template, named, EOS[name] ?? '</s>', talk));

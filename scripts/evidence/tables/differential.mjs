@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
-const deno = createRequire(import.meta.url)('deno/install_api.cjs').runInstall();
+export const deno = createRequire(import.meta.url)('deno/install_api.cjs').runInstall();
 const PAGE = join(root, 'docs/rows-tables.md');
 
 /** Lines of JSON that compare.ts says of the cases that the script wrote; `more` are further arguments of each. */

@@ -131,12 +131,26 @@ function unary({ operator, argument }: any, scope: Scope): Value {
   return operator.value === '-' ? -n : n;
 }
 
-function binary({ operator, left, right }: any, scope: Scope): Value {
+/** a < b < c: each compared with the next, one after another while they hold. */
+function chain({ operator, left, right }: any, scope: Scope): { holds: Value; last: Value } {
+  const first = operator.chained ? chain(left, scope) : { holds: true, last: evaluate(left, scope) };
+  if (!truth(first.holds)) return first;
+  const last = evaluate(right, scope);
+  return { holds: operated(operator, first.last, last), last };
+}
+
+function binary(node: any, scope: Scope): Value {
+  const { operator, left, right } = node;
   const sign: string = operator.value;
+  if (operator.chained) return chain(node, scope).holds;
   const a = evaluate(left, scope);
   if (sign === 'and') return truth(a) ? evaluate(right, scope) : a;
   if (sign === 'or') return truth(a) ? a : evaluate(right, scope);
-  const b = evaluate(right, scope);
+  return operated(operator, a, evaluate(right, scope));
+}
+
+function operated(operator: any, a: Value, b: Value): Value {
+  const sign: string = operator.value;
   switch (sign) {
     case '==':
       return equal(a, b);

@@ -1,6 +1,7 @@
 /**
  * A template's text as statements: @huggingface/jinja reads the syntax, with what it does not know written in other words
- * (generation blocks), and what it groups otherwise than Python's Jinja marked for expressions.ts (~ binds tighter than +).
+ * (generation blocks), and what it groups otherwise than Python's Jinja marked for expressions.ts (~ binds tighter than +,
+ * comparisons in a chain).
  */
 import { parse, tokenize } from '@huggingface/jinja';
 
@@ -21,23 +22,28 @@ export function statementsOf(text: string): any[] {
     const tokens = tokenize(known, { lstrip_blocks: true, trim_blocks: true });
     tokens.forEach((token, i) => {
       if (token.value === '~' && token.type === 'AdditiveBinaryOperator')
-        Object.assign(token, { afterSum: sumBefore(tokens, i) });
+        Object.assign(token, { afterSum: before(tokens, i, isSum) });
+      if (isComparison(token)) Object.assign(token, { chained: before(tokens, i, isComparison) });
     });
     last = { text, body: parse(tokens).body };
   }
   return last.body as any[];
 }
 
-/** Whether a sum without brackets stands before the ~ at place i. */
-function sumBefore(tokens: Token[], i: number): boolean {
+const isSum = ({ type, value }: Token) => type === 'AdditiveBinaryOperator' && value !== '~';
+const isComparison = ({ type, value }: Token) => type === 'ComparisonBinaryOperator' || (type === 'Identifier' && value === 'in');
+
+/** Whether such an operator stands before place i, not in brackets and with no weaker one between. */
+function before(tokens: Token[], i: number, such: (token: Token) => boolean): boolean {
   for (let depth = 0; i-- > 0; ) {
     const { type, value } = tokens[i];
     if (type.startsWith('Close')) depth++;
     else if (type.startsWith('Open') && --depth < 0) return false;
     if (depth > 0) continue;
-    if (type === 'AdditiveBinaryOperator' && value !== '~') return true;
-    if (['Comma', 'Equals', 'Colon', 'ComparisonBinaryOperator'].includes(type)) return false;
-    if (type === 'Identifier' && ['and', 'or', 'not', 'if', 'else', 'in', 'is'].includes(value)) return false;
+    if (such(tokens[i])) return true;
+    if (['Comma', 'Equals', 'Colon'].includes(type)) return false;
+    if (type === 'Identifier' && ['and', 'or', 'not', 'if', 'else', 'is', 'for'].includes(value)) return false;
+    if (isComparison(tokens[i])) return false;
   }
   return false;
 }
