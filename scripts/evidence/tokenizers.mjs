@@ -1,6 +1,6 @@
 // Is every text the same ids as in Rust's tokenizers? Random texts over tokenizers of every kind, every character of Unicode
 // through the steps that go by classes, and the same model's GGUF. Needs python3 with the tokenizers wheel. A word: how many texts
-// a tokenizer (2000). Writes a table of docs/rows-tables.md.
+// a tokenizer (2000). Writes a table of docs/rows.md.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { differences, root, written } from './tables/differential.mjs';

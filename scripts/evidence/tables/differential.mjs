@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const deno = createRequire(import.meta.url)('deno/install_api.cjs').runInstall();
-const PAGE = join(root, 'docs/rows-tables.md');
+const PAGE = join(root, 'docs/rows.md');
 
 /** Lines of JSON that compare.ts says of the cases that the script wrote; `more` are further arguments of each. */
 export function differences(script, needs, args, compare, more = []) {
