@@ -90,7 +90,7 @@ function promptIds(fields: Fields, record: DataRecord, options: RowOptions, note
     return Array.from(ids).slice(0, first === -1 ? ids.length : first);
   }
   const tokenizer = need(options.tokenizer);
-  if (fields.kind === 'text' && options.template !== 'chat') {
+  if (fields.kind === 'text' && !isChat(fields, options)) {
     const ids = tokenizer.encode(fieldReader(record)('text', fields.text), { special: true });
     return ids.at(-1) === tokenizer.eos ? ids.slice(0, -1) : ids;
   }
@@ -104,8 +104,9 @@ function promptIds(fields: Fields, record: DataRecord, options: RowOptions, note
 
 const OWN = ['auto', 'alpaca', 'chat', 'plain'];
 
-/** Whether a row goes through a chat template: messages do, and any row where one is asked for. */
-const isChat = (fields: Fields, { template }: RowOptions) => fields.kind === 'messages' || template === 'chat';
+/** Whether a row goes through a chat template: messages do, and any row where one is asked for or given. */
+const isChat = (fields: Fields, { template }: RowOptions) =>
+  fields.kind === 'messages' || template === 'chat' || !OWN.includes(template);
 
 /** The conversation of a row; of a prompt row a question and, where it is answered, its answer. */
 function talkOf(fields: Fields, record: DataRecord, template: string, answered: boolean, notes?: Notes): Conversation {

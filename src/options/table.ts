@@ -54,7 +54,10 @@ export const OPTIONS = {
     'R=C,...',
     'which column is which, for example prompt=question,completion=answer (default: detected and shown)',
   ),
-  template: or(text(['data', ROWS], 'T', 'auto, alpaca, chat, plain, or a file with a chat template (Jinja)'), 'auto'),
+  template: or(
+    text(['data', ROWS], 'T', 'how rows are written: auto, alpaca, chat, plain, or a file with a chat template (Jinja)'),
+    'auto',
+  ),
   learn: or(choice(['data', READS], ['response', 'all'], 'which tokens are learned'), 'response'),
   date: or(
     day(['data', ['train', 'select', 'eval', 'generate', 'rows']], "the day that a chat template's strftime_now sees"),

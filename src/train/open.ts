@@ -79,9 +79,13 @@ export async function openPrompts(
   return withSources(places, (sources) => loadPrompts(sources, options));
 }
 
-/** The ids of a text to go on from; asChat: of a user's message, in the template that the options or the model's files name. */
+/**
+ * The ids of a text to go on from, written as the template of the options says where one is named; asChat: of a user's message, in
+ * the chat template that the options or the model's files name.
+ */
 export async function promptIds(model: OpenModel, text: string, asChat = false, o: DataOptions = {}): Promise<Int32Array> {
-  if (!asChat) {
+  const template = o.template ?? 'auto';
+  if (!asChat && (template === 'auto' || template === 'plain')) {
     const ids = Int32Array.from(model.tokenizer.encode(text, { special: true }));
     const past = ids.find((id) => id >= model.files.config.vocab_size);
     if (past !== undefined)
@@ -90,9 +94,9 @@ export async function promptIds(model: OpenModel, text: string, asChat = false, 
       );
     return ids;
   }
-  const row = JSON.stringify({ messages: [{ role: 'user', content: text }] });
+  const row = JSON.stringify(asChat ? { messages: [{ role: 'user', content: text }] } : { prompt: text });
   const source = memorySource(new TextEncoder().encode(row), 'the prompt.jsonl');
-  return (await openPrompts(model, source, o)).prompts[0].ids;
+  return (await openPrompts(model, source, { ...o, columns: undefined })).prompts[0].ids;
 }
 
 type Places = string | Source | readonly (string | Source)[];

@@ -139,6 +139,13 @@ describe('conversations', () => {
     const conversations = messages.map(({ role, content }) => ({ from: role === 'user' ? 'human' : 'gpt', value: content }));
     expect(rowOf({ conversations }, chatting)).toEqual(rowOf({ messages }, chatting));
   });
+  test('a template that is given is used for a question and its answer too', () => {
+    const asked = [...turn('user', 'a'), ...bytes('<|assistant|>')];
+    const row = rowOf({ prompt: 'a', completion: 'b' }, { template: CHATML });
+    expect(row.ids).toEqual([...asked, 98, EOS, 10]);
+    expect(row.labels).toEqual([...hidden(asked.length), 98, EOS, -100]);
+    expect(promptIds({ prompt: 'a' }, { template: CHATML })).toEqual(asked);
+  });
   test('--learn all learns the whole text', () => {
     expect(rowOf({ messages }, { ...chatting, learn: 'all' }).labels).toEqual([-100, ...ids.slice(1)]);
   });
