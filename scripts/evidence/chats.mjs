@@ -2,11 +2,10 @@
 // the template, or refused; and tokenized, it is what Python's `tokenizers` makes of it. Needs python3 with tokenizers. Writes two
 // tables of docs/rows.md. What templates write is held against Python's Jinja by test/data/jinja.test.ts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { put } from './chats/page.mjs';
 import { deno, root } from './tables/differential.mjs';
-
-const PAGE = join(root, 'docs/rows.md');
 
 export function run() {
   const shared = resolve(root, process.env.BLOCKTUNE_SHARED ?? '../shared');
@@ -38,13 +37,4 @@ export function run() {
     tokenizers.map((t) => [t.name, t.rows, t.tokens, t.learned, t.off.length]),
   );
   return all.wrong > 0 || tokenizers.some(({ off }) => off.length > 0) ? 1 : 0;
-}
-
-function put(part, heads, rows) {
-  const table = [heads, heads.map(() => '-'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-  const [from, to] = [`<!-- ${part} -->`, `<!-- /${part} -->`];
-  const page = readFileSync(PAGE, 'utf8');
-  if (!page.includes(from) || !page.includes(to)) throw new Error(`expected ${from} and ${to} in ${PAGE}, got neither`);
-  writeFileSync(PAGE, `${page.slice(0, page.indexOf(from))}${from}\n${table}\n${page.slice(page.indexOf(to))}`);
-  console.log(table);
 }

@@ -131,9 +131,16 @@ function unary({ operator, argument }: any, scope: Scope): Value {
   return operator.value === '-' ? -n : n;
 }
 
+const COMPARES = ['==', '!=', '<', '>', '<=', '>=', 'in', 'not in'];
+const isChain = ({ operator, left }: any) =>
+  COMPARES.includes(operator.value) &&
+  left.type === 'BinaryExpression' &&
+  COMPARES.includes(left.operator.value) &&
+  (operator.chained || left.operator.continued);
+
 /** a < b < c: each compared with the next, one after another while they hold. */
 function chain({ operator, left, right }: any, scope: Scope): { holds: Value; last: Value } {
-  const first = operator.chained ? chain(left, scope) : { holds: true, last: evaluate(left, scope) };
+  const first = isChain({ operator, left }) ? chain(left, scope) : { holds: true, last: evaluate(left, scope) };
   if (!truth(first.holds)) return first;
   const last = evaluate(right, scope);
   return { holds: operated(operator, first.last, last), last };
@@ -142,7 +149,7 @@ function chain({ operator, left, right }: any, scope: Scope): { holds: Value; la
 function binary(node: any, scope: Scope): Value {
   const { operator, left, right } = node;
   const sign: string = operator.value;
-  if (operator.chained) return chain(node, scope).holds;
+  if (isChain(node)) return chain(node, scope).holds;
   const a = evaluate(left, scope);
   if (sign === 'and') return truth(a) ? evaluate(right, scope) : a;
   if (sign === 'or') return truth(a) ? a : evaluate(right, scope);

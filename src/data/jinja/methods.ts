@@ -88,11 +88,17 @@ const affix =
     return list.some((part) => test(text, textArgument(part, of)));
   };
 
+/** A character as a title begins with it: of several (ß) only the first is upper case. */
+const titleCase = (c: string) => {
+  const [first = '', ...rest] = c.toUpperCase();
+  return first + rest.join('').toLowerCase();
+};
+
 /** str.title: every letter after what is no letter is upper case. */
 const titled = (text: string) =>
   text.replace(/\p{L}+/gu, (word) =>
     characters(word)
-      .map((c, i) => (i === 0 ? c.toUpperCase() : c.toLowerCase()))
+      .map((c, i) => (i === 0 ? titleCase(c) : c.toLowerCase()))
       .join(''),
   );
 
@@ -215,7 +221,7 @@ const DICT: Record<string, Method<Dict>> = Object.assign(Object.create(null), {
 
 export const capitalized = (s: string) => {
   const [first = '', ...rest] = characters(s);
-  return first.toUpperCase() + rest.join('').toLowerCase();
+  return titleCase(first) + rest.join('').toLowerCase();
 };
 
 /** str.replace; most: how many at most, all where negative. */

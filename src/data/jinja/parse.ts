@@ -23,7 +23,7 @@ export function statementsOf(text: string): any[] {
     tokens.forEach((token, i) => {
       if (token.value === '~' && token.type === 'AdditiveBinaryOperator')
         Object.assign(token, { afterSum: before(tokens, i, isSum) });
-      if (isComparison(token)) Object.assign(token, { chained: before(tokens, i, isComparison) });
+      if (isComparison(token)) Object.assign(token, { chained: before(tokens, i, isComparison), continued: goesOn(tokens, i) });
     });
     last = { text, body: parse(tokens).body };
   }
@@ -44,6 +44,21 @@ function before(tokens: Token[], i: number, such: (token: Token) => boolean): bo
     if (['Comma', 'Equals', 'Colon'].includes(type)) return false;
     if (type === 'Identifier' && ['and', 'or', 'not', 'if', 'else', 'is', 'for'].includes(value)) return false;
     if (isComparison(tokens[i])) return false;
+  }
+  return false;
+}
+
+/** Whether another comparison follows that at place i, not in brackets and with no weaker operator between. */
+function goesOn(tokens: Token[], i: number): boolean {
+  for (let depth = 0; ++i < tokens.length; ) {
+    const { type, value } = tokens[i];
+    if (type.startsWith('Open')) depth++;
+    else if (type.startsWith('Close') && --depth < 0) return false;
+    if (depth > 0) continue;
+    if (isComparison(tokens[i])) return true;
+    if (['Comma', 'Equals', 'Colon'].includes(type)) return false;
+    if (type === 'Identifier' && value === 'not') return tokens[i + 1]?.value === 'in';
+    if (type === 'Identifier' && ['and', 'or', 'if', 'else', 'is'].includes(value)) return false;
   }
   return false;
 }
