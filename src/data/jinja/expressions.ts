@@ -153,8 +153,13 @@ function binary(node: any, scope: Scope): Value {
   const a = evaluate(left, scope);
   if (sign === 'and') return truth(a) ? evaluate(right, scope) : a;
   if (sign === 'or') return truth(a) ? a : evaluate(right, scope);
+  if (sign === '+' && [left, right].some(isMarkup))
+    throw new Error('a text by safe or escape is put beside another by +, which Python then escapes; write ~ in its place');
   return operated(operator, a, evaluate(right, scope));
 }
+
+const isMarkup = ({ type, filter }: any) =>
+  type === 'FilterExpression' && ['safe', 'e', 'escape'].includes(filter.value ?? filter.callee?.value);
 
 function operated(operator: any, a: Value, b: Value): Value {
   const sign: string = operator.value;
