@@ -17,7 +17,7 @@ import { PRESETS, withPreset } from './presets.ts';
 export { FILES, GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
 
 const ALL = Object.keys(VERBS) as Verb[];
-const LOADS = ALL.filter((verb) => !['inspect', 'doctor', 'bench', 'demo', 'compare'].includes(verb));
+const LOADS = ALL.filter((verb) => !['inspect', 'demo', 'compare'].includes(verb));
 const READS: Verb[] = ['train', 'select', 'eval', 'rows', 'plan'];
 const ROWS: Verb[] = [...READS, 'generate'];
 const CHOOSES: Verb[] = ['train', 'select', 'plan'];
@@ -213,7 +213,14 @@ export const OPTIONS = {
     ),
     'f32',
   ),
-  tune: or(choice(['machine', LOADS], ['on', 'off'], 'time kernel variants for at most 5 s before the first step'), 'on'),
+  tune: or(
+    choice(
+      ['machine', ALL.filter((verb) => verb !== 'inspect')],
+      ['on', 'off'],
+      'time kernel variants for at most 5 s before the first step',
+    ),
+    'on',
+  ),
 
   json: flag(['general', ALL], 'one JSON object a line on standard output, and nothing else'),
   quiet: flag(['general', ALL], 'no progress'),
