@@ -88,7 +88,8 @@ function linkedByChecks() {
     const all: Planning = { maxBinding: 1 << 27, maxBuffer: 1 << 28, software, subgroups: 8, half: true, choices: {} };
     for (const check of checks()) {
       const planning = check.planning?.(all) ?? planningOf(all, { half: false });
-      expect(check.lacks?.(all)).toBeUndefined();
+      if (software) expect(check.lacks?.(all)).toBeUndefined();
+      else if (check.lacks?.(all)) continue; // for software adapters alone
       const { dims, build } = check.make(planning);
       trace(check.name, build, dims ?? {}, planning);
     }

@@ -88,13 +88,15 @@ test('an answer in the cache that names no entrant is measured anew', async () =
 
 const shape: Shape = { m: 256, n: 64, k: 64, a_at: 0, lda: 64, b_at: 0, ldb: 64, c_at: 0, ldc: 64 };
 
-const anywhere = VARIANTS.filter((v) => v.layout === 'nn' && !v.lanes && !v.half);
-test.each(anywhere.map((v) => v.name))('choices are taken: %s', (name) => {
-  expect(chooseVariant('nn', shape, { choices: { [classOf('nn', shape)]: name } }).name).toBe(name);
+const variants = VARIANTS.filter((v) => v.layout === 'nn' && !v.half);
+test.each(variants.map((v) => [v.name, v.only === 'software'] as const))('choices are taken: %s', (name, software) => {
+  const choices = { [classOf('nn', shape)]: name };
+  expect(chooseVariant('nn', shape, { software, subgroups: 8, choices }).name).toBe(name);
 });
 
 test.each([
   ['a variant that the device cannot take', { [classOf('nn', shape)]: 'gemm_packed8_nn' }],
+  ['a variant for software adapters', { [classOf('nn', shape)]: 'gemm_packed_plain_nn' }],
   ['half precision that was not asked for', { [classOf('nn', shape)]: 'gemm_half_nn' }],
   ['a variant of another layout', { [classOf('nn', shape)]: 'gemm_plain_nt' }],
   ['an unknown name', { [classOf('nn', shape)]: 'gemm_of_tomorrow' }],

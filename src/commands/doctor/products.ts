@@ -1,5 +1,6 @@
 // Self-tests of the product: every variant in every layout, with operands packed in every way.
 
+import type { Planning } from '../../gpu/limits.ts';
 import type { Program } from '../../gpu/program.ts';
 import { resident } from '../../gpu/tensor.ts';
 import { multiply, whole } from '../../ops/matmul/gemm.ts';
@@ -25,9 +26,10 @@ export const productChecks = (): Check[] =>
 export const halfChecks = (): Check[] => VARIANTS.filter((v) => v.half).map((v) => product(v, 'all'));
 
 /** What keeps a variant from an adapter; nothing where it can run there. */
-export function lackOf(v: Variant, limits: { subgroups?: number; half?: boolean }): string | undefined {
+export function lackOf(v: Variant, limits: Pick<Planning, 'software' | 'subgroups' | 'half'>): string | undefined {
   const shape: Shape = { m: 4, n: 4, k: 4, a_at: 0, lda: 4, b_at: 0, ldb: 4, c_at: 0, ldc: 4 };
   if (eligible(v, shape, limits)) return undefined;
+  if (v.only && !limits.software) return 'it is for software adapters';
   return v.half ? 'it wants shader-f16' : `it wants subgroups of ${v.lanes}`;
 }
 

@@ -14,6 +14,7 @@ import { newStream } from '../../ops/stream/stream.ts';
 import { random } from '../../random.ts';
 import { type Check, type Input, near, noisy, ULP, type Wanted } from './check.ts';
 import { productF64 } from './f64.ts';
+import { lackOf } from './products.ts';
 
 const FORMATS = Object.keys(STORED) as StoredFormat[];
 /** Formats whose rows may have any length. */
@@ -104,6 +105,7 @@ function packing(format: StoredFormat, layout: 'nt' | 'nn'): Check {
   const [N, K] = layout === 'nt' ? [rows, cols] : [cols, rows];
   return {
     name: `pack ${format} ${layout}`,
+    lacks: (limits) => lackOf(v, limits),
     make({ maxBinding }) {
       const { w, inputs, values } = weightOf(format, rows, cols, maxBinding);
       const x = noisy('x', [tokens, K], 5);

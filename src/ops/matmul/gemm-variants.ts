@@ -46,6 +46,8 @@ export interface Variant {
   packs: boolean;
   /** What must be multiples of 4: nothing; offset, row distance and n of C; the same and the contiguous dimensions of A, B and C. */
   vec4: 'none' | 'c' | 'all';
+  /** For software adapters alone: hundreds of private numbers an invocation, or workgroups of a few, which a GPU has no use for. */
+  only?: 'software';
   /** The subgroup size that it needs at least. */
   lanes?: number;
   /** Multiplies as f16. */
@@ -65,6 +67,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     consts: { LANES: 8, ROWS: 64, COLS4: 2 },
     tile: [64, 64],
     packs: true,
+    only: 'software',
     vec4: 'c',
     lanes: 8,
   },
@@ -76,6 +79,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     consts: { LANES: 4, ROWS: 32, COLS4: 1 },
     tile: [32, 16],
     packs: true,
+    only: 'software',
     vec4: 'c',
     lanes: 4,
   },
@@ -87,6 +91,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     consts: { ROWS: 16, COLS4: 4 },
     tile: [16, 128],
     packs: true,
+    only: 'software',
     vec4: 'c',
   },
   {
@@ -133,7 +138,8 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
 ]);
 
 /** Whether a variant can take a shape on a device. */
-export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'lanes' | 'half'>, shape: Shape, device: Device): boolean {
+export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'only' | 'lanes' | 'half'>, shape: Shape, device: Device): boolean {
+  if (v.only && !device.software) return false;
   if ((v.lanes ?? 0) > (device.subgroups ?? 0)) return false;
   if (v.half && !device.half) return false;
   const fours = (...sizes: number[]) => sizes.every((s) => s % 4 === 0);
