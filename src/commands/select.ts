@@ -14,6 +14,7 @@ import {
   type Selection,
   type Settings,
   selectBlocks,
+  toldLie,
   toldSelection,
 } from '../parts.ts';
 import type { Line } from '../report.ts';
@@ -34,6 +35,7 @@ export async function selectVerb({ o, report, signal, cache }: Task): Promise<vo
     if (!scored) return report({ kind: 'warning', text: 'stopped in the warm-up: nothing was chosen, and nothing written' });
     const line = toldSelection(model.decoder, settings, scored);
     report(line);
+    for (const told of toldLie(model.decoder, settings, scored)) report(told);
     if (o.stability) {
       const told = await stability(run, settings, scored);
       if (told) report(told);

@@ -14,8 +14,23 @@ export function methodFrom(o: Settled, { adapter, selection }: { adapter?: Adapt
 
 /** What any method is told; each takes its own. */
 export function methodSettings(o: Settled): Settings {
-  const { block, budget, score, select, spread, warmup, warmupSteps, rank, alpha, dropout, layers, seed } = o;
-  return { targets: modulesOf(o), block, budget, score, select, spread, warmup, warmupSteps, rank, alpha, dropout, layers, seed };
+  const { block, budget, score, select, spread, kappa, warmup, warmupSteps, rank, alpha, dropout, layers, seed } = o;
+  return {
+    targets: modulesOf(o),
+    block,
+    budget,
+    score,
+    select,
+    spread,
+    kappa,
+    warmup,
+    warmupSteps,
+    rank,
+    alpha,
+    dropout,
+    layers,
+    seed,
+  };
 }
 
 export const modulesOf = (o: Pick<Settled, 'targets'>) => o.targets.map((t) => `${t}_proj` as Module);

@@ -38,6 +38,7 @@ const SMFT = {
   budget: '1%t',
   select: 'gradient',
   score: 'absmean',
+  spread: 'global',
   warmup: 'frozen',
   warmupSteps: 100,
 };

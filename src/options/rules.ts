@@ -86,7 +86,10 @@ const SAID_BY_ADAPTERS = OF_METHODS.filter((key) => !['adapter', 'dtype', 'dropo
 // Options that cannot stand together.
 const EITHER: [Key, Key][] = [
   ['steps', 'epochs'],
-  ...(['budget', 'score', 'select', 'spread', 'warmup', 'warmupSteps'] as const).map((key): [Key, Key] => ['selection', key]),
+  ...(['budget', 'score', 'select', 'spread', 'kappa', 'warmup', 'warmupSteps'] as const).map((key): [Key, Key] => [
+    'selection',
+    key,
+  ]),
   ...SAID_BY_ADAPTERS.map((key): [Key, Key] => ['adapter', key]),
   ['prompt', 'data'],
   ['resume', 'force'],
@@ -137,7 +140,9 @@ function taking(key: Key): string {
 }
 
 function ofSelect(given: Options, has: (key: Key) => boolean): string | undefined {
-  const { select, warmup } = withDefaults(given);
+  const { select, warmup, spread } = withDefaults(given);
+  if (has('kappa') && spread !== 'fair')
+    return `expected --kappa with --spread fair, got --spread ${spread}, which discounts nothing; leave it out`;
   if (has('stability') && (select === 'magnitude' || select === 'random' || warmup === 'full'))
     return `expected --stability with blocks chosen by a frozen warm-up, got ${warmup === 'full' ? '--warmup full' : `--select ${select}`}; leave it out`;
   if (has('score') && has('select') && given.select !== 'gradient')

@@ -110,7 +110,15 @@ export const OPTIONS = {
   ),
   score: or(choice(BLOCKS, SCORES, 'how gradients become the score of a block'), SMT_DEFAULTS.score),
   select: or(choice(BLOCKS, SELECTS, 'what blocks are chosen by'), SMT_DEFAULTS.select),
-  spread: or(choice(BLOCKS, SPREADS, 'one ranking of all blocks, or a share for every matrix'), SMT_DEFAULTS.spread),
+  spread: or(
+    choice(
+      BLOCKS,
+      SPREADS,
+      'fair: one ranking of all blocks in which every further block of a matrix counts less; global: one ranking of the scores as they are; matrix: a share for every matrix',
+    ),
+    SMT_DEFAULTS.spread,
+  ),
+  kappa: or(number(BLOCKS, 'X', 'the discount of a fair spread; 0 is a global one', { min: 0 }), SMT_DEFAULTS.kappa),
   warmup: or(
     choice(BLOCKS, WARMUPS, 'frozen: weights stay while scores gather; full: they train, and the result is a model'),
     SMT_DEFAULTS.warmup,

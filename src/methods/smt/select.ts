@@ -23,9 +23,19 @@ export interface Selection {
 /** Scores of a target's blocks [rows / b, cols / b], row-major, by weight name. */
 export type ScoreMaps = Map<string, Float32Array>;
 
-/** global: one ranking of all candidates. matrix: a share for every matrix, in proportion to its blocks. */
-export const SPREADS = ['global', 'matrix'] as const;
+/**
+ * fair: one ranking of all candidates, in which every further block of a matrix counts less. global: one ranking of the scores as they
+ * are. matrix: a share for every matrix, in proportion to its blocks.
+ */
+export const SPREADS = ['fair', 'global', 'matrix'] as const;
 export type Spread = (typeof SPREADS)[number];
+
+/** How a ranking is spread over the matrices. */
+export interface Spreading {
+  spread: Spread;
+  /** How much a further block of a matrix is discounted in a fair ranking: 0 is a global one. */
+  kappa: number;
+}
 
 /** Best first: score descending, then layer, module, row, column. */
 export const byRank = (x: Choice, y: Choice) =>
@@ -36,9 +46,16 @@ export const byRank = (x: Choice, y: Choice) =>
   x.col - y.col;
 
 /** The best blocks: score descending, then layer, module, row, column. A score that is not finite is an error. */
-export function chooseBlocks(targets: Target[], maps: ScoreMaps, b: number, count: number, spread: Spread): Choice[] {
+export function chooseBlocks(
+  targets: Target[],
+  maps: ScoreMaps,
+  b: number,
+  count: number,
+  { spread, kappa }: Spreading,
+): Choice[] {
   const ranked = rank(targets, maps, b);
   if (spread === 'global') return ranked.slice(0, count).map((r) => r.choice);
+  if (spread === 'fair') return fairly(ranked, targets.length, count, kappa);
   const share = shares(targets, b, count);
   const taken = new Map<Target, number>();
   return ranked
@@ -48,6 +65,24 @@ export function chooseBlocks(targets: Target[], maps: ScoreMaps, b: number, coun
       return n < share.get(target)!;
     })
     .map((r) => r.choice);
+}
+
+/**
+ * The k-th best block of a matrix (k from 0) has priority score / (1 + kappa k G / N), N blocks to choose and G matrices, in f64; the N
+ * highest are taken, equal ones in the order of the ranking. So a matrix trains more than its N / G blocks only where they are worth it.
+ */
+function fairly(ranked: { choice: Choice; target: Target }[], G: number, N: number, kappa: number): Choice[] {
+  const before = new Map<Target, number>();
+  const discounted = ranked.map(({ choice, target }) => {
+    const k = before.get(target) ?? 0;
+    before.set(target, k + 1);
+    return { choice, priority: choice.score / (1 + (kappa * k * G) / N) };
+  });
+  const best = discounted.sort((x, y) => y.priority - x.priority || byRank(x.choice, y.choice));
+  return best
+    .slice(0, N)
+    .map((r) => r.choice)
+    .sort(byRank);
 }
 
 function rank(targets: Target[], maps: ScoreMaps, b: number): { choice: Choice; target: Target }[] {
@@ -102,6 +137,23 @@ export function overlap(one: Selection, other: Selection): number {
   const have = new Set(one.blocks.map(key));
   const common = other.blocks.filter((b) => have.has(key(b))).length;
   return common / Math.max(1, Math.min(one.blocks.length, other.blocks.length));
+}
+
+/** Where chosen blocks lie: layers and matrices touched, and the matrix of which most is chosen, with that share (0 to 1). */
+export interface Lie {
+  layers: number;
+  matrices: number;
+  fullest: Target;
+  share: number;
+}
+
+export function lieOf({ block, blocks }: Selection, targets: Target[]): Lie {
+  const place = ({ layer, module }: { layer: number; module: string }) => `${layer} ${module}`;
+  const counts = new Map<string, number>();
+  for (const b of blocks) counts.set(place(b), (counts.get(place(b)) ?? 0) + 1);
+  const shareOf = (t: Target) => ((counts.get(place(t)) ?? 0) * block * block) / (t.rows * t.cols);
+  const fullest = targets.reduce((most, t) => (shareOf(t) > shareOf(most) ? t : most));
+  return { layers: new Set(blocks.map((b) => b.layer)).size, matrices: counts.size, fullest, share: shareOf(fullest) };
 }
 
 /** The line that tells of a selection; shares are fractions of the 2-D parameters of the targets and of the model. */

@@ -21,20 +21,27 @@ const maps = (q: number[], k: number[]) =>
 const short = (blocks: { module: string; row: number; col: number }[]) => blocks.map((b) => `${b.module[0]}${b.row}${b.col}`);
 
 test('global: best first; ties by module, row, column', () => {
-  const got = chooseBlocks(two, maps([1, 5, 3, 3], [5, 3]), 2, 5, 'global');
+  const got = chooseBlocks(two, maps([1, 5, 3, 3], [5, 3]), 2, 5, { spread: 'global', kappa: 1 });
   expect(short(got)).toEqual(['q01', 'k00', 'q10', 'q11', 'k01']);
   expect(got[0].score).toBe(5);
 });
 
 test('matrix: shared out by size, largest remainder, ties by module', () => {
   // 4 and 2 blocks; 4 of 6 go 2.67 and 1.33, so 3 and 1
-  expect(short(chooseBlocks(two, maps([1, 2, 3, 4], [9, 8]), 2, 4, 'matrix')).sort()).toEqual(['k00', 'q01', 'q10', 'q11']);
+  expect(short(chooseBlocks(two, maps([1, 2, 3, 4], [9, 8]), 2, 4, { spread: 'matrix', kappa: 1 })).sort()).toEqual([
+    'k00',
+    'q01',
+    'q10',
+    'q11',
+  ]);
   // 1 of 6 goes 0.67 and 0.33
-  expect(short(chooseBlocks(two, maps([1, 2, 3, 4], [9, 8]), 2, 1, 'matrix'))).toEqual(['q11']);
+  expect(short(chooseBlocks(two, maps([1, 2, 3, 4], [9, 8]), 2, 1, { spread: 'matrix', kappa: 1 }))).toEqual(['q11']);
 });
 
 test.each([Number.NaN, Number.POSITIVE_INFINITY])('a score of %s is an error naming the block', (bad) => {
-  expect(() => chooseBlocks(two, maps([1, bad, 3, 4], [9, 8]), 2, 1, 'global')).toThrow(/block \(0, 1\) of 0\.q_proj/);
+  expect(() => chooseBlocks(two, maps([1, bad, 3, 4], [9, 8]), 2, 1, { spread: 'global', kappa: 1 })).toThrow(
+    /block \(0, 1\) of 0\.q_proj/,
+  );
 });
 
 const chosen = (...rows: number[]) => ({
