@@ -5,7 +5,10 @@ import { chooseBlocksBy, type Scored, type SmtSettings } from './methods/smt/met
 import type { Run } from './train/run.ts';
 import { choosing } from './train/session.ts';
 
-export type { IndexedRow, Prompt, SeenRow } from './data/load.ts';
+export { type Columns, ROLES } from './data/columns.ts';
+export type { Found, IndexedRow, Prompt, SeenRow } from './data/load.ts';
+export { type Look, lookAt } from './data/look.ts';
+export { partsOf, piecesOf } from './data/pieces.ts';
 export type { Row } from './data/rows.ts';
 export { answerPrompts, positionsFor } from './eval/answer.ts';
 export { type Answer, answerRows, expectedAnswer, positionsToAnswer } from './eval/exact.ts';

@@ -14,13 +14,15 @@ export type DataRecord = Record<string, unknown>;
 
 export interface Detected {
   fields: Fields;
-  /** The columns used, as shown: `prompt=question, completion=answer`. */
+  /** Which column has which role. */
+  columns: Columns;
+  /** The same, as shown: `prompt=question, completion=answer`. */
   shown: string;
   /** The record's own columns that they are of. */
   used: string[];
 }
 
-const ROLES = [
+export const ROLES = [
   'input_ids',
   'labels',
   'messages',
@@ -86,7 +88,7 @@ export function detect(record: DataRecord, given?: Columns): Detected {
   const fields = fieldsOf((role) => (columns[role] === undefined ? undefined : at(record, columns[role])), columns)!;
   const shown = Object.entries(columns).map(([role, column]) => (role === column ? role : `${role}=${column}`));
   const used = Object.values(columns).flatMap((column) => [column, column.trim(), column.trim().split('.')[0]]);
-  return { fields, shown: shown.join(', '), used };
+  return { fields, columns, shown: shown.join(', '), used };
 }
 
 /** Roles and columns by the names alone. */
@@ -171,7 +173,7 @@ export function columnsOf(record: DataRecord): string {
 const quoted = (name: string) => (name !== name.trim() || name === '' || name.includes(',') ? JSON.stringify(name) : name);
 
 /** Names of the columns, those within the first element of a list or in an object with their dotted path. */
-function paths(record: DataRecord): string[] {
+export function paths(record: DataRecord): string[] {
   return Object.entries(record).flatMap(([name, value]) => {
     const inner = Array.isArray(value) ? value[0] : value;
     if (inner === null || typeof inner !== 'object') return [name];

@@ -55,7 +55,7 @@ export async function loadData(sources: Source[], options: LoadOptions): Promise
     data.targets += targets;
   });
   Object.assign(data, { bad: tally.bad, firstFault: tally.firstFault });
-  data.shown = [...tally.found, ...leftOut(data, tally, options.max_length)].join('; ');
+  data.shown = [...tally.files.map(fileWords), ...leftOut(data, tally, options.max_length)].join('; ');
   if (data.rows.length === 0) throw new Error(nothingLearned(sources, data, options));
   return data;
 }
@@ -73,8 +73,20 @@ export interface SeenRow {
   cut: number;
 }
 
-/** Every sound row of the files, in order, as training would have it; answers what was found, for people. Throws as loadData does. */
-export async function showRows(sources: Source[], options: LoadOptions, see: (row: SeenRow) => void): Promise<string> {
+/** What was found in data files: of what form each is, what was left out, and what of the rows their tokens do not have. */
+export interface Found {
+  files: { name: string; rows: number; shown: string }[];
+  /** Rows left out by --skip-bad-rows, and what was wrong with the first. */
+  bad: number;
+  firstFault?: string;
+  /** Fields that no token says, by name and in how many rows they say something. */
+  unused: { name: string; rows: number }[];
+  /** All of it in a sentence, for people. */
+  shown: string;
+}
+
+/** Every sound row of the files, in order, as training would have it. Throws as loadData does, but not where nothing is learned. */
+export async function showRows(sources: Source[], options: LoadOptions, see: (row: SeenRow) => void): Promise<Found> {
   const data = { bad: 0, cut: 0, untargeted: [] as number[] };
   const tally = await eachMade(sources, options, (row) => {
     const { index, cut } = row;
@@ -84,7 +96,9 @@ export async function showRows(sources: Source[], options: LoadOptions, see: (ro
     if (learned === 0) data.untargeted.push(index);
     see({ index, ids, labels, text: options.tokenizer?.decode(ids, { skip_special: false }) ?? '', learned, cut });
   });
-  return [...tally.found, ...leftOut({ ...data, ...tally }, tally, options.max_length)].join('; ');
+  const { files, bad, firstFault } = tally;
+  const shown = [...files.map(fileWords), ...leftOut({ ...data, ...tally }, tally, options.max_length)].join('; ');
+  return { files, bad, firstFault, unused: [...tally.unused].map(([name, rows]) => ({ name, rows })), shown };
 }
 
 /** Makes every sound row, cut at max_length: one way for all who train on it, measure it or show it. */
@@ -115,7 +129,7 @@ export async function loadPrompts(
   });
   if (prompts.length === 0)
     throw new Error(`expected a row to go on from, got none (${tally.firstFault ?? 'no rows'}); mend the rows`);
-  return { prompts, shown: [...tally.found, ...skipped(tally), ...unusedFields(tally)].join('; ') };
+  return { prompts, shown: [...tally.files.map(fileWords), ...skipped(tally), ...unusedFields(tally)].join('; ') };
 }
 
 /** Number of targets of a row: its first token is none. */
@@ -133,8 +147,8 @@ function cutRow(row: Row, max_length: number): Row {
 }
 
 interface Tally {
-  /** A sentence a file on what was found there. */
-  found: string[];
+  /** What was found in each file. */
+  files: Found['files'];
   bad: number;
   firstFault?: string;
   /** Fields that no row's tokens have, and in how many rows they say something. */
@@ -149,7 +163,7 @@ async function eachRow(
   { columns, skip_bad_rows }: { columns?: Columns; skip_bad_rows: boolean },
   each: Each,
 ): Promise<Tally> {
-  const tally: Tally = { found: [], bad: 0, unused: new Map() };
+  const tally: Tally = { files: [], bad: 0, unused: new Map() };
   let index = 0;
   for (const source of sources) {
     const { records, shown } = await readRecords(source);
@@ -166,9 +180,8 @@ async function eachRow(
       }
     }
     const kinds = [...forms].map(([form, n]) => (forms.size === 1 ? form : `${form} (${n})`)).join(' and ');
-    tally.found.push(
-      `${source.name}: ${count(records.length, 'row')} of ${kinds || 'no known form'}${shown ? `, ${shown}` : ''}`,
-    );
+    const form = `${kinds || 'no known form'}${shown ? `, ${shown}` : ''}`;
+    tally.files.push({ name: source.name, rows: records.length, shown: form });
   }
   return tally;
 }
@@ -182,6 +195,8 @@ function oneRow(read: Read, columns: Columns | undefined, each: Each, index: num
   for (const name of left) unused.set(name, (unused.get(name) ?? 0) + 1);
   return shown;
 }
+
+const fileWords = ({ name, rows, shown }: Found['files'][number]) => `${name}: ${count(rows, 'row')} of ${shown}`;
 
 function leftOut(data: Pick<Dataset, 'bad' | 'firstFault' | 'cut' | 'untargeted'>, tally: Tally, max_length: number): string[] {
   const told = skipped(data);

@@ -1,7 +1,16 @@
 // A model's files with its tokenizer, and data as its rows: what a run needs before there is a GPU.
 
 import { type Columns, parseColumns } from '../data/columns.ts';
-import { type Dataset, type LoadOptions, loadData, loadPrompts, type Prompt, type SeenRow, showRows } from '../data/load.ts';
+import {
+  type Dataset,
+  type Found,
+  type LoadOptions,
+  loadData,
+  loadPrompts,
+  type Prompt,
+  type SeenRow,
+  showRows,
+} from '../data/load.ts';
 import { loadTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { type Folder, memorySource, openPlace, readText, type Source } from '../io/bytes.ts';
 import { type ModelFiles, openModelFiles as openFiles } from '../io/model.ts';
@@ -63,8 +72,8 @@ export async function openData(model: OpenModel, places: Places, o: DataOptions 
   return withSources(places, (sources) => loadData(sources, { ...options, max_length: o.maxLength ?? 512 }));
 }
 
-/** Every sound row of data files as training would see it, in order; answers what was found, for people. */
-export async function seeRows(model: OpenModel, places: Places, o: DataOptions, see: (row: SeenRow) => void): Promise<string> {
+/** Every sound row of data files as training would see it, in order; answers what was found. */
+export async function seeRows(model: OpenModel, places: Places, o: DataOptions, see: (row: SeenRow) => void): Promise<Found> {
   const options = await rowOptions(model, o);
   return withSources(places, (sources) => showRows(sources, { ...options, max_length: o.maxLength ?? 512 }, see));
 }
