@@ -101,7 +101,15 @@ export function temp(
   role: Role = 'temporaries',
   dtype: 'f32' | 'u32' = 'f32',
 ): Tensor {
-  const t: Tensor = { name: p.label ? `${p.label}.${name}` : name, shape, dtype, bytes: sizeOf(shape), role, home: null };
+  const t: Tensor = {
+    name: p.label ? `${p.label}.${name}` : name,
+    shape,
+    dtype,
+    bytes: sizeOf(shape),
+    role,
+    home: null,
+    start: 0,
+  };
   p.temps.push(t);
   return t;
 }

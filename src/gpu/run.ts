@@ -89,8 +89,8 @@ export function replay(m: Machine, name: string, dims: Dims, accumulate: 0 | 1 =
 /** Copies the program's results into the ring now; resolves when they have arrived, without holding the GPU up. */
 export function readback(m: Machine, name: string): Promise<Float32Array<ArrayBuffer>> {
   const part = partOf(m, name);
-  const from = part.readback?.home?.buffer;
-  if (!from) throw new Error(`expected program ${name} to name what it reads back`);
+  const { readback: from } = part;
+  if (!from?.home?.buffer) throw new Error(`expected program ${name} to name what it reads back`);
   const home = part.staging.find((h) => !m.arriving.has(h));
   if (!home)
     throw new Error(
@@ -98,7 +98,7 @@ export function readback(m: Machine, name: string): Promise<Float32Array<ArrayBu
     );
   m.arriving.add(home);
   const encoder = m.gpu.device.createCommandEncoder();
-  encoder.copyBufferToBuffer(from, 0, home.buffer!, 0, home.bytes);
+  encoder.copyBufferToBuffer(from.home.buffer, from.start, home.buffer!, 0, home.bytes);
   m.gpu.device.queue.submit([encoder.finish()]);
   return arrive(m, home);
 }
@@ -158,6 +158,10 @@ export function writeTable(m: Machine, part: Part, table: Table): void {
 /** A temporary's slot, or a resident's own bytes. */
 const bufferOf = (t: Tensor): GPUBuffer => (t.home ?? t.slot!).buffer!;
 
+/** What of its buffer a tensor is: all of it, but for a view. */
+const rangeOf = (t: Tensor): GPUBufferBinding =>
+  t.home && t.home.bytes !== t.bytes ? { buffer: t.home.buffer!, offset: t.start, size: t.bytes } : { buffer: bufferOf(t) };
+
 async function compileAll(gpu: Gpu, plan: Plan): Promise<Map<Kernel, GPUComputePipeline>> {
   const entries = [...plan.parts.values()].flatMap((part) => part.largest.entries);
   const kernels = [...new Set(entries.flatMap((e) => (e.op === 'run' ? [e.kernel] : [])))];
@@ -172,7 +176,7 @@ function bindGroups(gpu: Gpu, { largest, params }: Part): (GPUBindGroup | null)[
     const uniform = e.kernel.linked.bindings.find((b) => b.kind === 'uniform')!;
     const entries: GPUBindGroupEntry[] = storage.map((b, i) => ({
       binding: b.binding,
-      resource: { buffer: bufferOf(e.bind[i]) },
+      resource: rangeOf(e.bind[i]),
     }));
     entries.push({ binding: uniform.binding, resource: { buffer: params.buffer!, size: e.kernel.linked.paramsSize } });
     return gpu.device.createBindGroup({ label: e.label, layout: layoutOf(gpu, e.kernel), entries });
@@ -257,8 +261,9 @@ export function encodeSteps(
     pass?.end();
     pass = null;
     const e = table.program.entries[entry];
-    if (e.op === 'copy') encoder.copyBufferToBuffer(bufferOf(e.from), e.fromAt, bufferOf(e.to), e.toAt, e.bytes);
-    else if (e.op === 'clear') encoder.clearBuffer(bufferOf(e.to), 0, e.to.bytes);
+    if (e.op === 'copy')
+      encoder.copyBufferToBuffer(bufferOf(e.from), e.from.start + e.fromAt, bufferOf(e.to), e.to.start + e.toAt, e.bytes);
+    else if (e.op === 'clear') encoder.clearBuffer(bufferOf(e.to), e.to.start, e.to.bytes);
   }
   pass?.end();
 }

@@ -1,5 +1,6 @@
 // Tensors and the device bytes behind them, written and read back. Who owns these bytes is in scope.ts.
 // A tensor is either resident (it has a Home that outlives a step: weights, moments, inputs) or a temporary whose slot the plan chooses.
+// Residents that are often handled together may be views of one home: an arena.
 
 import type { Home, Role } from './home.ts';
 import { allocate, type Memory, release } from './scope.ts';
@@ -14,6 +15,8 @@ export interface Tensor {
   bytes: number;
   role: Role;
   home: Home | null;
+  /** Bytes into its home where it begins; other than 0 only for a view. */
+  start: number;
   /** Of a temporary: the bytes it shares with others, once planned. */
   slot?: Home;
 }
@@ -29,7 +32,37 @@ export const USAGE = { storage: STORAGE | COPY_SRC | COPY_DST, uniform: UNIFORM 
 /** A resident tensor, not yet allocated. Bytes are rounded up to 16 so that it can be bound as vec4s. */
 export function resident(name: string, shape: readonly number[], role: Role, dtype: 'f32' | 'u32' = 'f32'): Tensor {
   const bytes = sizeOf(shape);
-  return { name, shape, dtype, bytes, role, home: { name, bytes, role, usage: USAGE.storage } };
+  return { name, shape, dtype, bytes, role, home: { name, bytes, role, usage: USAGE.storage }, start: 0 };
+}
+
+/** Where a view may begin: WebGPU's default minStorageBufferOffsetAlignment, in bytes. */
+const ALIGNED = 256;
+
+/**
+ * Residents of one role laid one behind the other, in as few buffers as bindings of `most` bytes allow: `parts` are tensors as any
+ * other, `whole` the buffers, for what is done to all of them alike. What pads them is 0 and must stay so.
+ */
+export function arena(
+  name: string,
+  asked: readonly { name: string; shape: readonly number[]; dtype?: 'f32' | 'u32' }[],
+  role: Role,
+  most: number,
+): { whole: Tensor[]; parts: Tensor[] } {
+  const homes: Home[] = [];
+  const parts = asked.map(({ name: part, shape, dtype = 'f32' }): Tensor => {
+    const bytes = sizeOf(shape);
+    const last = homes.at(-1);
+    const start = last ? Math.ceil(last.bytes / ALIGNED) * ALIGNED : 0;
+    const fits = last && start + bytes <= most;
+    const home = fits ? last : { name: `${name} ${homes.length}`, bytes: 0, role, usage: USAGE.storage };
+    if (!fits) homes.push(home);
+    home.bytes = fits ? start + bytes : bytes;
+    return { name: part, shape, dtype, bytes, role, home, start: fits ? start : 0 };
+  });
+  const whole = homes.map((home): Tensor => {
+    return { name: home.name, shape: [home.bytes / 4], dtype: 'f32', bytes: home.bytes, role, home, start: 0 };
+  });
+  return { whole, parts };
 }
 
 /** Elements of a shape: the product of its sizes. */
@@ -52,12 +85,12 @@ export function write(memory: Memory, t: Tensor, data: ArrayBufferView<ArrayBuff
   if (at * 4 + size > t.bytes) throw new Error(`expected at most ${t.bytes - at * 4} bytes for ${t.name}, got ${size}`);
   const whole = size - (size % 4); // not by bits: sizes pass 2^31
   const { queue } = memory.device;
-  if (whole) queue.writeBuffer(t.home.buffer, at * 4, data.buffer, data.byteOffset, whole);
+  if (whole) queue.writeBuffer(t.home.buffer, t.start + at * 4, data.buffer, data.byteOffset, whole);
   if (whole < size) {
     // writeBuffer takes multiples of 4 bytes
     const tail = new Uint8Array(4);
     tail.set(new Uint8Array(data.buffer, data.byteOffset + whole, size - whole));
-    queue.writeBuffer(t.home.buffer, at * 4 + whole, tail);
+    queue.writeBuffer(t.home.buffer, t.start + at * 4 + whole, tail);
   }
 }
 
@@ -65,19 +98,19 @@ export function write(memory: Memory, t: Tensor, data: ArrayBufferView<ArrayBuff
 export async function read(memory: Memory, t: Tensor): Promise<Float32Array<ArrayBuffer>> {
   if (!t.home?.buffer) throw new Error(`expected an allocated resident tensor, got ${t.name}`);
   const n = elementsOf(t.shape);
-  return new Float32Array((await readBytes(memory, t.home.buffer, t.bytes)).buffer, 0, n);
+  return new Float32Array((await readBytes(memory, t.home.buffer, t.start, t.bytes)).buffer, 0, n);
 }
 
 export async function readU32(memory: Memory, t: Tensor): Promise<Uint32Array<ArrayBuffer>> {
   return new Uint32Array((await read(memory, t)).buffer, 0, elementsOf(t.shape));
 }
 
-async function readBytes(memory: Memory, from: GPUBuffer, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+async function readBytes(memory: Memory, from: GPUBuffer, start: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const home: Home = { name: 'read back', bytes, role: 'staging', usage: USAGE.staging };
   const staging = allocate(memory.root, home);
   try {
     const encoder = memory.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(from, 0, staging, 0, bytes);
+    encoder.copyBufferToBuffer(from, start, staging, 0, bytes);
     memory.device.queue.submit([encoder.finish()]);
     await staging.mapAsync(1);
     return new Uint8Array(staging.getMappedRange().slice(0));

@@ -247,7 +247,15 @@ describe.each([
     const values = phase.plan.residents.filter((h) => ['trained', 'moments'].includes(h.role));
     const bits = new Set<string>();
     const tensors = values.map(
-      (home): Tensor => ({ name: home.name, shape: [home.bytes / 4], dtype: 'f32', bytes: home.bytes, role: home.role, home }),
+      (home): Tensor => ({
+        name: home.name,
+        shape: [home.bytes / 4],
+        dtype: 'f32',
+        bytes: home.bytes,
+        role: home.role,
+        home,
+        start: 0,
+      }),
     );
     const start: Float32Array<ArrayBuffer>[] = [];
     for (const t of tensors) start.push(await read(gpu.memory, t));
