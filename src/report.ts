@@ -1,6 +1,8 @@
 // What a run tells while it goes: one plain object a line, the `--json` lines of the command line. Printing is the hosts' business.
 
+import type { Counted } from './gpu/cost.ts';
 import type { Bytes } from './gpu/plan.ts';
+import type { Expected } from './gpu/roofline.ts';
 
 /** A block by its place, row and column counted in blocks. */
 export interface BlockPlace {
@@ -74,6 +76,13 @@ export interface Compared {
   after: { text: string; right: boolean };
 }
 
+/** Counted figures of a step; what each counts is docs/gpu.md. */
+export interface StepFigures extends Counted {
+  bytes_needed: number;
+  head_visits: number;
+  expected?: Expected & { ideal_ms: number };
+}
+
 /** What a run tells: one plain object a line, told apart by `kind`. */
 export type Line =
   /** method, budget and rank: in the cells of `plan --table` alone. recompute: of `plan`, which tells of both. */
@@ -88,6 +97,8 @@ export type Line =
       rank?: number;
       recompute?: boolean;
     }
+  /** Of `plan --cost`: what a step of a program costs by count (docs/gpu.md); gpu: the one that `expected` is of. */
+  | ({ kind: 'cost'; program: string; gpu?: string } & StepFigures)
   | { kind: 'memory'; program: string; planned: number; allocated: number }
   | { kind: 'warmup'; step: number; loss: number; tokens: number; ms: number }
   | {

@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   size: [],
   version: [],
   formats: [],
+  gpus: [],
   words: [],
   config: [],
   gpu: ['shaders'],
@@ -23,7 +24,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   data: ['io', 'random'],
   eval: ['gpu', 'ops', 'models', 'data', 'random', 'report'],
   methods: ['gpu', 'ops', 'models', 'src/io/adapter', 'random', 'report', 'version', 'config'],
-  options: ['methods', 'size', 'formats'],
+  options: ['methods', 'size', 'formats', 'gpus'],
   train: [
     ...[
       'gpu',
@@ -44,7 +45,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   index: ['gpu', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report'],
   parts: ['index', 'gpu', 'models', 'methods', 'data', 'eval', 'train'],
-  commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'formats'],
+  commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'formats', 'gpus'],
   cli: ['options', 'commands', 'report', 'version', 'demo', 'words'],
   web: ['parts', 'options', 'commands', 'report', 'demo', 'words'],
 };

@@ -6,6 +6,7 @@ import { bytes, count, duration, percent, rate, several } from '../words.ts';
 import { answersTable } from './answers.ts';
 import type { Command } from './command.ts';
 import { comparisonTable, movedWords, resultWords } from './compared.ts';
+import { type CostLine, costTable } from './cost.ts';
 import { endOf } from './end.ts';
 import { memoryBar, methodTable, type PlanLine, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
@@ -15,6 +16,7 @@ import { LABEL, padded, paint, sparkline, type Terminal, wrapped } from './termi
 interface Seen {
   model: Extract<Line, { kind: 'model' }> | null;
   plans: PlanLine[];
+  costs: CostLine[];
   phase: string;
   total: number;
   losses: number[];
@@ -35,7 +37,7 @@ interface Out {
 }
 
 export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer, raw }: Out): People {
-  const seen: Seen = { model: null, plans: [], phase: '', total: 0, losses: [], recent: [] };
+  const seen: Seen = { model: null, plans: [], costs: [], phase: '', total: 0, losses: [], recent: [] };
   // what is read in a terminal is broken at its edge; a log keeps a line a sentence
   const broken = (text: string) => (t.live ? wrapped(text, t.width - LABEL - 1) : [text]);
   const say = (name: string, text: string) =>
@@ -50,6 +52,7 @@ export function forPeople(t: Terminal, command: Command, progress: Progress, { t
           ? methodTable(t, seen.plans, withDefaults(command.options).rank)
           : planTable(t, seen.plans))
           answer(text);
+      if (seen.costs.length) for (const text of costTable(t, seen.costs)) answer(text);
     },
   };
 }
@@ -88,6 +91,9 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     if (command.verb === 'plan' || before || line.program === 'warmup') return;
     s.say('memory', `${line.bound ? 'at most ' : ''}${bytes(line.bytes.total)}`);
     for (const text of memoryBar(t, line.bytes, t.width - LABEL - 1)) s.say('', text);
+  },
+  cost({ seen }, line) {
+    seen.costs.push(line);
   },
   memory({ t, tell }, { program, planned, allocated }) {
     if (planned !== allocated)

@@ -1,6 +1,8 @@
-// The verb `plan`: the memory of a run by category, by the same planning functions as the run itself. No GPU is opened (but by
-// --device) and no weight is read: a config is enough. Where the choice is not made yet the figures are an upper bound.
+// The verb `plan`: the memory of a run by category and the cost of its steps by count, by the same planning functions as the run
+// itself. No GPU is opened (but by --device) and no weight is read: a config is enough. Where the choice is not made yet the figures
+// are an upper bound.
 
+import { gpuNamed } from '../gpus.ts';
 import { openPlace } from '../io/bytes.ts';
 import { openConfig } from '../io/model.ts';
 import { parametersOf } from '../models/decoder.ts';
@@ -21,12 +23,14 @@ import {
   type PlanOptions,
   planningOf,
   runBytes,
+  trainingCost,
   trainingFigures,
+  warmupCost,
   warmupFigures,
   weighRecompute,
   withKernels,
 } from '../parts.ts';
-import type { Line, Report } from '../report.ts';
+import type { Line, Report, StepFigures } from '../report.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openRows } from './open.ts';
 import { readSelection } from './selection.ts';
@@ -76,6 +80,13 @@ function planOf(s: Subject, o: Settled, extent: Extent, method: Method, planning
   const before = warmupFigures(decoder(), method, options(recompute), planning);
   if (before) report({ kind: 'plan', program: 'warmup', ...before, recompute });
   report(train(!recompute)); // what it would be otherwise
+  if (o.cost || o.gpu) {
+    const speed = o.gpu === undefined ? undefined : gpuNamed(o.gpu);
+    const line = (program: string, figures: StepFigures | null) =>
+      figures && report({ kind: 'cost', program, ...(speed && { gpu: speed.name }), ...figures });
+    line('warmup', warmupCost(decoder(), method, options(recompute), planning, speed));
+    line('train', trainingCost(decoder(), method, options(recompute), planning, speed));
+  }
   if (fault) throw fault;
 }
 

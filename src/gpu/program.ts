@@ -3,7 +3,7 @@
 // A program is traced once for its largest sizes (from that trace the plan is made) and again for each smaller size in use:
 // the traces must agree in everything but numbers, so that all sizes share slots, pipelines and bind groups.
 
-import type { Entry, Kernel } from './entry.ts';
+import type { Entry, Kernel, Work } from './entry.ts';
 import type { Planning } from './limits.ts';
 import { link } from './link.ts';
 import { elementsOf, type Role, sizeOf, type Tensor } from './tensor.ts';
@@ -114,9 +114,8 @@ export function temp(
   return t;
 }
 
-export interface Cost {
-  flops?: number;
-  bytes?: number;
+/** Work that is not said: no FLOPs, and every operand once in full. */
+export interface Cost extends Partial<Work> {
   label?: string;
 }
 
@@ -157,6 +156,8 @@ export function run(
     grid: [grid[0] ?? 1, grid[1] ?? 1, grid[2] ?? 1],
     flops: cost.flops ?? 0,
     bytes,
+    product: cost.product,
+    reads: cost.reads,
   });
 }
 

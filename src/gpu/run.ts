@@ -5,7 +5,7 @@ import { check, type Gpu } from './device.ts';
 import { homesOf, type Part, type Plan } from './plan.ts';
 import type { Dims, Kernel } from './program.ts';
 import { allocate, free, newScope, type Scope } from './scope.ts';
-import { makeTable, SUBMIT_MS, type Table } from './table.ts';
+import { firstRate, makeTable, SUBMIT_MS, submitsOf, type Table } from './table.ts';
 import type { Home, Tensor } from './tensor.ts';
 
 /** A plan that lives on a device. */
@@ -56,7 +56,7 @@ export async function prepare(gpu: Gpu, plan: Plan, within: Scope = gpu.scope): 
       tables: new Map(),
       written: new Map(),
       arriving: new Set(),
-      rate: gpu.software ? 1e7 : 1e9,
+      rate: firstRate(gpu.software),
       timing: false,
     };
   } catch (e) {
@@ -72,16 +72,10 @@ export function replay(m: Machine, name: string, dims: Dims, accumulate: 0 | 1 =
   const table = tableOf(m, part, dims, accumulate);
   writeTable(m, part, table);
   const since = performance.now();
-  const budget = m.rate * SUBMIT_MS;
   let all = 0;
-  let from = 0;
-  while (from < table.steps.length) {
-    let to = from;
-    let cost = 0;
-    while (to < table.steps.length && (to === from || cost + table.steps[to].cost <= budget)) cost += table.steps[to++].cost;
+  for (const { from, to, cost } of submitsOf(table, m.rate)) {
     submit(m, part, table, from, to);
     all += cost;
-    from = to;
   }
   measure(m, all, since);
 }

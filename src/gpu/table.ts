@@ -15,6 +15,8 @@ export interface Table {
 
 /** Aim for a submit: long ones freeze screens and trip watchdogs. */
 export const SUBMIT_MS = 50;
+/** Cost units a millisecond that a device is taken for until it has been measured. */
+export const firstRate = (software: boolean) => (software ? 1e7 : 1e9);
 /** Cost units: a FLOP is one, a byte moved four. */
 const costOf = (e: Entry) => (e.op === 'run' ? e.flops + 4 * e.bytes : e.op === 'copy' ? 8 * e.bytes : 0);
 
@@ -52,6 +54,17 @@ export function makeTable(part: Part, dims: Dims, accumulate: 0 | 1, rate: numbe
     }
   });
   return { program, params, steps, rate };
+}
+
+/** The submits of a table on a device of `rate`: steps from <= i < to, as many as fit the time of one, at least one. */
+export function submitsOf({ steps }: Pick<Table, 'steps'>, rate: number): { from: number; to: number; cost: number }[] {
+  const submits = [];
+  for (let from = 0, to = 0; from < steps.length; from = to) {
+    let cost = 0;
+    while (to < steps.length && (to === from || cost + steps[to].cost <= rate * SUBMIT_MS)) cost += steps[to++].cost;
+    submits.push({ from, to, cost });
+  }
+  return submits;
 }
 
 const volume = (g: Grid) => g[0] * g[1] * g[2];

@@ -21,6 +21,8 @@ export interface Method {
   movesBase: boolean;
   /** Its gradients are products of whole matrices (to train or to score), which kernels are then chosen for. */
   wholeGradients: boolean;
+  /** What it trains are values of the base's own matrices: the least that a step could move counts those matrices, and no more. */
+  trainsWithin?: true;
   /** Throws where a model of these shapes cannot be trained so, in the words of the options. Before the run. */
   check(d: Decoder): void;
   /** The method with what trains chosen; null where the run was stopped meanwhile. Absent where nothing is left to choose. */

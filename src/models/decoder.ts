@@ -125,6 +125,7 @@ function decoderLayer(p: Program, d: Decoder, l: Layer, index: number, s: Stream
     n_kv_heads,
     head_dim,
     scale: 1 / Math.sqrt(head_dim),
+    longest: d.rope.shape[0],
   });
   const [mid] = linear(p, o, [w.o_proj], { add: h, bias: [b.o_proj] });
 

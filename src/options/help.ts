@@ -32,6 +32,7 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
   plan: [
     ['plan --model DIR --batch 4 --max-length 512', 'bytes of weights, blocks, activations, ...'],
     ['plan --model DIR --table', 'methods by budgets'],
+    ['plan --model DIR --cost --gpu RTX-4090', 'what a step costs by count, and about how long it takes there'],
   ],
   inspect: [['inspect model.gguf adapter rows.jsonl', 'one line a file']],
   doctor: [['doctor', 'is this machine ready?']],

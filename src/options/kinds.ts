@@ -7,7 +7,7 @@ export const VERBS = {
   rows: 'what each row of data becomes: its tokens, and which of them are learned; no GPU',
   generate: 'let a model answer a prompt, or every row of data',
   merge: 'a base model and an adapter to one model',
-  plan: 'the memory that a run needs, without a GPU and from a config alone',
+  plan: 'the memory that a run needs and what its steps cost, without a GPU and from a config alone',
   inspect: 'what is in model, adapter and data files, and whether they are sound',
   doctor: 'the GPU found, its limits, and whether every kernel is right on it',
   bench: 'how fast the kernels are on this GPU',
@@ -47,7 +47,8 @@ export type Kind =
   | 'pair'
   | 'block'
   | 'budget'
-  | 'size';
+  | 'size'
+  | 'gpu';
 
 export interface Option<T> {
   kind: Kind;

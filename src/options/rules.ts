@@ -2,6 +2,7 @@
  * What makes options sound: the values that each may take, and which contradict each other. One set of rules for the
  * command line and for saved recipes; a fault is a sentence, no fault is undefined.
  */
+import { GPU_NAMES, gpuNamed } from '../gpus.ts';
 import { METHODS, methodNamed } from '../methods/index.ts';
 import { looksLikeBudget } from '../methods/smt/budget.ts';
 import { looksLikeSize } from '../size.ts';
@@ -25,6 +26,7 @@ export function expected({ kind, choices, min, above, max, below }: Option<unkno
   if (kind === 'block') return 'auto or a whole number from 1';
   if (kind === 'size') return 'a size such as 6GB or 900MiB';
   if (kind === 'budget') return 'a budget such as 0.84%, 5%t, 863b or attn=0.8%,mlp=0.2%';
+  if (kind === 'gpu') return `TFLOP/s and GB/s such as 13.6,400, or one of ${GPU_NAMES.join(', ')}`;
   const bounds = [
     min !== undefined && `from ${min}`,
     above !== undefined && `above ${above}`,
@@ -61,6 +63,8 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
       );
     case 'block':
       return value === 'auto' || (Number.isSafeInteger(value) && number >= 1);
+    case 'gpu':
+      return typeof value === 'string' && gpuNamed(value) !== undefined;
     case 'size':
       return typeof value === 'string' && looksLikeSize(value);
     case 'budget':
@@ -95,6 +99,8 @@ const EITHER: [Key, Key][] = [
   ['resume', 'force'],
   ['table', 'method'],
   ['table', 'device'],
+  ['table', 'cost'],
+  ['table', 'gpu'],
 ];
 
 // Options that mean nothing without another.

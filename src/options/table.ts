@@ -5,6 +5,7 @@
  */
 
 import { PLAIN, WRITABLE } from '../formats.ts';
+import { GPU_NAMES } from '../gpus.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { SMT_DEFAULTS } from '../methods/smt/method.ts';
@@ -202,6 +203,14 @@ export const OPTIONS = {
     "of the result (default: the base's; f16 from a quantized base; f32 after training everything)",
   ),
   table: flag(['output', ['plan']], 'methods by rows, budgets by columns'),
+  cost: flag(['output', ['plan']], 'what a step costs, counted from its kernels: dispatches, FLOPs, bytes, beside what it needs'),
+  gpu: {
+    kind: 'gpu',
+    group: 'output',
+    verbs: ['plan'],
+    metavar: 'TFLOPS,GBPS|NAME',
+    help: `the cost with an estimate of a step's time on such a GPU: its peak and bandwidth, or one of ${GPU_NAMES.join(', ')}`,
+  } as Option<string>,
   part: choices(['output', ['bench']], PARTS, 'P,...', `what is measured, some of ${PARTS.join(', ')} (default: all)`),
 
   runtime: or(

@@ -86,24 +86,46 @@ export interface PlanOptions extends PhaseOptions {
   evaluate?: Sizes;
 }
 
-/** Training by a method, its update and evaluation included. The decoder must be one that nothing hangs on; it is left so. */
-export function trainingFigures(d: Decoder, method: Method, o: PlanOptions, planning: Planning): Figures {
-  const attached = method.attach(d, { decays: o.weightDecay > 0 });
-  const { bytes } = planTraining(d, attached, o, planning, o.evaluate).plan;
-  const figures = { bytes, trainable: trainableOf(attached), bound: method.choose !== undefined };
-  detach(attached);
-  return figures;
-}
+/** Training by a method, its update and evaluation included. */
+export const trainingFigures = (d: Decoder, method: Method, o: PlanOptions, planning: Planning): Figures =>
+  withTraining(d, method, o, planning, ({ plan }, trainable) => ({
+    bytes: plan.bytes,
+    trainable,
+    bound: method.choose !== undefined,
+  }));
 
 /** What a method chooses by; null where it reads no data for that. */
-export function warmupFigures(d: Decoder, method: Method, o: PlanOptions, planning: Planning): Figures | null {
+export const warmupFigures = (d: Decoder, method: Method, o: PlanOptions, planning: Planning): Figures | null =>
+  withWarmup(d, method, o, planning, ({ plan }, trainable) => ({ bytes: plan.bytes, trainable, bound: false }));
+
+/** Sees the plan of training by a method, and how many values train. The decoder must be one that nothing hangs on; it is left so. */
+export function withTraining<T>(
+  d: Decoder,
+  method: Method,
+  o: PlanOptions,
+  planning: Planning,
+  see: (phase: Phase, trainable: number) => T,
+): T {
+  const attached = method.attach(d, { decays: o.weightDecay > 0 });
+  const seen = see(planTraining(d, attached, o, planning, o.evaluate), trainableOf(attached));
+  detach(attached);
+  return seen;
+}
+
+/** The same of the warm-up before it; null where the method reads no data to choose. */
+export function withWarmup<T>(
+  d: Decoder,
+  method: Method,
+  o: PlanOptions,
+  planning: Planning,
+  see: (phase: Phase, trainable: number) => T,
+): T | null {
   const stream = newStream(o.sizes.N, o.sizes.M);
   const warmup = method.warmup?.(d, stream, planning);
   if (!warmup) return null;
-  const { bytes } = planWarmup(d, warmup, stream, o, planning).plan;
-  const trainable = warmup.trains ? trainableOf(warmup.trains.attached) : 0;
+  const seen = see(planWarmup(d, warmup, stream, o, planning), warmup.trains ? trainableOf(warmup.trains.attached) : 0);
   warmup.off();
-  return { bytes, trainable, bound: false };
+  return seen;
 }
 
 /** Bytes of the largest program of a run, warm-up included. */

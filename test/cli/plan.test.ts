@@ -34,12 +34,14 @@ beforeAll(() => {
   );
 });
 
-async function plans(options: Options): Promise<Plan[]> {
+async function lines(options: Options): Promise<Line[]> {
   const lines: Line[] = [];
   const signal = new AbortController().signal;
   await planVerb({ o: withDefaults(options), files: [], report: (line) => lines.push(line), signal });
-  return lines.filter((line) => line.kind === 'plan');
+  return lines;
 }
+
+const plans = async (options: Options): Promise<Plan[]> => (await lines(options)).filter((line) => line.kind === 'plan');
 
 /** Without what depends on the kernels that suit a GPU: the verb plans for a desktop's, these tests may run on another. */
 function known({ bytes }: Plan): Partial<Plan['bytes']> {
@@ -114,6 +116,52 @@ describe('the run that is planned', () => {
     });
     expect([train.bound, train.trainable]).toEqual([false, 256]);
     expect(others.some((p) => p.program === 'warmup')).toBe(false);
+  });
+});
+
+describe('the cost of a step', () => {
+  const options: Options = { model: at('1b.json'), batch: 1, maxLength: 128, recompute: 'off' };
+  const costs = async (more: Options) => (await lines({ ...options, ...more })).filter((line) => line.kind === 'cost');
+
+  test('of the warm-up and of training, beside the least that it could be', async () => {
+    const [warmup, train, ...others] = await costs({ cost: true });
+    expect([warmup.program, train.program, others.length]).toEqual(['warmup', 'train', 0]);
+    const [N, M, L, D, F, q, kv, V] = [128, 127, 16, 2048, 8192, 2048, 512, 128256];
+    const matrices = L * (2 * D * q + 2 * D * kv + 3 * D * F) + V * D; // stored as bf16, the head tied to the embedding
+    const least = 2 * 2 * matrices + 4 * N * L * (23 * D + 14 * F + 16 * q + 16 * kv) + 16 * M * V;
+    expect([warmup.bytes_needed, train.bytes_needed]).toEqual([least, least]);
+    // every matrix forward, and backward but for q, k and v of the first layer: nothing below it trains
+    const products = 2 * N * (2 * (matrices - V * D) - D * (q + 2 * kv)) + 4 * M * V * D;
+    const attention = (2 + 3 + 4) * L * 2 * q * ((N * (N + 1)) / 2);
+    expect(train.flops_needed / (products + attention)).toBeCloseTo(1, 1);
+    expect(train.flops).toBeGreaterThanOrEqual(train.flops_needed);
+    expect(train.bytes).toBeGreaterThan(least);
+    expect(train.dispatches).toBe(train.by_kernel.reduce((n, k) => n + k.dispatches, 0));
+    expect(train.expected).toBeUndefined();
+  });
+
+  test('rows of a micro-batch do not attend to each other', async () => {
+    const [, one] = await costs({ cost: true });
+    const [, four] = await costs({ cost: true, batch: 4 });
+    expect(four.flops_needed / one.flops_needed).toBeCloseTo(4, 2);
+  });
+
+  test('other methods add what they train', async () => {
+    const own = { method: 'full', base: 'f32' } as const;
+    const [full] = await costs({ ...own, cost: true });
+    const [frozen] = await costs({ cost: true, base: 'f32' });
+    const [{ trainable }] = await plans({ ...options, ...own });
+    expect(full.bytes_needed - frozen.bytes_needed).toBe(36 * trainable);
+  });
+
+  test('the time on a named GPU, by what bounds it', async () => {
+    const [, train] = await costs({ gpu: 'M2 Max' });
+    expect(train.gpu).toBe('M2 Max');
+    const peak = Math.max(train.flops_needed / 13.6e9, train.bytes_needed / 400e6);
+    expect(train.expected!.ideal_ms).toBeCloseTo(peak, 6);
+    expect(train.expected!.ms).toBeGreaterThan(Math.max(2 * (train.flops_needed / 13.6e9), train.bytes / 400e6));
+    const [, slow] = await costs({ gpu: '0.001,400' });
+    expect(slow.expected!.bound).toBe('arithmetic');
   });
 });
 

@@ -86,6 +86,8 @@ describe('a command line', () => {
     ['train --columns prompt=q,completion=a', { columns: 'prompt=q,completion=a' }],
     ['train --method full --dtype bf16', { method: 'full', dtype: 'bf16' }],
     ['plan --table --rank 8', { table: true, rank: 8 }],
+    ['plan --cost --gpu rtx-4090', { cost: true, gpu: 'rtx-4090' }],
+    ['plan --gpu 13.6,400', { gpu: '13.6,400' }],
   ])('%s', (line, expected) => {
     expect(options(line)).toEqual(expected);
   });
@@ -164,6 +166,10 @@ describe('wrong usage', () => {
     ['inspect', /files or folders to inspect/],
     ['inspect --model M', /which belongs to train/],
     ['plan --table --method full', /--table or --method/],
+    ['plan --table --cost', /--table or --cost, got both; leave one out/],
+    ['plan --gpu 13.6', /TFLOP\/s and GB\/s such as 13.6,400, or one of .*M2 Max.*, got "13.6"/],
+    ['plan --gpu 0,400', /or one of .*RTX 4090.*, got "0,400"/],
+    ['plan --gpu RTX', /got "RTX"/],
   ])('%s', (line, reason) => {
     expect(refusal(line)).toMatch(reason);
   });

@@ -104,6 +104,7 @@ function sparse(s: SmtSettings, saved?: SmtAdapter): Method {
     settings,
     movesBase: s.warmup === 'full' && !saved,
     wholeGradients: !selection && s.select === 'gradient',
+    trainsWithin: true,
     check: (d) => void (selection ?? bound(d, s)),
     ...known,
     ...open,

@@ -20,6 +20,8 @@ export interface Attention {
   head_dim: number;
   /** Factor of the scores, usually head_dim ** -0.5. */
   scale: number;
+  /** Tokens of the longest row, where rows shorter than the stream share it: what a query may see. Counts, and bounds nothing. */
+  longest?: number;
   /** Form of the kernels; what suits the device unless said. */
   form?: Form;
 }
@@ -29,7 +31,7 @@ export interface Attention {
  * -> [N, n_heads head_dim]; head h reads kv head floor(h n_kv_heads / n_heads). Throws where head_dim is odd or the heads do not divide.
  */
 export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: Attention): Tensor {
-  const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale } = options;
+  const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale, longest } = options;
   check(q, k, v, options);
   const n = q.shape[0];
   const form = options.form ?? formFor(p.planning);
@@ -37,7 +39,7 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
   const kernelOf = (pass: Pass) => decide(p, () => passKernel(form, pass, heads, p.planning));
   const params = { N: n, n_heads, n_kv_heads, scale };
   const keys = k.shape[0];
-  const pairs = keys === n ? (n * (n + 1)) / 2 : n * keys; // at most; rows shorter than the stream have fewer
+  const pairs = keys === n ? (n * (Math.min(n, longest ?? n) + 1)) / 2 : n * keys; // at most; shorter rows have fewer
   const product = 2 * pairs * n_heads * head_dim;
 
   const o = temp(p, 'o', [n, n_heads * head_dim]);

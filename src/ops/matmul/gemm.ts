@@ -107,6 +107,8 @@ function product(
   run(p, kernel(v.kernel, v.parts, v.consts), { a: a.t, b: b.t, ...out }, all, grid, {
     flops: 2 * m * n * k,
     bytes: 4 * (m * k + k * n + m * n),
+    product: { padded: 2 * grid[0] * v.tile[1] * grid[1] * v.tile[0] * k, split: 1 },
+    reads: 4 * k * n,
     label: p.label ? `${p.label} ${v.name}` : v.name,
   });
 }

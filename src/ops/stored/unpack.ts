@@ -9,6 +9,7 @@ import type { Mat } from '../matmul/gemm.ts';
 import { STORED } from './formats.ts';
 import type { Weight, Window } from './weight.ts';
 
+const bytesOf = (v: Window) => v.q.bytes + (v.s?.bytes ?? 0);
 const bindings = (v: Window): Record<string, Tensor> => (v.s ? { wq: v.q, ws: v.s } : { wq: v.q });
 
 /** panel[r - r0] = row r of the weight as f32, for r0 <= r < r1 within window v. */
@@ -20,8 +21,11 @@ export function unpack(p: Program, w: Weight, v: Window, r0: number, r1: number,
   const RUN = p.planning.software ? 4 : 1;
   const k = kernel(`unpack_${w.format}`, [STORED[w.format].part, unpackCode], { RUN });
   const count = Math.ceil(elements / 4);
-  const bytes = 4 * elements + (v.q.bytes * (r1 - r0)) / (v.r1 - v.r0);
-  run(p, k, { ...bindings(v), panel }, { start, count }, [Math.ceil(count / (64 * RUN))], { bytes });
+  const reads = (bytesOf(v) * (r1 - r0)) / (v.r1 - v.r0);
+  run(p, k, { ...bindings(v), panel }, { start, count }, [Math.ceil(count / (64 * RUN))], {
+    bytes: 4 * elements + reads,
+    reads,
+  });
 }
 
 /** y[m, r] (+)= x[m] . row r of window v, for the n rows of x (a few), straight from the stored format. */
@@ -33,7 +37,7 @@ export function gemv(p: Program, w: Weight, v: Window, x: Mat, n: number, y: Mat
   }));
   const params = { rows, cols: w.cols, x_at: x.at, ldx: x.ld, y_at: y.at + v.r0, ldy: y.ld, accumulate };
   const bind = { ...bindings(v), x: x.t, y: y.t };
-  const cost = { flops: 2 * n * rows * w.cols, bytes: v.q.bytes };
+  const cost = { flops: 2 * n * rows * w.cols, bytes: bytesOf(v) };
   const { part } = STORED[w.format];
   if (!vec4) {
     run(p, kernel(`gemv_plain_${w.format}`, [part, gemvPlain]), bind, params, [Math.ceil(rows / 8), n], cost);

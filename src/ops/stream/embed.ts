@@ -20,7 +20,10 @@ export function embed(p: Program, s: Pick<Stream, 'ids' | 'order' | 'groups'>, w
   const { part, per } = lanesOf(D);
   const k = kernel('embed', [part, embedCode, STORED[w.format].part, per === 4 ? four : one]);
   for (const { r0, r1, q, s: scales } of w.windows)
-    run(p, k, { ids: s.ids, h, wq: q, ...(scales && { ws: scales }) }, { cols: D / per, r0, r1 }, [N], { bytes: 8 * N * D });
+    run(p, k, { ids: s.ids, h, wq: q, ...(scales && { ws: scales }) }, { cols: D / per, r0, r1 }, [N], {
+      bytes: 8 * N * D,
+      reads: 0, // a lookup of some rows is no visit
+    });
   const grads = w.trains?.grads;
   if (!grads) return h;
 
