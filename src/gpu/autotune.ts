@@ -1,14 +1,13 @@
 // The tuner: which of several kernels for the same work is the fastest on this adapter, measured once and remembered.
-// No guess by vendor can replace this: we cannot see the user's GPU. It knows no kernels; contests bring them (ops/gemm-contests.ts).
-// Variants sum in different orders, so what it chose is part of a run: plain data, kept with the run and given back on resume.
+// No guess by vendor can replace this: we cannot see the user's GPU. It knows no kernels; contests bring them (ops/gemm-contests.ts),
+// and duel.ts says who wins. Variants sum in different orders, so what it chose is part of a run: plain data, kept with the run and
+// given back on resume.
 
-import { type Gpu, idle } from './device.ts';
-import { type Choices, planningOf } from './limits.ts';
-import { msOf } from './peak.ts';
-import { plan } from './plan.ts';
-import { profile } from './profile.ts';
+import type { Gpu } from './device.ts';
+import { duel, MARGIN, type Standing } from './duel.ts';
+import type { Choices } from './limits.ts';
 import type { Build } from './program.ts';
-import { dispose, prepare, replay } from './run.ts';
+import { type Ready, type Stopwatch, stopwatch } from './stopwatch.ts';
 
 /** Where a host keeps what was measured: a file, IndexedDB. */
 export interface AutotuneCache {
@@ -19,87 +18,106 @@ export interface AutotuneCache {
 /** Kernels for the same work. The first is the default. */
 export interface Contest {
   key: string;
-  entrants: { name: string; build: Build }[];
+  entrants: Entrant[];
+}
+
+export interface Entrant {
+  name: string;
+  build: Build;
 }
 
 export interface AutotuneOptions {
   cache?: AutotuneCache;
-  /** Milliseconds in all; what was not measured by then stays the default. */
+  /** Milliseconds in all; what was not sure by then stays the default, and is measured again the next time. */
   budget?: number;
+  stopwatch?: Stopwatch;
 }
 
-/** A challenger must be faster by this much: measurements vary, and a default is what was tested most. */
-const MARGIN = 0.95;
 /** Part of the cache's key; rises when kernels change enough to be measured anew. */
-const VERSION = 1;
+const VERSION = 2;
+/** What the cache holds of a challenger that is not faster; of one that is, its time over the default's. */
+const NOT_FASTER = 'no';
+/** Share of a contest's time after which no further entrant is compiled: the rest is for the rounds. */
+const COMPILING = 0.6;
 
-/** Measures what the cache does not know and gives the choices, for a Planning. Never slower than the default. */
+/** Measures what the cache does not know and gives the choices, for a Planning. A default gives way only to what surely is faster. */
 export async function autotuneKernels(
   gpu: Gpu,
   contests: Contest[],
-  { cache, budget = 5000 }: AutotuneOptions = {},
+  { cache, budget = 5000, stopwatch: watch = stopwatch(gpu) }: AutotuneOptions = {},
 ): Promise<Choices> {
   const choices: Record<string, string> = {};
-  const clock = { start: performance.now(), longest: 0, budget };
-  for (const contest of contests) {
-    const names = contest.entrants.map((e) => e.name);
-    const key = ['blocktune', VERSION, gpu.name, contest.key, ...names].join('|');
-    const known = await cache?.get(key);
-    if (known && names.includes(known)) {
-      choices[contest.key] = known;
-      continue;
-    }
-    const { name, measured } = await winner(gpu, contest, clock);
-    choices[contest.key] = name;
-    if (measured > 1) await cache?.set(key, name);
+  const time = { end: watch.now() + budget, longest: 0 };
+  for (const [i, contest] of contests.entries()) {
+    // half of what is left, so that one contest in doubt leaves something to the others
+    const left = time.end - watch.now();
+    const until = i === contests.length - 1 ? time.end : watch.now() + left / 2;
+    choices[contest.key] = await winner(watch, contest, { time, until }, cache);
   }
   return choices;
 }
 
-interface Clock {
-  start: number;
-  /** The longest that one entrant has taken, compilation included. */
-  longest: number;
-  budget: number;
+interface Allowed {
+  /** Of all contests: the longest that one entrant has taken to be compiled. */
+  time: { longest: number };
+  until: number;
 }
 
-/** The fastest of the entrants that there was time for. */
-async function winner(gpu: Gpu, { entrants }: Contest, clock: Clock): Promise<{ name: string; measured: number }> {
-  const best = { name: entrants[0].name, ms: Number.POSITIVE_INFINITY };
-  let measured = 0;
-  if (entrants.length === 1) return { name: best.name, measured };
-  for (const { name, build } of entrants) {
-    const t = performance.now();
-    if (t - clock.start + clock.longest > clock.budget) break;
-    const ms = await timeOf(gpu, build);
-    clock.longest = Math.max(clock.longest, performance.now() - t);
-    // the default sets the mark that a challenger must clearly beat
-    const mark = measured++ ? ms : ms * MARGIN;
-    if (mark < best.ms) Object.assign(best, { name, ms: mark });
+/** The fastest of the entrants, as far as that is known or there is time to measure it. */
+async function winner(watch: Stopwatch, { key, entrants }: Contest, allowed: Allowed, cache?: AutotuneCache): Promise<string> {
+  const [standard, ...others] = entrants;
+  const keyOf = (e: Entrant) => ['blocktune', VERSION, watch.name, key, standard.name, e.name].join('|');
+  const ratios = new Map<Entrant, number>();
+  const unknown: Entrant[] = [];
+  for (const e of others) {
+    const said = await cache?.get(keyOf(e));
+    const ratio = Number(said);
+    if (said && ratio > 0 && ratio < MARGIN) ratios.set(e, ratio);
+    else if (said !== NOT_FASTER) unknown.push(e);
   }
-  return { name: best.name, measured };
+  if (unknown.length) {
+    const standings = await race(watch, standard, unknown, allowed);
+    // a default that this adapter refuses: the first of the others that it takes
+    if (standings === 'refused') return others.length > 1 ? winner(watch, { key, entrants: others }, allowed) : others[0].name;
+    for (const [e, { ratio, verdict }] of standings) {
+      if (verdict === 'faster') ratios.set(e, ratio);
+      if (verdict !== 'unsure') await cache?.set(keyOf(e), verdict === 'faster' ? ratio.toPrecision(3) : NOT_FASTER);
+    }
+  }
+  const [best] = [...ratios].sort(([, a], [, b]) => a - b);
+  return best ? best[0].name : standard.name;
 }
 
-/** Milliseconds of one run, the best of a few; Infinity for what this device does not compile or run. */
-async function timeOf(gpu: Gpu, build: Build): Promise<number> {
+/** How entrants fare beside the default: those that run, and that there was time for. */
+async function race(
+  watch: Stopwatch,
+  standard: Entrant,
+  others: Entrant[],
+  { time, until }: Allowed,
+): Promise<Map<Entrant, Standing> | 'refused'> {
+  const opened: Ready[] = [];
+  const running: Entrant[] = [];
+  const compiled = watch.now() + COMPILING * (until - watch.now());
   try {
-    const machine = await prepare(gpu, plan([{ name: 'contest', build, dims: {} }], planningOf(gpu.limits)));
-    try {
-      const submit = () => replay(machine, 'contest', {});
-      if (!gpu.features.has('timestamp-query')) return await msOf(gpu, submit, 20);
-      let best = Number.POSITIVE_INFINITY;
-      submit();
-      await idle(gpu);
-      for (let i = 0; i < 3; i++) {
-        const ms = (await profile(machine, 'contest', {})).reduce((sum, t) => sum + t.ms, 0);
-        if (ms > 0) best = Math.min(best, ms);
-      }
-      return best;
-    } finally {
-      dispose(machine);
+    for (const e of [standard, ...others]) {
+      const since = watch.now();
+      if (since + time.longest > compiled) break;
+      const timed = await watch.open(e.build).catch(() => null);
+      const failed = watch.failed(); // the device is gone, or broken for everything that follows
+      if (failed) throw failed;
+      time.longest = Math.max(time.longest, watch.now() - since);
+      if (timed) opened.push(timed);
+      if (timed) running.push(e);
+      else if (e === standard) return 'refused';
     }
-  } catch (e) {
-    if (gpu.failed) throw e; // the device is gone, or broken for everything that follows
-    return Number.POSITIVE_INFINITY;
+    const [first, ...rest] = opened;
+    if (!rest.length) return new Map();
+    const fits = (ms: number) => watch.now() + ms <= until;
+    const standings = await duel(first, rest, { least: watch.least, fits }).catch(() => []);
+    const failed = watch.failed();
+    if (failed) throw failed;
+    return new Map(standings.flatMap((s, i) => (s ? [[running[i + 1], s] as const] : [])));
+  } finally {
+    for (const o of opened) o.close();
   }
 }

@@ -134,6 +134,19 @@ export async function idle(gpu: Gpu): Promise<void> {
   check(gpu);
 }
 
+/** The bytes of a buffer that is mapped for reading, once they are there; of a device that is lost meanwhile, how it was lost. */
+export async function mapped(gpu: Gpu, buffer: GPUBuffer): Promise<ArrayBuffer> {
+  try {
+    await buffer.mapAsync(1); // GPUMapMode.READ
+  } catch (e) {
+    // a lost device rejects what is under way, in words of its own, before it says that it is lost
+    await Promise.race([gpu.device.lost, new Promise((late) => setTimeout(late, 500))]);
+    check(gpu);
+    throw e;
+  }
+  return buffer.getMappedRange();
+}
+
 async function findAdapter(gpu: GPU, device: string): Promise<GPUAdapter> {
   const tried: string[] = [];
   for (const options of [

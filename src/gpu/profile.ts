@@ -1,6 +1,6 @@
 // Where the time of a program goes, dispatch by dispatch: timestamps where the device has them, fences elsewhere.
 
-import { idle } from './device.ts';
+import { idle, mapped } from './device.ts';
 import type { Part } from './plan.ts';
 import type { Dims } from './program.ts';
 import { encodeSteps, type Machine, partOf, tableOf, writeTable } from './run.ts';
@@ -58,8 +58,7 @@ async function byTimestamps(m: Machine, part: Part, table: Table): Promise<numbe
       encoder.resolveQuerySet(querySet, 0, 2 * n, allocate(scope, stamps), 0);
       encoder.copyBufferToBuffer(stamps.buffer!, 0, allocate(scope, staging), 0, bytes);
       device.queue.submit([encoder.finish()]);
-      await staging.buffer!.mapAsync(1);
-      const t = new BigUint64Array(staging.buffer!.getMappedRange());
+      const t = new BigUint64Array(await mapped(m.gpu, staging.buffer!));
       for (let i = 0; i < n; i++) times.push(table.steps[from + i].grid ? Number(t[2 * i + 1] - t[2 * i]) / 1e6 : 0);
       staging.buffer!.unmap();
     }

@@ -1,7 +1,7 @@
 // Replay: a plan becomes buffers, pipelines and bind groups once; a step writes a few bytes and encodes a table of dispatches.
 // After a size has run once, running it again allocates nothing, compiles nothing and waits for nothing.
 
-import { check, type Gpu } from './device.ts';
+import { check, type Gpu, mapped } from './device.ts';
 import { homesOf, type Part, type Plan } from './plan.ts';
 import type { Dims, Kernel } from './program.ts';
 import { allocate, free, newScope, type Scope } from './scope.ts';
@@ -99,15 +99,7 @@ export function readback(m: Machine, name: string): Promise<Float32Array<ArrayBu
 
 async function arrive(m: Machine, home: Home): Promise<Float32Array<ArrayBuffer>> {
   const staging = home.buffer!;
-  try {
-    await staging.mapAsync(1);
-  } catch (e) {
-    // a lost device rejects what is under way, in words of its own, before it says that it is lost
-    await Promise.race([m.gpu.device.lost, new Promise((late) => setTimeout(late, 500))]);
-    check(m.gpu);
-    throw e;
-  }
-  const data = new Float32Array(staging.getMappedRange().slice(0));
+  const data = new Float32Array((await mapped(m.gpu, staging)).slice(0));
   staging.unmap();
   m.arriving.delete(home);
   check(m.gpu);

@@ -1,7 +1,8 @@
-// The tuner with kernels whose speed is known: how long each loops.
+// The tuner on a device, with kernels whose speed is known: how long each loops. Its statistics are held in duel.test.ts.
 import { expect, test, vi } from 'vitest';
 import { LLAMA_3M } from '../../src/commands/bench/model.ts';
 import { autotuneKernels, type Contest } from '../../src/gpu/autotune.ts';
+import { closeGpu, openGpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { type Build, kernel, run } from '../../src/gpu/program.ts';
 import { resident } from '../../src/gpu/tensor.ts';
@@ -54,6 +55,19 @@ test('what does not compile here is passed over', async () => {
   expect(await autotuneKernels(gpu, [contest('a', { broken, other: slowly(1000) })], { budget })).toEqual({ a: 'other' });
 });
 
+test('a device that fails meanwhile ends it, with nothing left on the device', async () => {
+  const own = await openGpu();
+  const before = own.memory.bytes;
+  const failing: Build = (p) => {
+    slowly(100)(p);
+    own.failed = new Error('the GPU was lost');
+  };
+  const tuning = autotuneKernels(own, [contest('a', { slow: slowly(8000), failing, fast: slowly(100) })], { budget });
+  await expect(tuning).rejects.toThrow('the GPU was lost');
+  expect(own.memory.bytes).toBe(before);
+  closeGpu(own);
+});
+
 test('no time, no measurement: the default stays and is not remembered', async () => {
   const set = vi.fn();
   const choices = await autotuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: slowly(100) })], {
@@ -74,15 +88,18 @@ test('a result is remembered by adapter and entrants, and measured once', async 
   expect(await autotuneKernels(gpu, [a], { cache, budget })).toEqual({ a: 'fast' });
   expect(build.mock.calls.length).toBe(calls);
   expect([...stored.keys()]).toEqual([expect.stringContaining(gpu.name)]);
-  // another set of entrants is another question
-  await autotuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: build, third: slowly(6000) })], { cache, budget });
+  // one entrant more is one question more
+  const third = vi.fn(slowly(1000));
+  await autotuneKernels(gpu, [contest('a', { slow: slowly(8000), fast: build, third })], { cache, budget });
   expect(stored.size).toBe(2);
+  expect(third).toHaveBeenCalled();
+  expect(build.mock.calls.length).toBe(calls);
 });
 
-test('an answer in the cache that names no entrant is measured anew', async () => {
+test.each(['', 'gone', '-1', '1.5', 'NaN'])('an answer in the cache that says nothing is measured anew: %j', async (wrong) => {
   const set = vi.fn();
   const a = contest('a', { slow: slowly(8000), fast: slowly(100) });
-  expect(await autotuneKernels(gpu, [a], { cache: { get: () => 'gone', set }, budget })).toEqual({ a: 'fast' });
+  expect(await autotuneKernels(gpu, [a], { cache: { get: () => wrong, set }, budget })).toEqual({ a: 'fast' });
   expect(set).toHaveBeenCalledOnce();
 });
 
@@ -130,13 +147,12 @@ test('a contest has the default first and every variant that the device can take
 });
 
 test('tuning for a model gives a planning with the choices; limits of the device are fixed', async () => {
-  const stored = new Map<string, string>();
-  const cache = { get: (k: string) => (stored.has(k) ? stored.get(k) : k.split('|').pop()), set: () => {} };
+  const cache = { get: (k: string) => (k.endsWith('|gemm_plain_nt') ? '0.5' : 'no'), set: () => {} };
   const planning = planningOf(gpu.limits, { half: true });
   const decoder = newDecoder(LLAMA_3M, 256, () => 'f32', gpu.limits.maxBinding);
   const tuned = await withKernels({ gpu, planning, decoder }, { N: 256, M: 256 }, { wholeGradients: false }, { cache });
   const [nt] = Object.entries(tuned.choices).filter(([k]) => k.startsWith('gemm nt 256'));
-  expect(nt[1]).toBe('gemm_plain_nt'); // what the cache said: the last entrant
+  expect(nt[1]).toBe('gemm_plain_nt'); // what the cache said to be faster
   const q: Shape = { m: 256, n: 256, k: 256, a_at: 0, lda: 256, b_at: 0, ldb: 256, c_at: 0, ldc: 256 };
   expect(chooseVariant('nt', q, planningOf(tuned, { half: false })).name).toBe('gemm_plain_nt');
   expect(tuned.half).toBe(true);

@@ -153,10 +153,10 @@ describe('--guard', () => {
 test('select and train ask for the same kernels: what was measured for one decides for the other', async () => {
   const asked = async (words: string[]) => {
     const keys: string[] = [];
-    // the first entrant of every contest, so that nothing is measured
+    // no challenger is faster than the first entrant, so that nothing is measured
     const get = (key: string) => {
       keys.push(key);
-      return key.split('|')[4];
+      return 'no';
     };
     const lines = await run(words, undefined, undefined, { get, set: () => {} });
     return { keys, lines };
