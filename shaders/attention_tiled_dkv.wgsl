@@ -1,128 +1,112 @@
-// Attention backward, keys and values, in tiles: dv_j = sum_t p_t do_t and dk_j = scale sum_t p_t (do_t·v_j - delta_t) q_t. A workgroup
-// owns BK keys of one kv head and holds them and their values, and one tile at a time: queries for the scores, do, queries again.
+// Attention backward, keys and values, in tiles: dv_j = sum_t p_t do_t and dk_j = scale sum_t p_t (do_t·v_j - delta_t) q_t. Rows are keys of
+// one kv head, columns the queries that see them, of one head after the other. Of long heads a workgroup makes a PARTS-th of the elements.
 // Parts: lanes, attention, attention_keys, attention_backward, attention_tiled.
 
-const OUTPUTS = BK / 4u * C; // of 4 keys x one element
-const OWN = (OUTPUTS + 63u) / 64u;
+const PARTS = 1u;
 
-var<workgroup> keys: array<E, BK * PITCH>;
-var<workgroup> values: array<E, BK * PITCH>;
-var<workgroup> tile: array<E, BQ * PITCH>;
-var<workgroup> probabilities: array<f32, BK * BQ>;
-var<workgroup> d_scores: array<f32, BK * BQ>;
 var<workgroup> end: u32; // last query that sees any of the keys
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let id = group.x + P.origin.x;
-  let j0 = id / P.n_kv_heads * BK;
+  let id = (group.x + P.origin.x) / PARTS;
+  let part = (group.x + P.origin.x) % PARTS * OWN * WIDE;
+  let j0 = id / P.n_kv_heads * ROWS; // early keys are seen most often and start first
   let kv = id % P.n_kv_heads;
   let heads = P.n_heads / P.n_kv_heads;
-
-  for (var e = lane; e < BK * C; e += 64u) {
-    let at = key_at(min(j0 + e / C, P.N - 1u), kv) + e % C;
-    keys[in_tile(e)] = k[at] * P.scale;
-    values[in_tile(e)] = v[at];
-  }
-  if (lane == 0u) { end = hi[min(j0 + BK, P.N) - 1u]; }
+  let row = lane / ACROSS;
+  let column = lane % ACROSS;
+  let beyond = min(j0 + ROWS, P.N);
+  let mine = vec4u(j0 + row) + vec4u(0u, 8u, 16u, 24u);
+  let held = min(mine, vec4u(beyond - 1u));
+  let ends = vec4u(hi[held.x], hi[held.y], hi[held.z], hi[held.w]);
+  if (lane == 0u) { end = hi[beyond - 1u]; }
   let to = workgroupUniformLoad(&end);
-  let row = lane / 8u * TQ;
-  let column = lane % 8u;
 
   var dk: array<E, OWN * 4u>;
   var dv: array<E, OWN * 4u>;
   for (var h = kv * heads; h < (kv + 1u) * heads; h++) {
-    for (var t0 = j0; t0 <= to; t0 += BQ) {
-      for (var e = lane; e < BQ * C; e += 64u) {
-        tile[in_tile(e)] = q[query_at(min(t0 + e / C, to), h) + e % C];
-      }
-      workgroupBarrier();
-      var s = array<E, TQ * TK>();
-      for (var c = 0u; c < C; c++) {
-        // @unroll
-        for (var i = 0u; i < TQ; i++) {
-          let x = tile[(row + i) * PITCH + c];
-          // @unroll
-          for (var j = 0u; j < TK; j++) { s[i * TK + j] = fma(x, keys[(column + j * 8u) * PITCH + c], s[i * TK + j]); }
+    for (var t0 = j0; t0 <= to; t0 += COLUMNS) {
+      var s: array<vec4f, MINE> = array<vec4f, MINE>();
+      for (var c0 = 0u; c0 < C; c0 += CHUNK) {
+        for (var e = lane; e < ROWS * CHUNK; e += WG) {
+          let at = e / CHUNK;
+          let c = min(c0 + e % CHUNK, C - 1u);
+          let there = C % CHUNK == 0u || c0 + e % CHUNK < C;
+          tile[at * PITCH + e % CHUNK] = select(E(), k[key_at(min(j0 + at, beyond - 1u), kv) + c], there);
+          tile[(ROWS + at) * PITCH + e % CHUNK] = q[query_at(min(t0 + at, to), h) + c];
         }
-      }
-      workgroupBarrier();
-
-      for (var e = lane; e < BQ * C; e += 64u) {
-        tile[in_tile(e)] = d_o[query_at(min(t0 + e / C, to), h) + e % C];
-      }
-      workgroupBarrier();
-      var dp = array<E, TQ * TK>();
-      for (var c = 0u; c < C; c++) {
+        workgroupBarrier();
+        let more = multiplied(row, column);
         // @unroll
-        for (var i = 0u; i < TQ; i++) {
-          let dy = tile[(row + i) * PITCH + c];
-          // @unroll
-          for (var j = 0u; j < TK; j++) { dp[i * TK + j] = fma(dy, values[(column + j * 8u) * PITCH + c], dp[i * TK + j]); }
-        }
+        for (var j = 0u; j < MINE; j++) { s[j] += more[j]; }
+        workgroupBarrier();
       }
       // @unroll
-      for (var i = 0u; i < TQ; i++) {
-        let t = t0 + row + i;
-        let row_stats = stats[min(t, to) * P.n_heads + h];
-        // @unroll
-        for (var j = 0u; j < TK; j++) {
-          let key = j0 + column + j * 8u;
-          let seen = seen_by(key, hi[min(key, P.N - 1u)], t);
-          let made = pair(s[i * TK + j], dp[i * TK + j], row_stats, seen);
-          let at = (column + j * 8u) * BQ + row + i;
-          probabilities[at] = made.x;
-          d_scores[at] = made.y;
-        }
+      for (var j = 0u; j < MINE; j++) {
+        let t = t0 + column + j * ACROSS;
+        let lse = stats[min(t, to) * P.n_heads + h].x;
+        s[j] = select(vec4f(), exp(s[j] * P.scale - lse), (mine <= vec4u(t)) & (vec4u(t) <= ends));
+        factors[(column + j * ACROSS) * FACTORS + row] = s[j];
       }
-      workgroupBarrier();
 
       // @unroll
       for (var w = 0u; w < OWN; w++) {
-        let output = lane + w * 64u;
-        if (output < OUTPUTS) {
-          for (var i = 0u; i < BQ; i++) {
-            let dy = tile[i * PITCH + output % C];
-            // @unroll
-            for (var a = 0u; a < 4u; a++) {
-              dv[w * 4u + a] = fma(E(probabilities[(output / C * 4u + a) * BQ + i]), dy, dv[w * 4u + a]);
-            }
-          }
+        for (var e = lane; e < COLUMNS * WIDE; e += WG) {
+          let c = min(part + w * WIDE + e % WIDE, C - 1u);
+          tile[e / WIDE * WIDE_PITCH + e % WIDE] = d_o[query_at(min(t0 + e / WIDE, to), h) + c];
         }
+        workgroupBarrier();
+        let more = gathered(row, column);
+        // @unroll
+        for (var i = 0u; i < 4u; i++) { dv[i * OWN + w] += more[i]; }
+        workgroupBarrier();
       }
-      workgroupBarrier();
 
-      for (var e = lane; e < BQ * C; e += 64u) {
-        tile[in_tile(e)] = q[query_at(min(t0 + e / C, to), h) + e % C];
+      var dp: array<vec4f, MINE> = array<vec4f, MINE>();
+      for (var c0 = 0u; c0 < C; c0 += CHUNK) {
+        for (var e = lane; e < ROWS * CHUNK; e += WG) {
+          let at = e / CHUNK;
+          let c = min(c0 + e % CHUNK, C - 1u);
+          let there = C % CHUNK == 0u || c0 + e % CHUNK < C;
+          tile[at * PITCH + e % CHUNK] = select(E(), v[key_at(min(j0 + at, beyond - 1u), kv) + c], there);
+          tile[(ROWS + at) * PITCH + e % CHUNK] = d_o[query_at(min(t0 + at, to), h) + c];
+        }
+        workgroupBarrier();
+        let more = multiplied(row, column);
+        // @unroll
+        for (var j = 0u; j < MINE; j++) { dp[j] += more[j]; }
+        workgroupBarrier();
       }
-      workgroupBarrier();
+      // @unroll
+      for (var j = 0u; j < MINE; j++) {
+        let delta = stats[min(t0 + column + j * ACROSS, to) * P.n_heads + h].y;
+        factors[(column + j * ACROSS) * FACTORS + row] = s[j] * (dp[j] - delta);
+      }
+
       // @unroll
       for (var w = 0u; w < OWN; w++) {
-        let output = lane + w * 64u;
-        if (output < OUTPUTS) {
-          for (var i = 0u; i < BQ; i++) {
-            let x = tile[i * PITCH + output % C];
-            // @unroll
-            for (var a = 0u; a < 4u; a++) {
-              dk[w * 4u + a] = fma(E(d_scores[(output / C * 4u + a) * BQ + i]), x, dk[w * 4u + a]);
-            }
-          }
+        for (var e = lane; e < COLUMNS * WIDE; e += WG) {
+          let c = min(part + w * WIDE + e % WIDE, C - 1u);
+          tile[e / WIDE * WIDE_PITCH + e % WIDE] = q[query_at(min(t0 + e / WIDE, to), h) + c];
         }
+        workgroupBarrier();
+        let more = gathered(row, column);
+        // @unroll
+        for (var i = 0u; i < 4u; i++) { dk[i * OWN + w] += more[i]; }
+        workgroupBarrier(); // before the next columns take the place of these
       }
-      workgroupBarrier(); // before the next queries take the place of these
     }
   }
 
   // @unroll
-  for (var w = 0u; w < OWN; w++) {
-    let output = lane + w * 64u;
+  for (var i = 0u; i < 4u; i++) {
     // @unroll
-    for (var a = 0u; a < 4u; a++) {
-      let j = j0 + output / C * 4u + a;
-      if (output < OUTPUTS && j < P.N) {
-        let at = key_at(j, kv) + output % C;
-        d_k[at] = dk[w * 4u + a] * P.scale;
-        d_v[at] = dv[w * 4u + a];
+    for (var w = 0u; w < OWN; w++) {
+      let c = part + w * WIDE + column;
+      if (mine[i] < P.N && c < C) {
+        let at = key_at(mine[i], kv) + c;
+        d_k[at] = dk[i * OWN + w] * P.scale;
+        d_v[at] = dv[i * OWN + w];
       }
     }
   }

@@ -1,91 +1,107 @@
-// Attention backward, the queries, in tiles: dq = scale sum_j p_j (do·v_j - delta) k_j. A workgroup owns BQ queries of one head and holds
-// them and their do, and one tile at a time: keys for the scores, values, keys again.
-// Parts: lanes, attention, attention_queries, attention_backward, attention_tiled, attention_tiled_queries.
+// Attention backward, the queries, in tiles: dq = scale sum_j p_j (do·v_j - delta) k_j with delta = do·o, which is left for the keys' pass.
+// Rows are queries of one head, columns the keys that they see; a query is the last one that it sees. Parts: lanes, attention, attention_tiled.
 
+@group(0) @binding(4) var<storage, read> lo: array<u32>; // first key that a query sees
+@group(0) @binding(5) var<storage, read> o: array<E>; // [N, n_heads, C]
+@group(0) @binding(6) var<storage, read> d_o: array<E>;
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>; // [N, n_heads, 2]: log-sum-exp, delta
 @group(0) @binding(8) var<storage, read_write> d_q: array<E>;
 
-var<workgroup> d_outs: array<E, BQ * PITCH>;
-var<workgroup> d_scores: array<f32, BQ * BK>;
+var<workgroup> not_first: atomic<u32>;
+var<workgroup> start: u32;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = group.x + P.origin.x;
-  let t0 = ((P.N + BQ - 1u) / BQ - 1u - id / P.n_heads) * BQ; // late queries see most keys and start first
+  let t0 = ((P.N + ROWS - 1u) / ROWS - 1u - id / P.n_heads) * ROWS; // late queries see most keys and start first
   let h = id % P.n_heads;
   let kv = kv_of(h);
+  let row = lane / ACROSS;
+  let column = lane % ACROSS;
+  let last = min(t0 + ROWS, P.N) - 1u;
+  let mine = vec4u(t0 + row) + vec4u(0u, 8u, 16u, 24u);
+  let held = min(mine, vec4u(last));
+  let first = vec4u(lo[held.x], lo[held.y], lo[held.z], lo[held.w]);
+  atomicMax(&not_first, max(max(~first.x, ~first.y), max(~first.z, ~first.w)));
 
-  for (var e = lane; e < BQ * C; e += 64u) {
-    let at = query_at(min(t0 + e / C, P.N - 1u), h) + e % C;
-    queries[in_tile(e)] = q[at] * P.scale;
-    d_outs[in_tile(e)] = d_o[at];
+  var lse: vec4f;
+  var product: vec4f;
+  // @unroll
+  for (var i = 0u; i < 4u; i++) {
+    let at = query_at(held[i], h);
+    var sum: E;
+    for (var c = column; c < C; c += ACROSS) { sum = fma(o[at + c], d_o[at + c], sum); }
+    product[i] = total(sum);
+    lse[i] = stats[(held[i] * P.n_heads + h) * 2u];
   }
-  let keys = keys_of(t0, lane);
-  let row = lane / 8u * TQ;
-  let column = lane % 8u;
+  share(row, column, product);
+  let delta = sum_of_shares(row);
+  if (column == 0u) {
+    // @unroll
+    for (var i = 0u; i < 4u; i++) {
+      if (mine[i] <= last) { stats[(mine[i] * P.n_heads + h) * 2u + 1u] = delta[i]; }
+    }
+  }
+  if (lane == 0u) { start = ~atomicLoad(&not_first); }
 
   var acc: array<E, OWN * 4u>;
-  for (var j0 = keys.x; j0 <= keys.y; j0 += BK) {
-    load_keys(j0, keys.y, kv, lane);
-    workgroupBarrier();
-    var s = array<E, TQ * TK>();
-    for (var c = 0u; c < C; c++) {
-      // @unroll
-      for (var i = 0u; i < TQ; i++) {
-        let x = queries[(row + i) * PITCH + c];
-        // @unroll
-        for (var j = 0u; j < TK; j++) { s[i * TK + j] = fma(x, tile[(column + j * 8u) * PITCH + c], s[i * TK + j]); }
+  for (var j0 = workgroupUniformLoad(&start); j0 <= last; j0 += COLUMNS) {
+    var s: array<vec4f, MINE> = array<vec4f, MINE>();
+    var dp: array<vec4f, MINE> = array<vec4f, MINE>();
+    for (var c0 = 0u; c0 < C; c0 += CHUNK) {
+      for (var e = lane; e < ROWS * CHUNK; e += WG) {
+        let at = e / CHUNK;
+        let c = min(c0 + e % CHUNK, C - 1u);
+        let there = C % CHUNK == 0u || c0 + e % CHUNK < C;
+        tile[at * PITCH + e % CHUNK] = select(E(), q[query_at(min(t0 + at, last), h) + c], there);
+        tile[(ROWS + at) * PITCH + e % CHUNK] = k[key_at(min(j0 + at, last), kv) + c];
       }
+      workgroupBarrier();
+      let more = multiplied(row, column);
+      // @unroll
+      for (var j = 0u; j < MINE; j++) { s[j] += more[j]; }
+      workgroupBarrier();
     }
-    workgroupBarrier();
-
-    load_values(j0, keys.y, kv, lane);
-    workgroupBarrier();
-    var dp = array<E, TQ * TK>();
-    for (var c = 0u; c < C; c++) {
-      // @unroll
-      for (var i = 0u; i < TQ; i++) {
-        let dy = d_outs[(row + i) * PITCH + c];
-        // @unroll
-        for (var j = 0u; j < TK; j++) { dp[i * TK + j] = fma(dy, tile[(column + j * 8u) * PITCH + c], dp[i * TK + j]); }
+    for (var c0 = 0u; c0 < C; c0 += CHUNK) {
+      for (var e = lane; e < ROWS * CHUNK; e += WG) {
+        let at = e / CHUNK;
+        let c = min(c0 + e % CHUNK, C - 1u);
+        let there = C % CHUNK == 0u || c0 + e % CHUNK < C;
+        tile[at * PITCH + e % CHUNK] = select(E(), d_o[query_at(min(t0 + at, last), h) + c], there);
+        tile[(ROWS + at) * PITCH + e % CHUNK] = v[key_at(min(j0 + at, last), kv) + c];
       }
+      workgroupBarrier();
+      let more = multiplied(row, column);
+      // @unroll
+      for (var j = 0u; j < MINE; j++) { dp[j] += more[j]; }
+      workgroupBarrier();
     }
     // @unroll
-    for (var i = 0u; i < TQ; i++) {
-      let t = min(t0 + row + i, P.N - 1u);
-      let row_stats = stats[t * P.n_heads + h];
-      // @unroll
-      for (var j = 0u; j < TK; j++) {
-        let key = j0 + column + j * 8u;
-        let seen = sees(lo[t], last[t], key);
-        d_scores[(row + i) * BK + column + j * 8u] = pair(s[i * TK + j], dp[i * TK + j], row_stats, seen).y;
-      }
+    for (var j = 0u; j < MINE; j++) {
+      let key = vec4u(j0 + column + j * ACROSS);
+      let p = select(vec4f(), exp(s[j] * P.scale - lse), (first <= key) & (key <= mine));
+      factors[(column + j * ACROSS) * FACTORS + row] = p * (dp[j] - delta);
     }
-    workgroupBarrier();
 
-    load_keys(j0, keys.y, kv, lane);
-    workgroupBarrier();
     // @unroll
     for (var w = 0u; w < OWN; w++) {
-      let output = lane + w * 64u;
-      if (output < OUTPUTS) {
-        let i = output / C * 4u;
-        for (var j = 0u; j < BK; j++) {
-          let key = tile[j * PITCH + output % C];
-          // @unroll
-          for (var a = 0u; a < 4u; a++) { acc[w * 4u + a] = fma(E(d_scores[(i + a) * BK + j]), key, acc[w * 4u + a]); }
-        }
+      for (var e = lane; e < COLUMNS * WIDE; e += WG) {
+        tile[e / WIDE * WIDE_PITCH + e % WIDE] = k[key_at(min(j0 + e / WIDE, last), kv) + min(w * WIDE + e % WIDE, C - 1u)];
       }
+      workgroupBarrier();
+      let more = gathered(row, column);
+      // @unroll
+      for (var i = 0u; i < 4u; i++) { acc[i * OWN + w] += more[i]; }
+      workgroupBarrier(); // before the next columns take the place of these
     }
-    workgroupBarrier(); // before the next keys take the place of these
   }
 
   // @unroll
-  for (var w = 0u; w < OWN; w++) {
-    let output = lane + w * 64u;
+  for (var i = 0u; i < 4u; i++) {
     // @unroll
-    for (var a = 0u; a < 4u; a++) {
-      let t = t0 + output / C * 4u + a;
-      if (output < OUTPUTS && t < P.N) { d_q[query_at(t, h) + output % C] = acc[w * 4u + a] * P.scale; }
+    for (var w = 0u; w < OWN; w++) {
+      let c = w * WIDE + column;
+      if (mine[i] <= last && c < C) { d_q[query_at(mine[i], h) + c] = acc[i * OWN + w] * P.scale; }
     }
   }
 }

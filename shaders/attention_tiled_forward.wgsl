@@ -1,103 +1,102 @@
-// Attention forward, o = softmax(scale q kᵀ) v, for GPUs with many small cores: a workgroup owns BQ queries of one head; keys and values
-// pass through its memory one after the other, BK at a time.
-// Parts: lanes, attention, attention_queries, attention_softmax, attention_tiled, attention_tiled_queries.
+// Attention forward, o = softmax(scale q kᵀ) v, in tiles: rows are queries of one head, columns the keys and values that they see.
+// Parts: lanes, attention, attention_queries, attention_tiled.
 
-var<workgroup> scores: array<f32, BQ * BK>;
-var<workgroup> peak: array<f32, BQ>;
-var<workgroup> sum: array<f32, BQ>;
-var<workgroup> shrink: array<f32, BQ>;
+@group(0) @binding(6) var<storage, read_write> o: array<E>; // [N, n_heads, C]
+@group(0) @binding(7) var<storage, read_write> stats: array<f32>; // [N, n_heads, 2]: log-sum-exp of the scores, room for delta
 
-@compute @workgroup_size(64)
+var<workgroup> not_first: atomic<u32>;
+var<workgroup> end: atomic<u32>;
+var<workgroup> span: vec2u;
+
+/// First and last key that any of the queries sees, the same for the whole workgroup.
+fn keys_of(t0: u32, lane: u32) -> vec2u {
+  if (lane < ROWS && t0 + lane < P.N) {
+    atomicMax(&not_first, ~lo[t0 + lane]);
+    atomicMax(&end, last[t0 + lane]);
+  }
+  workgroupBarrier();
+  if (lane == 0u) { span = vec2u(~atomicLoad(&not_first), atomicLoad(&end)); }
+  return workgroupUniformLoad(&span);
+}
+
+@compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let id = group.x + P.origin.x;
-  let t0 = ((P.N + BQ - 1u) / BQ - 1u - id / P.n_heads) * BQ; // late queries see most keys and start first
+  let t0 = ((P.N + ROWS - 1u) / ROWS - 1u - id / P.n_heads) * ROWS; // late queries see most keys and start first
   let h = id % P.n_heads;
   let kv = kv_of(h);
-
-  for (var e = lane; e < BQ * C; e += 64u) {
-    let t = min(t0 + e / C, P.N - 1u);
-    queries[in_tile(e)] = q[query_at(t, h) + e % C] * P.scale;
-  }
-  if (lane < BQ) {
-    peak[lane] = LOWEST;
-    sum[lane] = 0.0;
-  }
+  let row = lane / ACROSS;
+  let column = lane % ACROSS;
   let keys = keys_of(t0, lane);
+  let mine = min(vec4u(t0 + row) + vec4u(0u, 8u, 16u, 24u), vec4u(P.N - 1u));
+  let first = vec4u(lo[mine.x], lo[mine.y], lo[mine.z], lo[mine.w]);
+  let latest = vec4u(last[mine.x], last[mine.y], last[mine.z], last[mine.w]);
 
+  var peak = vec4f(LOWEST);
+  var sum: vec4f; // of this invocation's columns
   var acc: array<E, OWN * 4u>;
-  for (var j0 = keys.x; j0 <= keys.y; j0 += BK) {
-    load_keys(j0, keys.y, kv, lane);
-    workgroupBarrier();
-
-    let row = lane / 8u * TQ;
-    let column = lane % 8u;
-    var s = array<E, TQ * TK>();
-    for (var c = 0u; c < C; c++) {
-      // @unroll
-      for (var i = 0u; i < TQ; i++) {
-        let x = queries[(row + i) * PITCH + c];
-        // @unroll
-        for (var j = 0u; j < TK; j++) { s[i * TK + j] = fma(x, tile[(column + j * 8u) * PITCH + c], s[i * TK + j]); }
+  for (var j0 = keys.x; j0 <= keys.y; j0 += COLUMNS) {
+    var s: array<vec4f, MINE> = array<vec4f, MINE>();
+    for (var c0 = 0u; c0 < C; c0 += CHUNK) {
+      for (var e = lane; e < ROWS * CHUNK; e += WG) {
+        let at = e / CHUNK;
+        let c = min(c0 + e % CHUNK, C - 1u);
+        let there = C % CHUNK == 0u || c0 + e % CHUNK < C;
+        tile[at * PITCH + e % CHUNK] = select(E(), q[query_at(min(t0 + at, P.N - 1u), h) + c], there);
+        tile[(ROWS + at) * PITCH + e % CHUNK] = k[key_at(min(j0 + at, keys.y), kv) + c];
       }
+      workgroupBarrier();
+      let more = multiplied(row, column);
+      // @unroll
+      for (var j = 0u; j < MINE; j++) { s[j] += more[j]; }
+      workgroupBarrier();
     }
+
+    var top = peak;
     // @unroll
-    for (var i = 0u; i < TQ; i++) {
-      let t = min(t0 + row + i, P.N - 1u);
-      // @unroll
-      for (var j = 0u; j < TK; j++) {
-        let key = j0 + column + j * 8u;
-        let seen = sees(lo[t], last[t], key);
-        scores[(row + i) * BK + column + j * 8u] = select(LOWEST, total(s[i * TK + j]), seen);
-      }
+    for (var j = 0u; j < MINE; j++) {
+      let key = vec4u(j0 + column + j * ACROSS);
+      s[j] = select(vec4f(LOWEST), s[j] * P.scale, (first <= key) & (key <= latest));
+      top = max(top, s[j]);
     }
-    workgroupBarrier();
-
-    load_values(j0, keys.y, kv, lane);
-    if (lane < BQ) {
-      var top = peak[lane];
-      for (var j = 0u; j < BK; j++) { top = max(top, scores[lane * BK + j]); }
-      var more = 0f;
-      for (var j = 0u; j < BK; j++) {
-        let score = scores[lane * BK + j];
-        let p = part(score, top);
-        scores[lane * BK + j] = p;
-        more += p;
-      }
-      let less = exp(peak[lane] - top);
-      shrink[lane] = less;
-      peak[lane] = top;
-      sum[lane] = sum[lane] * less + more;
+    share(row, column, top);
+    top = largest_share(row);
+    let shrink = exp(peak - top);
+    peak = top;
+    sum *= shrink;
+    // @unroll
+    for (var j = 0u; j < MINE; j++) {
+      let p = select(vec4f(), exp(s[j] - top), s[j] > vec4f(LOWEST));
+      sum += p;
+      factors[(column + j * ACROSS) * FACTORS + row] = p;
     }
-    workgroupBarrier();
 
     // @unroll
     for (var w = 0u; w < OWN; w++) {
-      let output = lane + w * 64u;
-      if (output < OUTPUTS) {
-        let i = output / C * 4u;
-        let c = output % C;
-        // @unroll
-        for (var a = 0u; a < 4u; a++) { acc[w * 4u + a] *= shrink[i + a]; }
-        for (var j = 0u; j < BK; j++) {
-          let value = tile[j * PITCH + c];
-          // @unroll
-          for (var a = 0u; a < 4u; a++) { acc[w * 4u + a] = fma(E(scores[(i + a) * BK + j]), value, acc[w * 4u + a]); }
-        }
+      for (var e = lane; e < COLUMNS * WIDE; e += WG) {
+        tile[e / WIDE * WIDE_PITCH + e % WIDE] = v[key_at(min(j0 + e / WIDE, keys.y), kv) + min(w * WIDE + e % WIDE, C - 1u)];
       }
+      workgroupBarrier();
+      let more = gathered(row, column);
+      // @unroll
+      for (var i = 0u; i < 4u; i++) { acc[i * OWN + w] = fma(acc[i * OWN + w], E(shrink[i]), more[i]); }
+      workgroupBarrier(); // before the next columns take the place of these
     }
-    workgroupBarrier(); // before the next keys take the place of these values
   }
 
+  share(row, column, sum);
+  let all = sum_of_shares(row);
   // @unroll
-  for (var w = 0u; w < OWN; w++) {
-    let output = lane + w * 64u;
-    // @unroll
-    for (var a = 0u; a < 4u; a++) {
-      let i = output / C * 4u + a;
-      if (output < OUTPUTS && t0 + i < P.N) {
-        o[query_at(t0 + i, h) + output % C] = acc[w * 4u + a] * inverse(sum[i]);
+  for (var i = 0u; i < 4u; i++) {
+    let t = t0 + row + i * 8u;
+    if (t < P.N) {
+      let scale = select(0f, 1 / all[i], all[i] > 0); // nothing for a row that saw none
+      // @unroll
+      for (var w = 0u; w < OWN; w++) {
+        let c = w * WIDE + column;
+        if (c < C) { o[query_at(t, h) + c] = acc[i * OWN + w] * scale; }
       }
+      if (column == 0u) { stats[(t * P.n_heads + h) * 2u] = peak[i] + log(all[i]); }
     }
   }
-  if (lane < BQ && t0 + lane < P.N) { lse[(t0 + lane) * P.n_heads + h] = peak[lane] + log(sum[lane]); }
 }

@@ -6,6 +6,10 @@ fn total(v: E) -> f32 {
   return v;
 }
 
+fn dot_onto(a: E, b: E, s: f32) -> f32 {
+  return fma(a, b, s);
+}
+
 fn largest(v: E) -> f32 {
   return v;
 }

@@ -6,6 +6,11 @@ fn total(v: E) -> f32 {
   return (v.x + v.y) + (v.z + v.w);
 }
 
+/// s + a·b, one product after the other.
+fn dot_onto(a: E, b: E, s: f32) -> f32 {
+  return fma(a.w, b.w, fma(a.z, b.z, fma(a.y, b.y, fma(a.x, b.x, s))));
+}
+
 fn largest(v: E) -> f32 {
   return max(max(v.x, v.y), max(v.z, v.w));
 }

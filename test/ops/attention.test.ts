@@ -5,7 +5,7 @@ import { type Limits, planningOf } from '../../src/gpu/limits.ts';
 import { backward, giveGrad, gradOf, type Program, trace } from '../../src/gpu/program.ts';
 import { resident, type Tensor } from '../../src/gpu/tensor.ts';
 import { attention } from '../../src/ops/attention/attention.ts';
-import { type Form, formFor, passKernel } from '../../src/ops/attention/forms.ts';
+import { type Form, formFor, type Pass, passKernel } from '../../src/ops/attention/forms.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import * as oracle from '../oracle/attention.ts';
@@ -57,7 +57,7 @@ const quick = ([, h]: [number[], Heads]) => 'Deno' in globalThis || h.head_dim <
 const FORMS: Form[] = ['registers', 'subgroup', 'tiles'];
 
 describe.each(FORMS)('attention in training, %s', (form) => {
-  // Registers own up to 8 queries or keys, tiles hold 8, 16 or 32: both sides of an edge, one row and several.
+  // Registers own up to 8 queries or keys, tiles 32, and of a head 32 or 64 floats at a time: both sides of an edge, one row and several.
   const shapes: [number[], Heads][] = [
     [[1], heads(1, 1, 2)],
     [[2], heads(2, 1, 4)],
@@ -75,7 +75,12 @@ describe.each(FORMS)('attention in training, %s', (form) => {
     [[1, 2, 6], heads(4, 2, 128)],
     [[70, 58, 1], heads(3, 1, 10)],
   ];
-  test.each(shapes.filter(quick))('rows of %j, %o', async (rows, h) => {
+  const tiled: [number[], Heads][] = [
+    [[31], heads(3, 1, 36)],
+    [[32], heads(2, 2, 64)],
+    [[33], heads(2, 1, 196)],
+  ];
+  test.each([...shapes, ...(form === 'tiles' ? tiled : [])].filter(quick))('rows of %j, %o', async (rows, h) => {
     const { lo } = streamOf(rows);
     const a = valuesOf(lo.length, h);
     const got = await attentionOnGpu(rows, h, a, form);
@@ -253,10 +258,25 @@ describe('the trace', () => {
   });
 
   test.each([
-    [128, 'attention_tiled'],
-    [256, 'attention_forward HD'],
-  ])('heads of %i take tiles where they fit', (head_dim, name) => {
-    expect(passKernel('tiles', 'forward', { n: 64, head_dim, group: 1 }, DEVICE).kernel.name).toContain(name);
+    [64, 'OWN=1', 'OWN=1 PARTS=1', 2],
+    [80, 'OWN=2', 'OWN=2 PARTS=1', 2],
+    [256, 'OWN=4', 'OWN=2 PARTS=2', 4],
+    [62, 'OWN=4', 'OWN=2 PARTS=2', 4],
+  ])(
+    'heads of %i: elements of four rows that an invocation of a tile holds, and who makes the rest',
+    (head_dim, dq, dkv, groups) => {
+      const passOf = (pass: Pass) => passKernel('tiles', pass, { n: 64, head_dim, group: 1 }, DEVICE);
+      expect(passOf('dq').kernel.name).toBe(`attention_tiled_dq HD=${head_dim} ${dq}`);
+      expect(passOf('dkv').kernel.name).toBe(`attention_tiled_dkv HD=${head_dim} ${dkv}`);
+      expect(passOf('dkv').groups(33, 1)).toBe(groups);
+    },
+  );
+
+  test.each([260, 66])('heads of %i, which no tile fits, stay in registers', (head_dim) => {
+    const largest = trace('wide', build(heads(1, 1, head_dim)), { N: 64 }, DEVICE);
+    expect(largest.entries.flatMap((e) => (e.op === 'run' ? [e.kernel.name] : []))).toEqual([
+      expect.stringMatching(/^attention_forward HD=/),
+    ]);
   });
 
   test.each<[Heads, RegExp]>([

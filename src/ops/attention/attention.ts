@@ -3,9 +3,9 @@
 
 import delta from '../../../shaders/attention_delta.wgsl?raw' with { type: 'text' };
 import { decide, flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../../gpu/program.ts';
-import type { Tensor } from '../../gpu/tensor.ts';
+import { elementsOf, type Tensor } from '../../gpu/tensor.ts';
 import { lanesOf, workgroups } from '../elementwise/lanes.ts';
-import { type Form, formFor, type Pass, passKernel } from './forms.ts';
+import { type Form, fits, formFor, type Pass, passKernel } from './forms.ts';
 
 /** Who sees whom, and the shape of the heads. */
 export interface Attention {
@@ -34,45 +34,55 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
   const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale, longest } = options;
   check(q, k, v, options);
   const n = q.shape[0];
-  const form = options.form ?? formFor(p.planning);
+  const wanted = options.form ?? formFor(p.planning);
+  const form = fits(wanted, head_dim) ? wanted : 'registers';
   const heads = { n, head_dim, group: n_heads / n_kv_heads };
-  const kernelOf = (pass: Pass) => decide(p, () => passKernel(form, pass, heads, p.planning));
   const params = { N: n, n_heads, n_kv_heads, scale };
   const keys = k.shape[0];
   const pairs = keys === n ? (n * (Math.min(n, longest ?? n) + 1)) / 2 : n * keys; // at most; shorter rows have fewer
-  const product = 2 * pairs * n_heads * head_dim;
+  /** Appends a pass, of so many products of a query and a key. */
+  const append = (pass: Pass, bind: Record<string, Tensor>, products: number) => {
+    const made = decide(p, () => passKernel(form, pass, heads, p.planning));
+    const grid = [made.groups(n, pass === 'dkv' ? n_kv_heads : n_heads)];
+    run(p, made.kernel, { q, k, v, ...bind }, params, grid, { flops: products * 2 * pairs * n_heads * head_dim });
+  };
 
   const o = temp(p, 'o', [n, n_heads * head_dim]);
-  const lse = temp(p, 'lse', [n, n_heads], 'activations');
-  const forward = kernelOf('forward');
-  run(p, forward.kernel, { q, k, v, lo, last, o, lse }, params, [forward.groups(n, n_heads)], { flops: 2 * product });
+  // What the backward needs of each row: its log-sum-exp and delta = sum(do o), side by side. The pass of the queries makes delta
+  // itself where it works in tiles; the other forms are given it.
+  const tiles = form === 'tiles';
+  const stats = temp(p, tiles ? 'stats' : 'lse', tiles ? [n, n_heads, 2] : [n, n_heads], 'activations');
+  append('forward', { lo, last, o, [tiles ? 'stats' : 'lse']: stats }, 2);
   if (!flows(p, o, [q, k, v])) return o;
 
   onBackward(p, () => {
     const d_o = gradOf(p, o);
     if (!d_o) return;
-    const stats = temp(p, 'stats', [n, n_heads, 2]);
-    const rows = n * n_heads;
-    const { part } = lanesOf(head_dim);
-    run(p, kernel('attention_delta', [part, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [workgroups(rows)]);
-    if (p.needs.has(q)) {
+    const [toQ, toKeys] = [p.needs.has(q), p.needs.has(k) || p.needs.has(v)];
+    const given = tiles ? stats : deltas(p, o, d_o, stats, head_dim);
+    if (toQ || tiles) {
       const d_q = temp(p, `d_${q.name}`, q.shape);
-      const dq = kernelOf('dq');
-      const bind = { q, k, v, lo, last, d_o, stats, d_q };
-      run(p, dq.kernel, bind, params, [dq.groups(n, n_heads)], { flops: 3 * product });
-      giveGrad(p, q, d_q);
+      append('dq', tiles ? { lo, o, d_o, stats, d_q } : { lo, last, d_o, stats: given, d_q }, 3);
+      if (toQ) giveGrad(p, q, d_q);
     }
-    if (p.needs.has(k) || p.needs.has(v)) {
+    if (toKeys) {
       const d_k = temp(p, `d_${k.name}`, k.shape);
       const d_v = temp(p, `d_${v.name}`, v.shape);
-      const dkv = kernelOf('dkv');
-      const bind = { q, k, v, hi, d_o, stats, d_k, d_v };
-      run(p, dkv.kernel, bind, params, [dkv.groups(n, n_kv_heads)], { flops: 4 * product });
+      append('dkv', { hi, d_o, stats: given, d_k, d_v }, 4);
       giveGrad(p, k, d_k);
       giveGrad(p, v, d_v);
     }
   });
   return o;
+}
+
+/** Log-sum-exp and delta = sum(do o) of each row of one head, side by side. */
+function deltas(p: Program, o: Tensor, d_o: Tensor, lse: Tensor, head_dim: number): Tensor {
+  const stats = temp(p, 'stats', [...lse.shape, 2]);
+  const rows = elementsOf(lse.shape);
+  const { part } = lanesOf(head_dim);
+  run(p, kernel('attention_delta', [part, delta], { HD: head_dim }), { o, d_o, lse, stats }, { rows }, [workgroups(rows)]);
+  return stats;
 }
 
 function check(q: Tensor, k: Tensor, v: Tensor, { n_heads, n_kv_heads, head_dim }: Attention): void {

@@ -19,7 +19,6 @@ import tiled from '../../../shaders/attention_tiled.wgsl?raw' with { type: 'text
 import tiledDkv from '../../../shaders/attention_tiled_dkv.wgsl?raw' with { type: 'text' };
 import tiledDq from '../../../shaders/attention_tiled_dq.wgsl?raw' with { type: 'text' };
 import tiledForward from '../../../shaders/attention_tiled_forward.wgsl?raw' with { type: 'text' };
-import tiledQueries from '../../../shaders/attention_tiled_queries.wgsl?raw' with { type: 'text' };
 import type { Limits } from '../../gpu/limits.ts';
 import { type Kernel, kernel } from '../../gpu/program.ts';
 import { lanesOf } from '../elementwise/lanes.ts';
@@ -40,7 +39,7 @@ export interface PassKernel {
   groups: (n: number, heads: number) => number;
 }
 
-/** What a pass needs whatever its form. */
+/** What a pass needs where an invocation owns queries or keys. */
 const PARTS: Record<Pass, string[]> = {
   forward: [shared, queries, softmax],
   dq: [shared, queries, backward],
@@ -53,12 +52,14 @@ export function formFor(limits: Limits): Form {
   return shareOf(limits) ? 'subgroup' : 'registers';
 }
 
-/** The kernel of a pass; registers where the device has no subgroups, the queries are too few for one, or no tile fits the head. */
+/** Whether a form fits the heads: in tiles an invocation holds all of its outputs. Heads of 256 do, in fours; of 64 otherwise. */
+export const fits = (form: Form, head_dim: number): boolean => form !== 'tiles' || ownedOf(head_dim) <= MOST_OWNED;
+
+/** The kernel of a pass; registers where the device has no subgroups or the queries are too few for one. */
 export function passKernel(form: Form, pass: Pass, heads: Heads, limits: Limits): PassKernel {
   const share = shareOf(limits);
-  const tile = tileFor(pass, heads.head_dim);
   if (form === 'subgroup' && share && heads.n >= share) return inSubgroups(pass, heads, share);
-  if (form === 'tiles' && tile) return inTiles(pass, heads, tile);
+  if (form === 'tiles') return inTiles(pass, heads);
   return inRegisters(pass, heads);
 }
 
@@ -104,33 +105,23 @@ function inSubgroups(pass: Pass, heads: Heads, SHARE: 8 | 4): PassKernel {
   };
 }
 
-/** Scores of one invocation, TQ queries x TK keys; 8 x 8 invocations share a tile. */
-type Tile = readonly [TQ: number, TK: number];
+/** Rows that a workgroup owns, and the invocations that share them: attention_tiled.wgsl. */
+const ROWS = 32;
+const ACROSS = 16;
+/** Elements of an output row that an invocation holds at most. */
+const MOST_OWNED = 4;
 
-/** Every adapter has this much workgroup memory. */
-const WORKGROUP_BYTES = 16384;
+const ownedOf = (head_dim: number) => Math.ceil(head_dim / lanesOf(head_dim).per / ACROSS);
 
-function inTiles(pass: Pass, { head_dim }: Heads, [TQ, TK]: Tile): PassKernel {
-  const parts = { forward: [tiledQueries, tiledForward], dq: [tiledQueries, tiledDq], dkv: [tiledDkv] }[pass];
-  const rows = 8 * (pass === 'dkv' ? TK : TQ);
+function inTiles(pass: Pass, { head_dim }: Heads): PassKernel {
+  const code = { forward: [queries, tiledForward], dq: [tiledDq], dkv: [keys, backward, tiledDkv] }[pass];
+  const all = ownedOf(head_dim);
+  // keys have two outputs, so of long heads a workgroup makes some of the elements and its neighbours the others
+  const OWN = pass === 'dkv' ? Math.min(all, MOST_OWNED / 2) : all;
+  const parts = Math.ceil(all / OWN);
+  const consts = { HD: head_dim, OWN, ...(pass === 'dkv' && { PARTS: parts }) };
   return {
-    kernel: kernel(`attention_tiled_${pass}`, [lanesOf(head_dim).part, ...PARTS[pass], tiled, ...parts], {
-      HD: head_dim,
-      TQ,
-      TK,
-    }),
-    groups: (n, heads) => Math.ceil(n / rows) * heads,
+    kernel: kernel(`attention_tiled_${pass}`, [lanesOf(head_dim).part, shared, tiled, ...code], consts),
+    groups: (n, heads) => Math.ceil(n / ROWS) * heads * parts,
   };
-}
-
-/** The largest tile whose workgroup memory every adapter has; none for very long heads. */
-function tileFor(pass: Pass, head_dim: number): Tile | undefined {
-  const sizes: Tile[] = [...(pass === 'forward' ? [[2, 4] as const] : []), [2, 2], [1, 2], [1, 1]];
-  return sizes.find(([TQ, TK]) => {
-    const [queries, keys] = [8 * TQ, 8 * TK];
-    const pitch = head_dim + lanesOf(head_dim).per;
-    const rows = { forward: queries + keys, dq: 2 * queries + keys, dkv: queries + 2 * keys }[pass];
-    const scores = { forward: 1, dq: 1, dkv: 2 }[pass] * queries * keys;
-    return 4 * (rows * pitch + scores + 3 * queries) + 16 <= WORKGROUP_BYTES;
-  });
 }
