@@ -10,3 +10,8 @@ fn weight4(i: u32) -> vec4f {
   let b = wq[i / 2u + 1u];
   return bitcast<vec4f>(vec4u(a << 16u, a & 0xffff0000u, b << 16u, b & 0xffff0000u));
 }
+
+// Elements 32 run + e .. + 3, e a multiple of 4.
+fn run4(run: u32, e: u32) -> vec4f {
+  return weight4(run * 32u + e);
+}

@@ -8,3 +8,8 @@ fn weight(i: u32) -> f32 {
 fn weight4(i: u32) -> vec4f {
   return vec4f(unpack2x16float(wq[i / 2u]), unpack2x16float(wq[i / 2u + 1u]));
 }
+
+// Elements 32 run + e .. + 3, e a multiple of 4.
+fn run4(run: u32, e: u32) -> vec4f {
+  return weight4(run * 32u + e);
+}

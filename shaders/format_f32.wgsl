@@ -9,3 +9,8 @@ fn weight(i: u32) -> f32 {
 fn weight4(i: u32) -> vec4f {
   return vec4f(wq[i], wq[i + 1u], wq[i + 2u], wq[i + 3u]);
 }
+
+// Elements 32 run + e .. + 3, e a multiple of 4.
+fn run4(run: u32, e: u32) -> vec4f {
+  return weight4(run * 32u + e);
+}

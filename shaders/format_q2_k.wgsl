@@ -3,11 +3,11 @@
 // byte 32 h + n; d (low half) and m.
 @group(0) @binding(0) var<storage, read> wq: array<u32>;
 
-fn weight4(i: u32) -> vec4f {
-  let at = i / 256u * 21u;
-  let e = i % 256u;
-  let st = wq[at + e / 64u] >> (e / 16u % 4u * 8u);
-  let q = bytes4(wq[at + 4u + e / 128u * 8u + e % 32u / 4u] >> (e / 32u % 4u * 2u)) & vec4u(3u);
+fn run4(run: u32, e: u32) -> vec4f {
+  let at = run / 8u * 21u;
+  let r = run % 8u;
+  let st = wq[at + r / 2u] >> (r % 2u * 16u + e / 16u * 8u);
+  let q = bytes4(wq[at + 4u + r / 4u * 8u + e / 4u] >> (r % 4u * 2u)) & vec4u(3u);
   let dm = unpack2x16float(wq[at + 20u]);
-  return vec4f(q) * (dm.x * f32(st & 15u)) - dm.y * f32((st >> 4u) & 15u);
+  return vec4f(vec4i(q)) * (dm.x * f32(st & 15u)) - dm.y * f32((st >> 4u) & 15u);
 }

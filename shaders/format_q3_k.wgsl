@@ -4,15 +4,14 @@
 // high two bits, run 4 j + n in bits 2 j of byte n. ws: d.
 @group(0) @binding(0) var<storage, read> wq: array<u32>;
 
-fn weight4(i: u32) -> vec4f {
-  let block = i / 256u;
+fn run4(run: u32, e: u32) -> vec4f {
+  let block = run / 8u;
   let at = block * 27u;
-  let e = i % 256u;
-  let low = bytes4(wq[at + 8u + e / 128u * 8u + e % 32u / 4u] >> (e / 32u % 4u * 2u)) & vec4u(3u);
-  let high = bytes4(wq[at + e % 32u / 4u] >> (e / 32u)) & vec4u(1u);
-  let run = e / 16u;
-  let byte = run % 4u * 8u;
-  let s_low = (wq[at + 24u + run % 8u / 4u] >> (byte + run / 8u * 4u)) & 15u;
-  let s_high = (wq[at + 26u] >> (byte + run / 4u * 2u)) & 3u;
-  return (vec4f(low | (high << vec4u(2u))) - 4.0) * (scale(block) * (f32(s_low | (s_high << 4u)) - 32.0));
+  let r = run % 8u;
+  let low = bytes4(wq[at + 8u + r / 4u * 8u + e / 4u] >> (r % 4u * 2u)) & vec4u(3u);
+  let high = bytes4(wq[at + e / 4u] >> r) & vec4u(1u);
+  let byte = (r % 2u * 2u + e / 16u) * 8u;
+  let s_low = (wq[at + 24u + r % 4u / 2u] >> (byte + r / 4u * 4u)) & 15u;
+  let s_high = (wq[at + 26u] >> (byte + r / 2u * 2u)) & 3u;
+  return (vec4f(vec4i(low | (high << vec4u(2u)))) - 4.0) * (scale(block) * (f32(s_low | (s_high << 4u)) - 32.0));
 }

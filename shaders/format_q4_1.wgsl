@@ -2,9 +2,9 @@
 // wq, 5 words a block: d (low half) and m; nibbles, the low ones elements 0..15, the high ones 16..31.
 @group(0) @binding(0) var<storage, read> wq: array<u32>;
 
-fn weight4(i: u32) -> vec4f {
-  let at = i / 32u * 5u;
+fn run4(run: u32, e: u32) -> vec4f {
+  let at = run * 5u;
   let dm = unpack2x16float(wq[at]);
-  let q = bytes4(wq[at + 1u + i % 16u / 4u] >> (i % 32u / 16u * 4u)) & vec4u(15u);
+  let q = vec4i(bytes4(wq[at + 1u + e % 16u / 4u] >> (e / 16u * 4u)) & vec4u(15u));
   return vec4f(q) * dm.x + dm.y;
 }

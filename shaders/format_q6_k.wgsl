@@ -3,12 +3,12 @@
 // high two bits, elements 128 h + 32 j + n in bits 2 j of byte 32 h + n; the 16 s. ws: d.
 @group(0) @binding(0) var<storage, read> wq: array<u32>;
 
-fn weight4(i: u32) -> vec4f {
-  let block = i / 256u;
+fn run4(run: u32, e: u32) -> vec4f {
+  let block = run / 8u;
   let at = block * 52u;
-  let e = i % 256u;
-  let low = bytes4(wq[at + e / 128u * 16u + e % 64u / 4u] >> (e / 64u % 2u * 4u)) & vec4u(15u);
-  let high = bytes4(wq[at + 32u + e / 128u * 8u + e % 32u / 4u] >> (e / 32u % 4u * 2u)) & vec4u(3u);
-  let s = bitcast<i32>(wq[at + 48u + e / 64u] << (24u - e / 16u % 4u * 8u)) >> 24u;
-  return (vec4f(low | (high << vec4u(4u))) - 32.0) * (scale(block) * f32(s));
+  let r = run % 8u;
+  let low = bytes4(wq[at + r / 4u * 16u + r % 2u * 8u + e / 4u] >> (r % 4u / 2u * 4u)) & vec4u(15u);
+  let high = bytes4(wq[at + 32u + r / 4u * 8u + e / 4u] >> (r % 4u * 2u)) & vec4u(3u);
+  let s = bitcast<i32>(wq[at + 48u + r / 2u] << (24u - (r % 2u * 2u + e / 16u) * 8u)) >> 24u;
+  return (vec4f(vec4i(low | (high << vec4u(4u)))) - 32.0) * (scale(block) * f32(s));
 }

@@ -1,7 +1,9 @@
 // A few rows of input times a stored weight, read in place: every format against f64 over the values that io decodes.
 
 import { describe, expect, test } from 'vitest';
+import type { Program } from '../../src/gpu/program.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
+import { whole } from '../../src/ops/matmul/gemm.ts';
 import { STORED, type StoredFormat, storedBytes } from '../../src/ops/stored/formats.ts';
 import { gemv } from '../../src/ops/stored/unpack.ts';
 import { f32Bound } from '../compare.ts';
@@ -76,7 +78,7 @@ const plain = (['f32', 'f16', 'bf16'] as const).flatMap((format): Case[] => [
   { format, rows: 63, cols: 68, n: 8, accumulate: 1, pad: 0, windows: 1 },
 ]);
 // on software adapters an invocation takes several rows of the weight, on a GPU one
-describe.each(['without subgroups', 'tiles'] as const)('kernels: %s', (kernels) => {
+describe.each(['own', 'without subgroups', 'tiles'] as const)('kernels: %s', (kernels) => {
   test.each([...quantized, ...plain])(
     '$format [$rows, $cols] in $windows windows, $n rows $pad apart, accumulate $accumulate',
     (c) => check(kernels, c),
@@ -89,3 +91,26 @@ describe.each(['without subgroups', 'tiles'] as const)('kernels: %s', (kernels) 
     ),
   )('%s, %i rows of x', (format, n) => check(kernels, { format, rows: 24, cols: 256, n, accumulate: 0, pad: 0, windows: 1 }));
 });
+
+/** What each of n rows of x becomes, all of them at once. */
+async function becomes(kernels: Kernels, n: number): Promise<Float32Array[]> {
+  const [rows, cols] = [37, 256];
+  const { weight } = await storedWeight('q4_1', rows, cols);
+  const x = await input('x', [n, cols], Float32Array.from(noise(8 * cols, 1)).subarray(0, n * cols));
+  const y = await input('y', [n, rows], new Float32Array(n * rows));
+  const build = (p: Program) => {
+    gemv(p, weight, weight.windows[0], whole(x), n, whole(y), 0);
+    return { y };
+  };
+  const out = await runProgram(build, { gpu: await gpuWith(kernels) });
+  return Array.from({ length: n }, (_, m) => out.y.slice(m * rows, (m + 1) * rows));
+}
+
+test.each(['own', 'without subgroups', 'tiles'] as const)(
+  'a row of x has the same bits whatever is beside it: %s',
+  async (kernels) => {
+    const [alone] = await becomes(kernels, 1);
+    expect(alone.some((v) => v !== 0)).toBe(true);
+    for (const n of [2, 3, 5, 8]) expect((await becomes(kernels, n))[0], `${n} rows`).toEqual(alone);
+  },
+);

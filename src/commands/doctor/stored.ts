@@ -23,7 +23,7 @@ const UNBLOCKED = FORMATS.filter((format) => STORED[format].block === 1);
 export function storedChecks(): Check[] {
   return [
     ...FORMATS.map(unpacking),
-    ...FORMATS.flatMap((format) => [1, 2, 3].map((tokens) => reading(format, 512, tokens))),
+    ...FORMATS.flatMap((format) => [1, 2, 3, 5].map((tokens) => reading(format, 512, tokens))),
     ...UNBLOCKED.map((format) => reading(format, 43, 3)),
     ...FORMATS.filter((format) => format !== 'f32').flatMap((format) =>
       (['nt', 'nn'] as const).map((layout) => packing(format, layout)),
