@@ -4,7 +4,7 @@
 import { resident } from '../gpu/tensor.ts';
 import { parametersOf } from '../models/decoder.ts';
 import { dense } from '../ops/matmul/linear.ts';
-import { newTrained, type Trained } from '../ops/optimizer/adamw.ts';
+import { newTrained, type Trained } from '../ops/optimizer/trained.ts';
 import type { Vector, Weight } from '../ops/stored/weight.ts';
 import type { Attached, Method, MethodKind } from './method.ts';
 

@@ -12,7 +12,7 @@ import type { Module } from '../models/config.ts';
 import { type Decoder, matrixNamed } from '../models/decoder.ts';
 import { type Dora, doraScale, doraSquares, newDora, trainsDora } from '../ops/lowrank/dora.ts';
 import { type LowRank, newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
-import { newTrained, type Trained } from '../ops/optimizer/adamw.ts';
+import { type Trained, trainedTogether } from '../ops/optimizer/trained.ts';
 import type { Weight } from '../ops/stored/weight.ts';
 import { random } from '../random.ts';
 import type { Attached, Base, Method, MethodKind, Training } from './method.ts';
@@ -116,7 +116,7 @@ function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | un
   const kept = (m: RankedMatrix) => [m.factors.A, m.factors.B, ...(m.dora ? [m.dora.scale] : [])];
   const forScale = matrices.flatMap(({ dora: x }) => (x ? [x.magnitude, x.squares, x.invNorm] : []));
   return {
-    trained: train ? matrices.flatMap(trainedOf) : [],
+    trained: train ? trainedOf(matrices, train) : [],
     hooks,
     tensors: [...matrices.flatMap(kept), ...(train ? forScale : [])],
     scratch: train ? [] : forScale,
@@ -129,9 +129,16 @@ function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | un
 }
 
 /** Weight decay acts on the factors, as matrices; not on magnitudes. */
-function trainedOf({ factors: { A, B, grads }, dora: d }: RankedMatrix): Trained[] {
-  const factors = [newTrained(A, grads!.A, { decay: true }), newTrained(B, grads!.B, { decay: true })];
-  return d ? [...factors, newTrained(d.magnitude, d.grad!, { decay: false })] : factors;
+function trainedOf(matrices: RankedMatrix[], { most }: Training): Trained[] {
+  const factors = matrices.flatMap(({ factors: { A, B, grads } }) => [
+    { value: A, grad: grads!.A },
+    { value: B, grad: grads!.B },
+  ]);
+  const magnitudes = matrices.flatMap(({ dora: d }) => (d ? [{ value: d.magnitude, grad: d.grad! }] : []));
+  return [
+    ...trainedTogether('factors', factors, { decay: true, most }),
+    ...trainedTogether('magnitudes', magnitudes, { decay: false, most }),
+  ];
 }
 
 /** The target matrices; throws where one has no such rank. */

@@ -7,7 +7,7 @@ import type { Build } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { Adapter } from '../io/adapter.ts';
 import type { Decoder } from '../models/decoder.ts';
-import type { Trained } from '../ops/optimizer/adamw.ts';
+import type { Trained } from '../ops/optimizer/trained.ts';
 import type { Trains, Weight } from '../ops/stored/weight.ts';
 import type { Stream } from '../ops/stream/stream.ts';
 import type { Line, Report } from '../report.ts';
@@ -45,6 +45,8 @@ export interface Method {
 export interface Training {
   /** Weight decay acts, and on the effective weight: base and difference. */
   decays: boolean;
+  /** Bytes of the largest binding: what is moved alike lies in buffers of at most these. */
+  most: number;
 }
 
 /** What a method has put on a model. */
@@ -151,4 +153,4 @@ export function putOn({ hooks }: Attached): void {
 }
 
 /** Number of values that train. */
-export const trainableOf = ({ trained }: Attached) => trained.reduce((n, t) => n + t.value.shape.reduce((a, b) => a * b, 1), 0);
+export const trainableOf = ({ trained }: Attached) => trained.reduce((n, t) => n + t.count, 0);

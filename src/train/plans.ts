@@ -106,7 +106,7 @@ export function withTraining<T>(
   planning: Planning,
   see: (phase: Phase, trainable: number) => T,
 ): T {
-  const attached = method.attach(d, { decays: o.weightDecay > 0 });
+  const attached = method.attach(d, { decays: o.weightDecay > 0, most: planning.maxBinding });
   const seen = see(planTraining(d, attached, o, planning, o.evaluate), trainableOf(attached));
   detach(attached);
   return seen;

@@ -6,8 +6,9 @@ import { type Build, backward } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { type Decoder, hiddenStates } from '../models/decoder.ts';
 import { headLoss } from '../ops/loss/head.ts';
-import { type AdamWOptions, adamw, type Trained } from '../ops/optimizer/adamw.ts';
+import { type AdamWOptions, adamw } from '../ops/optimizer/adamw.ts';
 import { type ClipOptions, gradNorm } from '../ops/optimizer/gradnorm.ts';
+import type { Trained } from '../ops/optimizer/trained.ts';
 import type { Stream } from '../ops/stream/stream.ts';
 
 export interface MicroOptions {

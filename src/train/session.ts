@@ -3,9 +3,10 @@
 
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
-import { type Tensor, write } from '../gpu/tensor.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import { type Attached, type Choosing, type Method, takeOff, trainableOf } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
+import { begin } from '../ops/optimizer/trained.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
 import { type Stopping, type Watcher, watcher } from './evaluate.ts';
 import { baseOf, type Model } from './model.ts';
@@ -59,7 +60,7 @@ export async function runMethod(run: Run, method: Method, keeping?: Keeping): Pr
   const chosen = method.choose ? await method.choose(choosing(run)) : method;
   if (!chosen) return { steps: 0, inputTokens: 0, seconds: 0, made: null };
   for (const line of chosen.announce?.(model.decoder) ?? []) report(line);
-  const made = await hang(model, chosen, chosen.attach(model.decoder, { decays }));
+  const made = await hang(model, chosen, chosen.attach(model.decoder, { decays, most: model.planning.maxBinding }));
   try {
     return { ...(await trainPhase(run, made, keeping)), made };
   } catch (e) {
@@ -115,7 +116,7 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   const { memory } = model.gpu;
   const base = baseOf(model);
   const { trained } = attached;
-  for (const t of trained) for (const x of [t.m, t.v]) write(memory, x, new Uint8Array(x.bytes));
+  begin(memory, trained);
   await attached.fill(base);
   const watch = held && order.evaluate && watcher(run, { rows: held, sizes: order.evaluate }, attached, phase, machine);
   const state = [...trained.flatMap((t) => [t.value, t.m, t.v]), phase.state, ...movedOf(model, attached)];

@@ -10,6 +10,7 @@ import { read, type Tensor, write } from '../gpu/tensor.ts';
 import { type Choosing, type Gathered, trainableOf, type Warmup } from '../methods/method.ts';
 import { feed, feedScalars } from '../models/inputs.ts';
 import { RESULTS } from '../ops/optimizer/gradnorm.ts';
+import { begin } from '../ops/optimizer/trained.ts';
 import { newStream } from '../ops/stream/stream.ts';
 import { type Phase, planWarmup } from './plans.ts';
 import type { Run } from './run.ts';
@@ -86,7 +87,7 @@ function* microBatches(batches: Batches): Generator<number[], never> {
 async function trained(run: Run, w: Warmup, phase: Phase, machine: Machine, steps: number): Promise<number> {
   const { model, rows, order, options, report, signal } = run;
   const { attached } = w.trains!;
-  for (const t of attached.trained) for (const x of [t.m, t.v]) write(model.gpu.memory, x, new Uint8Array(x.bytes));
+  begin(model.gpu.memory, attached.trained);
   const { sorted } = attached;
   const loop = { gpu: model.gpu, machine, phase, rows, batches: order.batches, steps, lrAt: () => options.lr, sorted, signal };
   const { inputTokens } = await train(loop, (line) => {

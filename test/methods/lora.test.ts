@@ -1,4 +1,5 @@
 // LoRA and DoRA as runs: against PEFT's own curves, and what must hold of accumulation, recomputation, dropout and beginnings.
+
 import { describe, expect, test } from 'vitest';
 import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
@@ -17,6 +18,7 @@ import { dora, lora, type RankSettings } from '../../src/methods/lora.ts';
 import type { Method } from '../../src/methods/method.ts';
 import { SMT_DEFAULTS } from '../../src/methods/smt/method.ts';
 import { type Decoder, matrixNamed } from '../../src/models/decoder.ts';
+import { begin } from '../../src/ops/optimizer/trained.ts';
 import { planTraining } from '../../src/train/plans.ts';
 import { train } from '../../src/train/step.ts';
 import '../compare.ts';
@@ -57,7 +59,7 @@ async function run(
   { batch = 4, accumulate = 1, recompute = false, settings = PLAIN } = {},
 ): Promise<Made> {
   const planning = planningOf(gpu.limits);
-  const attached = method.attach(decoder, { decays: settings.weight_decay > 0 });
+  const attached = method.attach(decoder, { decays: settings.weight_decay > 0, most: gpu.limits.maxBinding });
   const order = batches({ n_rows: rows.length, batch, accumulate, shuffle: false, seed: 0 });
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => order.step(t)).flat();
   const packed = all.map((micro) => pack(micro.map((i) => rows[i])));
@@ -69,7 +71,7 @@ async function run(
   const scope = newScope(gpu.scope);
   for (const t of attached.tensors) allocate(scope, t.home!);
   const machine = await prepare(gpu, phase.plan, scope);
-  for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  begin(gpu.memory, attached.trained);
   write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
   const base = { ...baseIn(gpu, decoder), sha256: async () => '' };
   await attached.fill(base);
@@ -213,8 +215,8 @@ test('a rank as large as the smaller side is taken; a larger one names the matri
   const decoder = tinyDecoder(gpu); // k_proj is 16 x 32
   const ofRank = (rank: number) => lora({ ...RANKING, targets: ['k_proj'], rank });
   expect(() => ofRank(16).check(decoder)).not.toThrow();
-  expect(ofRank(16).attach(decoder, { decays: false }).hooks).toHaveLength(2);
+  expect(ofRank(16).attach(decoder, { decays: false, most: 1 << 27 }).hooks).toHaveLength(2);
   const reason = /at most 16 for model\.layers\.0\.self_attn\.k_proj\.weight \[16, 32\], got --rank 17\. Use --rank 16/;
   expect(() => ofRank(17).check(decoder)).toThrow(reason);
-  expect(() => ofRank(17).attach(decoder, { decays: false })).toThrow(reason); // nobody need have asked before
+  expect(() => ofRank(17).attach(decoder, { decays: false, most: 1 << 27 })).toThrow(reason); // nobody need have asked before
 });

@@ -18,6 +18,7 @@ import { type Decoder, newDecoder, parametersOf } from '../../src/models/decoder
 import { feed, feedScalars } from '../../src/models/inputs.ts';
 import type { Score } from '../../src/ops/blocks/score.ts';
 import { newResults } from '../../src/ops/optimizer/gradnorm.ts';
+import { begin } from '../../src/ops/optimizer/trained.ts';
 import type { Vector, Weight } from '../../src/ops/stored/weight.ts';
 import { newStream } from '../../src/ops/stream/stream.ts';
 import type { Report } from '../../src/report.ts';
@@ -114,7 +115,7 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
   const scope = newScope(gpu.scope);
   for (const t of attached.tensors) allocate(scope, t.home!);
   const machine = await prepare(gpu, phase.plan, scope);
-  for (const t of trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  begin(gpu.memory, trained);
   await attached.fill(baseIn(gpu, d));
   write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
   let done = 0;
@@ -146,13 +147,14 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
 /** What trains of a run: blocks, the layers' matrices, or everything. */
 function attachWhat(d: Decoder, { block, blocks, matrices, weight_decay }: RunOptions) {
   const decays = weight_decay > 0;
-  if (block && blocks) return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, { decays });
+  if (block && blocks)
+    return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, { decays, most: 1 << 27 });
   if (matrices)
     return attachDense(
       d.layers.flatMap((l) => Object.values(l.matrices)),
       (w) => w === d.embed,
     );
-  return full().attach(d, { decays });
+  return full().attach(d, { decays, most: 1 << 27 });
 }
 
 /** A block by its weight's name. */
@@ -170,7 +172,7 @@ function placeOf(name: string): { layer: number; module: Module } {
 /** Loss and gradients of one batch, by name. */
 export async function lossAndGradients(gpu: Gpu, d: Decoder, rows: Row[], recompute = false) {
   const parameters = parametersOf(d);
-  full().attach(d, { decays: false });
+  full().attach(d, { decays: false, most: 1 << 27 });
   const { loss, tokens, free } = await oneStep(gpu, d, rows, true, recompute);
   const grads = new Map<string, Float32Array>();
   for (const w of parameters) grads.set(w.name, await gradientOf(gpu, w));

@@ -3,8 +3,9 @@
 import { describe, expect, test } from 'vitest';
 import { allocate } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
-import { adamw, type Trained } from '../../src/ops/optimizer/adamw.ts';
+import { adamw } from '../../src/ops/optimizer/adamw.ts';
 import { gradNorm, newOptimizerState, newResults } from '../../src/ops/optimizer/gradnorm.ts';
+import type { Trained } from '../../src/ops/optimizer/trained.ts';
 import { SCALARS } from '../../src/ops/stream/stream.ts';
 import '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
@@ -40,6 +41,7 @@ async function compare(sizes: [number, number, number], o: Options) {
       grad: await input(`${name}.grad`, [n], []),
       m: await input(`${name}.m`, [n], new Float32Array(n)),
       v: await input(`${name}.v`, [n], new Float32Array(n)),
+      count: n,
       decay,
       ...(based && { base: await input(`${name}.base`, [n], base) }),
     };
@@ -119,7 +121,7 @@ describe('adamw', () => {
     const scalars = await input('scalars', [8], [0, 0.1]);
     const got = await runProgram((p) => {
       gradNorm(p, [grad], state, results, { betas: [0.9, 0.95], clip: 1 });
-      adamw(p, [{ name: 'x', value, grad, m, v, decay: true }], state, scalars, {
+      adamw(p, [{ name: 'x', value, grad, m, v, count: n, decay: true }], state, scalars, {
         betas: [0.9, 0.95],
         eps: 1e-8,
         weightDecay: 0.1,

@@ -1,4 +1,5 @@
 // Layers made again in the backward: the same losses, less memory, and when a run does so by itself.
+
 import { beforeAll, describe, expect, test } from 'vitest';
 import { batches } from '../../src/data/batches.ts';
 import { pack } from '../../src/data/pack.ts';
@@ -6,12 +7,12 @@ import type { Gpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { prepare } from '../../src/gpu/run.ts';
 import { allocate, free, newScope } from '../../src/gpu/scope.ts';
-import { write } from '../../src/gpu/tensor.ts';
 import { lora } from '../../src/methods/lora.ts';
 import { smt } from '../../src/methods/smt/method.ts';
 import { boundSelection } from '../../src/methods/smt/select.ts';
 import { targetsOf } from '../../src/methods/targets.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
+import { begin } from '../../src/ops/optimizer/trained.ts';
 import { planTraining, runBytes } from '../../src/train/plans.ts';
 import { settleRecompute, weighRecompute } from '../../src/train/recompute.ts';
 import { train } from '../../src/train/step.ts';
@@ -59,7 +60,7 @@ describe('losses and gradient norms', () => {
 async function rankedLosses(gpu: Gpu, recompute: boolean): Promise<number[]> {
   const decoder = tinyDecoder(gpu);
   const method = lora({ rank: 4, alpha: 8, dropout: 0.3, seed: 3, targets: ['q_proj', 'v_proj', 'down_proj'] });
-  const attached = method.attach(decoder, { decays: false });
+  const attached = method.attach(decoder, { decays: false, most: 1 << 27 });
   const order = batches({ n_rows: ROWS.length, batch: 2, accumulate: 1, shuffle: false, seed: 0 });
   const packed = [0, 1, 2].map((t) => pack(order.step(t)[0].map((i) => ROWS[i])));
   const sizes = { N: Math.max(...packed.map((b) => b.n)), M: Math.max(...packed.map((b) => b.m)) };
@@ -68,7 +69,7 @@ async function rankedLosses(gpu: Gpu, recompute: boolean): Promise<number[]> {
   const scope = newScope(gpu.scope);
   for (const t of attached.tensors) allocate(scope, t.home!);
   const machine = await prepare(gpu, phase.plan, scope);
-  for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  begin(gpu.memory, attached.trained);
   await attached.fill(baseIn(gpu, decoder));
   const losses: number[] = [];
   const loop = { gpu, machine, phase, rows: ROWS, batches: order, steps: 3, lrAt: () => 1e-2, sorted: false };
@@ -89,7 +90,7 @@ describe('memory', () => {
   const bytes = (n_layers: number, recompute: boolean) => {
     const decoder = newDecoder({ ...TINY, n_layers }, N, () => 'f32', 2 ** 27);
     const selection = boundSelection(targetsOf(decoder, ['v_proj']), 8, n_layers);
-    const attached = smt({ block: 8, selection }).attach(decoder, { decays: false });
+    const attached = smt({ block: 8, selection }).attach(decoder, { decays: false, most: 1 << 27 });
     const { plan } = planTraining(decoder, attached, { ...OPTIONS, sizes: { N, M: N }, recompute }, PLANNING);
     return plan.bytes.activations + plan.bytes.temporaries;
   };

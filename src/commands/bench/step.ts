@@ -7,12 +7,13 @@ import { plan } from '../../gpu/plan.ts';
 import type { Entry } from '../../gpu/program.ts';
 import { dispose, type Machine, prepare, replay } from '../../gpu/run.ts';
 import { allocate, free, newScope, type Scope } from '../../gpu/scope.ts';
-import { resident, write } from '../../gpu/tensor.ts';
+import { resident } from '../../gpu/tensor.ts';
 import { type Base, type Method, trainableOf } from '../../methods/method.ts';
 import type { DecoderConfig } from '../../models/config.ts';
 import { type Decoder, newDecoder } from '../../models/decoder.ts';
 import { feed, feedScalars } from '../../models/inputs.ts';
 import { newResults } from '../../ops/optimizer/gradnorm.ts';
+import { begin } from '../../ops/optimizer/trained.ts';
 import { newStream, type Sizes, type Stream } from '../../ops/stream/stream.ts';
 import { planTraining, planWarmup } from '../../train/plans.ts';
 import { fillDecoder, randomValues, someRows } from './model.ts';
@@ -105,11 +106,11 @@ async function training(
   scope: Scope,
 ): Promise<Made> {
   const planning = planningOf(gpu.limits);
-  const attached = method!.attach(d, { decays: false });
+  const attached = method!.attach(d, { decays: false, most: planning.maxBinding });
   const { plan: planned, stream } = planTraining(d, attached, { ...OPTIMIZER, sizes, recompute }, planning);
   for (const t of attached.tensors) allocate(scope, t.home!);
   const machine = await prepare(gpu, planned, scope);
-  for (const t of attached.trained) for (const x of [t.m, t.v]) write(gpu.memory, x, new Uint8Array(x.bytes));
+  begin(gpu.memory, attached.trained);
   await attached.fill({ gpu, planning, decoder: d } as Base); // without files: nothing asks for stored values here
   const programs = [
     { name: 'train', dims: sizes },

@@ -3,8 +3,9 @@
 import { type Program, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { crossEntropy, lossSum } from '../../ops/loss/crossentropy.ts';
-import { adamw, newTrained } from '../../ops/optimizer/adamw.ts';
+import { adamw } from '../../ops/optimizer/adamw.ts';
 import { gradNorm, newOptimizerState, newResults } from '../../ops/optimizer/gradnorm.ts';
+import { newTrained } from '../../ops/optimizer/trained.ts';
 import { newStream, SCALARS } from '../../ops/stream/stream.ts';
 import { type Check, given, type Input, near, noise, noisy, zeros } from './check.ts';
 

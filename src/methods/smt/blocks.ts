@@ -4,7 +4,7 @@ import { read, resident, write } from '../../gpu/tensor.ts';
 import type { SmtAdapter } from '../../io/adapter.ts';
 import type { Decoder } from '../../models/decoder.ts';
 import { type BlockSet, eachBlockLine, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
-import { newTrained, type Trained } from '../../ops/optimizer/adamw.ts';
+import { trainedTogether } from '../../ops/optimizer/trained.ts';
 import type { Weight } from '../../ops/stored/weight.ts';
 import type { Line } from '../../report.ts';
 import type { Attached, Base, Training } from '../method.ts';
@@ -30,7 +30,8 @@ export function attachBlocks(
   }));
   const hooks = matrices.map(({ weight, set }) => ({ weight, trains: trainsBlocks(set) }));
   for (const { weight, trains } of hooks) weight.trains = trains;
-  const trained = train ? matrices.map(({ set }) => trainedBlocks(set, train)) : [];
+  const parts = matrices.map(({ set }) => partOf(set, train));
+  const trained = train ? trainedTogether('blocks', parts, { decay: true, most: train.most }) : [];
   return {
     matrices,
     trained,
@@ -43,7 +44,7 @@ export function attachBlocks(
       for (const [i, { weight, set }] of matrices.entries()) {
         write(memory, set.lists, set.places.words);
         write(memory, set.delta, saved ? deltasOf(saved, weight, set) : new Float32Array(set.delta.bytes / 4));
-        const beneath = trained[i]?.base;
+        const beneath = parts[i].base;
         if (beneath) write(memory, beneath, await baseBlocks(base, weight, set));
       }
     },
@@ -72,9 +73,9 @@ function byWeight(d: Decoder, { block, blocks }: Selection): Map<Weight, [number
 }
 
 /** The base values of the blocks are kept too where weight decay acts on them. */
-function trainedBlocks({ delta, grad }: BlockSet, { decays }: Training): Trained {
-  const base = decays ? resident(`${delta.name}.base`, delta.shape, 'other') : undefined;
-  return newTrained(delta, grad!, { decay: true, base });
+function partOf({ delta, grad }: BlockSet, train: Training | null) {
+  const base = train?.decays ? resident(`${delta.name}.base`, delta.shape, 'other') : undefined;
+  return { value: delta, grad: grad!, base };
 }
 
 /** Base values of the blocks of a set [n, b, b], as the device holds them. */

@@ -5,27 +5,9 @@ import adamwCode from '../../../shaders/adamw.wgsl?raw' with { type: 'text' };
 import onBase from '../../../shaders/adamw_base.wgsl?raw' with { type: 'text' };
 import plain from '../../../shaders/adamw_plain.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run } from '../../gpu/program.ts';
-import { resident, type Tensor } from '../../gpu/tensor.ts';
+import type { Tensor } from '../../gpu/tensor.ts';
 import { vec4sOf, workgroups } from '../elementwise/lanes.ts';
-
-/** A tensor that trains, with its gradient and moments: f32, of one shape. A tied tensor is listed once. */
-export interface Trained {
-  name: string;
-  value: Tensor;
-  grad: Tensor;
-  m: Tensor;
-  v: Tensor;
-  /** Whether weight decay acts on it: 2-D tensors only. */
-  decay: boolean;
-  /** Where the value is a difference: what it is added to; decay then acts on the sum. */
-  base?: Tensor;
-}
-
-/** A tensor that trains, with fresh moments. base: what a difference is added to. */
-export function newTrained(value: Tensor, grad: Tensor, { decay, base }: { decay: boolean; base?: Tensor }): Trained {
-  const moment = (name: string) => resident(`${value.name}.${name}`, value.shape, 'moments');
-  return { name: value.name, value, grad, m: moment('m'), v: moment('v'), decay, base };
-}
+import type { Trained } from './trained.ts';
 
 export interface AdamWOptions {
   betas: readonly [number, number];
