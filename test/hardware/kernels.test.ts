@@ -34,9 +34,6 @@ const LIMITS: { [K in keyof Figures]: (n: number) => boolean } = {
 
 /** What is over, by kernel: the worst of all its forms. */
 const KNOWN: Record<string, Partial<Figures>> = {
-  attention_tiled_dkv: { conflicts: 4 },
-  attention_tiled_dq: { conflicts: 4 },
-  attention_tiled_forward: { conflicts: 16 },
   blocks_forward8: { private: 290 },
   gemv: { conflicts: 8 },
   lowrank_down: { conflicts: 8 },
