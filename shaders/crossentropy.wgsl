@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var top = LOWEST;
   var sums: E;
   var widest = 0u;
-  for (var c = mine.x; c < mine.y; c += 8u) {
+  for (var c = mine.x; c < mine.y; c += STEP) {
     let v = logits[at + c];
     widest = max(widest, magnitude(v));
     let high = largest(v);
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let sum = sum_all(lane, share);
 
   let t = id / LANES;
-  if (t >= mine.x && t < mine.y && (t - mine.x) % 8u == 0u) { // the invocation that also overwrites the target's logit
+  if (t >= mine.x && t < mine.y && (t - mine.x) % STEP == 0u) { // the invocation that also overwrites the target's logit
     let l = pick(logits[at + t], id % LANES);
     let bad = (bitcast<u32>(sum) & INFINITE) == INFINITE;
     logprob[row] = select(select((l - top_of_row) - log(sum), sum, bad), 0.0, padding);
@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   let scale = scalars[0];
   let factor = scale / sum;
-  for (var c = mine.x; c < mine.y; c += 8u) {
+  for (var c = mine.x; c < mine.y; c += STEP) {
     var d = E();
     if (!padding) {
       d = decay(logits[at + c] - top_of_row) * factor;

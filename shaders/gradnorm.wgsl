@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let mine = walk(lane, min(RUN, (P.count + 3u) / 4u - first));
   var plain: vec4f;
   var scaled: vec4f;
-  for (var i = first + mine.x; i < first + mine.y; i += 8u) {
+  for (var i = first + mine.x; i < first + mine.y; i += STEP) {
     // what follows the last element in its vec4 belongs to nobody
     let g = select(vec4f(), grad[i], vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u) < vec4u(P.count));
     let small = g * 0x1p-64f;

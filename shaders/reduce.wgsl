@@ -3,6 +3,7 @@
 // costs more than the sixteen additions that each invocation makes instead.
 
 const WIDTH = 64u;
+const STEP = 8u;
 
 var<workgroup> partial: array<f32, WIDTH>;
 
@@ -28,7 +29,7 @@ fn max_all(lane: u32, value: f32) -> f32 {
   return max(max(most.x, most.y), max(most.z, most.w));
 }
 
-/// Which of `count` neighbouring elements an invocation visits, in steps of 8 from x to before y. Eight invocations share a run:
+/// Which of `count` neighbouring elements an invocation visits, in steps of STEP from x to before y. Eight invocations share a run:
 /// whole cache lines for a GPU, and for a software adapter (8 at a time, each loop to its end) a walk that caches can follow.
 fn walk(lane: u32, count: u32) -> vec2u {
   let share = (count + WIDTH / 8u - 1u) / (WIDTH / 8u);

@@ -112,7 +112,7 @@ test('every kernel that src/ops names is part of a check', () => {
   const names = new Set(linkedByChecks().map(({ name }) => name));
   const sources = readdirSync('src/ops', { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.ts'));
   const said = sources.flatMap((f) =>
-    [...readFileSync(join('src/ops', f), 'utf8').matchAll(/kernel\('(\w+)'/g)].map((m) => m[1]),
+    [...readFileSync(join('src/ops', f), 'utf8').matchAll(/\b(?:kernel\(|reducing\(p, )'(\w+)'/g)].map((m) => m[1]),
   );
   expect(new Set(said).size).toBeGreaterThan(25);
   expect(said.filter((name) => !names.has(name))).toEqual([]);

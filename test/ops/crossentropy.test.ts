@@ -1,14 +1,16 @@
 // Cross-entropy and its gradient in place against f64, for whole and ragged vocabularies, chunks, padding and extreme logits.
 
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { crossEntropy, lossSum } from '../../src/ops/loss/crossentropy.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
+import { gpuWith, type Kernels } from '../gpu/kernels.ts';
 import { noise } from '../oracle/finite.ts';
 import * as oracle from '../oracle/loss.ts';
 
 const PADDING = 0xffffffff;
 const SENTINEL = 12345;
+let kernels: Kernels = 'own';
 const f32 = (n: number, seed: number, size = 1) => new Float32Array(noise(n, seed, size));
 
 interface Case {
@@ -35,15 +37,21 @@ async function onGpu({ V, ld = V, logits, ids, at = 0, M = ids.length, padded = 
     scalars: await input('scalars', [8], [invTargets]),
     logprob: await input('logprob', [M], new Float32Array(M).fill(SENTINEL)),
   };
-  return runProgram((p) => {
-    const { logits, ...bind } = t;
-    crossEntropy(p, logits, { m, at, V, ld, train, ...bind });
-    return { logprob: t.logprob, dlogits: t.logits };
-  });
+  return runProgram(
+    (p) => {
+      const { logits, ...bind } = t;
+      crossEntropy(p, logits, { m, at, V, ld, train, ...bind });
+      return { logprob: t.logprob, dlogits: t.logits };
+    },
+    { gpu: await gpuWith(kernels) },
+  );
 }
 
-describe('crossEntropy', () => {
-  // a workgroup is 64 invocations of 1 or 4 logits, and eight of them share a run
+describe.each(['own', 'tiles'] as const)('crossEntropy, kernels: %s', (of) => {
+  beforeAll(() => {
+    kernels = of;
+  });
+  // a workgroup is 64 to 256 invocations of 1 or 4 logits, and eight of them share a run
   test.each([1, 2, 3, 4, 63, 64, 65, 252, 256, 260, 511, 4095, 4096, 4097, 4100, 49152])('V = %i', async (V) => {
     const m = V > 5000 ? 2 : 5;
     const logits = f32(m * V, 1, 6);

@@ -1,23 +1,27 @@
 // The global norm over tensors of unlike size, from underflow to overflow, and the verdict on a step.
 
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Program } from '../../src/gpu/program.ts';
 import { gradNorm, newResults, RESULTS } from '../../src/ops/optimizer/gradnorm.ts';
 import '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
+import { gpuWith, type Kernels } from '../gpu/kernels.ts';
 import { clipScale, globalNorm } from '../oracle/adamw.ts';
 import { noise } from '../oracle/finite.ts';
 
 const f32 = (n: number, seed: number, size = 1) => new Float32Array(noise(n, seed, size));
 const betas = [0.9, 0.95] as const;
+let kernels: Kernels = 'own';
 
 /** State and results after one verdict; what follows a gradient's last element is NaN (see `input`). */
 async function verdict(grads: Float32Array[], { clip = 0, loss = 1, before = [9, 9, 0.1, 0.05] } = {}) {
   const tensors = await Promise.all(grads.map((g, i) => input(`g${i}`, [g.length], g)));
   const [state, results] = [await input('state', [4], before), await input('results', [RESULTS.count], [loss, 9, 9, 9])];
-  const got = await runProgram((p) => {
+  const build = (p: Program) => {
     gradNorm(p, tensors, state, results, { betas, clip });
     return { state, results };
-  });
+  };
+  const got = await runProgram(build, { gpu: await gpuWith(kernels) });
   const [factor, skipped, c1, c2] = got.state;
   return {
     factor,
@@ -30,7 +34,10 @@ async function verdict(grads: Float32Array[], { clip = 0, loss = 1, before = [9,
   };
 }
 
-describe('gradNorm', () => {
+describe.each(['own', 'tiles'] as const)('gradNorm, kernels: %s', (of) => {
+  beforeAll(() => {
+    kernels = of;
+  });
   // 8192 floats are one partial
   test.each([[[1]], [[3, 5, 2]], [[255, 256, 257]], [[8191, 1]], [[8192, 7]], [[8193, 40000, 6]]])(
     'tensors of %j elements',

@@ -1,15 +1,17 @@
 // RMSNorm against f64: values, the inverse RMS, both gradients, and y made again bit for bit.
 
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { backward, giveGrad, gradOf, onBackward } from '../../src/gpu/program.ts';
 import { again } from '../../src/gpu/recompute.ts';
 import { rmsnorm } from '../../src/ops/norm/rmsnorm.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
+import { gpuWith, type Kernels } from '../gpu/kernels.ts';
 import { noise } from '../oracle/finite.ts';
 import * as oracle from '../oracle/rmsnorm.ts';
 
 const eps = 1e-5;
+let kernels: Kernels = 'own';
 const f32 = (n: number, seed: number, size = 1) => new Float32Array(noise(n, seed, size));
 const abs = (a: ArrayLike<number>) => Float64Array.from(a, Math.abs);
 
@@ -41,7 +43,7 @@ async function rmsnormOnGpu(
       backward(p);
       return { y, made, dx: gradOf(p, tx)!, dw: tdw };
     },
-    { accumulate: first ? 0 : 1 },
+    { accumulate: first ? 0 : 1, gpu: await gpuWith(kernels) },
   );
 }
 
@@ -56,8 +58,11 @@ function magnitude(dy: Float32Array, x: Float32Array, w: Float32Array, R: number
   });
 }
 
-describe('rmsnorm', () => {
-  // 63, 64, 65: a workgroup of single floats; 252, 256, 260: of vec4s; 31, 32, 33 rows: a chunk of the column sum
+describe.each(['own', 'tiles'] as const)('rmsnorm, kernels: %s', (of) => {
+  beforeAll(() => {
+    kernels = of;
+  });
+  // 63, 64, 65 and 257: a workgroup of single floats; 252, 256, 260 and 1020, 1024, 1028: of vec4s; 31, 32, 33 rows: a chunk of the column sum
   test.each([
     [1, 1],
     [2, 3],
@@ -69,6 +74,10 @@ describe('rmsnorm', () => {
     [32, 256],
     [33, 260],
     [65, 576],
+    [3, 1020],
+    [3, 1024],
+    [3, 1028],
+    [2, 257],
   ])('x [%i, %i]: y, dx and dw', async (R, D) => {
     const [x, w, dy] = [f32(R * D, 1, 3), f32(D, 2), f32(R * D, 3)];
     const got = await rmsnormOnGpu(R, D, x, w, dy);

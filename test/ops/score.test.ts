@@ -15,6 +15,7 @@ const noise = (n: number, seed: number) => Float32Array.from({ length: n }, (_, 
 
 // Block edges: of whole cells of 64, 16, 8 and 4 rows, and ones that no cell divides, where dW is made and then scored.
 const shapes = [
+  [128, 128, 256, 3],
   [64, 128, 192, 33],
   [16, 80, 48, 70],
   [24, 72, 96, 5],

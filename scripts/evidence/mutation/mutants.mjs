@@ -114,7 +114,7 @@ const BY_TESTS = {
       '// before',
       'no barrier before the next keys take the place of the values',
     ],
-    ['attention_tiled_forward', '~lo[t0 + lane]', '~lo[t0]', 'only the first query of a tile says which keys are seen'],
+    ['attention_tiled_forward', 'last[t0 + lane]', 'last[t0]', 'only the first query of a tile says which keys are seen'],
     ['attention_tiled_dq', 'if (column == 0u) {', 'if (false) {', 'delta is not left for the pass of the keys'],
     ['attention_tiled_dq', '(key <= mine)', '(key < mine)', 'a query does not see itself in the backward'],
     ['attention_tiled_dq', '* P.scale; }', '; }', 'dq lacks its scale'],
@@ -143,6 +143,7 @@ const BY_TESTS = {
       'i < WIDTH - 4u; i += 4u) {\n    sum',
       'the last invocations are left out of a sum',
     ],
+    ['columnsum_wide', 'i < 16u; i++) { sum', 'i < 15u; i++) { sum', 'the last share of the rows is left out'],
     [
       'columnsum',
       'min(P.rows, (k + 1u) * P.chunk)',
@@ -159,6 +160,18 @@ const BY_TESTS = {
     ['crossentropy', 'sums *= decay(E(top - high));', '', 'the sum does not shrink when the maximum moves'],
     ['crossentropy', 'd -= one_hot(id % LANES) * scale;', '', 'the gradient lacks the target'],
     ['crossentropy', 'if (!padding)', 'if (true)', 'padding gets a gradient'],
+    [
+      'reduce_wide',
+      'i < WIDTH; i += 16u) { sum',
+      'i < WIDTH - 16u; i += 16u) { sum',
+      'the last invocations are left out of a wide sum',
+    ],
+    [
+      'reduce_wide',
+      'if (lane < 16u) { sixteen[lane] = most; }',
+      'sixteen[0] = partial[0];',
+      'the largest of a row is that of its first invocation',
+    ],
     ['losssum', 'sum += results[0];', '', 'the loss of a micro-batch takes the place of the ones before'],
     ['scatter', 'P.cols + c] += dy', 'P.cols + c] = dy', 'rows are written over instead of added to'],
   ],
@@ -180,6 +193,7 @@ const BY_TESTS = {
   [ops('score')]: [
     ['gemm_reduce', '(row + i) / CELL * P.ldc', '(row + i) * P.ldc', 'cells are taken to be one row high'],
     ['score_blocks', 'sum * P.factor', 'sum', 'a mean is a sum'],
+    ['score_blocks_wide', 'i / P.width * pitch', 'i / P.width', 'the rows of a block are taken to be one behind the other'],
     ['score_dense', 'wg.x] += s', 'wg.x] = s', 'the score of a micro-batch takes the place of the ones before'],
   ],
   [ops('lowrank', 'dropout')]: [

@@ -27,6 +27,7 @@ export function blockChecks(): Check[] {
     ),
     ...(['absmean', 'l2'] as const).map(dense),
     { name: 'score absofmean', make: ({ maxBinding }) => scoring('absofmean', 8, [24, 16], 7, maxBinding, CLOSE) },
+    { name: 'score of large blocks', make: ({ maxBinding }) => scoring('l2', 128, [128, 256], 5, maxBinding, CLOSE) },
     { name: 'score absmean-of-sum', make: ({ maxBinding }) => summed(maxBinding) },
     { name: 'score of inputs', make: ({ maxBinding }) => sizing(maxBinding) },
   ];

@@ -1,13 +1,14 @@
 // Scores of b x b blocks: figures of a weight's gradient, gathered in the backward of warm-up steps, or of its input's size.
 // A map [rows / b, cols / b] is added to by every step; what is left to do at the end (a root, an absolute value) is `finished`.
 
-import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
 import blocksCode from '../../../shaders/score_blocks.wgsl?raw' with { type: 'text' };
+import wideCode from '../../../shaders/score_blocks_wide.wgsl?raw' with { type: 'text' };
 import denseCode from '../../../shaders/score_dense.wgsl?raw' with { type: 'text' };
 import inputsCode from '../../../shaders/score_inputs.wgsl?raw' with { type: 'text' };
 import sumsCode from '../../../shaders/score_sums.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../../gpu/program.ts';
 import { elementsOf, resident, type Tensor } from '../../gpu/tensor.ts';
+import { reducing } from '../elementwise/reduce.ts';
 import { gemm, productSums, whole } from '../matmul/gemm.ts';
 import { beside } from '../matmul/linear.ts';
 import { rowWindows, type Trains, type Weight } from '../stored/weight.ts';
@@ -58,6 +59,9 @@ export function scoreGradient(p: Program, s: Scorer, dy: Tensor, x: Tensor): voi
     }
 }
 
+/** Partials of a block from which on a workgroup sums them on a GPU. */
+const MANY = 64;
+
 /** map += the score's figure of each block of dW = dY^T X, summed within the product; false where its sizes do not allow that. */
 function productScores(p: Program, s: Scorer, dy: Tensor, x: Tensor): boolean {
   const { weight: w, b, map } = s;
@@ -66,8 +70,14 @@ function productScores(p: Program, s: Scorer, dy: Tensor, x: Tensor): boolean {
   if (!sums) return false;
   const across = w.cols / b;
   const blocks = (w.rows / b) * across;
-  const params = { blocks, across, height: b / sums.cell, width: b / 4, factor: square ? 1 : 1 / (b * b) };
-  run(p, kernel('score_blocks', [blocksCode]), { partials: sums.partials, map }, params, [Math.ceil(blocks / 64)]);
+  const [params, bind] = [
+    { across, height: b / sums.cell, width: b / 4, factor: square ? 1 : 1 / (b * b) },
+    { partials: sums.partials, map },
+  ];
+  const each = params.height * params.width;
+  if (p.planning.software || each < MANY)
+    run(p, kernel('score_blocks', [blocksCode]), bind, { blocks, ...params }, [Math.ceil(blocks / 64)]);
+  else run(p, reducing(p, 'score_blocks_wide', [wideCode], each), bind, params, [blocks]);
   return true;
 }
 
@@ -77,7 +87,7 @@ export function scoreDense(p: Program, s: Scorer, row0: number, g: Tensor): void
   const { cols } = weight;
   const rows = elementsOf(g.shape) / cols;
   const [first, end] = [Math.floor(row0 / b), Math.ceil((row0 + rows) / b)];
-  const k = kernel('score_dense', [reduce, denseCode], { KIND: KIND[s.score] });
+  const k = reducing(p, 'score_dense', [denseCode], b * b, { KIND: KIND[s.score] });
   run(p, k, { g, map: s.map }, { rows, cols, b, row0 }, [cols / b, end - first], { flops: rows * cols });
 }
 

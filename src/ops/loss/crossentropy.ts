@@ -2,10 +2,10 @@
 
 import crossentropy from '../../../shaders/crossentropy.wgsl?raw' with { type: 'text' };
 import losssum from '../../../shaders/losssum.wgsl?raw' with { type: 'text' };
-import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
-import { kernel, type Program, run } from '../../gpu/program.ts';
+import { type Program, run } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { lanesOf } from '../elementwise/lanes.ts';
+import { reducing } from '../elementwise/reduce.ts';
 
 /** A chunk of logits: the targets at <= i < at + m of the step, in the first m rows. */
 export interface LogitsChunk {
@@ -29,12 +29,12 @@ export interface LogitsChunk {
  */
 export function crossEntropy(p: Program, logits: Tensor, { m, at, V, ld = V, train, ...bind }: LogitsChunk): void {
   const { part, per } = ld % 4 === 0 ? lanesOf(V) : lanesOf(1);
-  const k = kernel('crossentropy', [part, reduce, crossentropy]);
+  const k = reducing(p, 'crossentropy', [part, crossentropy], V / per);
   const params = { vocabulary: V / per, ld: ld / per, row0: at, train: train ? 1 : 0 };
   run(p, k, { logits, ...bind }, params, [m], { flops: m * V * (train ? 20 : 12) });
 }
 
 /** results[0] = -sum of logprob[0 .. M); added to what is there where this is not the step's first micro-batch. */
 export function lossSum(p: Program, logprob: Tensor, M: number, results: Tensor): void {
-  run(p, kernel('losssum', [reduce, losssum]), { logprob, results }, { count: M, accumulate: p.accumulate }, [1]);
+  run(p, reducing(p, 'losssum', [losssum]), { logprob, results }, { count: M, accumulate: p.accumulate }, [1]);
 }

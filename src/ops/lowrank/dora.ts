@@ -5,10 +5,10 @@ import magnitudeTerm from '../../../shaders/columnsum_magnitude.wgsl?raw' with {
 import applyCode from '../../../shaders/dora_apply.wgsl?raw' with { type: 'text' };
 import scaleCode from '../../../shaders/dora_scale.wgsl?raw' with { type: 'text' };
 import squaresCode from '../../../shaders/dora_squares.wgsl?raw' with { type: 'text' };
-import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { lanesOf, workgroups } from '../elementwise/lanes.ts';
+import { reducing } from '../elementwise/reduce.ts';
 import { whole } from '../matmul/gemm.ts';
 import { entire, panels, productInto, productTransposedInto } from '../matmul/linear.ts';
 import { columnSum } from '../norm/columnsum.ts';
@@ -56,7 +56,7 @@ export function trainsDora(d: Dora): Trains {
 
 /** squares = |w|^2 of every stored row, whatever the format. Once: the base does not move. */
 export function doraSquares(p: Program, { weight: w, squares }: Dora): void {
-  const k = kernel('dora_squares', [reduce, squaresCode]);
+  const k = reducing(p, 'dora_squares', [squaresCode], w.cols);
   for (const v of w.windows)
     for (const { r0, r1, t } of panels(p, w, v))
       run(p, k, { panel: t(), squares }, { row0: r0, cols: w.cols }, [r1 - r0], { flops: 2 * (r1 - r0) * w.cols });

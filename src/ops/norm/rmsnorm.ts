@@ -2,7 +2,6 @@
 // y is made again from them where a later backward asks for it.
 
 import columnTerm from '../../../shaders/columnsum_rmsnorm.wgsl?raw' with { type: 'text' };
-import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
 import rmsnormCode from '../../../shaders/rmsnorm.wgsl?raw' with { type: 'text' };
 import apply from '../../../shaders/rmsnorm_apply.wgsl?raw' with { type: 'text' };
 import backward from '../../../shaders/rmsnorm_backward.wgsl?raw' with { type: 'text' };
@@ -10,6 +9,7 @@ import { flows, gradOf, intoGrad, kernel, onBackward, type Program, run, temp } 
 import { again, remake } from '../../gpu/recompute.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { lanesOf, workgroups } from '../elementwise/lanes.ts';
+import { reducing } from '../elementwise/reduce.ts';
 import type { Vector } from '../stored/weight.ts';
 import { columnSum } from './columnsum.ts';
 
@@ -20,7 +20,7 @@ export function rmsnorm(p: Program, x: Tensor, w: Vector, eps: number): Tensor {
   const cols = D / per;
   const inv = temp(p, 'inv_rms', [R], 'activations');
   const y = temp(p, 'normed', x.shape);
-  run(p, kernel('rmsnorm', [part, reduce, rmsnormCode]), { x, w: w.value, inv, y }, { cols, eps }, [R], { flops: 4 * R * D });
+  run(p, reducing(p, 'rmsnorm', [part, rmsnormCode], cols), { x, w: w.value, inv, y }, { cols, eps }, [R], { flops: 4 * R * D });
   if (!flows(p, y, [x], w.grad !== null)) return y;
 
   remake(p, y, () => {
@@ -38,7 +38,7 @@ export function rmsnorm(p: Program, x: Tensor, w: Vector, eps: number): Tensor {
     if (w.grad) columnSum(p, { part: columnTerm, bind: { x: input, inv, dy } }, R, D, w.grad);
     if (!p.needs.has(x)) return;
     const { into: dx, accumulate } = intoGrad(p, x);
-    const k = kernel('rmsnorm_backward', [part, reduce, backward]);
+    const k = reducing(p, 'rmsnorm_backward', [part, backward], cols);
     run(p, k, { x: input, w: w.value, inv, dy, dx }, { cols, accumulate }, [R], { flops: 8 * R * D });
   });
   return y;

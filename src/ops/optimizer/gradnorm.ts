@@ -3,9 +3,9 @@
 
 import gradnormCode from '../../../shaders/gradnorm.wgsl?raw' with { type: 'text' };
 import finish from '../../../shaders/gradnorm_finish.wgsl?raw' with { type: 'text' };
-import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
-import { kernel, type Program, run, temp } from '../../gpu/program.ts';
+import { type Program, run, temp } from '../../gpu/program.ts';
 import { elementsOf, resident, type Tensor } from '../../gpu/tensor.ts';
+import { reducing } from '../elementwise/reduce.ts';
 
 /** Places in a step's results (f32): the summed loss, the norm before clipping, 1 where the step was skipped. */
 export const RESULTS = { lossSum: 0, norm: 1, skipped: 2, count: 4 } as const;
@@ -42,7 +42,7 @@ export function gradNorm(
   const counts = grads.map((g) => Math.ceil(elementsOf(g.shape) / PER_PARTIAL));
   const count = counts.reduce((a, b) => a + b, 0);
   const partials = temp(p, 'squares', [count, 2]);
-  const k = kernel('gradnorm', [reduce, gradnormCode]);
+  const k = reducing(p, 'gradnorm', [gradnormCode]);
   let at = 0;
   grads.forEach((grad, i) => {
     const n = elementsOf(grad.shape);
@@ -51,5 +51,5 @@ export function gradNorm(
   });
   const [beta1, beta2] = betas;
   const params = { count, clip, beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2 };
-  run(p, kernel('gradnorm_finish', [reduce, finish]), { partials, state, results }, params, [1]);
+  run(p, reducing(p, 'gradnorm_finish', [finish]), { partials, state, results }, params, [1]);
 }
