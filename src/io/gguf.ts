@@ -22,13 +22,11 @@ export interface Gguf {
   source: Source;
 }
 
-export interface GgufOptions {
-  /** Take a file that ends with its header, as vocabularies are published, for sound. */
-  headerOnly?: boolean;
-}
-
-/** The header of a GGUF file. Throws on anything that llama.cpp refuses. */
-export async function readGguf(source: Source, options: GgufOptions = {}): Promise<Gguf> {
+/**
+ * The header of a GGUF file. Throws on anything that llama.cpp refuses, and on what it lets in: empty keys and names, alignments
+ * beyond 1 MiB, a file without the data of its tensors.
+ */
+export async function readGguf(source: Source): Promise<Gguf> {
   let head = new Uint8Array(0);
   for (let size = FIRST_WINDOW; ; size *= 4) {
     const more = await source.read(head.length, Math.min(size, source.size) - head.length);
@@ -37,7 +35,7 @@ export async function readGguf(source: Source, options: GgufOptions = {}): Promi
     grown.set(more, head.length);
     head = grown;
     try {
-      return parseHeader(head, source, options);
+      return parseHeader(head, source);
     } catch (e) {
       if (e !== SHORT) throw new Error(`${(e as Error).message}; ${source.name} is damaged or no GGUF file: fetch it again`);
       if (head.length === source.size)
@@ -72,7 +70,7 @@ interface Cursor {
   size: number;
 }
 
-function parseHeader(bytes: Uint8Array<ArrayBuffer>, source: Source, options: GgufOptions): Gguf {
+function parseHeader(bytes: Uint8Array<ArrayBuffer>, source: Source): Gguf {
   const cursor = { view: new DataView(bytes.buffer), bytes, at: 0, size: source.size };
   if (u32(cursor) !== 0x46554747) fail('the magic GGUF', JSON.stringify(String.fromCharCode(...bytes.subarray(0, 4))));
   const version = u32(cursor);
@@ -90,8 +88,7 @@ function parseHeader(bytes: Uint8Array<ArrayBuffer>, source: Source, options: Gg
     tensors.set(tensor.name, tensor);
   }
   const start = roundUp(cursor.at, alignment);
-  const bare = options.headerOnly && source.size <= start;
-  if (!bare && tensorCount > 0 && start + end > source.size)
+  if (tensorCount > 0 && start + end > source.size)
     fail(`${start + end} bytes of header and tensors`, `a file of ${source.size}`);
   for (const tensor of tensors.values()) tensor.offset += start;
   return { version, metadata, tensors, source };
@@ -99,8 +96,11 @@ function parseHeader(bytes: Uint8Array<ArrayBuffer>, source: Source, options: Gg
 
 function readPair(cursor: Cursor, metadata: Map<string, GgufValue>): void {
   const key = string(cursor, 'a key', 65535);
+  if (key === '') fail('keys with a name', 'an empty one');
   if (metadata.has(key)) fail('each key once', `${key} twice`);
-  metadata.set(key, readValue(cursor, u32(cursor), key));
+  const type = u32(cursor);
+  if (key === ALIGNMENT && type !== UINT32) fail(`${ALIGNMENT} as an unsigned integer of 32 bits`, `value type ${type}`);
+  metadata.set(key, readValue(cursor, type, key));
 }
 
 function readValue(cursor: Cursor, type: number, key: string): GgufValue {
@@ -121,24 +121,26 @@ function readArray(cursor: Cursor, key: string): GgufValue[] {
 }
 
 function readAlignment(metadata: Map<string, GgufValue>): number {
-  const alignment = metadata.get('general.alignment') ?? 32;
-  const sound = typeof alignment === 'number' && alignment > 0 && Math.log2(alignment) % 1 === 0;
-  return sound ? alignment : fail('a power of two as general.alignment', alignment);
+  const alignment = Number(metadata.get(ALIGNMENT) ?? 32);
+  const sound = alignment > 0 && alignment <= MAX_ALIGNMENT && Math.log2(alignment) % 1 === 0;
+  return sound ? alignment : fail(`a power of two up to ${MAX_ALIGNMENT} as ${ALIGNMENT}`, alignment);
 }
 
 // Tensors must lie one after the other: llama.cpp refuses a file whose offsets say otherwise.
 function readTensor(cursor: Cursor, tensors: Map<string, GgufTensor>, end: number): GgufTensor {
   const name = string(cursor, 'a tensor name', 63);
+  if (name === '') fail('tensors with a name', 'an empty one');
   if (tensors.has(name)) fail('each tensor once', `${name} twice`);
   const rank = u32(cursor);
   if (rank > 4) fail(`at most 4 dimensions for ${name}`, rank);
   const dims = Array.from({ length: rank }, () => u64(cursor));
   const id = u32(cursor);
   const type = GGML_TYPES[id] ?? fail(`a tensor type that ggml knows for ${name}`, id);
-  const elements = dims.reduce((a, b) => a * b, 1n);
-  if (dims.some((d) => d >= MAX_ELEMENTS) || elements >= MAX_ELEMENTS)
+  // a size of 0 hides none that is too large beside it
+  if (dims.some((d) => d >= MAX_ELEMENTS) || dims.reduce((a, b) => a * (b || 1n), 1n) >= MAX_ELEMENTS)
     fail(`less than 2^63 values for ${name}`, dims.join(' x '));
   if ((dims[0] ?? 1n) % BigInt(type.block)) fail(`rows of whole ${type.name} blocks (${type.block}) for ${name}`, dims[0]);
+  const elements = dims.reduce((a, b) => a * b, 1n);
   const bytes = (elements / BigInt(type.block)) * BigInt(type.bytes);
   const offset = u64(cursor);
   if (offset !== BigInt(end)) fail(`${name} at offset ${end}`, offset);
@@ -146,8 +148,11 @@ function readTensor(cursor: Cursor, tensors: Map<string, GgufTensor>, end: numbe
   return { name, type: type.name, dims: dims.map(Number), offset: Number(offset), bytes: Number(bytes) };
 }
 
+const UINT32 = 4;
 const STRING = 8;
 const ARRAY = 9;
+const ALIGNMENT = 'general.alignment';
+const MAX_ALIGNMENT = 1 << 20;
 const SCALARS: Record<number, { bytes: number; read: (view: DataView, at: number, key: string) => GgufValue }> = {
   0: { bytes: 1, read: (view, at) => view.getUint8(at) },
   1: { bytes: 1, read: (view, at) => view.getInt8(at) },

@@ -25,7 +25,7 @@ async function isGguf(source: Source): Promise<boolean> {
 }
 
 async function inspectGguf(source: Source): Promise<FileReport> {
-  const gguf = await readGguf(source, { headerOnly: true });
+  const gguf = await readGguf(source);
   const short = (value: unknown) => (Array.isArray(value) && value.length > 8 ? `${value.length} values` : value);
   const metadata = Object.fromEntries([...gguf.metadata].map(([key, value]) => [key, short(value)]));
   const tensors = [...gguf.tensors.values()].map(({ name, type, dims, bytes }) => ({

@@ -25,8 +25,9 @@ const WHOLE_FLOAT = /[[:,]\s*-?\d+(?:\.0+|\.?\d*[eE]\+?\d+)\s*[,}\]]/;
  * JSON text to values; objects have no prototype, so `__proto__` is a key like any other. Errors say where.
  * again: a key may come twice (the last counts), texts may hold lone surrogates, and nothing is too deep, as in JSON.parse;
  * a float that is whole is a boxed Number, and the order of keys that are numbers is kept under KEYS.
+ * integers: a number is written in digits alone; 1.0, 1e1 and -0 are errors.
  */
-export function parseJson(text: string, { again = false } = {}): Json {
+export function parseJson(text: string, { again = false, integers = false } = {}): Json {
   let at = 0;
   const value = readValue(0);
   skipSpace();
@@ -79,7 +80,12 @@ export function parseJson(text: string, { again = false } = {}): Json {
   }
 
   function readWord(): Json {
+    const from = at;
     const word = match(WORD) ?? fail('a value');
+    if (integers && /^-0|[.eE]/.test(word) && /\d/.test(word)) {
+      at = from;
+      fail('numbers as plain integers');
+    }
     if (word === 'null') return null;
     if (word === 'true' || word === 'false') return word === 'true';
     const number = Number(word);

@@ -22,7 +22,7 @@ export interface Safetensors {
 export async function readSafetensors(source: Source): Promise<Safetensors> {
   const { text, dataStart } = await readHeaderText(source);
   try {
-    const header = asObject(parseJson(text), 'the header');
+    const header = asObject(parseJson(text, { integers: true }), 'the header');
     const metadata = readMetadata(header.__metadata__);
     const tensors = Object.keys(header)
       .filter((name) => name !== '__metadata__')
@@ -40,19 +40,23 @@ export async function readShards(folder: Folder, index: Source): Promise<Map<str
   if (typeof map !== 'object' || map === null)
     throw new Error(`expected a weight_map in ${index.name}, got none; fetch it again`);
   const tensors = new Map<string, StoredTensor>();
+  const from = new Map<string, string>();
   for (const shard of new Set(Object.values(map))) {
-    if (typeof shard !== 'string' || !/^[^/\\]+\.safetensors$/.test(shard))
-      throw new Error(`expected names of .safetensors files in ${index.name}, got ${JSON.stringify(shard)}; fetch it again`);
+    if (typeof shard !== 'string' || !SHARD.test(shard))
+      throw new Error(
+        `expected names of .safetensors files in ${index.name}, got ${JSON.stringify(shard)?.slice(0, 80)}; fetch it again`,
+      );
     const source = await folder.file(shard);
     if (!source) throw new Error(`expected the shard ${shard} of ${index.name} in ${folder.name}, got no such file; fetch it`);
     for (const [name, tensor] of (await readSafetensors(source)).tensors) {
       if (tensors.has(name))
         throw new Error(`expected ${name} in one shard, got it in ${tensors.get(name)!.source.name} and ${shard}`);
       tensors.set(name, tensor);
+      from.set(name, shard);
     }
   }
   for (const [name, shard] of Object.entries(map))
-    if (!tensors.get(name)?.source.name.endsWith(shard as string))
+    if (from.get(name) !== shard)
       throw new Error(`expected ${name} in ${shard} as ${index.name} says, got none there; fetch the shard again`);
   return tensors;
 }
@@ -90,9 +94,14 @@ export async function* writeSafetensors(
 /** Bytes of a tensor of `shape`; an unknown dtype, a size past 2^53 or one that is not whole bytes is an error. */
 export function tensorBytes(name: string, dtype: string, shape: number[]): number {
   const bits = DTYPE_BITS[dtype] ?? fail(name, `a dtype among ${Object.keys(DTYPE_BITS).join(' ')}`, dtype);
-  const total = shape.reduce((a, b) => a * BigInt(b), BigInt(bits));
+  let total = BigInt(bits);
+  for (const size of shape) {
+    // a size of 0 hides none that is too large beside it; and no product grows past the first that is
+    total *= BigInt(size || 1);
+    if (total > MAX_BITS) fail(name, 'a size below 2^53 bytes', show(shape));
+  }
+  if (shape.includes(0)) return 0;
   if (total % 8n !== 0n) fail(name, 'a size in whole bytes', `${total} bits`);
-  if (total > MAX_BITS) fail(name, 'a size below 2^53 bytes', shape.join(' x '));
   return Number(total / 8n);
 }
 
@@ -104,6 +113,8 @@ const DTYPE_BITS: Record<string, number> = Object.assign(Object.create(null), {
 const DTYPE_ORDER = Object.keys(DTYPE_BITS);
 const MAX_BITS = 8n * BigInt(Number.MAX_SAFE_INTEGER);
 const MAX_HEADER = 100_000_000;
+/** A file beside the index: no path, no address, nothing that a server would decode to one. */
+const SHARD = /^\w[\w.-]{0,200}\.safetensors$/;
 
 async function readHeaderText(source: Source): Promise<{ text: string; dataStart: number }> {
   const refuse = (expected: string, got: unknown): never => {

@@ -48,31 +48,6 @@ describeShared('the reference vectors', () => {
 });
 
 describe('readSafetensors', () => {
-  test.each([
-    ['a name twice', `{"a":${entry('U8', '[1]', 0, 1)},"a":${entry('U8', '[1]', 0, 1)}}`, 1, '"a" twice'],
-    ['an offset past 2^53', `{"a":${entry('U8', '[1]', '9007199254740993', '9007199254740994')}}`, 1, 'data_offsets'],
-    ['a dimension past 2^53', `{"a":${entry('U8', '[9007199254740993]', 0, 1)}}`, 1, 'a shape'],
-    ['a product past 2^53', `{"a":${entry('F32', '[94906267,94906267]', 0, 1)}}`, 1, 'below 2^53'],
-    ['a hole', `{"a":${entry('U8', '[1]', 0, 1)},"b":${entry('U8', '[1]', 2, 3)}}`, 3, 'a hole'],
-    ['a hole at the head', `{"a":${entry('U8', '[1]', 1, 2)}}`, 2, 'a hole'],
-    ['an overlap', `{"a":${entry('U8', '[2]', 0, 2)},"b":${entry('U8', '[2]', 1, 3)}}`, 3, 'an overlap'],
-    ['a size that does not match', `{"a":${entry('F16', '[2]', 0, 2)}}`, 2, '4 bytes for F16'],
-    ['offsets the wrong way round', `{"a":${entry('U8', '[0]', 1, 0)}}`, 1, '0 bytes'],
-    ['bytes after the last tensor', `{"a":${entry('U8', '[1]', 0, 1)}}`, 2, 'a file of'],
-    ['bytes without a tensor', '{}', 1, 'a file of'],
-    ['missing bytes', `{"a":${entry('U8', '[2]', 0, 2)}}`, 1, 'a file of'],
-    ['an unknown dtype', `{"a":${entry('F12', '[1]', 0, 1)}}`, 1, 'got F12'],
-    ['a dtype named like a method', `{"a":${entry('toString', '[1]', 0, 1)}}`, 1, 'got toString'],
-    ['half a byte', `{"a":${entry('F4', '[1]', 0, 1)}}`, 1, 'whole bytes'],
-    ['a negative dimension', `{"a":${entry('U8', '[-1]', 0, 1)}}`, 1, 'a shape'],
-    ['a fraction as dimension', `{"a":${entry('U8', '[1.5]', 0, 1)}}`, 1, 'a shape'],
-    ['no shape', '{"a":{"dtype":"U8","data_offsets":[0,1]}}', 1, 'a shape'],
-    ['metadata that is no text', '{"__metadata__":{"n":1}}', 0, 'text under n'],
-    ['an array as header', '[]', 0, 'a JSON object'],
-  ])('%s is refused', async (_, header, data, message) => {
-    await expect(readSafetensors(memorySource(file(header, data)))).rejects.toThrow(message);
-  });
-
   test('four-bit values count half a byte', async () => {
     const { tensors } = await readSafetensors(memorySource(file(`{"a":${entry('F4', '[4]', 0, 2)}}`, 2)));
     expect(tensors.get('a')?.bytes).toBe(2);
