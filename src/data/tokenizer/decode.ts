@@ -1,6 +1,6 @@
 /** Decoders of a tokenizer.json: tokens back to text. Unknown ones are refused by name. */
 import { bytesOfLetters } from './bytes.ts';
-import { patternOf } from './pattern.ts';
+import { patternOf, replaced } from './pattern.ts';
 
 export type Decode = (tokens: string[]) => string[];
 
@@ -24,7 +24,7 @@ export function decoderOf(json: any): Decode {
     }
     case 'Replace': {
       const pattern = patternOf(json.pattern, 'decoder Replace');
-      return (tokens) => tokens.map((token) => token.replace(pattern, () => json.content));
+      return (tokens) => tokens.map((token) => replaced(token, pattern, json.content));
     }
     case 'ByteFallback':
       return byteFallback;

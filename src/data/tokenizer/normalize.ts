@@ -3,7 +3,7 @@
  * refused by name.
  */
 import { byteLetters } from './bytes.ts';
-import { patternOf } from './pattern.ts';
+import { patternOf, replaced } from './pattern.ts';
 import { NO_MARK, NOT_NORMALIZED } from './unicode.ts';
 
 /** Text to text; continued: the text goes on from one before it, so that nothing is put in front. */
@@ -26,7 +26,7 @@ export function normalizerOf(json: any): Normalize {
       return (text, continued) => (text === '' || continued ? text : json.prepend + text);
     case 'Replace': {
       const pattern = patternOf(json.pattern, 'normalizer Replace');
-      return (text) => text.replace(pattern, () => json.content);
+      return (text) => replaced(text, pattern, json.content);
     }
     case 'Strip':
       return (text) => {

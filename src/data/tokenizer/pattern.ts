@@ -3,18 +3,47 @@
  * dialect of the patterns (Oniguruma's) is translated by @huggingface/tokenizers.
  */
 import { SplitPreTokenizer } from '@huggingface/tokenizers';
+import { PATTERNS } from '../../io/gguf-pretokenizers.ts';
+import { bounded, type Find } from './bounded.ts';
 
-/** A pattern {Regex} or {String} as a global expression. */
-export function patternOf(pattern: any, where: string): RegExp {
+/** A pattern {Regex} or {String}; one that is not known by its text runs in counted steps. */
+export function patternOf(pattern: any, where: string): Find {
   if (typeof pattern?.String === 'string') return literal(pattern.String);
   if (typeof pattern?.Regex !== 'string') throw new Error(`expected ${where} to have a pattern, got ${JSON.stringify(pattern)}`);
+  const compiled = compile(pattern);
+  return KNOWN.has(pattern.Regex) ? plain(compiled) : bounded(compiled);
+}
+
+function compile(pattern: { Regex: string }): RegExp {
   const compiled = (new SplitPreTokenizer({ type: 'Split', pattern, behavior: 'Isolated', invert: false } as any) as any).pattern;
   // Without regard to case, two letters of ASCII have a third form in Unicode, which the translation leaves out.
   if (!pattern.Regex.includes('(?i:')) return compiled;
   return new RegExp(compiled.source.replaceAll('[sS]', '[sSſ]').replaceAll('[kK]', '[kK\u212A]'), compiled.flags);
 }
 
-export const literal = (text: string) => new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gu');
+/** GPT-2's own, which ByteLevel stands for too. */
+export const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+const KNOWN = new Set([GPT2, ...PATTERNS]);
+
+export const literal = (text: string) => plain(new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gu'));
+
+/** An expression of this program's own, or one that is known to be quick. */
+export function plain(expression: RegExp): Find {
+  return function* (text) {
+    for (const { 0: found, index } of text.matchAll(expression)) yield { from: index, to: index + found.length };
+  };
+}
+
+/** A text with each match as `content`. */
+export function replaced(text: string, find: Find, content: string): string {
+  let out = '';
+  let done = 0;
+  for (const { from, to } of find(text)) {
+    out += text.slice(done, from) + content;
+    done = to;
+  }
+  return out + text.slice(done);
+}
 
 /** Each match as a character of its own, or what lies between. */
 export interface Cut {
@@ -35,20 +64,20 @@ export function behaviorOf(value: unknown, where: string): Behavior {
 }
 
 /** A text cut at matches: ranges of what remains, none of them empty. */
-export function split(text: string, pattern: RegExp, behavior: Behavior, invert = false): { from: number; to: number }[] {
-  const cuts = cutsOf(text, pattern);
+export function split(text: string, find: Find, behavior: Behavior, invert = false): { from: number; to: number }[] {
+  const cuts = cutsOf(text, find);
   if (invert) for (const cut of cuts) cut.match = !cut.match;
   const kept = behavior === 'Removed' ? cuts.filter((cut) => !cut.match) : merged(cuts, behavior);
   return kept.filter(({ from, to }) => to > from);
 }
 
-function cutsOf(text: string, pattern: RegExp): Cut[] {
+function cutsOf(text: string, find: Find): Cut[] {
   const cuts: Cut[] = [];
   let done = 0;
-  for (const { 0: found, index } of text.matchAll(pattern)) {
-    if (done !== index) cuts.push({ from: done, to: index, match: false });
-    done = index + found.length;
-    cuts.push({ from: index, to: done, match: true });
+  for (const { from, to } of find(text)) {
+    if (done !== from) cuts.push({ from: done, to: from, match: false });
+    done = to;
+    cuts.push({ from, to, match: true });
   }
   if (done !== text.length) cuts.push({ from: done, to: text.length, match: false });
   return cuts;

@@ -1,6 +1,8 @@
 /** Pre-tokenizers of a tokenizer.json: a text cut into the pieces within which tokens lie. Unknown ones are refused by name. */
+
+import type { Find } from './bounded.ts';
 import { byteLetters } from './bytes.ts';
-import { type Behavior, behaviorOf, literal, patternOf, split } from './pattern.ts';
+import { type Behavior, behaviorOf, GPT2, literal, patternOf, plain, split } from './pattern.ts';
 import { NO_PUNCTUATION } from './unicode.ts';
 
 /** A piece; first: it stands at the very beginning of the text; continued: or there, where the text goes on from one before it. */
@@ -13,13 +15,12 @@ export interface Piece {
 export type Pretokenize = (piece: Piece) => Piece[];
 
 const WORD = String.raw`\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}`;
-const WORDS = new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu');
-const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+const WORDS = plain(new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu'));
 // two signs were punctuation then
-const PUNCTUATION = new RegExp(`(?![${NO_PUNCTUATION}])[\\p{P}!-/:-@\\[-\`{-~\\u166d\\u{111c9}]`, 'gu');
+const PUNCTUATION = plain(new RegExp(`(?![${NO_PUNCTUATION}])[\\p{P}!-/:-@\\[-\`{-~\\u166d\\u{111c9}]`, 'gu'));
 // digits of the newest scripts, for runtimes that do not have them yet
-const NUMBER = /[\p{N}\u{11de0}-\u{11de9}\u{16ff4}-\u{16ff6}]/gu;
-const SPACE = /\p{White_Space}/gu;
+const NUMBER = plain(/[\p{N}\u{11de0}-\u{11de9}\u{16ff4}-\u{16ff6}]/gu);
+const SPACE = plain(/\p{White_Space}/gu);
 
 /** The function of a pre-tokenizer's settings. */
 export function pretokenizerOf(json: any): Pretokenize {
@@ -53,7 +54,7 @@ export function pretokenizerOf(json: any): Pretokenize {
   throw new Error(`expected a pre-tokenizer that is known here, got ${JSON.stringify(json.type)}`);
 }
 
-function cutting(pattern: RegExp, behavior: Behavior, invert = false): Pretokenize {
+function cutting(pattern: Find, behavior: Behavior, invert = false): Pretokenize {
   return ({ text, first, continued }) =>
     split(text, pattern, behavior, invert).map(({ from, to }) => ({
       text: text.slice(from, to),
