@@ -4,6 +4,7 @@
  */
 import { dateText } from './jinja/date.ts';
 import type { Scope } from './jinja/expressions.ts';
+import { MAX_STEPS, mustFit } from './jinja/limits.ts';
 import { statementsOf } from './jinja/parse.ts';
 import { run } from './jinja/statements.ts';
 import { type Callable, fromJson, isUndefined, type Kw, str, type Value } from './jinja/values.ts';
@@ -34,11 +35,12 @@ export const DATE = '2024-07-26';
 /** Renders a chat template (Jinja) with the names that transformers gives it; throws with the template's own complaint. */
 export function render(template: string, names: Record<string, unknown>, date = DATE): Rendered {
   try {
-    const scope: Scope = { names: builtIns(date) };
+    const scope: Scope = { names: builtIns(date), budget: { left: MAX_STEPS } };
     for (const [name, value] of Object.entries(names)) if (value !== undefined) scope.names.set(name, fromJson(value));
     let text = '';
     const generated: Rendered['generated'] = [];
     const write = (part: string) => {
+      mustFit(text.length + part.length);
       text += part;
     };
     const generation = (opens: boolean) => {

@@ -5,9 +5,9 @@
 
 import { attribute, contains, item, slice } from './access.ts';
 import { filter, formatted } from './filters.ts';
+import { type Budget, mustCount, mustFit, power, spend } from './limits.ts';
 import { test } from './tests.ts';
 import {
-  characters,
   equal,
   isCallable,
   isNumber,
@@ -31,9 +31,11 @@ export interface Scope {
   around?: Scope;
   /** Loops around. */
   depth?: number;
+  /** Of the whole rendering. */
+  budget: Budget;
 }
 
-export const child = (around: Scope): Scope => ({ names: new Map(), around, depth: around.depth });
+export const child = (around: Scope): Scope => ({ names: new Map(), around, depth: around.depth, budget: around.budget });
 
 export const setName = (scope: Scope, name: string, value: Value) => void scope.names.set(name, value);
 
@@ -44,7 +46,10 @@ function find(scope: Scope | undefined, name: string): Value {
 
 const CONSTANTS: Record<string, Value> = { true: true, True: true, false: false, False: false, none: null, None: null };
 
-export function evaluate(node: any, scope: Scope): Value {
+/** The value of an expression, counted. */
+export const evaluate = (node: any, scope: Scope): Value => spend(scope.budget, worth(node, scope));
+
+function worth(node: any, scope: Scope): Value {
   switch (node.type) {
     case 'IntegerLiteral':
       if (!Number.isSafeInteger(node.value)) throw new Error('expected whole numbers below 2^53 in a template, got a longer one');
@@ -204,7 +209,7 @@ function arithmetic(sign: string, a: bigint | number, b: bigint | number): Value
     if (sign === '*') return a * b;
     if (sign === '%') return rest;
     if (sign === '//') return (a - rest) / b;
-    if (sign === '**') return b < 0n ? x ** y : a ** b;
+    if (sign === '**') return b < 0n ? x ** y : power(a, b);
   }
   if (sign === '+') return x + y;
   if (sign === '-') return x - y;
@@ -223,8 +228,8 @@ function joined(sign: string, a: Value, b: Value): Value {
     const [list, times] = isNumber(a) ? [b, a] : [a, b];
     if (typeof times === 'bigint' || typeof times === 'boolean') {
       const n = Math.max(0, Number(times));
-      if (typeof list === 'string' && characters(list).length * n < 1e6) return list.repeat(n);
-      if (Array.isArray(list)) return new Array(n).fill(list).flat();
+      if (typeof list === 'string' && mustFit(list.length * n) >= 0) return list.repeat(n);
+      if (Array.isArray(list) && mustCount(list.length * n) >= 0) return new Array(list.length && n).fill(list).flat();
     }
   }
   if (sign === '+') {

@@ -3,6 +3,7 @@
  * refused by name where a template uses it.
  */
 import { attribute, item } from './access.ts';
+import { joined, mustCount, mustFit } from './limits.ts';
 import { capitalized, replaced, SPACE, strip } from './methods.ts';
 import { test } from './tests.ts';
 import {
@@ -111,9 +112,10 @@ const dictsorted: Filter = (v, args, kw) => {
 const indented: Filter = (v, args, kw) => {
   const width = argument(args, kw, 0, 'width', 4n);
   const [first, blank] = [truth(argument(args, kw, 1, 'first', false)), truth(argument(args, kw, 2, 'blank', false))];
-  const pad = typeof width === 'string' ? width : ' '.repeat(Number(width));
+  const pad = typeof width === 'string' ? width : ' '.repeat(mustFit(Number(width)));
   if (typeof v !== 'string') throw new Error(`unsupported operand type(s) for +=: '${typeName(v)}' and 'str'`);
   const [head, ...rest] = v.split('\n');
+  mustFit(v.length + rest.length * pad.length);
   const lines = rest.map((line) => (line === '' && !blank ? line : pad + line));
   return (first ? pad : '') + [head, ...lines].join('\n');
 };
@@ -129,7 +131,7 @@ const json: Filter = (v, args, kw) => {
   const pair = separators === null ? null : (iterate(separators).map(str) as [string, string]);
   return dumps(v, {
     ensure_ascii: truth(argument(args, kw, 0, 'ensure_ascii', false)),
-    indent: indent === null ? null : typeof indent === 'string' ? indent : ' '.repeat(Math.max(0, Number(indent))),
+    indent: indent === null ? null : typeof indent === 'string' ? indent : ' '.repeat(Math.max(0, mustCount(Number(indent)))),
     separators: pair,
     sort_keys: truth(argument(args, kw, 3, 'sort_keys', false)),
   });
@@ -202,7 +204,7 @@ const FILTERS: Record<string, Filter> = Object.assign(Object.create(null), {
   join: (v, args, kw) => {
     const path = argument(args, kw, 1, 'attribute', null);
     const list = path === null ? iterate(v) : iterate(v).map(getter(path, undefined));
-    return list.map(str).join(str(argument(args, kw, 0, 'd', '')));
+    return joined(list.map(str), str(argument(args, kw, 0, 'd', '')));
   },
   last: (v) => atEnd(iterate(v), -1, 'No last item, sequence was empty.'),
   length: counted,
@@ -247,6 +249,7 @@ const FILTERS: Record<string, Filter> = Object.assign(Object.create(null), {
   unique: (v, args, kw) => {
     const sensitive = truth(argument(args, kw, 0, 'case_sensitive', false));
     const seen: Value[] = [];
+    mustCount(iterate(v).length * 16); // each is held against all before it
     return generator(
       iterate(v).filter((one) => {
         const key = folded(one, sensitive);

@@ -1,6 +1,7 @@
 /**
  * Methods of Python's str, list, tuple and dict, as templates call them. How a template reaches them is access.ts.
  */
+import { joined, mustFit } from './limits.ts';
 import {
   type Callable,
   characters,
@@ -160,13 +161,13 @@ const TEXT: Record<string, Method<string>> = Object.assign(Object.create(null), 
   splitlines: (s) => s.split(LINE).filter((line, i, all) => i < all.length - 1 || line !== ''),
   replace: (s, args, kw) =>
     replaced(s, textArgument(args[0], 'replace'), textArgument(args[1], 'replace'), int(args[2] ?? kw.get('count'), -1)),
-  join: (s, [list]) =>
-    iterate(list)
-      .map((v, i) => {
-        if (typeof v !== 'string') throw new Error(`sequence item ${i}: expected str instance, ${typeName(v)} found`);
-        return v;
-      })
-      .join(s),
+  join: (s, [list]) => {
+    const texts = iterate(list).map((v, i) => {
+      if (typeof v !== 'string') throw new Error(`sequence item ${i}: expected str instance, ${typeName(v)} found`);
+      return v;
+    });
+    return joined(texts, s);
+  },
   find: (s, [part]) => BigInt(position(s, s.indexOf(textArgument(part, 'find')))),
   rfind: (s, [part]) => BigInt(position(s, s.lastIndexOf(textArgument(part, 'rfind')))),
   index: (s, [part]) => {
@@ -186,9 +187,10 @@ const TEXT: Record<string, Method<string>> = Object.assign(Object.create(null), 
     const at = s.lastIndexOf(textArgument(part, 'rpartition'));
     return { tuple: at === -1 ? ['', '', s] : [s.slice(0, at), part, s.slice(at + (part as string).length)] };
   },
-  zfill: (s, [width]) => (/^[+-]/.test(s) ? s[0] + s.slice(1).padStart(int(width, 0) - 1, '0') : s.padStart(int(width, 0), '0')),
-  ljust: (s, [width, fill]) => s.padEnd(int(width, 0), (fill as string) ?? ' '),
-  rjust: (s, [width, fill]) => s.padStart(int(width, 0), (fill as string) ?? ' '),
+  zfill: (s, [width]) =>
+    /^[+-]/.test(s) ? s[0] + s.slice(1).padStart(mustFit(int(width, 0)) - 1, '0') : s.padStart(mustFit(int(width, 0)), '0'),
+  ljust: (s, [width, fill]) => s.padEnd(mustFit(int(width, 0)), (fill as string) ?? ' '),
+  rjust: (s, [width, fill]) => s.padStart(mustFit(int(width, 0)), (fill as string) ?? ' '),
   isdigit: every(/^[\p{Nd}\u00b2\u00b3\u00b9\u2070-\u2079\u2080-\u2089]+$/u),
   isnumeric: every(/^\p{N}+$/u),
   isdecimal: every(/^\p{Nd}+$/u),
@@ -226,13 +228,7 @@ export const capitalized = (s: string) => {
 
 /** str.replace; most: how many at most, all where negative. */
 export function replaced(s: string, from: string, to: string, most: number): string {
-  if (most < 0)
-    return from === ''
-      ? to +
-          characters(s)
-            .map((c) => c + to)
-            .join('')
-      : s.split(from).join(to);
+  if (most < 0) return from === '' ? `${to}${joined(characters(s), to)}${s && to}` : joined(s.split(from), to);
   let [out, rest] = ['', s];
   for (let i = 0; i < most; i++) {
     const at = from === '' ? (i === 0 ? 0 : rest === '' ? -1 : characters(rest)[0].length) : rest.indexOf(from);

@@ -4,6 +4,7 @@
  */
 import { callArguments, child, evaluate, filterCall, type Scope, setName } from './expressions.ts';
 import { filter } from './filters.ts';
+import { joined, step } from './limits.ts';
 import { GENERATION } from './parse.ts';
 import {
   type Callable,
@@ -40,10 +41,11 @@ export function run(body: readonly any[], scope: Scope, to: Writer): Left {
 function textOf(body: readonly any[], scope: Scope): string {
   const parts: string[] = [];
   run(body, scope, { write: (text) => parts.push(text) });
-  return parts.join('');
+  return joined(parts, '');
 }
 
 function statement(node: any, scope: Scope, to: Writer): Left {
+  step(scope.budget);
   switch (node.type) {
     case 'Set':
       if (node.assignee.value === GENERATION.open || node.assignee.value === GENERATION.close)
@@ -107,6 +109,7 @@ function loop(node: any, scope: Scope, to: Writer): void {
   const select = node.iterable.type === 'SelectExpression' ? node.iterable : undefined;
   const all = iterate(evaluate(select ? select.lhs : node.iterable, scope));
   const turn = (item: Value) => {
+    step(scope.budget);
     const inner = child(scope);
     assign(node.loopvar, item, inner);
     return inner;
