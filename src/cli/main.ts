@@ -5,6 +5,7 @@ import process from 'node:process';
 import { parseCommand } from '../options/args.ts';
 import { type Verb, withDefaults } from '../options/table.ts';
 import { version } from '../version.ts';
+import { clean } from './clean.ts';
 import { kernelCache } from './kernel-cache.ts';
 import { printer } from './print.ts';
 import { LOAD } from './verbs.ts';
@@ -94,6 +95,6 @@ function say(text: string): number {
 }
 
 function fail(text: string, code: number): number {
-  process.stderr.write(`blocktune: ${text}\n`);
+  process.stderr.write(`blocktune: ${clean(text)}\n`);
   return code;
 }

@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import type { Line, Report } from '../report.ts';
+import { cleaned, cleanJson } from './clean.ts';
 import type { Command } from './command.ts';
 import { forPeople } from './people.ts';
 import { progress } from './progress.ts';
@@ -26,8 +27,8 @@ export function printer(command: Command): { report: Report; close: () => void }
   const people = forPeople(t, command, shown, { tell: to(process.stderr), answer, raw });
   const loud = ({ kind }: Line) => LOUD.includes(kind) || kind === command.verb; // the figures of eval, the table of plan
   const report: Report = (line) => {
-    if (json && !FOR_PEOPLE.includes(line.kind)) process.stdout.write(`${JSON.stringify(line)}\n`);
-    if (json ? line.kind === 'warning' : !quiet || loud(line)) people.line(line);
+    if (json && !FOR_PEOPLE.includes(line.kind)) process.stdout.write(`${cleanJson(line)}\n`);
+    if (json ? line.kind === 'warning' : !quiet || loud(line)) people.line(cleaned(line));
   };
   return { report, close: people.close };
 }

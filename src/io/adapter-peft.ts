@@ -1,8 +1,10 @@
 // LoRA and DoRA adapters under PEFT's names, so that PEFT loads ours and we load PEFT's. An option of PEFT that would change
 // the result and that is not here is an error naming it. The folder itself is read in adapter.ts.
+import * as v from 'valibot';
 import { elementsOf } from '../gpu/tensor.ts';
 import { decode } from './dequant.ts';
 import type { StoredTensor, TensorToWrite } from './safetensors.ts';
+import { fitting, whole } from './schema.ts';
 
 /** y = W x + scale B A x; with DoRA the rows of W + scale B A scaled to `magnitude`. */
 export interface PeftAdapter {
@@ -39,22 +41,26 @@ export async function readPeft(
   folder: string,
 ): Promise<PeftAdapter> {
   refuseUnsupported(config);
-  const { r: rank, lora_alpha: alpha } = config;
-  if (!(Number.isInteger(rank) && rank > 0)) refuse('r', rank, 'a positive integer');
-  if (typeof alpha !== 'number' || !Number.isFinite(alpha)) refuse('lora_alpha', alpha, 'a number');
-  const method = config.use_dora ? 'dora' : 'lora';
+  const {
+    r: rank,
+    lora_alpha: alpha,
+    use_dora,
+    use_rslora,
+    lora_dropout,
+    base_model_name_or_path: base,
+  } = fitting(CONFIG, config, 'adapter_config.json');
+  const method = use_dora ? 'dora' : 'lora';
   const modules = new Set<string>();
   for (const name of tensors.keys()) modules.add(moduleOf(name, method));
   if (modules.size === 0) throw new Error(`expected LoRA matrices in ${folder}, got no tensor; save the adapter again`);
   const matrices: PeftMatrix[] = [];
   for (const module of modules) matrices.push(await readMatrix(module, method, rank, tensors));
   const targets = [...new Set([...modules].map((module) => module.split('.').at(-1)!))];
-  const { use_rslora, lora_dropout, base_model_name_or_path: base } = config;
   return {
     method,
     rank,
     alpha,
-    use_rslora: use_rslora === true,
+    use_rslora: use_rslora ?? false,
     dropout: lora_dropout ?? 0,
     targets,
     base: base ?? '',
@@ -93,6 +99,17 @@ export function peftFiles(adapter: PeftAdapter): { config: Record<string, unknow
   });
   return { config, tensors };
 }
+
+const CONFIG = v.object({
+  r: whole(1),
+  lora_alpha: v.pipe(v.number(), v.finite('expected a finite number')),
+  lora_dropout: v.nullish(
+    v.pipe(v.number(), v.minValue(0, 'expected a share from 0'), v.maxValue(1, 'expected a share up to 1')),
+  ),
+  use_dora: v.nullish(v.boolean()),
+  use_rslora: v.nullish(v.boolean()),
+  base_model_name_or_path: v.nullish(v.string()),
+});
 
 const PREFIX = 'base_model.model.';
 const LORA_A = 'lora_A.weight';

@@ -1,10 +1,12 @@
 // Adapter folders: adapter_config.json beside adapter_model.safetensors. Reads and writes blocktune's own kind, the trained
 // blocks of SMT, and hands PEFT's kind, LoRA and DoRA, to adapter-peft.ts. What comes in is checked to the last block.
+import * as v from 'valibot';
 import { type PeftAdapter, peftFiles, readPeft } from './adapter-peft.ts';
 import { type Folder, openPlace, type PlaceOptions, readJson } from './bytes.ts';
 import { decode } from './dequant.ts';
 import { parseJson } from './json.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
+import { fitting, sha256s, whole } from './schema.ts';
 import type { FileToWrite } from './write.ts';
 
 /** Trained blocks as differences from the base. */
@@ -91,13 +93,21 @@ const WEIGHTS_FILE = 'adapter_model.safetensors';
 
 const HASHES = 'base_sha256';
 
+const CONFIG = v.object({
+  method: v.literal('smt', 'expected smt, or a peft_type beside'),
+  block: whole(1),
+  targets: v.array(v.string()),
+  score: v.string(),
+  budget: v.string(),
+  seed: v.number(),
+  version: v.string(),
+  base: v.object({ shapes: v.record(v.string(), v.tuple([whole(1), whole(1)])), sha256: sha256s }),
+});
+
 /** The base's hashes among the metadata of a PEFT adapter that blocktune wrote; another writer keeps none. */
 function readHashes(metadata: Record<string, string>): { sha256?: Record<string, string> } {
   if (metadata[HASHES] === undefined) return {};
-  const sha256: unknown = parseJson(metadata[HASHES]);
-  if (!isRecord(sha256) || Object.values(sha256).some((hash) => !/^[0-9a-f]{64}$/.test(String(hash))))
-    return fail(`SHA-256 sums as ${HASHES}`, metadata[HASHES].slice(0, 80));
-  return { sha256: sha256 as Record<string, string> };
+  return { sha256: fitting(sha256s, parseJson(metadata[HASHES]), HASHES) };
 }
 
 async function fileOf(folder: Folder, name: string) {
@@ -118,30 +128,25 @@ function smtFiles(adapter: SmtAdapter) {
 }
 
 async function readSmt(config: Record<string, any>, tensors: Map<string, StoredTensor>): Promise<SmtAdapter> {
-  const { method, block, targets, score, budget, seed, version, base } = config;
-  if (method !== 'smt') fail('method smt, or a peft_type', JSON.stringify(method));
-  if (!(Number.isInteger(block) && block > 0)) fail('a positive integer as block', JSON.stringify(block));
-  if (!Array.isArray(targets)) fail('a list of targets', JSON.stringify(targets));
-  const { shapes, sha256 } = readBase(base, block);
+  const { base, ...own } = fitting(CONFIG, config, CONFIG_FILE);
+  const { block } = own;
+  const { shapes } = base;
+  checkBase(base, block);
   const names = [...tensors.keys()].filter((name) => name.endsWith('.index')).map((name) => name.slice(0, -'.index'.length));
   const known = new Set(names.flatMap((name) => [`${name}.index`, `${name}.blocks`]));
   for (const name of tensors.keys()) if (!known.has(name)) fail('tensors in pairs of .blocks and .index', name);
   const matrices: SmtMatrix[] = [];
-  for (const name of names) matrices.push(await readMatrix(name, block, shapes[name], tensors));
-  return { method, block, targets, score, budget, seed, version, base: { shapes, sha256 }, matrices };
+  for (const name of names)
+    matrices.push(await readMatrix(name, block, Object.hasOwn(shapes, name) ? shapes[name] : undefined, tensors));
+  return { ...own, base, matrices };
 }
 
-function readBase(base: Record<string, any> | undefined, block: number): SmtAdapter['base'] {
-  const { shapes, sha256 } = base ?? {};
-  if (!isRecord(shapes) || !isRecord(sha256))
-    return fail('base.shapes and base.sha256', JSON.stringify(base ?? null).slice(0, 80));
+function checkBase({ shapes, sha256 }: SmtAdapter['base'], block: number): void {
   for (const [name, shape] of Object.entries(shapes)) {
-    const sound =
-      Array.isArray(shape) && shape.length === 2 && shape.every((n) => Number.isInteger(n) && n > 0 && n % block === 0);
-    if (!sound) fail(`two multiples of the block ${block} as the shape of ${name}`, JSON.stringify(shape));
-    if (!/^[0-9a-f]{64}$/.test(String(sha256[name]))) fail(`a SHA-256 for ${name}`, JSON.stringify(sha256[name]));
+    if (shape.some((n) => n % block !== 0))
+      fail(`two multiples of the block ${block} as the shape of ${name}`, JSON.stringify(shape));
+    if (!Object.hasOwn(sha256, name)) fail(`a SHA-256 sum for ${name}`, 'none');
   }
-  return { shapes: shapes as Record<string, [number, number]>, sha256: sha256 as Record<string, string> };
 }
 
 async function readMatrix(
@@ -180,10 +185,6 @@ function checkIndex(name: string, index: Int32Array, rows: number, cols: number)
 
 function describe(tensor: StoredTensor): string {
   return `${tensor.dtype} ${tensor.shape.join(' x ')}`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function fail(expected: string, got: string): never {

@@ -1,5 +1,6 @@
 // Where bytes come from: a file on disk, a Blob, memory or a web address, behind one interface of ranged reads, and folders
 // of such files. Knows no formats. The only file here that may name a runtime; writing to disk is in write.ts.
+import { HEAD_BYTES, openWeb } from './web.ts';
 
 /** Bytes at a place. `read` answers exactly `length` bytes or throws; `close` frees what the place holds. */
 export interface Source {
@@ -124,40 +125,31 @@ function webFolder(base: string, options: PlaceOptions = {}): Folder {
 
 /** A web address read by ranges; whole, with a note, where the server ignores them; undefined on 404 or for a web page. */
 export async function openUrl(url: string, options: PlaceOptions = {}): Promise<Source | undefined> {
-  const first = await fetchRange(url, 0, HEAD_BYTES);
-  if (first.status === 404) return undefined;
-  // A server of single-page apps answers every address with its page: no model, data or tokenizer file is HTML.
-  if (first.ok && first.headers.get('content-type')?.startsWith('text/html')) return undefined;
-  if (first.status === 416) return memorySource(new Uint8Array(0), url);
-  if (first.status === 200) {
-    const bytes = new Uint8Array(await first.arrayBuffer());
+  const file = await openWeb(url);
+  if (!file) return undefined;
+  if ('whole' in file) {
+    const { whole } = file;
     const note = options.note ?? console.warn;
-    if (bytes.length > HEAD_BYTES)
-      note(`${url}: the server ignores ranges, so all ${bytes.length} bytes were fetched into memory`);
-    return memorySource(bytes, url);
+    if (whole.length > HEAD_BYTES)
+      note(`${url}: the server ignores ranges, so all ${whole.length} bytes were fetched into memory`);
+    return memorySource(whole, url);
   }
-  if (first.status !== 206) throw httpError(url, first);
-  const head = new Uint8Array(await first.arrayBuffer());
-  const size = Number(/\/(\d+)$/.exec(first.headers.get('content-range') ?? '')?.[1] ?? (await contentLength(url)));
+  const { size, read } = file;
   return {
     name: url,
     size,
     close: async () => {},
     async read(offset, length) {
       checkRange(url, size, offset, length);
-      if (offset + length <= head.length) return head.slice(offset, offset + length);
-      const response = await fetchRange(url, offset, length);
-      if (response.status !== 206) throw httpError(url, response);
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (bytes.length !== length)
-        throw new Error(`expected ${length} bytes at ${offset} of ${url}, got ${bytes.length}; try again`);
-      return bytes;
+      return read(offset, length);
     },
   };
 }
 
 /** The whole text of a Source; bytes that are not UTF-8 are an error. */
 export async function readText(source: Source): Promise<string> {
+  if (source.size > MAX_TEXT)
+    throw new Error(`expected at most ${MAX_TEXT} bytes of text in ${source.name}, got ${source.size}; it is another file`);
   const bytes = await source.read(0, source.size);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -183,7 +175,8 @@ export async function readJson(source: Source): Promise<Record<string, any>> {
 // What a single file that is asked for is called by; an address with another ending is a folder's.
 const FILES = ['gguf', 'safetensors', 'json', 'jsonl', 'ndjson', 'csv', 'tsv', 'txt', 'parquet'];
 
-const HEAD_BYTES = 1 << 16;
+/** Of a file that is read as one text: configs, tokenizers, templates. */
+const MAX_TEXT = 1 << 28;
 
 function checkRange(name: string, size: number, offset: number, length: number): void {
   if (!(offset >= 0 && length >= 0 && offset + length <= size))
@@ -215,28 +208,4 @@ function webAddress(where: string, hub: string): string | undefined {
   if (/^https?:\/\//i.test(where)) return where;
   // A page has no disk: its plain names are addresses relative to it.
   return 'process' in globalThis ? undefined : new URL(where, globalThis.location.href).href;
-}
-
-async function fetchRange(url: string, offset: number, length: number): Promise<Response> {
-  const headers = { Range: `bytes=${offset}-${offset + length - 1}`, 'Accept-Encoding': 'identity' };
-  for (let attempt = 1; ; attempt++) {
-    const response = await fetch(url, { headers }).catch((e: Error) => e);
-    const passing = response instanceof Error || response.status === 429 || response.status >= 500;
-    if (passing && attempt < 3) await new Promise((done) => setTimeout(done, 300 * attempt));
-    else if (response instanceof Error)
-      throw new Error(`expected an answer from ${url}, got: ${response.message}; check the network`);
-    else return response;
-  }
-}
-
-async function contentLength(url: string): Promise<number> {
-  const length = (await fetch(url, { method: 'HEAD' })).headers.get('content-length');
-  if (!length) throw new Error(`expected a Content-Range or Content-Length header from ${url}, got neither; download the file`);
-  return Number(length);
-}
-
-function httpError(url: string, response: Response): Error {
-  return new Error(
-    `expected ${url}, got HTTP ${response.status} ${response.statusText}; check the address and your access to it`,
-  );
 }

@@ -115,10 +115,15 @@ describe('an SMT adapter', () => {
       {},
       'two multiples of the block 4',
     ],
-    ['a hash that is none', base({ sha256: { [Q]: 'x', [V]: HASH } }), {}, `a SHA-256 for ${Q}`],
-    ['no base', { base: undefined }, {}, 'base.shapes and base.sha256'],
-    ['a block of zero', { block: 0 }, {}, 'a positive integer as block, got 0'],
-    ['another method', { method: 'magic' }, {}, 'method smt, or a peft_type, got "magic"'],
+    [
+      'a hash that is none',
+      base({ sha256: { [Q]: 'x', [V]: HASH } }),
+      {},
+      `a SHA-256 sum as base.sha256.${Q} of adapter_config.json`,
+    ],
+    ['no base', { base: undefined }, {}, 'expected base in adapter_config.json, got none'],
+    ['a block of zero', { block: 0 }, {}, 'a whole number from 1 as block of adapter_config.json, got 0'],
+    ['another method', { method: 'magic' }, {}, 'smt, or a peft_type beside as method of adapter_config.json, got "magic"'],
   ])('with %s is refused', async (_, config, tensors, message) => {
     await expect(loadAdapter(await folder(SMT, config, tensors))).rejects.toThrow(message);
   });
@@ -191,7 +196,9 @@ describe('a PEFT adapter', () => {
   test('keeps the hashes of its base among the metadata, and refuses what is none', async () => {
     const hashed = { ...LORA, sha256: { [Q]: 'ab'.repeat(32) } };
     expect(await loadAdapter(await folder(hashed))).toEqual(hashed);
-    await expect(loadAdapter(await folder({ ...LORA, sha256: { [Q]: 'ab' } }))).rejects.toThrow(/SHA-256 sums as base_sha256/);
+    await expect(loadAdapter(await folder({ ...LORA, sha256: { [Q]: 'ab' } }))).rejects.toThrow(
+      /SHA-256 sum as model.layers.0.self_attn.q_proj.weight of base_sha256/,
+    );
   });
 
   test.each<[object, Record<string, Partial<TensorToWrite> | null>, string]>([
@@ -206,7 +213,7 @@ describe('a PEFT adapter', () => {
     [{ use_qalora: true }, {}, 'use_qalora'],
     [{ trainable_token_indices: [1] }, {}, 'trainable_token_indices'],
     [{ init_lora_weights: 'pissa_niter_4' }, {}, 'init_lora_weights'],
-    [{ r: 0 }, {}, 'r of adapter_config.json to be a positive integer, got 0'],
+    [{ r: 0 }, {}, 'a whole number from 1 as r of adapter_config.json, got 0'],
     [{ r: 4 }, {}, 'lora_A.weight of shape 4 x in, got 2 x 6'],
     [{ lora_alpha: null }, {}, 'lora_alpha'],
     [{ use_dora: true }, {}, 'lora_magnitude_vector, got none'],
