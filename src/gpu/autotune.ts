@@ -6,6 +6,7 @@
 import type { Gpu } from './device.ts';
 import { duel, MARGIN, type Standing } from './duel.ts';
 import type { Choices } from './limits.ts';
+import { measurePace } from './peak.ts';
 import type { Build } from './program.ts';
 import { type Ready, type Stopwatch, stopwatch } from './stopwatch.ts';
 
@@ -55,6 +56,29 @@ export async function autotuneKernels(
     choices[contest.key] = await winner(watch, contest, { time, until }, cache);
   }
   return choices;
+}
+
+/**
+ * The pace at which the first submits of a run are sized: remembered, or measured. A device that does not let itself be measured, and a
+ * processor, which needs none, keep the one they were opened with.
+ */
+export async function autotunePace(
+  gpu: Gpu,
+  { cache, stopwatch: watch = stopwatch(gpu) }: Pick<AutotuneOptions, 'cache' | 'stopwatch'> = {},
+): Promise<void> {
+  if (gpu.software) return;
+  const key = ['blocktune', VERSION, watch.name, 'pace'].join('|');
+  const [tflops, gbps] = ((await cache?.get(key)) ?? '').split(' ').map(Number);
+  if (tflops > 0 && gbps > 0) {
+    gpu.pace = { tflops, gbps };
+    return;
+  }
+  const pace = await measurePace(gpu, watch).catch(() => null);
+  const failed = watch.failed();
+  if (failed) throw failed;
+  if (!pace) return;
+  gpu.pace = pace;
+  await cache?.set(key, [pace.tflops, pace.gbps].map((x) => x.toPrecision(3)).join(' '));
 }
 
 interface Allowed {

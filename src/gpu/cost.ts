@@ -2,9 +2,10 @@
 // Work (entry.ts); the least that a step could cost, and how long it takes, are known above.
 
 import type { Entry, Kernel } from './entry.ts';
+import { doneFlops, firstPace, scaled } from './pace.ts';
 import type { Part } from './plan.ts';
 import { privateWords } from './private.ts';
-import { firstRate, makeTable, submitsOf } from './table.ts';
+import { makeTable, submitsOf } from './table.ts';
 
 export type Dispatch = Extract<Entry, { op: 'run' }>;
 
@@ -43,9 +44,12 @@ export function countCost(parts: readonly Part[]): Counted {
   const products = all.filter((e) => e.product);
   const padded = sum(products, (e) => e.product!.padded);
   return {
-    dispatches: sum(parts, (part) => tableOf(part, Number.POSITIVE_INFINITY).steps.filter((s) => s.grid).length),
+    dispatches: sum(
+      parts,
+      (part) => tableOf(part, scaled(paceOf(part), Number.POSITIVE_INFINITY)).steps.filter((s) => s.grid).length,
+    ),
     pipelines: kernels.length,
-    submits: sum(parts, (part) => submitsOf(tableOf(part), rateOf(part)).length),
+    submits: sum(parts, (part) => submitsOf(tableOf(part), paceOf(part)).length),
     flops: sum(all, doneFlops),
     flops_needed: sum(all, (e) => e.flops),
     bytes: sum(all, (e) => e.bytes),
@@ -62,13 +66,10 @@ export function countCost(parts: readonly Part[]): Counted {
 export const dispatchesOf = (part: Part): Dispatch[] =>
   part.largest.entries.filter((e): e is Dispatch => e.op === 'run' && volume(e) > 0);
 
-/** FLOPs of a dispatch with its tiles filled. */
-export const doneFlops = (e: Dispatch) => e.product?.padded ?? e.flops;
-
 const invocationsOf = ({ linked }: Kernel) => linked.workgroupSize.reduce((a, b) => a * b);
 const volume = ({ grid }: Dispatch) => grid[0] * grid[1] * grid[2];
-const rateOf = ({ largest }: Part) => firstRate(largest.planning.software);
-const tableOf = (part: Part, rate = rateOf(part)) => makeTable(part, part.largest.dims, 0, rate);
+const paceOf = ({ largest }: Part) => firstPace(largest.planning.software);
+const tableOf = (part: Part, pace = paceOf(part)) => makeTable(part, part.largest.dims, 0, pace);
 
 function byKernel(all: Dispatch[]): Counted['by_kernel'] {
   const rows = new Map<Kernel, Counted['by_kernel'][number]>();

@@ -2,6 +2,7 @@
 // Opens an adapter by name, asks for the limits it offers, and keeps what goes wrong where the next call sees it.
 
 import type { Limits } from './limits.ts';
+import { firstPace, type Pace } from './pace.ts';
 import type { Kernel } from './program.ts';
 import { free, type Memory, newMemory, type Scope } from './scope.ts';
 
@@ -17,6 +18,10 @@ export interface Gpu {
   /** What a module with subgroup operations begins with: naga (Deno) has them without the directive, and refuses it. */
   enableSubgroups: '' | 'enable subgroups;\n';
   limits: Limits;
+  /** What new machines are taken to run at: measured, or what such a device reaches at least. */
+  pace: Pace;
+  /** When the last replay that was seen to end had ended, in milliseconds of performance.now(). */
+  doneAt: number;
   memory: Memory;
   /** The device's own scope: what is allocated in it lives as long as the device, and every other scope lies within it. */
   scope: Scope;
@@ -76,6 +81,8 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
     features: new Set(device.features),
     enableSubgroups: 'Deno' in globalThis ? '' : 'enable subgroups;\n',
     limits: limitsOf(adapter, device, software, options.limits),
+    pace: firstPace(software),
+    doneAt: 0,
     memory,
     scope: memory.root,
     pipelines: new Map(),

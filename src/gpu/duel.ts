@@ -2,7 +2,7 @@
 // A machine may be busy: what is compared are readings of the same round, taken one behind the other, and the least of all rounds.
 // What stays in doubt is told as such. Knows no GPU: it is told times.
 
-import type { Ready } from './stopwatch.ts';
+import { type Ready, reading } from './stopwatch.ts';
 
 /** How a challenger fares beside the default: its time over the default's, the least of each; and whether it surely is faster. */
 export interface Standing {
@@ -12,8 +12,6 @@ export interface Standing {
 
 /** A challenger must be faster by this much: a default is what was tested most. */
 export const MARGIN = 0.95;
-/** Runs in one submit at most. */
-const MOST_TIMES = 1 << 14;
 /** Rounds at most: what these do not show is too little to win, or hidden by too busy a machine. */
 const ROUNDS = 40;
 /** Rounds before those that are faster are ranked, by their least times. */
@@ -74,17 +72,11 @@ const racer = (timed: Racer['timed']): Racer => {
   };
 };
 
-/** One reading that the clock can be trusted with: more runs a submit until it is long enough. */
 async function read(r: Racer, least: number): Promise<void> {
   try {
-    let ms = await r.timed.time(r.times);
-    while (ms < least && r.times < MOST_TIMES) {
-      const more = ms > 0 ? Math.min(16, Math.max(2, Math.ceil((1.5 * least) / ms))) : 16;
-      r.times = Math.min(MOST_TIMES, r.times * more);
-      ms = await r.timed.time(r.times);
-    }
-    // what even so many runs do not show is taken as the least that could be seen
-    r.last = Math.max(ms, least / 100) / r.times;
+    const { ms, times } = await reading(r.timed, least, r.times);
+    r.times = times;
+    r.last = ms / times;
     r.best = Math.min(r.best, r.last);
     r.readings.push(r.last);
   } catch (e) {

@@ -1,11 +1,15 @@
-// The adapter's own peak: fused multiply-adds a second that it reaches with nothing else to do. Speeds are told as shares of it.
+// The adapter's own peak: fused multiply-adds a second that it reaches with nothing else to do, and bytes. Speeds are told as shares of it,
+// and on hardware the first submits are sized by it.
 
+import bandwidth from '../../shaders/bandwidth.wgsl?raw' with { type: 'text' };
 import code from '../../shaders/peak.wgsl?raw' with { type: 'text' };
 import { type Gpu, idle } from './device.ts';
 import { planningOf } from './limits.ts';
+import type { Pace } from './pace.ts';
 import { plan } from './plan.ts';
 import { type Build, kernel, run } from './program.ts';
 import { dispose, prepare, replay } from './run.ts';
+import { reading, type Stopwatch, stopwatch } from './stopwatch.ts';
 import { resident } from './tensor.ts';
 
 /** Measured FMA peak in GFLOP/s (a multiply-add is two): the best of several workgroup sizes and repeats. About two seconds. */
@@ -86,6 +90,47 @@ export async function msOf(gpu: Gpu, submit: () => void, least = LEAST_MS, round
       best = Math.min(best, ms / times);
       taken++;
     }
+  }
+  return best;
+}
+
+// --- the pace that a run starts with ----------------------------------------------------------------------------------------
+
+/** Bytes that are read, and as many written: more than the caches of large GPUs hold. */
+const MOVED = 64 << 20;
+/** Multiply-adds of four vec4s that an invocation does: a millisecond on a slow GPU. */
+const TURNS = 256;
+
+/** Peak and bandwidth in a few tenths of a second: the best of some readings of both. */
+export async function measurePace(gpu: Gpu, watch: Stopwatch = stopwatch(gpu)): Promise<Pace> {
+  const invocations = gpu.software ? 8192 : 1 << 18;
+  const adding: Build = (p) => {
+    const y = resident('peak', [invocations, 4], 'other');
+    run(p, kernel('peak', [code], { WG: 64 }), { y }, { n: TURNS }, [invocations / 64]);
+  };
+  const count = MOVED / 16;
+  const moving: Build = (p) => {
+    const [x, y] = ['from', 'to'].map((name) => resident(name, [count, 4], 'other'));
+    run(p, kernel('bandwidth', [bandwidth]), { x, y }, { count }, [count / 256]);
+  };
+  return {
+    tflops: (32 * invocations * TURNS) / (await bestMs(watch, adding)) / 1e9,
+    gbps: (2 * MOVED) / (await bestMs(watch, moving)) / 1e6,
+  };
+}
+
+async function bestMs(watch: Stopwatch, build: Build): Promise<number> {
+  const ready = await watch.open(build);
+  let best = Number.POSITIVE_INFINITY;
+  let times = 1;
+  try {
+    for (let i = 0; i < 3; i++) {
+      const seen = await reading(ready, watch.least, times);
+      times = seen.times;
+      best = Math.min(best, seen.ms / times);
+    }
+  } finally {
+    ready.close();
   }
   return best;
 }

@@ -3,6 +3,7 @@
 // so their dispatch lists are simply laid one behind the other in time.
 
 import type { Planning } from './limits.ts';
+import { entryMs, SLOW_GPU } from './pace.ts';
 import { type Build, type Dims, type Entry, type Grid, type Program, trace } from './program.ts';
 import { type Home, ROLES, type Role, type Tensor, USAGE } from './tensor.ts';
 
@@ -32,6 +33,8 @@ export interface Plan {
 
 /** Uniform records lie 256 bytes apart: WebGPU's default minUniformBufferOffsetAlignment. */
 export const RECORD = 256;
+/** Aim for a submit: long ones freeze screens and trip watchdogs. */
+export const SUBMIT_MS = 50;
 /** Spare records for dispatches that are cut in pieces. */
 export const SPARE = 256;
 /** Results on their way to the host at one time. */
@@ -47,7 +50,7 @@ export function plan(
 ): Plan {
   const parts = asked.map((a): Part => {
     const largest = trace(a.name, a.build, a.dims, planning);
-    const records = recordsOf(largest) + SPARE;
+    const records = recordsOf(largest) + timedPieces(largest) + SPARE;
     const params: Home = { name: `${a.name} params`, bytes: records * RECORD, role: 'other', usage: USAGE.uniform };
     return { ...a, largest, records, params, staging: a.readback ? ring(a.name, a.readback.bytes) : [] };
   });
@@ -87,6 +90,12 @@ const noBytes = Object.fromEntries([...ROLES, 'total'].map((r) => [r, 0])) as By
 /** Uniform records of a program that is cut no more than WebGPU asks for; an empty dispatch has one all the same. */
 export function recordsOf({ entries }: Program): number {
   return entries.reduce((n, e) => n + (e.op === 'run' ? forcedPieces(e.grid) : 0), 0);
+}
+
+/** Further pieces into which a slow GPU would cut dispatches for their time; a processor freezes no screen. */
+function timedPieces({ entries, planning }: Program): number {
+  if (planning.software) return 0;
+  return entries.reduce((n, e) => n + Math.floor(entryMs(e, SLOW_GPU) / SUBMIT_MS), 0);
 }
 
 /** Pieces that a grid must be cut into: no axis may have more workgroups than WebGPU allows. */

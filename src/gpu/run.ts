@@ -2,10 +2,11 @@
 // After a size has run once, running it again allocates nothing, compiles nothing and waits for nothing.
 
 import { check, type Gpu, mapped } from './device.ts';
-import { homesOf, type Part, type Plan } from './plan.ts';
+import { type Pace, scaled } from './pace.ts';
+import { homesOf, type Part, type Plan, SUBMIT_MS } from './plan.ts';
 import type { Dims, Kernel } from './program.ts';
 import { allocate, free, newScope, type Scope } from './scope.ts';
-import { firstRate, makeTable, SUBMIT_MS, submitsOf, type Table } from './table.ts';
+import { makeTable, submitsOf, type Table } from './table.ts';
 import type { Home, Tensor } from './tensor.ts';
 
 /** A plan that lives on a device. */
@@ -23,9 +24,8 @@ export interface Machine {
   written: Map<Part, Table>;
   /** Staging buffers with results on their way. */
   arriving: Set<Home>;
-  /** Measured cost units a millisecond, for cutting. */
-  rate: number;
-  timing: boolean;
+  /** How fast the device runs these programs, as far as that was seen. */
+  pace: Pace;
 }
 
 /**
@@ -56,8 +56,7 @@ export async function prepare(gpu: Gpu, plan: Plan, within: Scope = gpu.scope): 
       tables: new Map(),
       written: new Map(),
       arriving: new Set(),
-      rate: firstRate(gpu.software),
-      timing: false,
+      pace: gpu.pace,
     };
   } catch (e) {
     free(scope);
@@ -72,12 +71,12 @@ export function replay(m: Machine, name: string, dims: Dims, accumulate: 0 | 1 =
   const table = tableOf(m, part, dims, accumulate);
   writeTable(m, part, table);
   const since = performance.now();
-  let all = 0;
-  for (const { from, to, cost } of submitsOf(table, m.rate)) {
+  let expected = 0;
+  for (const { from, to, ms } of submitsOf(table, m.pace)) {
     submit(m, part, table, from, to);
-    all += cost;
+    expected += ms;
   }
-  measure(m, all, since);
+  learn(m, m.pace, expected, since);
 }
 
 /** Copies the program's results into the ring now; resolves when they have arrived, without holding the GPU up. */
@@ -126,8 +125,8 @@ export function tableOf(m: Machine, part: Part, dims: Dims, accumulate: 0 | 1): 
   const key = `${part.name} ${accumulate} ${JSON.stringify(dims)}`;
   const have = m.tables.get(key);
   // what was cut for another speed is cut again
-  if (have && m.rate < have.rate * 4 && m.rate > have.rate / 4) return have;
-  const table = makeTable(part, dims, accumulate, m.rate, have);
+  if (have && m.pace.tflops < have.pace.tflops * 4 && m.pace.tflops > have.pace.tflops / 4) return have;
+  const table = makeTable(part, dims, accumulate, m.pace, have);
   m.tables.set(key, table);
   return table;
 }
@@ -255,17 +254,20 @@ export function encodeSteps(
 }
 
 /**
- * Learns how fast this device is from one whole replay at a time. Some devices work inside `submit`, others after it, and
- * a fence may be late by ten milliseconds: what is short in time and in cost teaches nothing.
+ * Learns how fast the device runs these programs, from a whole replay at a time: from when it could begin, which is when what was
+ * submitted before had ended, until its own end. Some devices work inside `submit`, others after it, and a fence may be late by ten
+ * milliseconds: what is short in time and by estimate teaches nothing.
  */
-function measure(m: Machine, cost: number, since: number): void {
-  if (m.timing) return;
-  m.timing = true;
-  m.gpu.device.queue.onSubmittedWorkDone().then(
+function learn(m: Machine, pace: Pace, expected: number, since: number): void {
+  const { gpu } = m;
+  gpu.device.queue.onSubmittedWorkDone().then(
     () => {
-      const ms = performance.now() - since;
-      if (Math.max(ms, cost / m.rate) > SUBMIT_MS / 4) m.rate = 0.75 * m.rate + 0.25 * (cost / ms);
-      m.timing = false;
+      const now = performance.now();
+      const ms = now - Math.max(since, gpu.doneAt);
+      gpu.doneAt = now;
+      if (Math.max(ms, expected) <= SUBMIT_MS / 4) return;
+      const faster = (pace.tflops * expected) / ms / m.pace.tflops;
+      m.pace = scaled(m.pace, Math.min(4, Math.max(1 / 4, Math.sqrt(faster))));
     },
     () => {},
   );

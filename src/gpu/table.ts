@@ -1,30 +1,25 @@
 // A program at one size as a table: the bytes of all its uniform records, and what to encode. Dispatches that would take too long,
 // or have more workgroups an axis than WebGPU allows, are cut here. No GPU.
 
-import { forcedPieces, MOST_GROUPS, type Part, RECORD, recordsOf } from './plan.ts';
-import { type Dims, type Entry, type Grid, type Kernel, type Program, trace } from './program.ts';
+import { entryMs, type Pace } from './pace.ts';
+import { forcedPieces, MOST_GROUPS, type Part, RECORD, recordsOf, SUBMIT_MS } from './plan.ts';
+import { type Dims, type Grid, type Kernel, type Program, trace } from './program.ts';
 
 /** A program at one size: what to write into the uniform buffer, and what to encode. */
 export interface Table {
   program: Program;
   params: Uint8Array<ArrayBuffer>;
-  /** Entries and pieces of entries in their order; grid null for a copy or clear. offset: of the record in `params`. */
-  steps: { entry: number; grid: Grid | null; offset: number; cost: number }[];
-  rate: number;
+  /** Entries and pieces of entries in their order; grid null for a copy or clear. offset: of the record in `params`; ms: estimated. */
+  steps: { entry: number; grid: Grid | null; offset: number; ms: number }[];
+  /** What it was cut for. */
+  pace: Pace;
 }
 
-/** Aim for a submit: long ones freeze screens and trip watchdogs. */
-export const SUBMIT_MS = 50;
-/** Cost units a millisecond that a device is taken for until it has been measured. */
-export const firstRate = (software: boolean) => (software ? 1e7 : 1e9);
-/** Cost units: a FLOP is one, a byte moved four. */
-const costOf = (e: Entry) => (e.op === 'run' ? e.flops + 4 * e.bytes : e.op === 'copy' ? 8 * e.bytes : 0);
-
 /**
- * The table of a planned program, cut for a device of `rate` cost units a millisecond; `have`: the same for another speed.
+ * The table of a planned program, cut for a device of this pace; `have`: the same for another.
  * Cuts that WebGPU asks for always have their records; cuts for time use only what those leave.
  */
-export function makeTable(part: Part, dims: Dims, accumulate: 0 | 1, rate: number, have?: Table): Table {
+export function makeTable(part: Part, dims: Dims, accumulate: 0 | 1, pace: Pace, have?: Table): Table {
   const { largest, records } = part;
   const same = !accumulate && JSON.stringify(dims) === JSON.stringify(largest.dims);
   const program =
@@ -39,30 +34,32 @@ export function makeTable(part: Part, dims: Dims, accumulate: 0 | 1, rate: numbe
       `program ${program.name}: ${JSON.stringify(dims)} takes ${-spare} records more than ${records}, the largest's`,
     );
   program.entries.forEach((e, entry) => {
-    const cost = costOf(e);
+    const ms = entryMs(e, pace);
     if (e.op !== 'run') {
-      steps.push({ entry, grid: null, offset: 0, cost });
+      steps.push({ entry, grid: null, offset: 0, ms });
       return;
     }
     const forced = forcedPieces(e.grid);
-    const cut = pieces(e.grid, Math.min(forced + spare, Math.ceil(cost / (rate * SUBMIT_MS))));
+    const cut = pieces(e.grid, Math.min(forced + spare, Math.ceil(ms / SUBMIT_MS)));
     spare -= Math.max(0, cut.length - forced);
     for (const piece of cut) {
       const offset = used++ * RECORD;
       writeParams(view, offset, e.kernel, piece.origin, e.params);
-      steps.push({ entry, grid: piece.grid, offset, cost: (cost * volume(piece.grid)) / volume(e.grid) });
+      steps.push({ entry, grid: piece.grid, offset, ms: (ms * volume(piece.grid)) / volume(e.grid) });
     }
   });
-  return { program, params, steps, rate };
+  return { program, params, steps, pace };
 }
 
-/** The submits of a table on a device of `rate`: steps from <= i < to, as many as fit the time of one, at least one. */
-export function submitsOf({ steps }: Pick<Table, 'steps'>, rate: number): { from: number; to: number; cost: number }[] {
+/** The submits of a table on a device of this pace: steps from <= i < to, as many as fit the time of one, at least one. */
+export function submitsOf(table: Pick<Table, 'steps' | 'pace'>, pace: Pace): { from: number; to: number; ms: number }[] {
+  const { steps } = table;
+  const slower = table.pace.tflops / pace.tflops;
   const submits = [];
   for (let from = 0, to = 0; from < steps.length; from = to) {
-    let cost = 0;
-    while (to < steps.length && (to === from || cost + steps[to].cost <= rate * SUBMIT_MS)) cost += steps[to++].cost;
-    submits.push({ from, to, cost });
+    let ms = 0;
+    while (to < steps.length && (to === from || ms + slower * steps[to].ms <= SUBMIT_MS)) ms += slower * steps[to++].ms;
+    submits.push({ from, to, ms });
   }
   return submits;
 }

@@ -1,6 +1,6 @@
 // Kernels chosen for one run: the products that the model's matrices will ask for, measured before anything is planned.
 
-import { type AutotuneOptions, autotuneKernels } from '../gpu/autotune.ts';
+import { type AutotuneOptions, autotuneKernels, autotunePace } from '../gpu/autotune.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
 import { type DecoderConfig, MODULES, matrixShape } from '../models/config.ts';
 import { gemmContests, type ProductSizes } from '../ops/matmul/gemm-contests.ts';
@@ -17,6 +17,7 @@ export async function withKernels(
   { wholeGradients }: { wholeGradients: boolean },
   options: AutotuneOptions = {},
 ): Promise<Planning> {
+  await autotunePace(gpu, options);
   const products = productsOf(decoder.config, sizes, wholeGradients);
   return planningOf(planning, { choices: await autotuneKernels(gpu, gemmContests(products, planning), options) });
 }

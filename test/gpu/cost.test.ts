@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { countCost } from '../../src/gpu/cost.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
-import { plan } from '../../src/gpu/plan.ts';
+import { SLOW_GPU, workTime } from '../../src/gpu/pace.ts';
+import { plan, SUBMIT_MS } from '../../src/gpu/plan.ts';
 import { privateWords } from '../../src/gpu/private.ts';
 import { type Build, kernel, run, temp } from '../../src/gpu/program.ts';
 import { expectedTime, idealMs } from '../../src/gpu/roofline.ts';
-import { firstRate, SUBMIT_MS } from '../../src/gpu/table.ts';
 import { resident } from '../../src/gpu/tensor.ts';
 
 const PLANNING = planningOf({ maxBinding: 2 ** 31 - 4, maxBuffer: 2 ** 31 - 4, software: false, subgroups: 32 });
@@ -52,7 +52,7 @@ describe('the count of a program', () => {
   });
 
   test('submits hold what a machine that was never measured would put into them', () => {
-    const full = firstRate(false) * SUBMIT_MS;
+    const full = SUBMIT_MS / workTime({ flops: 1, bytes: 0 }, SLOW_GPU).ms;
     const figures = counted((p) => {
       const x = temp(p, 'x', [64]);
       for (const flops of [0.6, 0.3, 0.3, 0.5]) run(p, small, { x }, { count: 1 }, [1], { flops: flops * full, bytes: 0 });

@@ -35,7 +35,7 @@ async function count(grid: [number, number, number], rate?: number): Promise<Uin
   const y = resident('y', [grid[0] * grid[1] * grid[2]], 'other', 'u32');
   const build: Build = (p) => run(p, counting, { y }, { width: grid[0], height: grid[1] }, grid, { flops: 1e6, bytes: 0 });
   const m = await prepare(gpu, plan([{ name: 'p', build, dims: {} }], planningOf(gpu.limits)));
-  if (rate) m.rate = rate;
+  if (rate) m.pace = { tflops: rate / 1e9, gbps: rate / 1e6 };
   replay(m, 'p', {});
   await idle(gpu);
   const got = await readU32(gpu.memory, y);

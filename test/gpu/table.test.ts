@@ -30,7 +30,7 @@ const SMOLLM2 = {
 
 /** Every dispatch's workgroups exactly once, in pieces that WebGPU allows, in records that there are. */
 function mustCover(part: Part, dims: Part['dims'], accumulate: 0 | 1, rate: number): number {
-  const { program, params, steps } = makeTable(part, dims, accumulate, rate);
+  const { program, params, steps } = makeTable(part, dims, accumulate, { tflops: rate / 1e9, gbps: rate / 1e7 });
   expect(params.byteLength).toBe(part.params.bytes);
   const covered = program.entries.map(() => 0);
   const offsets = new Set<number>();

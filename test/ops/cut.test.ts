@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { idle } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
+import { scaled } from '../../src/gpu/pace.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import { type Build, backward, copy, giveGrad, gradOf, type Program, temp } from '../../src/gpu/program.ts';
 import { dispose, prepare, replay } from '../../src/gpu/run.ts';
@@ -39,7 +40,7 @@ async function run(build: Build, out: Tensor, before: Float32Array<ArrayBuffer>,
   write(gpu.memory, out, before);
   const dims = { N };
   const machine = await prepare(gpu, plan([{ name: 'test', build, dims }], planningOf(gpu.limits)));
-  machine.rate = cut ? 1 : 1e12;
+  machine.pace = scaled(machine.pace, cut ? 1e-9 : 1e9);
   replay(machine, 'test', dims);
   await idle(gpu);
   const pieces = [...machine.tables.values()][0].steps.length;
