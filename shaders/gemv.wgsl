@@ -10,8 +10,8 @@ struct Params { origin: vec3u, tokens: u32, rows: u32, cols: u32, x_at: u32, ldx
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-// [TOKENS][8 ROWS] sums of eight invocations each
-var<workgroup> sums: array<f32, 64 * ROWS * TOKENS>;
+// [TOKENS][8 ROWS] sums of eight invocations each, nine apart: neighbours then use different banks
+var<workgroup> sums: array<f32, 72 * ROWS * TOKENS>;
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     // @unroll
     for (var r = 0u; r < ROWS; r++) {
       let s = acc[m * ROWS + r];
-      sums[((m * 8u + local.y) * ROWS + r) * 8u + local.x] = (s.x + s.y) + (s.z + s.w);
+      sums[((m * 8u + local.y) * ROWS + r) * 9u + local.x] = (s.x + s.y) + (s.z + s.w);
     }
   }
   workgroupBarrier();
@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
     let m = token + i / (8u * ROWS);
     let r = row + i % (8u * ROWS);
     if (m < P.tokens && r < P.rows) {
-      let at = i * 8u;
+      let at = i * 9u;
       let all = ((sums[at] + sums[at + 1u]) + (sums[at + 2u] + sums[at + 3u])) + ((sums[at + 4u] + sums[at + 5u]) + (sums[at + 6u] + sums[at + 7u]));
       let o = P.y_at + m * P.ldy + r;
       y[o] = select(0.0, y[o], P.accumulate != 0u) + all;

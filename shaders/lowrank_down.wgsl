@@ -19,7 +19,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-var<workgroup> parts: array<vec4f, 512>; // [invocation, row], the ranks in the vector
+const PITCH = ROWS + 1u; // neighbours then use different banks
+
+var<workgroup> parts: array<vec4f, 64 * PITCH>; // [invocation, row], the ranks in the vector
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -48,14 +50,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   // @unroll
   for (var q = 0u; q < 8u; q++) {
-    parts[lane * ROWS + q] = acc[q];
+    parts[lane * PITCH + q] = acc[q];
   }
   workgroupBarrier();
   let k = lane % 4u;
   for (var q = (lane % ACROSS) / 4u; q < ROWS; q += 4u) {
     var sum = 0.0;
     for (var i = 0u; i < ACROSS; i++) {
-      sum += parts[((lane / ACROSS) * ACROSS + i) * ROWS + q][k];
+      sum += parts[((lane / ACROSS) * ACROSS + i) * PITCH + q][k];
     }
     if (n0 + q < P.N && k0 + k < P.rank) {
       out[P.out_at + (n0 + q) * P.rank + k0 + k] = P.scale * sum;

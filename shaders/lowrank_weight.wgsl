@@ -19,7 +19,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read_write> grad: array<f32>;
 
-var<workgroup> parts: array<vec4f, 256>; // [invocation, rank], the columns in the vector
+const PITCH = 5u; // and not 4: neighbours then use different banks
+
+var<workgroup> parts: array<vec4f, 64 * PITCH>; // [invocation, rank], the columns in the vector
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -45,13 +47,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   // @unroll
   for (var q = 0u; q < 4u; q++) {
-    parts[lane * 4u + q] = acc[q];
+    parts[lane * PITCH + q] = acc[q];
   }
   workgroupBarrier();
   let q = lane / ACROSS; // this invocation finishes one rank of its columns
   var sum = vec4f();
   for (var i = 0u; i < SHARES; i++) {
-    sum += parts[(i * ACROSS + lane % ACROSS) * 4u + q];
+    sum += parts[(i * ACROSS + lane % ACROSS) * PITCH + q];
   }
   if (k0 + q < P.rank) {
     // @unroll
