@@ -1,8 +1,4 @@
-// What a tile of the product holds and multiplies: operands rounded to f16 on their way to workgroup memory and multiplied as f16, half
-// the traffic and on many GPUs twice the rate; sums stay f32. About three digits, and infinite where a product leaves f16's 65,504.
+// What a tile of the product holds: operands rounded to f16 on their way to workgroup memory, half the traffic and half the room. Each is
+// widened once a read, and multiplied and summed as f32: about three digits, and infinite beyond f16's 65,504.
 enable f16;
 alias Four = vec4h;
-
-fn add_product(x: f16, y: vec4h, sum: vec4f) -> vec4f {
-  return sum + vec4f(x * y);
-}

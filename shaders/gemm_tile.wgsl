@@ -1,86 +1,119 @@
-// The product for discrete and integrated GPUs: 64 x 64 of C a workgroup, 16 k at a time through workgroup memory,
-// 4 x 4 or 8 x 8 of C an invocation. AT: A lies [k, m], else [m, k]. BT: B lies [n, k], else [k, n].
-// Offsets, leading dimensions and contiguous dimensions are multiples of 4. The part gemm_single or gemm_half says what is multiplied.
+// The product for GPUs: TILE_M x TILE_N of C a workgroup, DEPTH of k at a time through workgroup memory, ROWS x 4 COLS4 of C an invocation.
+// AT: A lies [k, m], else [m, k]. BT: B lies [n, k], else [k, n]. Offsets, leading and contiguous dimensions are multiples of 4.
+// Parts: gemm_single or gemm_half (what a tile holds), gemm_b or gemm_b_stored with gemm_bare or gemm_blocks (what B is), gemm_place or
+// gemm_place_blocks (where a workgroup's product lies), gemm_tile_store with a gemm_onto, or gemm_tile_cells (what becomes of it).
+//
+// Banks: vec4 `at` of line d lies at `at ^ d / 4 * 2`. Eight invocations then write eight banks of 16 bytes, whether an operand lies along k
+// (four patches of one line, of two lines) or across it, and what is read stays in order but for that one turn. No room is lost to padding.
 
 const AT = false;
 const BT = false;
-const ROWS: u32 = 4;
-const COLS4: u32 = 1;
-const STEP: u32 = 64 / COLS4;
-const ACROSS: u32 = 16 / COLS4;
-const THREADS: u32 = ACROSS * (64 / ROWS);
+const TILE_M: u32 = 128;
+const TILE_N: u32 = 128;
+const ROWS: u32 = 8;
+const COLS4: u32 = 2;
 const DEPTH: u32 = 16;
+const ACROSS: u32 = TILE_N / 4 / COLS4;
+const DOWN: u32 = TILE_M / ROWS;
+const STEP: u32 = 4 * ACROSS;
+const WIDE_A: u32 = TILE_M / 4;
+const WIDE_B: u32 = TILE_N / 4;
+const DEEP: u32 = DEPTH / 4;
 
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+struct Params {
+  origin: vec3u,
+  m: u32, n: u32, k: u32,
+  a_at: u32, lda: u32, b_at: u32, ldb: u32, c_at: u32, ldc: u32,
+  accumulate: u32,
+  steps: u32, // of k that a workgroup sums, a multiple of DEPTH
+  splits: u32, // the parts that k is summed in
+  plane: u32, // from one part's sums to the next
+  bias_at: u32, add_at: u32, ld_add: u32, // what the product is added to
+  list_at: u32, edge: u32, across: u32, per_edge: f32, line0: u32, // chosen blocks
+}
+@group(0) @binding(0) var<uniform> P: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4f>;
 
-// [k][row or column / 4]: what an invocation reads at once lies in one vec4f.
-var<workgroup> tile_a: array<array<Four, 16>, DEPTH>;
-var<workgroup> tile_b: array<array<Four, 16>, DEPTH>;
+// [k][row or column / 4]: what an invocation reads at once lies in one vec4.
+var<workgroup> tile_a: array<array<Four, WIDE_A>, DEPTH>;
+var<workgroup> tile_b: array<array<Four, WIDE_B>, DEPTH>;
 
 // Four elements of a line, 0 outside: what lies beyond k must not count, and may be NaN.
-fn four_a(line: u32, start: u32, lines: u32, width: u32) -> vec4f {
-  if (line >= lines || start >= width) { return vec4f(); }
-  return a[(P.a_at + line * P.lda + start) / 4u];
+fn line_a(begin: u32, line: u32, start: u32) -> vec4f {
+  if (line >= select(P.m, P.k, AT) || start >= select(P.k, P.m, AT)) { return vec4f(); }
+  return a[(begin + line * P.lda + start) / 4u];
 }
 
-fn four_b(line: u32, start: u32, lines: u32, width: u32) -> vec4f {
-  if (line >= lines || start >= width) { return vec4f(); }
-  return b[(P.b_at + line * P.ldb + start) / 4u];
+fn line_b(begin: u32, line: u32, start: u32) -> vec4f {
+  if (line >= select(P.k, P.n, BT) || start >= select(P.n, P.k, BT)) { return vec4f(); }
+  return read_b(begin + line * P.ldb + start);
 }
 
-fn turn_a(at: u32, depth: u32, row: u32, k: u32) {
-  let x = four_a(row, k, P.m, P.k);
-  let y = four_a(row + 1u, k, P.m, P.k);
-  let z = four_a(row + 2u, k, P.m, P.k);
-  let w = four_a(row + 3u, k, P.m, P.k);
+// Four elements of four lines, as columns.
+fn patch_a(begin: u32, line: u32, start: u32) -> mat4x4f {
+  return mat4x4f(line_a(begin, line, start), line_a(begin, line + 1u, start), line_a(begin, line + 2u, start), line_a(begin, line + 3u, start));
+}
+
+fn patch_b(begin: u32, line: u32, start: u32) -> mat4x4f {
+  if (line >= select(P.k, P.n, BT) || start >= select(P.n, P.k, BT)) { return mat4x4f(); }
+  let x = mat4x4f(line_b(begin, line, start), line_b(begin, line + 1u, start), line_b(begin, line + 2u, start), line_b(begin, line + 3u, start));
+  return with_blocks(x, line, start);
+}
+
+// Patch i of a tile. Neighbours load neighbours: along k where the operand lies so, and then the patch is turned.
+fn fill_a(i: u32, begin: u32, row: u32, k: u32) {
+  let along = !AT;
+  let deep = select(i / WIDE_A, i % DEEP, along);
+  let at = select(i % WIDE_A, i / DEEP, along);
+  var x: mat4x4f;
+  if (along) { x = transpose(patch_a(begin, row + 4u * at, k + 4u * deep)); } else { x = patch_a(begin, k + 4u * deep, row + 4u * at); }
   // @unroll
-  for (var q = 0u; q < 4u; q++) { tile_a[depth + q][at] = Four(vec4f(x[q], y[q], z[q], w[q])); }
+  for (var q = 0u; q < 4u; q++) { tile_a[4u * deep + q][at ^ (2u * deep)] = Four(x[q]); }
 }
 
-fn turn_b(at: u32, depth: u32, col: u32, k: u32) {
-  let x = four_b(col, k, P.n, P.k);
-  let y = four_b(col + 1u, k, P.n, P.k);
-  let z = four_b(col + 2u, k, P.n, P.k);
-  let w = four_b(col + 3u, k, P.n, P.k);
+fn fill_b(i: u32, begin: u32, col: u32, k: u32) {
+  let along = BT;
+  let deep = select(i / WIDE_B, i % DEEP, along);
+  let at = select(i % WIDE_B, i / DEEP, along);
+  var x: mat4x4f;
+  if (along) { x = transpose(patch_b(begin, col + 4u * at, k + 4u * deep)); } else { x = patch_b(begin, k + 4u * deep, col + 4u * at); }
   // @unroll
-  for (var q = 0u; q < 4u; q++) { tile_b[depth + q][at] = Four(vec4f(x[q], y[q], z[q], w[q])); }
+  for (var q = 0u; q < 4u; q++) { tile_b[4u * deep + q][at ^ (2u * deep)] = Four(x[q]); }
 }
 
-@compute @workgroup_size(ACROSS, 64 / ROWS)
+@compute @workgroup_size(ACROSS, DOWN)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) lane: u32) {
   let wg = group + P.origin;
-  let row = wg.y * 64u;
-  let col = wg.x * 64u;
+  let row = wg.y * TILE_M;
+  let col = wg.x * TILE_N;
+  let first = wg.z % P.splits * P.steps;
+  let end = min(first + P.steps, P.k);
+  let begin = place(wg.z);
   var acc: array<vec4f, ROWS * COLS4>;
-  for (var k = 0u; k < P.k; k += DEPTH) {
-    // Whole vec4f are written: WGSL lets a write to one component touch its neighbours. So what lies along k is turned 4 x 4.
-    if (AT) {
-      for (var i = lane; i < 256u; i += THREADS) { tile_a[i / 16u][i % 16u] = Four(four_a(k + i / 16u, row + i % 16u * 4u, P.k, P.m)); }
-    } else {
-      for (var i = lane; i < 64u; i += THREADS) { turn_a(i % 16u, i / 16u * 4u, row + i % 16u * 4u, k + i / 16u * 4u); }
-    }
-    if (BT) {
-      for (var i = lane; i < 64u; i += THREADS) { turn_b(i % 16u, i / 16u * 4u, col + i % 16u * 4u, k + i / 16u * 4u); }
-    } else {
-      for (var i = lane; i < 256u; i += THREADS) { tile_b[i / 16u][i % 16u] = Four(four_b(k + i / 16u, col + i % 16u * 4u, P.k, P.n)); }
+  for (var k = first; k < end; k += DEPTH) {
+    for (var i = lane; i < (WIDE_A + WIDE_B) * DEEP; i += ACROSS * DOWN) {
+      if (i < WIDE_A * DEEP) { fill_a(i, begin.x, row, k); } else { fill_b(i - WIDE_A * DEEP, begin.y, col, k); }
     }
     workgroupBarrier();
-    for (var q = 0u; q < DEPTH; q++) {
-      var y: array<Four, COLS4>;
+    for (var d = 0u; d < DEPTH; d += 4u) {
+      let turn = d / 2u;
       // @unroll
-      for (var j = 0u; j < COLS4; j++) { y[j] = tile_b[q][local.x + j * ACROSS]; }
-      // @unroll
-      for (var i = 0u; i < ROWS; i += 4u) {
-        let x = tile_a[q][(local.y * ROWS + i) / 4u];
+      for (var q = 0u; q < 4u; q++) {
+        var y: array<vec4f, COLS4>;
         // @unroll
-        for (var r = 0u; r < 4u; r++) {
+        for (var j = 0u; j < COLS4; j++) { y[j] = vec4f(tile_b[d + q][(local.x + j * ACROSS) ^ turn]); }
+        // @unroll
+        for (var i = 0u; i < ROWS; i += 4u) {
+          let x = vec4f(tile_a[d + q][((local.y * ROWS + i) / 4u) ^ turn]);
           // @unroll
-          for (var j = 0u; j < COLS4; j++) { acc[(i + r) * COLS4 + j] = add_product(x[r], y[j], acc[(i + r) * COLS4 + j]); }
+          for (var r = 0u; r < 4u; r++) {
+            // @unroll
+            for (var j = 0u; j < COLS4; j++) { acc[(i + r) * COLS4 + j] = fma(vec4f(x[r]), y[j], acc[(i + r) * COLS4 + j]); }
+          }
         }
       }
     }
     workgroupBarrier();
   }
-  finish(acc, row + local.y * ROWS, col + local.x * 4u);
+  finish(acc, row + local.y * ROWS, col + local.x * 4u, begin.z);
 }

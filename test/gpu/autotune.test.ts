@@ -114,7 +114,7 @@ test.each(variants.map((v) => [v.name, v.only === 'software'] as const))('choice
 test.each([
   ['a variant that the device cannot take', { [classOf('nn', shape)]: 'gemm_packed8_nn' }],
   ['a variant for software adapters', { [classOf('nn', shape)]: 'gemm_packed_plain_nn' }],
-  ['half precision that was not asked for', { [classOf('nn', shape)]: 'gemm_half_nn' }],
+  ['half precision that was not asked for', { [classOf('nn', shape)]: 'gemm_half64_nn' }],
   ['a variant of another layout', { [classOf('nn', shape)]: 'gemm_plain_nt' }],
   ['an unknown name', { [classOf('nn', shape)]: 'gemm_of_tomorrow' }],
   ['another class', { 'gemm nn 16 all': 'gemm_plain_nn' }],

@@ -23,8 +23,8 @@ async function kernelsOf(kernels: Kernels): Promise<string[]> {
 
 test.each<[Kernels, string[]]>([
   ['without subgroups', ['attention', 'gemm_packed_plain']],
-  ['tiles', ['attention_tiled', 'gemm_tile8']],
-  ['small tiles', ['attention_tiled', 'gemm_tile4']],
+  ['tiles', ['attention_tiled', 'gemm_tile32']],
+  ['large tiles', ['attention_tiled', 'gemm_tile128']],
 ])('%s: %j', async (kernels, names) => {
   expect(await kernelsOf(kernels)).toEqual(names);
 });

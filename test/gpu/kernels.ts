@@ -15,8 +15,8 @@ const SETS = {
   'without subgroups': { software: true, subgroups: 0 },
   /** A GPU: tiles in workgroup memory for products and attention, a row of a stored weight an invocation. */
   tiles: { software: false },
-  /** A GPU where autotune found the smaller tile of the product faster. */
-  'small tiles': { software: false, choices: everywhere('gemm_tile4') },
+  /** A GPU where autotune found the largest tile of the product faster. */
+  'large tiles': { software: false, choices: everywhere('gemm_tile128') },
 } satisfies Record<string, Partial<Planning>>;
 
 /** All sets; where SwiftShader compiles slowly (Node and Chromium), the two that differ the most. */

@@ -75,7 +75,7 @@ const shape = (v: Variant, m: number, n: number, k: number, at: number, pad: num
   ldc: n + pad,
 });
 
-// One, both sides of the edges of register tiles (4, 8, 16), workgroup tiles (32, 64, 256) and k steps (4, 16), ragged; then
+// One, both sides of the edges of register tiles (4, 8, 16), workgroup tiles (32, 64, 128, 256) and k steps (4, 16), ragged; then
 // windows of larger matrices at offsets that are multiples of 4 and that are not.
 const sizes = [
   [1, 1, 1, 0, 0],
@@ -90,6 +90,8 @@ const sizes = [
   [32, 252, 16, 0, 0],
   [33, 31, 17, 5, 2],
   [132, 516, 8, 0, 4],
+  [124, 128, 32, 4, 4],
+  [129, 132, 17, 0, 0],
 ];
 const cases = VARIANTS.flatMap((v) =>
   sizes
@@ -109,7 +111,7 @@ describe('choice', () => {
       expect(chooseVariant(layout, aligned(layout), { software: true, subgroups: 8 }).name).toBe(`gemm_packed8_${layout}`);
       expect(chooseVariant(layout, aligned(layout), { software: true, subgroups: 4 }).name).toBe(`gemm_packed4_${layout}`);
       expect(chooseVariant(layout, aligned(layout), { software: true }).name).toBe(`gemm_packed_plain_${layout}`);
-      expect(chooseVariant(layout, aligned(layout), { subgroups: 32 }).name).toBe(`gemm_tile8_${layout}`);
+      expect(chooseVariant(layout, aligned(layout), { subgroups: 32 }).name).toBe(`gemm_tile32_${layout}`);
       expect(chooseVariant(layout, { ...aligned(layout), ldc: 66 }, { software: true, subgroups: 8 }).name).toBe(
         `gemm_plain_${layout}`,
       );

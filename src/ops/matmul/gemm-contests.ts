@@ -34,7 +34,9 @@ export function gemmContests(products: ProductSizes[], planning: Planning): Cont
 function entrants(x: ProductSizes, planning: Planning): Contest['entrants'] {
   const shape = shapeOf(x);
   const standard = chooseVariant(x.layout, shape, planningOf(planning, { choices: {} }));
-  const others = VARIANTS.filter((v) => v.layout === x.layout && v !== standard && eligible(v, shape, planning));
+  const able = VARIANTS.filter((v) => v.layout === x.layout && eligible(v, shape, planning));
+  // tiles are for GPUs: a software adapter would spend its time on compiling them
+  const others = able.filter((v) => v !== standard && !(v.tiled && planning.software));
   return [standard, ...others].map((v) => ({ name: v.name, build: (p) => product(p, v, x) }));
 }
 

@@ -1,7 +1,6 @@
 // The variants of the f32 product as data, and which of them a shape and a device can take. How they run is in gemm.ts.
-// Software adapters pay for every load, so they multiply from packed panels; others share tiles in workgroup memory.
+// Software adapters pay for every load, so they multiply from packed panels; GPUs share tiles in workgroup memory (gemm-tiles.ts).
 
-import half from '../../../shaders/gemm_half.wgsl?raw' with { type: 'text' };
 import pack from '../../../shaders/gemm_pack.wgsl?raw' with { type: 'text' };
 import packAny from '../../../shaders/gemm_pack_any.wgsl?raw' with { type: 'text' };
 import packStored from '../../../shaders/gemm_pack_stored.wgsl?raw' with { type: 'text' };
@@ -10,10 +9,9 @@ import packed from '../../../shaders/gemm_packed.wgsl?raw' with { type: 'text' }
 import packedPlain from '../../../shaders/gemm_packed_plain.wgsl?raw' with { type: 'text' };
 import plain from '../../../shaders/gemm_plain.wgsl?raw' with { type: 'text' };
 import reduce from '../../../shaders/gemm_reduce.wgsl?raw' with { type: 'text' };
-import single from '../../../shaders/gemm_single.wgsl?raw' with { type: 'text' };
 import store from '../../../shaders/gemm_store.wgsl?raw' with { type: 'text' };
-import tile from '../../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
 import type { Planning } from '../../gpu/limits.ts';
+import { padded, splitsOf, TILES, tileParts } from './gemm-tiles.ts';
 
 export type GemmLayout = 'nt' | 'nn' | 'tn';
 
@@ -50,7 +48,9 @@ export interface Variant {
   only?: 'software';
   /** The subgroup size that it needs at least. */
   lanes?: number;
-  /** Multiplies as f16. */
+  /** In tiles of workgroup memory (gemm-tiles.ts), for GPUs: reads B in any stored format, with chosen blocks, and may split the sum. */
+  tiled?: boolean;
+  /** Rounds operands to f16. */
   half?: boolean;
 }
 
@@ -94,37 +94,7 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     only: 'software',
     vec4: 'c',
   },
-  {
-    name: `gemm_tile8_${layout}`,
-    kernel: 'gemm_tile8',
-    layout,
-    parts: [store, single, tile],
-    consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
-    tile: [64, 64],
-    packs: false,
-    vec4: 'all',
-  },
-  {
-    name: `gemm_tile4_${layout}`,
-    kernel: 'gemm_tile4',
-    layout,
-    parts: [store, single, tile],
-    consts: { ...turns(layout), ROWS: 4, COLS4: 1 },
-    tile: [64, 64],
-    packs: false,
-    vec4: 'all',
-  },
-  {
-    name: `gemm_half_${layout}`,
-    kernel: 'gemm_half',
-    layout,
-    parts: [store, half, tile],
-    consts: { ...turns(layout), ROWS: 8, COLS4: 2 },
-    tile: [64, 64],
-    packs: false,
-    vec4: 'all',
-    half: true,
-  },
+  ...tiles(layout),
   {
     name: `gemm_plain_${layout}`,
     kernel: 'gemm_plain',
@@ -136,6 +106,24 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
     vec4: 'none',
   },
 ]);
+
+/** Every tile in one layout, in single and in half precision. */
+function tiles(layout: GemmLayout): Variant[] {
+  return [false, true].flatMap((half) =>
+    TILES.map(({ name, consts }) => ({
+      name: `gemm_${half ? 'half' : 'tile'}${name}_${layout}`,
+      kernel: `gemm_${half ? 'half' : 'tile'}${name}`,
+      layout,
+      parts: tileParts(half),
+      consts: { ...turns(layout), ...consts },
+      tile: [consts.TILE_M, consts.TILE_N] as [number, number],
+      packs: false,
+      vec4: 'all' as const,
+      tiled: true,
+      ...(half && { half }),
+    })),
+  );
+}
 
 /** Whether a variant can take a shape on a device. */
 export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'only' | 'lanes' | 'half'>, shape: Shape, device: Device): boolean {
@@ -150,13 +138,36 @@ export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'only' | 'lanes' |
   return fours(shape.a_at, shape.lda, shape.b_at, shape.ldb, v.layout === 'tn' ? m : k, v.layout === 'nt' ? k : n);
 }
 
-/** The variant for a shape: half precision where it was asked for, the tuner's choice for its class, else the default of the device. */
+/**
+ * The variant for a shape: half precision where it was asked for, the tuner's choice for its class, else the default of the device: packed
+ * panels on software adapters, on others the tile that fits.
+ */
 export function chooseVariant(layout: GemmLayout, shape: Shape, device: Device = {}): Variant {
-  const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
-  const tuned = device.choices?.[classOf(layout, shape)];
-  const favourite = able.find((v) => v.half) ?? able.find((v) => v.name === tuned);
-  return favourite ?? able.find((v) => v.packs === Boolean(device.software)) ?? able[able.length - 1];
+  const all = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
+  const halves = all.filter((v) => v.half);
+  const able = halves.length ? halves : all;
+  const tuned = able.find((v) => v.name === device.choices?.[classOf(layout, shape)]);
+  const packs = device.software ? able.find((v) => v.packs) : undefined;
+  return tuned ?? packs ?? fitting(able, shape) ?? able[able.length - 1];
 }
+
+/** Workgroups that a large GPU runs at once. */
+const WAVE = 128;
+
+/** The tile that takes the least time by count: what pads it, what a FLOP costs in it, how far its workgroups fill a GPU. */
+function fitting(able: Variant[], shape: Shape): Variant | undefined {
+  const cost = (v: Variant) => {
+    const splits = splitsOf(v, shape);
+    const groups = groupsOf(v, shape) * splits;
+    const { price } = TILES.find((t) => t.consts.TILE_M === v.tile[0])!;
+    return padded(v.tile, shape) * price * (WAVE / groups) * Math.ceil(groups / WAVE) * (splits > 1 ? SPLITTING : 1);
+  };
+  const tiled = able.filter((v) => v.tiled).map((v) => ({ v, cost: cost(v) }));
+  return tiled.reduce((best, x) => (x.cost < best.cost ? x : best), tiled[0])?.v;
+}
+
+/** What it costs to add the parts of a split sum. */
+const SPLITTING = 1.3;
 
 /** Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4. */
 export function classOf(layout: GemmLayout, shape: Shape): string {
@@ -165,14 +176,17 @@ export function classOf(layout: GemmLayout, shape: Shape): string {
   return `gemm ${layout} ${rows} ${divides}`;
 }
 
+const groupsOf = (v: Variant, { m, n }: Shape) => gridOf(v, m, n).reduce((a, b) => a * b);
+
 /** Workgroups of a product. */
 export function gridOf(v: Variant, m: number, n: number): [number, number, number] {
   return [Math.ceil(n / v.tile[1]), Math.ceil(m / v.tile[0]), 1];
 }
 
-/** A variant's parts and constants with sums over cells of `cell` rows (gemm_reduce.wgsl) in the place of stores. */
+/** A variant's parts and constants with sums over cells of `cell` rows in the place of stores (gemm_reduce, gemm_tile_cells). */
 export function reduced(v: Variant, cell: number, square: boolean): Pick<Variant, 'parts' | 'consts'> {
-  return { parts: v.parts.map((part) => (part === store ? reduce : part)), consts: { ...v.consts, CELL: cell, SQUARE: square } };
+  const parts = v.tiled ? tileParts(Boolean(v.half), { cells: true }) : v.parts.map((part) => (part === store ? reduce : part));
+  return { parts, consts: { ...v.consts, CELL: cell, SQUARE: square } };
 }
 
 /**

@@ -4,6 +4,7 @@
 import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { STORED, type StoredFormat } from '../stored/formats.ts';
+import { type Differences, type Onto, tiled, tiledCells } from './gemm-tile.ts';
 import {
   chooseVariant,
   type GemmLayout,
@@ -22,6 +23,8 @@ export interface Mat {
   ld: number;
   /** Where t holds a stored weight instead of f32: its format, and its scales. Only what readsStored() allows. */
   stored?: { format: StoredFormat; s?: Tensor };
+  /** Chosen blocks, whose differences are added to what is stored. Only what readsStored() allows. */
+  blocks?: Differences;
 }
 
 /** A whole tensor [rows, cols] as a matrix. */
@@ -39,16 +42,24 @@ export interface Product {
 
 /**
  * c (+)= a b. nt: c[m,n] = sum a[m,k] b[n,k]; nn: sum a[m,k] b[k,n]; tn: sum a[k,m] b[k,n].
- * accumulate 0 writes, 1 adds.
+ * accumulate 0 writes (onto what `from` says, where runsTiled() allows it), 1 adds.
  */
-export function gemm(p: Program, layout: GemmLayout, x: Product, accumulate: 0 | 1): void {
+export function gemm(p: Program, layout: GemmLayout, x: Product, accumulate: 0 | 1, from?: Onto): void {
   const variant = decide(p, () => chooseVariant(layout, shapeOf(x), p.planning));
-  multiply(p, variant, x, accumulate);
+  multiply(p, variant, x, accumulate, from);
 }
 
 /** Whether the product can read b in its stored format, so that it need not be unpacked first. */
 export function readsStored(p: Program, layout: GemmLayout, x: Product): boolean {
-  return decide(p, () => chooseVariant(layout, shapeOf(x), p.planning).packs && x.b.at % 4 === 0 && x.b.ld % 4 === 0);
+  return decide(p, () => {
+    const { packs, tiled } = chooseVariant(layout, shapeOf(x), p.planning);
+    return (packs || Boolean(tiled)) && x.b.at % 4 === 0 && x.b.ld % 4 === 0;
+  });
+}
+
+/** Whether the product runs in tiles: those can begin at a bias or a residual, and read b with chosen blocks. */
+export function runsTiled(p: Program, layout: GemmLayout, x: Product): boolean {
+  return decide(p, () => Boolean(chooseVariant(layout, shapeOf(x), p.planning).tiled));
 }
 
 function shapeOf({ a, b, c, m, n, k }: Product): Shape {
@@ -56,8 +67,13 @@ function shapeOf({ a, b, c, m, n, k }: Product): Shape {
 }
 
 /** The product by a given variant, which must be eligible for it. */
-export function multiply(p: Program, v: Variant, x: Product, accumulate: 0 | 1): void {
+export function multiply(p: Program, v: Variant, x: Product, accumulate: 0 | 1, from?: Onto): void {
   const { c } = x;
+  if (v.tiled) {
+    tiled(p, v, x, accumulate, from);
+    return;
+  }
+  if (from) throw new Error(`expected a tiled product to begin at a bias or residual, got ${v.name}`);
   eachPiece(p, v, x, (part, { row, col, first }) => {
     const params = { c_at: c.at + row * c.ld + col, ldc: c.ld, accumulate: first ? accumulate : 1 };
     product(p, v, part, { c: c.t }, params);
@@ -83,9 +99,11 @@ export function productSums(
   if (!cell) return null;
   const partials = temp(p, 'partials', [m / cell, n / 4]);
   const reducing = { ...v, name: `${v.name}_reduce`, kernel: `${v.kernel}_reduce`, ...reduced(v, cell, square) };
-  eachPiece(p, reducing, x, (part, { row, col }) => {
-    product(p, reducing, part, { partials }, { c_at: ((row / cell) * n + col) / 4, ldc: n / 4 });
-  });
+  if (v.tiled) tiledCells(p, reducing, x, partials);
+  else
+    eachPiece(p, reducing, x, (part, { row, col }) => {
+      product(p, reducing, part, { partials }, { c_at: ((row / cell) * n + col) / 4, ldc: n / 4 });
+    });
   return { partials, cell };
 }
 
@@ -93,7 +111,7 @@ export function productSums(
 const CELLS = [64, 32, 16, 8, 4];
 
 /** A product or a piece of one: its operands and sizes. */
-type Operands = Omit<Product, 'c'>;
+export type Operands = Omit<Product, 'c'>;
 
 function product(
   p: Program,

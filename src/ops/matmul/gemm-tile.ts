@@ -1,0 +1,144 @@
+// How the tiled product of GPUs runs: its operands by name, what it begins at, and the second dispatch where its sum is split.
+// Its tiles and parts are data in gemm-tiles.ts. B may be f32 or a stored format, with differences of chosen blocks added on its way into a tile.
+
+import split from '../../../shaders/gemm_split.wgsl?raw' with { type: 'text' };
+import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
+import type { Tensor } from '../../gpu/tensor.ts';
+import { STORED } from '../stored/formats.ts';
+import type { Mat, Operands, Product } from './gemm.ts';
+import { DEPTH, ontoPart, splitsOf, tileParts } from './gemm-tiles.ts';
+import { gridOf, type Variant } from './gemm-variants.ts';
+
+/** What a product is added to, element by element: a bias for each column, from element bias_at of it on, or a matrix of its shape. */
+export interface Onto {
+  bias?: { t: Tensor; at: number };
+  add?: Mat;
+}
+
+/** Chosen blocks of the matrix of which B is rows line0 and after: W + D is what is multiplied by. */
+export interface Differences {
+  /** Edge, a multiple of 4, and blocks in a row of the matrix. */
+  b: number;
+  across: number;
+  d: Tensor;
+  /** For each 32 blocks which are chosen, and how many were before, from word map_at on. */
+  lists: Tensor;
+  map_at: number;
+  line0: number;
+}
+
+/** One product a chosen block, instead of one alone: where lists say its block row and column, from word list_at on. */
+export interface Places {
+  lists: Tensor;
+  list_at: number;
+  edge: number;
+  n: number;
+}
+
+/** c (+)= a b by a tiled variant. What is written may begin at more than zero; `places`: one product a block. */
+export function tiled(p: Program, v: Variant, x: Product, accumulate: 0 | 1, from: Onto = {}, places?: Places): void {
+  const { m, n, k, c } = x;
+  const most = decide(p, () => splitsOf(v, x, places?.n));
+  const steps = DEPTH * Math.ceil(k / most / DEPTH);
+  if (most === 1) {
+    tileRun(p, v, x, { c: c.t }, { c_at: c.at, ldc: c.ld, accumulate }, { steps, splits: 1, plane: 0 }, from, places);
+    return;
+  }
+  const rows = places ? places.n * m : m;
+  const plane = rows * n;
+  const planes = temp(p, 'planes', [most, plane]);
+  tileRun(p, v, x, { c: planes }, { c_at: 0, ldc: n, accumulate: 0 }, { steps, splits: most, plane }, {}, places);
+  const params = { m: rows, n, splits: most, plane, c_at: c.at, ldc: c.ld, accumulate, ...ontoParams(from) };
+  const { part, bind } = ontoOf(from);
+  run(p, kernel('gemm_split', [split, part]), { planes, c: c.t, ...bind }, params, [Math.ceil((rows * n) / 256)], {
+    bytes: 4 * rows * n * (most + 1 + accumulate + (from.add ? 1 : 0)),
+    label: p.label ? `${p.label} gemm_split` : 'gemm_split',
+  });
+}
+
+/** Sums over cells of a tiled product that is not stored (reduced() in gemm-variants.ts). */
+export function tiledCells(p: Program, v: Variant, x: Operands, partials: Tensor): void {
+  const steps = DEPTH * Math.ceil(x.k / DEPTH);
+  tileRun(p, v, x, { partials }, { c_at: 0, ldc: x.n / 4, accumulate: 0 }, { steps, splits: 1, plane: 0 }, {});
+}
+
+function tileRun(
+  p: Program,
+  v: Variant,
+  { a, b, m, n, k }: Operands,
+  out: Record<string, Tensor>,
+  c: { c_at: number; ldc: number; accumulate: 0 | 1 },
+  sum: { steps: number; splits: number; plane: number },
+  from: Onto,
+  places?: Places,
+): void {
+  const { stored, blocks } = b;
+  const { part, bind } = ontoOf(from);
+  const parts = out.partials
+    ? v.parts
+    : tileParts(Boolean(v.half), {
+        stored: stored && STORED[stored.format].part,
+        blocks: Boolean(blocks),
+        places: Boolean(places),
+        onto: part,
+      });
+  const lists = blocks ?? places;
+  const operands: Record<string, Tensor> = {
+    a: a.t,
+    ...(stored ? { wq: b.t, ...(stored.s && { ws: stored.s }) } : { b: b.t }),
+    ...(blocks && { d: blocks.d }),
+    ...(lists && { lists: lists.lists }),
+    ...out,
+    ...bind,
+  };
+  const params = {
+    ...{ m, n, k, a_at: a.at, lda: a.ld, b_at: b.at, ldb: b.ld },
+    ...c,
+    ...sum,
+    ...ontoParams(from),
+    ...blockParams(blocks, places),
+  };
+  const [gx, gy] = gridOf(v, m, n);
+  const grid = m * n === 0 ? [0, 1, 1] : [gx, gy, sum.splits * (places?.n ?? 1)];
+  const name = `${v.kernel}${blocks ? '_blocks' : places ? '_places' : ''}${stored ? `_${stored.format}` : ''}`;
+  run(p, kernel(name, parts, v.consts), operands, params, grid, {
+    flops: 2 * m * n * k * (places?.n ?? 1),
+    bytes: bytesOf(m, n, k, b, c.accumulate, sum.splits, from) * (places?.n ?? 1),
+    label: p.label ? `${p.label} ${v.name}` : v.name,
+  });
+}
+
+/** Bytes of a product: each operand once. */
+function bytesOf(
+  m: number,
+  n: number,
+  k: number,
+  { stored, blocks }: Mat,
+  accumulate: 0 | 1,
+  splits: number,
+  from: Onto,
+): number {
+  const weight = stored ? STORED[stored.format].bytes / STORED[stored.format].block : 4;
+  const times = splits + accumulate + (from.add ? 1 : 0);
+  return 4 * m * k + weight * k * n + 4 * m * n * times + Math.min(blocks?.d.bytes ?? 0, 4 * k * n);
+}
+
+function ontoOf({ bias, add }: Onto): { part: string; bind: Record<string, Tensor> } {
+  return {
+    part: ontoPart(Boolean(bias), Boolean(add)),
+    bind: { ...(bias && { bias: bias.t }), ...(add && { residual: add.t }) },
+  };
+}
+
+const ontoParams = ({ bias, add }: Onto) => ({ bias_at: bias?.at ?? 0, add_at: add?.at ?? 0, ld_add: add?.ld ?? 0 });
+
+function blockParams(blocks?: Differences, places?: Places) {
+  const edge = blocks?.b ?? places?.edge ?? 0;
+  return {
+    list_at: blocks?.map_at ?? places?.list_at ?? 0,
+    edge,
+    across: blocks?.across ?? 0,
+    per_edge: edge ? 1 / edge : 0,
+    line0: blocks?.line0 ?? 0,
+  };
+}
