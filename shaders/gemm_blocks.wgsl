@@ -11,14 +11,14 @@ fn edges(i: u32) -> u32 {
 }
 
 fn with_blocks(x: mat4x4f, line: u32, start: u32) -> mat4x4f {
-  let of = line + P.line0;
-  let block = vec2u(edges(of), edges(start));
+  let row = line + P.line0;
+  let block = vec2u(edges(row), edges(start));
   let i = block.x * P.across + block.y;
   let bits = lists[P.list_at + i / 32u * 2u];
   let bit = 1u << (i % 32u);
   if ((bits & bit) == 0u) { return x; }
   let n = lists[P.list_at + i / 32u * 2u + 1u] + countOneBits(bits & (bit - 1u));
-  let at = ((n * P.edge + of - block.x * P.edge) * P.edge + start - block.y * P.edge) / 4u;
+  let at = ((n * P.edge + row - block.x * P.edge) * P.edge + start - block.y * P.edge) / 4u;
   let next = P.edge / 4u;
   return x + mat4x4f(d[at], d[at + next], d[at + 2u * next], d[at + 3u * next]);
 }

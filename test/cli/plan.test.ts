@@ -43,9 +43,12 @@ async function lines(options: Options): Promise<Line[]> {
 
 const plans = async (options: Options): Promise<Plan[]> => (await lines(options)).filter((line) => line.kind === 'plan');
 
-/** Without what depends on the kernels that suit a GPU: the verb plans for a desktop's, these tests may run on another. */
+/**
+ * Without what depends on the kernels that suit a GPU, temporaries and what shares slots with them: the verb plans for a desktop's, these
+ * tests may run on another.
+ */
 function known({ bytes }: Plan): Partial<Plan['bytes']> {
-  const { temporaries, other, total, ...rest } = bytes;
+  const { activations, temporaries, other, total, ...rest } = bytes;
   return rest;
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { allocate } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
 import { blocksForward, blocksInput, blocksWeight, eachBlockLine, newBlockSet } from '../../src/ops/blocks/blocks.ts';
+import { whole } from '../../src/ops/matmul/gemm.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 
 const noise = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(seed + 1.7 * i + 0.31 * i * seed));
@@ -62,7 +63,7 @@ test.each(cases)(
     const out = await runProgram((p) => {
       blocksForward(p, s, x, y);
       blocksInput(p, s, dy, dx);
-      blocksWeight(p, s, dy, x, 1);
+      blocksWeight(p, s, whole(dy), whole(x), N, 1);
       return { y, dx, grad: s.grad! };
     });
     const [Y, DX, G] = [Float64Array.from(ys), Float64Array.from(dxs), Float64Array.from(g0)];
@@ -107,10 +108,17 @@ describe('lists of many blocks', () => {
     );
     const ms = performance.now() - start;
     expect([s.places.rowGroups.n, s.places.colGroups.n]).toEqual([200, across]);
-    const { words, colEntries, colGroups, where } = s.places;
-    expect([...words.subarray(where + 2 * 49_999)]).toEqual([199, across - 1]);
+    const { words, colEntries, colGroups, where, map } = s.places;
+    expect([...words.subarray(where + 2 * 49_999, map)]).toEqual([199, across - 1]);
     expect([...words.subarray(colEntries, colEntries + 4)]).toEqual([0, 0, across, 1]);
     expect([...words.subarray(colGroups.at, colGroups.at + 6)]).toEqual([0, 0, 200, 1, 200, 400]);
+    expect([...words.subarray(map, map + 4), words.length - map]).toEqual([
+      0xffffffff,
+      0,
+      0xffffffff,
+      32,
+      2 * Math.ceil(50_000 / 32),
+    ]);
     expect(ms).toBeLessThan(2000); // a walk over all blocks for each of them takes minutes
   });
 

@@ -2,7 +2,7 @@
 
 import { type Planning, planningOf } from '../../gpu/limits.ts';
 import { type Program, temp } from '../../gpu/program.ts';
-import { blocksForward, blocksInput, blocksWeight, newBlockSet } from '../../ops/blocks/blocks.ts';
+import { blocksForward, blocksInput, blocksWeight, eachBlockLine, newBlockSet } from '../../ops/blocks/blocks.ts';
 import { newScorer, type Score, scoreDense, scoreGradient, sumsInput } from '../../ops/blocks/score.ts';
 import { whole } from '../../ops/matmul/gemm.ts';
 import { classOf, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
@@ -20,6 +20,7 @@ export function blockChecks(): Check[] {
   const reducing = VARIANTS.filter((v) => v.layout === 'tn' && v.vec4 !== 'none');
   return [
     ...EDGES.map(multiplying),
+    ...PLACED.map(gathering),
     ...reducing.flatMap((v) =>
       CELLS.filter((edge) => (v.consts.ROWS as number) % edge === 0).flatMap((edge) =>
         (['absmean', 'l2'] as const).map((score) => reduced(v, edge, score)),
@@ -54,7 +55,7 @@ function multiplying(b: number): Check {
       const build = (p: Program) => {
         blocksForward(p, set, x[0], y[0]);
         blocksInput(p, set, dy[0], dx[0]);
-        for (const accumulate of [0, 1] as const) blocksWeight(p, set, dy[0], x[0], accumulate);
+        for (const accumulate of [0, 1] as const) blocksWeight(p, set, whole(dy[0]), whole(x[0]), N, accumulate);
         return [y[0], dx[0], set.grad!];
       };
       const full = new Float64Array(rows * cols);
@@ -72,6 +73,33 @@ function multiplying(b: number): Check {
     },
   };
 }
+
+/** dD as GPUs make it: in tiles, and in slices of the tokens. */
+function gathering(b: number): Check {
+  const [rows, cols, N] = [3 * b, 4 * b, 133];
+  return {
+    name: `blocks' gradients, edge ${b}`,
+    planning: (of) => ({ ...planningOf(of, { half: false, choices: {} }), software: false }),
+    make() {
+      const set = newBlockSet('w', rows, cols, b, INDEX, true);
+      const [x, more, dy] = [noisy('x', [N, cols], 60), noisy('more', [N, cols], 62), noisy('dy', [N, rows], 61)];
+      const build = (p: Program) => {
+        [x, more].forEach(([t], i) => blocksWeight(p, set, whole(dy[0]), whole(t), N, i ? 1 : 0));
+        return [set.grad!];
+      };
+      const sum = Float64Array.from(x[1], (v, i) => v + more[1][i]);
+      const dW = timesF64('tn', dy[1], sum, rows, cols, N);
+      const gradient = new Float64Array(INDEX.length * b * b);
+      eachBlockLine(set, 0, rows, (at, first) => {
+        for (let j = 0; j < b; j++) gradient[first + j] = dW[at + j];
+      });
+      return { inputs: [x, more, dy, [set.lists, set.places.words]], build, want: [near(gradient, CLOSE)] };
+    },
+  };
+}
+
+/** An edge in tiles; in slices, with and without invocations left over. */
+const PLACED = [32, 8, 12];
 
 // --- scores ---------------------------------------------------------------------------------------------------------------
 

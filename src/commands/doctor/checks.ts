@@ -5,12 +5,13 @@ import { blockChecks } from './blocks.ts';
 import type { Check } from './check.ts';
 import { factorChecks } from './factors.ts';
 import { learningChecks } from './learning.ts';
-import { productChecks } from './products.ts';
+import { productChecks, startChecks } from './products.ts';
 import { rowChecks } from './rows.ts';
 import { storedChecks } from './stored.ts';
 
 export const checks = (): Check[] => [
   ...productChecks(),
+  ...startChecks(),
   ...storedChecks(),
   ...attentionChecks(),
   ...rowChecks(),

@@ -3,6 +3,7 @@
 import { backward, giveGrad, type Program, temp } from '../../gpu/program.ts';
 import { resident } from '../../gpu/tensor.ts';
 import { decode } from '../../io/dequant.ts';
+import { differencesOf, eachBlockLine, newBlockSet } from '../../ops/blocks/blocks.ts';
 import { multiply, whole } from '../../ops/matmul/gemm.ts';
 import { type GemmLayout, VARIANTS } from '../../ops/matmul/gemm-variants.ts';
 import { dense } from '../../ops/matmul/linear.ts';
@@ -12,7 +13,7 @@ import { newWeight } from '../../ops/stored/weight.ts';
 import { embed } from '../../ops/stream/embed.ts';
 import { newStream } from '../../ops/stream/stream.ts';
 import { random } from '../../random.ts';
-import { type Check, type Input, near, noisy, ULP, type Wanted } from './check.ts';
+import { type Check, type Input, near, noise, noisy, ULP, type Wanted } from './check.ts';
 import { productF64 } from './f64.ts';
 import { lackOf } from './products.ts';
 
@@ -28,6 +29,7 @@ export function storedChecks(): Check[] {
     ...FORMATS.filter((format) => format !== 'f32').flatMap((format) =>
       (['nt', 'nn'] as const).map((layout) => packing(format, layout)),
     ),
+    ...FORMATS.flatMap((format) => (['nt', 'nn'] as const).map((layout) => tiling(format, layout))),
     ...FORMATS.map((format) => looking(format, 512)),
     ...UNBLOCKED.map((format) => looking(format, 43)),
     ...[44, 43].map(adding),
@@ -120,6 +122,45 @@ function packing(format: StoredFormat, layout: 'nt' | 'nn'): Check {
     },
   };
 }
+
+/** The tiled product that reads its right operand as it is stored: bare, and with chosen blocks. */
+function tiling(format: StoredFormat, layout: 'nt' | 'nn'): Check {
+  const [b, rows, cols, tokens] = [8, 24, 256, 9];
+  const v = VARIANTS.find((v) => v.kernel === 'gemm_tile64' && v.layout === layout)!;
+  const [N, K] = layout === 'nt' ? [rows, cols] : [cols, rows];
+  return {
+    name: `tile ${format} ${layout}, with blocks`,
+    make({ maxBinding }) {
+      const { w, inputs, values } = weightOf(format, rows, cols, maxBinding);
+      const set = newBlockSet('w', rows, cols, b, CHOSEN, false);
+      const x = noisy('x', [tokens, K], 5);
+      const delta = noise(CHOSEN.length * b * b, 6);
+      const full = values.slice();
+      eachBlockLine(set, 0, rows, (at, from) => {
+        for (let j = 0; j < b; j++) full[at + j] += delta[from + j];
+      });
+      const build = (p: Program) => {
+        const { q, s } = w.windows[0];
+        const bare = { t: q, at: 0, ld: cols, ...(format !== 'f32' && { stored: { format, s } }) };
+        return [bare, { ...bare, blocks: { ...differencesOf(set), line0: 0 } }].map((b) => {
+          const y = temp(p, 'y', [tokens, N]);
+          multiply(p, v, { a: whole(x[0]), b, c: whole(y), m: tokens, n: N, k: K }, 0);
+          return y;
+        });
+      };
+      const want = [values, full].map((w) => productOf(layout, x[1], w, tokens, N, K));
+      return { inputs: [...inputs, x, [set.delta, delta], [set.lists, set.places.words]], build, want };
+    },
+  };
+}
+
+/** Block rows and columns: the first and the last block, and two in a row. */
+const CHOSEN = [
+  [0, 0],
+  [1, 6],
+  [1, 7],
+  [2, 31],
+] as const;
 
 // --- the embedding ------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
-// Chosen b x b blocks of a matrix as differences D beside the stored weight: y += D x, dx += D' dy, and dD for just these blocks.
-// One mechanism for every stored format: base bytes are never written, updates never rounded.
+// Chosen b x b blocks of a matrix as differences D from the stored weight: y = (W + D) x, dx = (W + D)' dy, and dD for just these blocks.
+// One mechanism for every stored format: base bytes are never written, updates never rounded. On GPUs the product itself reads W + D,
+// rounded to f32 element by element; on software adapters, for a few tokens and for odd sizes D x is added to W x by kernels of its own.
 
 import blocks from '../../../shaders/blocks.wgsl?raw' with { type: 'text' };
 import by4 from '../../../shaders/blocks_by4.wgsl?raw' with { type: 'text' };
@@ -8,14 +9,18 @@ import forward from '../../../shaders/blocks_forward.wgsl?raw' with { type: 'tex
 import forward8 from '../../../shaders/blocks_forward8.wgsl?raw' with { type: 'text' };
 import input from '../../../shaders/blocks_input.wgsl?raw' with { type: 'text' };
 import input8 from '../../../shaders/blocks_input8.wgsl?raw' with { type: 'text' };
+import slicesCode from '../../../shaders/blocks_slices.wgsl?raw' with { type: 'text' };
 import weight from '../../../shaders/blocks_weight.wgsl?raw' with { type: 'text' };
 import weight8 from '../../../shaders/blocks_weight8.wgsl?raw' with { type: 'text' };
 import lanes1 from '../../../shaders/lanes1.wgsl?raw' with { type: 'text' };
 import lanes4 from '../../../shaders/lanes4.wgsl?raw' with { type: 'text' };
-import { adds, kernel, type Program, run } from '../../gpu/program.ts';
+import { adds, decide, kernel, type Program, run } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
-import { beside } from '../matmul/linear.ts';
+import { type Mat, type Product, tileFor, whole } from '../matmul/gemm.ts';
+import { tiled } from '../matmul/gemm-tile.ts';
+import { type Blocks, beside, productInto, productTransposedInto, takesBlocks } from '../matmul/linear.ts';
 import type { Trains } from '../stored/weight.ts';
+import { type Places, placesOf, wordsFor } from './lists.ts';
 
 /** n chosen blocks of one matrix [rows, cols]; D and its gradient are [n, b, b], in the order of `index` (by row, then column). */
 export interface BlockSet {
@@ -31,14 +36,6 @@ export interface BlockSet {
   places: Places;
 }
 
-interface Places {
-  words: Uint32Array<ArrayBuffer>;
-  rowGroups: { at: number; n: number };
-  colEntries: number;
-  colGroups: { at: number; n: number };
-  where: number;
-}
-
 /** Blocks of a matrix, not yet allocated. index: block row and column of each, in any order, without repeats. */
 export function newBlockSet(
   name: string,
@@ -51,7 +48,7 @@ export function newBlockSet(
   const sorted = [...index].sort((a, c) => a[0] - c[0] || a[1] - c[1]);
   const flat = Uint32Array.from(sorted.flat());
   const n = sorted.length;
-  const places = placesOf(sorted);
+  const [down, across] = [rows / b, cols / b];
   return {
     rows,
     cols,
@@ -59,46 +56,92 @@ export function newBlockSet(
     index: flat,
     delta: resident(`${name}.blocks`, [n, b, b], 'trained'),
     grad: train ? resident(`${name}.blocks.grad`, [n, b, b], 'gradients') : null,
-    lists: resident(`${name}.lists`, [wordsFor(n)], 'other', 'u32'),
-    places,
+    lists: resident(`${name}.lists`, [wordsFor(n, down * across)], 'other', 'u32'),
+    places: placesOf(sorted, down, across),
   };
 }
 
-/** Words of the lists of n blocks: the same whichever blocks they are, so that a plan needs only their number. */
-const wordsFor = (n: number) => 11 * n;
-
 /** What trains of the weight the blocks belong to. */
 export function trainsBlocks(s: BlockSet): Trains {
-  return beside((p, x, y) => {
+  const apart = beside((p, x, y) => {
     blocksForward(p, s, x, y);
     return {
-      gradients: (dy, x) => blocksWeight(p, s, dy, x, s.grad ? adds(p, s.grad) : 0),
+      gradients: (dy, x) => blocksWeight(p, s, whole(dy), whole(x), x.shape[0], s.grad ? adds(p, s.grad) : 0),
       input: (dy, dx) => blocksInput(p, s, dy, dx),
     };
   });
+  return {
+    forward(p, w, x, n, y, start) {
+      if (s.b % 4 || !takesBlocks(p, w, x, n, y)) return apart.forward(p, w, x, n, y, start);
+      const blocks = differencesOf(s);
+      productInto(p, x, n, w, y, start, blocks);
+      return (dy, again, dx) => {
+        blocksWeight(p, s, dy, again(), n, s.grad ? adds(p, s.grad) : 0);
+        if (dx) productTransposedInto(p, dy, n, w, dx.into, dx.accumulate, blocks);
+      };
+    },
+  };
 }
+
+/** The blocks as a product reads them with its weight. */
+export const differencesOf = (s: BlockSet): Blocks => ({
+  b: s.b,
+  across: s.cols / s.b,
+  d: s.delta,
+  lists: s.lists,
+  map_at: s.places.map,
+});
 
 /** y += D x over the chosen blocks. */
 export function blocksForward(p: Program, s: BlockSet, x: Tensor, y: Tensor): void {
   const { at, n } = s.places.rowGroups;
-  const [code, tokens] = [form(s, forward, forward8), x.shape[0]];
-  dispatch(p, s, 'blocks_forward', code, { x, d: s.delta, out: y }, tokens, { groups_at: at }, grid(s, tokens, n));
+  const [code, tokens] = [form(p, s, forward, forward8), x.shape[0]];
+  dispatch(p, s, 'blocks_forward', code, { x, d: s.delta, out: y }, tokens, { groups_at: at }, grid(p, s, tokens, n));
 }
 
 /** dx += D' dy over the chosen blocks. */
 export function blocksInput(p: Program, s: BlockSet, dy: Tensor, dx: Tensor): void {
   const { at, n } = s.places.colGroups;
-  const [code, tokens] = [form(s, input, input8), dy.shape[0]];
+  const [code, tokens] = [form(p, s, input, input8), dy.shape[0]];
   const lists = { entries_at: s.places.colEntries, groups_at: at };
-  dispatch(p, s, 'blocks_input', code, { dy, d: s.delta, out: dx }, tokens, lists, grid(s, tokens, n));
+  dispatch(p, s, 'blocks_input', code, { dy, d: s.delta, out: dx }, tokens, lists, grid(p, s, tokens, n));
 }
 
-/** dD (+)= dy^T x for the chosen blocks, all of the matrix in one dispatch. */
-export function blocksWeight(p: Program, s: BlockSet, dy: Tensor, x: Tensor, accumulate: 0 | 1): void {
-  if (!s.grad) throw new Error(`expected blocks that train, got ${s.delta.name} without a gradient`);
-  const lists = { entries_at: s.places.where, accumulate };
-  const code = form(s, weight, weight8);
-  dispatch(p, s, 'blocks_weight', code, { dy, x, out: s.grad }, x.shape[0], lists, grid(s, s.b, s.index.length / 2));
+/** dD (+)= dy^T x over n tokens for the chosen blocks. On GPUs a product a block, in tiles or, where those are too large, in slices of tokens. */
+export function blocksWeight(p: Program, s: BlockSet, dy: Mat, x: Mat, n: number, accumulate: 0 | 1): void {
+  const { grad, b, places } = s;
+  if (!grad) throw new Error(`expected blocks that train, got ${s.delta.name} without a gradient`);
+  const many = s.index.length / 2;
+  const of: Product = { a: dy, b: x, c: { t: grad, at: 0, ld: b }, m: b, n: b, k: n };
+  const how = decide(p, () => (p.planning.software ? null : b < TILED ? slicesOf(s, dy, x) : tileFor(p, 'tn', of, many)));
+  if (typeof how === 'number') slices(p, s, dy, x, n, how, accumulate);
+  else if (how) tiled(p, how, of, accumulate, {}, { lists: s.lists, list_at: places.where, edge: b, n: many });
+  else {
+    const lists = { entries_at: places.where, accumulate };
+    const bind = { dy: all(dy, s.rows, s), x: all(x, s.cols, s), out: grad };
+    dispatch(p, s, 'blocks_weight', form(p, s, weight, weight8), bind, n, lists, grid(p, s, b, many));
+  }
+}
+
+/** The edge from which on tiles are worth it. */
+const TILED = 32;
+
+/** Slices of the tokens that a workgroup of 64 sums a block in; null where its loads are no vec4s. */
+function slicesOf({ b }: BlockSet, ...of: Mat[]): number | null {
+  if (b % 4 || of.some(({ at, ld }) => at % 4 || ld % 4)) return null;
+  return 2 ** Math.floor(Math.log2(64 / (b / 4) ** 2));
+}
+
+function slices(p: Program, s: BlockSet, dy: Mat, x: Mat, N: number, slices: number, accumulate: 0 | 1): void {
+  const params = { N, b: s.b, dy_at: dy.at, ldy: dy.ld, x_at: x.at, ldx: x.ld, list_at: s.places.where, slices, accumulate };
+  const bind = { lists: s.lists, x: x.t, dy: dy.t, out: s.grad! };
+  run(p, kernel('blocks_slices', [slicesCode]), bind, params, [s.index.length / 2], costOf(s, N));
+}
+
+/** The tensor behind a matrix that is all of it, which is what these kernels read. */
+function all({ t, at, ld }: Mat, cols: number, s: BlockSet): Tensor {
+  if (at || ld !== cols) throw new Error(`expected whole inputs and outputs for ${s.delta.name}, got a part of ${t.name}`);
+  return t;
 }
 
 /**
@@ -125,12 +168,13 @@ export function eachBlockLine(
   }
 }
 
-const eights = (s: BlockSet) => s.b % 8 === 0;
-const form = (s: BlockSet, any: string, eight: string) => (eights(s) ? eight : any);
+// Eight by eight an invocation suits software adapters alone: it has registers for no more than a GPU spills.
+const eights = (p: Program, s: BlockSet) => p.planning.software && s.b % 8 === 0;
+const form = (p: Program, s: BlockSet, any: string, eight: string) => (eights(p, s) ? eight : any);
 
 /** Workgroups of a band of b columns by `lines` rows, z of them (blocks_by8.wgsl, blocks_by4.wgsl). */
-function grid(s: BlockSet, lines: number, z: number): number[] {
-  if (eights(s)) return [Math.ceil(((s.b / 8) * Math.ceil(lines / 8)) / 32), 1, z];
+function grid(p: Program, s: BlockSet, lines: number, z: number): number[] {
+  if (eights(p, s)) return [Math.ceil(((s.b / 8) * Math.ceil(lines / 8)) / 32), 1, z];
   return [Math.ceil(s.b / 32), Math.ceil(lines / 32), z];
 }
 
@@ -144,7 +188,7 @@ function dispatch(
   lists: { entries_at?: number; groups_at?: number; accumulate?: 0 | 1 },
   grid: number[],
 ): void {
-  const k = eights(s) ? kernel(`${name}8`, [lanes4, blocks, by8, code]) : kernel(name, [lanes1, blocks, by4, code]);
+  const k = eights(p, s) ? kernel(`${name}8`, [lanes4, blocks, by8, code]) : kernel(name, [lanes1, blocks, by4, code]);
   const params = { N, rows: s.rows, cols: s.cols, b: s.b, entries_at: 0, groups_at: 0, accumulate: 1, ...lists };
   run(p, k, { lists: s.lists, ...bind }, params, grid, costOf(s, N));
 }
@@ -153,35 +197,3 @@ const costOf = (s: BlockSet, N: number) => {
   const n = s.index.length / 2;
   return { flops: 2 * N * n * s.b * s.b, bytes: 4 * n * s.b * (s.b + 2 * N) };
 };
-
-/** The lists of the three kernels, one behind the other, of blocks sorted by row, then column. */
-function placesOf(sorted: (readonly [number, number])[]): Places {
-  const n = sorted.length;
-  const words = new Uint32Array(wordsFor(n));
-  const [rowGroupsAt, colEntries, colGroupsAt, where] = [n, 4 * n, 6 * n, 9 * n];
-  const byColumn = sorted.map(([row, col], block) => ({ row, col, block })).sort((a, c) => a.col - c.col || a.row - c.row);
-  sorted.forEach(([row, col], i) => {
-    words[i] = col;
-    words[where + 2 * i] = row;
-    words[where + 2 * i + 1] = col;
-    words[colEntries + 2 * i] = byColumn[i].block;
-    words[colEntries + 2 * i + 1] = byColumn[i].row;
-  });
-  const rowGroups = { at: rowGroupsAt, n: groups(words, rowGroupsAt, n, (i) => sorted[i][0]) };
-  const colGroups = { at: colGroupsAt, n: groups(words, colGroupsAt, n, (i) => byColumn[i].col) };
-  return { words, rowGroups, colEntries, colGroups, where };
-}
-
-/** Writes (key, first, end) for each run of equal keys among n and returns their number. */
-function groups(words: Uint32Array, at: number, n: number, key: (i: number) => number): number {
-  let count = 0;
-  for (let i = 0; i < n; i++) {
-    if (!i || key(i - 1) !== key(i)) {
-      const to = at + 3 * count++;
-      words[to] = key(i);
-      words[to + 1] = i;
-    }
-    words[at + 3 * count - 1] = i + 1;
-  }
-  return count;
-}

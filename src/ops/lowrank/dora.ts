@@ -10,7 +10,7 @@ import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { lanesOf, workgroups } from '../elementwise/lanes.ts';
 import { reducing } from '../elementwise/reduce.ts';
 import { whole } from '../matmul/gemm.ts';
-import { entire, panels, productInto, productTransposedInto } from '../matmul/linear.ts';
+import { begin, entire, panels, productInto, productTransposedInto } from '../matmul/linear.ts';
 import { columnSum } from '../norm/columnsum.ts';
 import type { Into, Trains, Weight } from '../stored/weight.ts';
 import { dropout, drops } from './dropout.ts';
@@ -47,8 +47,8 @@ export function newDora(weight: Weight, factors: LowRank): Dora {
 /** What trains of the weight, in place of its plain product. */
 export function trainsDora(d: Dora): Trains {
   return {
-    forward(p, w, x, n, y, accumulate) {
-      const back = forward(p, d, entire(x, w), n, entire(y, w), accumulate);
+    forward(p, w, x, n, y, start) {
+      const back = forward(p, d, entire(x, w), n, entire(y, w), begin(p, w, y, start));
       return (dy, again, dx) => back(entire(dy, w), entire(again(), w), dx);
     },
   };

@@ -101,27 +101,24 @@ function tileRun(
   const [gx, gy] = gridOf(v, m, n);
   const grid = m * n === 0 ? [0, 1, 1] : [gx, gy, sum.splits * (places?.n ?? 1)];
   const name = `${v.kernel}${blocks ? '_blocks' : places ? '_places' : ''}${stored ? `_${stored.format}` : ''}`;
+  const each = places?.n ?? 1;
   run(p, kernel(name, parts, v.consts), operands, params, grid, {
-    flops: 2 * m * n * k * (places?.n ?? 1),
-    bytes: bytesOf(m, n, k, b, c.accumulate, sum.splits, from) * (places?.n ?? 1),
+    flops: 2 * m * n * k * each,
+    bytes: bytesOf(m, n, k, b, c.accumulate, sum.splits, from) * each,
+    product: { padded: 2 * gx * v.tile[1] * gy * v.tile[0] * k * each, split: sum.splits },
+    reads: bytesOfB(b) * k * n,
     label: p.label ? `${p.label} ${v.name}` : v.name,
   });
 }
 
 /** Bytes of a product: each operand once. */
-function bytesOf(
-  m: number,
-  n: number,
-  k: number,
-  { stored, blocks }: Mat,
-  accumulate: 0 | 1,
-  splits: number,
-  from: Onto,
-): number {
-  const weight = stored ? STORED[stored.format].bytes / STORED[stored.format].block : 4;
+function bytesOf(m: number, n: number, k: number, b: Mat, accumulate: 0 | 1, splits: number, from: Onto): number {
   const times = splits + accumulate + (from.add ? 1 : 0);
-  return 4 * m * k + weight * k * n + 4 * m * n * times + Math.min(blocks?.d.bytes ?? 0, 4 * k * n);
+  return 4 * m * k + bytesOfB(b) * k * n + 4 * m * n * times + Math.min(b.blocks?.d.bytes ?? 0, 4 * k * n);
 }
+
+/** Bytes of an element as it is stored. */
+const bytesOfB = ({ stored }: Mat) => (stored ? STORED[stored.format].bytes / STORED[stored.format].block : 4);
 
 function ontoOf({ bias, add }: Onto): { part: string; bind: Record<string, Tensor> } {
   return {

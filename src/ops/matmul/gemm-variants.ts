@@ -143,9 +143,7 @@ export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'only' | 'lanes' |
  * panels on software adapters, on others the tile that fits.
  */
 export function chooseVariant(layout: GemmLayout, shape: Shape, device: Device = {}): Variant {
-  const all = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
-  const halves = all.filter((v) => v.half);
-  const able = halves.length ? halves : all;
+  const able = ableFor(layout, shape, device);
   const tuned = able.find((v) => v.name === device.choices?.[classOf(layout, shape)]);
   const packs = device.software ? able.find((v) => v.packs) : undefined;
   return tuned ?? packs ?? fitting(able, shape) ?? able[able.length - 1];
@@ -154,11 +152,23 @@ export function chooseVariant(layout: GemmLayout, shape: Shape, device: Device =
 /** Workgroups that a large GPU runs at once. */
 const WAVE = 128;
 
+/** The tile for `products` of one shape at a time, if one can take it. */
+export function chooseTile(layout: GemmLayout, shape: Shape, device: Device, products: number): Variant | undefined {
+  return fitting(ableFor(layout, shape, device), shape, products);
+}
+
+/** What can take a shape on a device: in half precision alone where that was asked for. */
+function ableFor(layout: GemmLayout, shape: Shape, device: Device): Variant[] {
+  const able = VARIANTS.filter((v) => v.layout === layout && eligible(v, shape, device));
+  const halves = able.filter((v) => v.half);
+  return halves.length ? halves : able;
+}
+
 /** The tile that takes the least time by count: what pads it, what a FLOP costs in it, how far its workgroups fill a GPU. */
-function fitting(able: Variant[], shape: Shape): Variant | undefined {
+function fitting(able: Variant[], shape: Shape, products = 1): Variant | undefined {
   const cost = (v: Variant) => {
-    const splits = splitsOf(v, shape);
-    const groups = groupsOf(v, shape) * splits;
+    const splits = splitsOf(v, shape, products);
+    const groups = gridOf(v, shape.m, shape.n).reduce((a, b) => a * b) * products * splits;
     const { price } = TILES.find((t) => t.consts.TILE_M === v.tile[0])!;
     return padded(v.tile, shape) * price * (WAVE / groups) * Math.ceil(groups / WAVE) * (splits > 1 ? SPLITTING : 1);
   };
@@ -175,8 +185,6 @@ export function classOf(layout: GemmLayout, shape: Shape): string {
   const divides = (['all', 'c', 'none'] as const).find((vec4) => eligible({ layout, vec4 }, shape, {}));
   return `gemm ${layout} ${rows} ${divides}`;
 }
-
-const groupsOf = (v: Variant, { m, n }: Shape) => gridOf(v, m, n).reduce((a, b) => a * b);
 
 /** Workgroups of a product. */
 export function gridOf(v: Variant, m: number, n: number): [number, number, number] {

@@ -6,6 +6,7 @@ import type { Tensor } from '../../gpu/tensor.ts';
 import { STORED, type StoredFormat } from '../stored/formats.ts';
 import { type Differences, type Onto, tiled, tiledCells } from './gemm-tile.ts';
 import {
+  chooseTile,
   chooseVariant,
   type GemmLayout,
   gridOf,
@@ -23,7 +24,7 @@ export interface Mat {
   ld: number;
   /** Where t holds a stored weight instead of f32: its format, and its scales. Only what readsStored() allows. */
   stored?: { format: StoredFormat; s?: Tensor };
-  /** Chosen blocks, whose differences are added to what is stored. Only what readsStored() allows. */
+  /** Chosen blocks, whose differences are added to what is stored. Only where wouldTile() says so. */
   blocks?: Differences;
 }
 
@@ -42,7 +43,7 @@ export interface Product {
 
 /**
  * c (+)= a b. nt: c[m,n] = sum a[m,k] b[n,k]; nn: sum a[m,k] b[k,n]; tn: sum a[k,m] b[k,n].
- * accumulate 0 writes (onto what `from` says, where runsTiled() allows it), 1 adds.
+ * accumulate 0 writes (onto what `from` says, where wouldTile() says so), 1 adds.
  */
 export function gemm(p: Program, layout: GemmLayout, x: Product, accumulate: 0 | 1, from?: Onto): void {
   const variant = decide(p, () => chooseVariant(layout, shapeOf(x), p.planning));
@@ -57,9 +58,14 @@ export function readsStored(p: Program, layout: GemmLayout, x: Product): boolean
   });
 }
 
-/** Whether the product runs in tiles: those can begin at a bias or a residual, and read b with chosen blocks. */
-export function runsTiled(p: Program, layout: GemmLayout, x: Product): boolean {
-  return decide(p, () => Boolean(chooseVariant(layout, shapeOf(x), p.planning).tiled));
+/** Whether the product would run in tiles: those can begin at a bias or a residual, and read b with chosen blocks. To be decided once. */
+export function wouldTile(p: Program, layout: GemmLayout, x: Product): boolean {
+  return Boolean(chooseVariant(layout, shapeOf(x), p.planning).tiled);
+}
+
+/** The tile for `products` of one shape at a time; null where none can take it. To be decided once. */
+export function tileFor(p: Program, layout: GemmLayout, x: Product, products: number): Variant | null {
+  return chooseTile(layout, shapeOf(x), p.planning, products) ?? null;
 }
 
 function shapeOf({ a, b, c, m, n, k }: Product): Shape {
@@ -73,7 +79,7 @@ export function multiply(p: Program, v: Variant, x: Product, accumulate: 0 | 1, 
     tiled(p, v, x, accumulate, from);
     return;
   }
-  if (from) throw new Error(`expected a tiled product to begin at a bias or residual, got ${v.name}`);
+  if (from || x.b.blocks) throw new Error(`expected a tiled product to begin at a bias or read blocks, got ${v.name}`);
   eachPiece(p, v, x, (part, { row, col, first }) => {
     const params = { c_at: c.at + row * c.ld + col, ldc: c.ld, accumulate: first ? accumulate : 1 };
     product(p, v, part, { c: c.t }, params);

@@ -6,8 +6,9 @@ import { again } from '../../gpu/recompute.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { fill, fillBackward } from '../elementwise/fill.ts';
 import { gemv, unpack } from '../stored/unpack.ts';
-import type { Backward, Into, Trains, Vector, Weight, Window } from '../stored/weight.ts';
-import { gemm, type Mat, readsStored, whole } from './gemm.ts';
+import type { Backward, Into, Start, Trains, Vector, Weight, Window } from '../stored/weight.ts';
+import { gemm, type Mat, type Product, readsStored, whole, wouldTile } from './gemm.ts';
+import type { Differences, Onto } from './gemm-tile.ts';
 
 /** Bytes of an unpacked panel at most: it is a temporary, and a cache should hold a good part of it. */
 const PANEL_BYTES = 16 << 20;
@@ -27,8 +28,7 @@ export function linear(p: Program, x: Tensor, weights: Weight[], options: Linear
   const made = weights.map((w, i) => {
     const bias = options.bias?.[i] ?? null;
     const y = temp(p, short(w), [x.shape[0], w.rows], 'activations');
-    if (bias || add) fill(p, y, bias, add);
-    const back = product(p, w, whole(x), x.shape[0], whole(y), bias || add ? 1 : 0);
+    const back = product(p, w, whole(x), x.shape[0], whole(y), bias || add ? { bias, add } : 0);
     flows(p, y, add ? [x, add] : [x], w.trains !== null || Boolean(bias?.grad));
     return { y, bias, back };
   });
@@ -43,9 +43,9 @@ export function linear(p: Program, x: Tensor, weights: Weight[], options: Linear
   return made.map(({ y }) => y);
 }
 
-/** y (+)= what x becomes by a weight as it trains, over n rows; returns the backward. */
-export function product(p: Program, w: Weight, x: Mat, n: number, y: Mat, accumulate: 0 | 1): Backward {
-  return (w.trains ?? FROZEN).forward(p, w, x, n, y, accumulate);
+/** y = what x becomes by a weight as it trains, over n rows, onto what it begins at; returns the backward. */
+export function product(p: Program, w: Weight, x: Mat, n: number, y: Mat, start: Start): Backward {
+  return (w.trains ?? FROZEN).forward(p, w, x, n, y, start);
 }
 
 const intoWhole = (p: Program, x: Tensor): Into => {
@@ -57,8 +57,8 @@ const intoWhole = (p: Program, x: Tensor): Into => {
 
 /** Nothing: the stored product and its dx. */
 const FROZEN: Trains = {
-  forward(p, w, x, n, y, accumulate) {
-    productInto(p, x, n, w, y, accumulate);
+  forward(p, w, x, n, y, start) {
+    productInto(p, x, n, w, y, start);
     return (dy, _, dx) => {
       if (dx) productTransposedInto(p, dy, n, w, dx.into, dx.accumulate);
     };
@@ -69,8 +69,8 @@ const FROZEN: Trains = {
 export function dense(grads: Tensor[]): Trains {
   return {
     grads,
-    forward(p, w, x, n, y, accumulate) {
-      const frozen = FROZEN.forward(p, w, x, n, y, accumulate);
+    forward(p, w, x, n, y, start) {
+      const frozen = FROZEN.forward(p, w, x, n, y, start);
       return (dy, again, dx) => {
         const input = again();
         w.windows.forEach((v, i) => {
@@ -95,8 +95,8 @@ export interface BesideBackward {
 /** Something beside the stored product, which `add` adds to y: chosen blocks, low-rank factors, or only a score of the gradient. */
 export function beside(add: (p: Program, x: Tensor, y: Tensor) => BesideBackward): Trains {
   return {
-    forward(p, w, x, n, y, accumulate) {
-      const frozen = FROZEN.forward(p, w, x, n, y, accumulate);
+    forward(p, w, x, n, y, start) {
+      const frozen = FROZEN.forward(p, w, x, n, y, start);
       const part = add(p, entire(x, w), entire(y, w));
       return (dy, again, dx) => {
         part.gradients?.(entire(dy, w), entire(again(), w));
@@ -116,37 +116,91 @@ export function entire({ t, at, ld }: Mat, w: Weight): Tensor {
 
 // --- the stored product -------------------------------------------------------------------------------------------------
 
-/** y (+)= x W^T for n rows of x, by the stored part of W alone. */
-export function productInto(p: Program, x: Mat, n: number, w: Weight, y: Mat, accumulate: 0 | 1): void {
+/** Chosen blocks of a weight, as a product that reads it takes them. */
+export type Blocks = Omit<Differences, 'line0'>;
+
+/** y = x W^T, onto what it begins at, for n rows of x, by the stored part of W alone, or with chosen blocks where takesBlocks() says so. */
+export function productInto(p: Program, x: Mat, n: number, w: Weight, y: Mat, start: Start, blocks?: Blocks): void {
+  const rows = (r0: number, r1: number, b: Mat) => ({ a: x, b, c: { ...y, at: y.at + r0 }, m: n, n: r1 - r0, k: w.cols });
   const few = decide(p, () => n <= FEW_ROWS);
+  const begins = typeof start === 'object' && decide(p, () => !few && w.windows.every((v) => beginsThere(p, w, v, rows)));
+  const accumulate = begins ? 0 : begin(p, w, y, start);
   for (const v of w.windows) {
     if (few) {
       gemv(p, w, v, x, n, y, accumulate);
       continue;
     }
-    const rows = (r0: number, r1: number, b: Mat) => ({ a: x, b, c: { ...y, at: y.at + r0 }, m: n, n: r1 - r0, k: w.cols });
     const reads = (b: Mat) => readsStored(p, 'nt', rows(v.r0, v.r1, b));
-    for (const { r0, r1, b } of operands(p, w, v, reads)) gemm(p, 'nt', rows(r0, r1, b()), accumulate);
+    for (const { r0, r1, b } of operands(p, w, v, reads, blocks))
+      gemm(p, 'nt', rows(r0, r1, b()), accumulate, begins ? ontoOf(start, r0) : undefined);
   }
 }
 
-/** dx (+)= dy W for n rows of dy, by the stored part of W alone. */
-export function productTransposedInto(p: Program, dy: Mat, n: number, w: Weight, dx: Mat, accumulate: 0 | 1): void {
+/** dx (+)= dy W for n rows of dy, likewise. */
+export function productTransposedInto(
+  p: Program,
+  dy: Mat,
+  n: number,
+  w: Weight,
+  dx: Mat,
+  accumulate: 0 | 1,
+  blocks?: Blocks,
+): void {
   let adds = accumulate;
   for (const v of w.windows) {
     const rows = (r0: number, r1: number, b: Mat) => ({ a: { ...dy, at: dy.at + r0 }, b, c: dx, m: n, n: w.cols, k: r1 - r0 });
     const reads = (b: Mat) => readsStored(p, 'nn', rows(v.r0, v.r1, b));
-    for (const { r0, r1, b } of operands(p, w, v, reads)) {
+    for (const { r0, r1, b } of operands(p, w, v, reads, blocks)) {
       gemm(p, 'nn', rows(r0, r1, b()), adds);
       adds = 1;
     }
   }
 }
 
+/** Whether the products by W of n rows, either way, run in tiles and so can read chosen blocks with it. x and y: of the forward. */
+export function takesBlocks(p: Program, w: Weight, x: Mat, n: number, y: Mat): boolean {
+  return decide(
+    p,
+    () =>
+      n > FEW_ROWS &&
+      w.windows.every(({ r0, r1, q }) => {
+        const b = { t: q, at: 0, ld: w.cols };
+        const [to, size] = [{ ...y, at: y.at + r0 }, r1 - r0];
+        const forward = wouldTile(p, 'nt', { a: x, b, c: to, m: n, n: size, k: w.cols });
+        return r0 % 4 === 0 && forward && wouldTile(p, 'nn', { a: to, b, c: x, m: n, n: w.cols, k: size });
+      }),
+  );
+}
+
+/** Whether the product over a window can begin at a bias and a residual by itself. */
+function beginsThere(p: Program, w: Weight, v: Window, rows: (r0: number, r1: number, b: Mat) => Product): boolean {
+  return v.r0 % 4 === 0 && wouldTile(p, 'nt', rows(v.r0, v.r1, { t: v.q, at: 0, ld: w.cols }));
+}
+
+/** What y begins at, where the product does not see to it: whether it adds. */
+export function begin(p: Program, w: Weight, y: Mat, start: Start): 0 | 1 {
+  if (typeof start === 'number') return start;
+  fill(p, entire(y, w), start.bias, start.add);
+  return 1;
+}
+
+/** The same as columns r0 and after of it. */
+function ontoOf({ bias, add }: Exclude<Start, number>, r0: number): Onto {
+  return { ...(bias && { bias: { t: bias.value, at: r0 } }), ...(add && { add: { ...whole(add), at: r0 } }) };
+}
+
+interface Operand {
+  r0: number;
+  r1: number;
+  b(): Mat;
+}
+
 /** The rows of a window as an operand of the product: as they are stored where it reads that, else as panels of f32. */
-function operands(p: Program, w: Weight, v: Window, reads: (b: Mat) => boolean): { r0: number; r1: number; b(): Mat }[] {
+function operands(p: Program, w: Weight, v: Window, reads: (b: Mat) => boolean, blocks?: Blocks): Operand[] {
   const stored: Mat = { t: v.q, at: 0, ld: w.cols, stored: { format: w.format, s: v.s } };
-  if (w.format !== 'f32' && reads(stored)) return [{ r0: v.r0, r1: v.r1, b: () => stored }];
+  const b = w.format === 'f32' ? { t: v.q, at: 0, ld: w.cols } : reads(stored) ? stored : null;
+  if (b) return [{ r0: v.r0, r1: v.r1, b: () => ({ ...b, ...(blocks && { blocks: { ...blocks, line0: v.r0 } }) }) }];
+  if (blocks) throw new Error(`expected a product that reads ${w.name} with its chosen blocks, got one over panels`);
   return panels(p, w, v).map(({ r0, r1, t }) => ({ r0, r1, b: () => ({ t: t(), at: 0, ld: w.cols }) }));
 }
 

@@ -33,11 +33,14 @@ export interface Vector {
 
 /** What trains of a matrix, in the place of its plain product. One hook, whatever the method. */
 export interface Trains {
-  /** y (+)= f(x) over n rows of x[n, cols] and y[n, rows]; returns its own backward. */
-  forward(p: Program, w: Weight, x: Mat, n: number, y: Mat, accumulate: 0 | 1): Backward;
+  /** y = f(x), onto what it begins at, over n rows of x[n, cols] and y[n, rows]; returns its own backward. */
+  forward(p: Program, w: Weight, x: Mat, n: number, y: Mat, start: Start): Backward;
   /** Where all of the matrix trains: its gradient, one tensor a window. A lookup of rows (an embedding) adds to it. */
   grads?: Tensor[];
 }
+
+/** What a product begins at: nothing (0), what is there (1), or a bias for each column and the residual, of y's shape. */
+export type Start = 0 | 1 | { bias: Vector | null; add?: Tensor };
 
 /**
  * From dy the gradients of what trains, then dx (+)= its own where one is asked for. Who needs the input asks for it by `x`,
