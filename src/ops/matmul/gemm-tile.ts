@@ -5,27 +5,9 @@ import split from '../../../shaders/gemm_split.wgsl?raw' with { type: 'text' };
 import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { STORED } from '../stored/formats.ts';
-import type { Mat, Operands, Product } from './gemm.ts';
 import { DEPTH, ontoPart, splitsOf, tileParts } from './gemm-tiles.ts';
 import { gridOf, type Variant } from './gemm-variants.ts';
-
-/** What a product is added to, element by element: a bias for each column, from element bias_at of it on, or a matrix of its shape. */
-export interface Onto {
-  bias?: { t: Tensor; at: number };
-  add?: Mat;
-}
-
-/** Chosen blocks of the matrix of which B is rows line0 and after: W + D is what is multiplied by. */
-export interface Differences {
-  /** Edge, a multiple of 4, and blocks in a row of the matrix. */
-  b: number;
-  across: number;
-  d: Tensor;
-  /** For each 32 blocks which are chosen, and how many were before, from word map_at on. */
-  lists: Tensor;
-  map_at: number;
-  line0: number;
-}
+import type { Differences, Mat, Onto, Operands, Product } from './mat.ts';
 
 /** One product a chosen block, instead of one alone: where lists say its block row and column, from word list_at on. */
 export interface Places {

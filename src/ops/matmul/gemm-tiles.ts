@@ -16,8 +16,6 @@ import single from '../../../shaders/gemm_single.wgsl?raw' with { type: 'text' }
 import tile from '../../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
 import cells from '../../../shaders/gemm_tile_cells.wgsl?raw' with { type: 'text' };
 import store from '../../../shaders/gemm_tile_store.wgsl?raw' with { type: 'text' };
-import type { Variant } from './gemm-variants.ts';
-
 /** TILE_M x TILE_N of C a workgroup, ROWS x 4 COLS4 an invocation. price: of a FLOP, beside the largest tile's; a guess that the tuner mends. */
 export const TILES = [
   { name: '128', price: 1, consts: { TILE_M: 128, TILE_N: 128, ROWS: 8, COLS4: 2 } },
@@ -63,7 +61,11 @@ export const padded = ([tm, tn]: readonly [number, number], { m, n }: { m: numbe
   (Math.ceil(m / tm) * tm * Math.ceil(n / tn) * tn) / Math.max(1, m * n);
 
 /** Parts that the sum over k is made in: more than one where too few workgroups would run, and k is long enough. */
-export function splitsOf(v: Pick<Variant, 'tile'>, { m, n, k }: { m: number; n: number; k: number }, products = 1): number {
+export function splitsOf(
+  v: { tile: readonly [number, number] },
+  { m, n, k }: { m: number; n: number; k: number },
+  products = 1,
+): number {
   const groups = Math.max(1, Math.ceil(m / v.tile[0]) * Math.ceil(n / v.tile[1]) * products);
   return Math.max(1, Math.min(Math.ceil(FEW_GROUPS / groups), Math.floor(k / SHORTEST)));
 }

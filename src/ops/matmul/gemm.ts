@@ -3,8 +3,8 @@
 
 import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
-import { STORED, type StoredFormat } from '../stored/formats.ts';
-import { type Differences, type Onto, tiled, tiledCells } from './gemm-tile.ts';
+import { STORED } from '../stored/formats.ts';
+import { tiled, tiledCells } from './gemm-tile.ts';
 import {
   chooseTile,
   chooseVariant,
@@ -16,30 +16,9 @@ import {
   type Shape,
   type Variant,
 } from './gemm-variants.ts';
+import type { Mat, Onto, Operands, Product } from './mat.ts';
 
-/** A matrix inside a tensor: element offset of its first entry and distance between rows. */
-export interface Mat {
-  t: Tensor;
-  at: number;
-  ld: number;
-  /** Where t holds a stored weight instead of f32: its format, and its scales. Only what readsStored() allows. */
-  stored?: { format: StoredFormat; s?: Tensor };
-  /** Chosen blocks, whose differences are added to what is stored. Only where wouldTile() says so. */
-  blocks?: Differences;
-}
-
-/** A whole tensor [rows, cols] as a matrix. */
-export const whole = (t: Tensor): Mat => ({ t, at: 0, ld: t.shape[t.shape.length - 1] });
-
-/** What is multiplied: c[m, n] summed over k. How a and b lie is the layout's matter. */
-export interface Product {
-  a: Mat;
-  b: Mat;
-  c: Mat;
-  m: number;
-  n: number;
-  k: number;
-}
+export { type Mat, type Product, whole } from './mat.ts';
 
 /**
  * c (+)= a b. nt: c[m,n] = sum a[m,k] b[n,k]; nn: sum a[m,k] b[k,n]; tn: sum a[k,m] b[k,n].
@@ -115,9 +94,6 @@ export function productSums(
 
 /** Rows of a cell, the largest that serves first. */
 const CELLS = [64, 32, 16, 8, 4];
-
-/** A product or a piece of one: its operands and sizes. */
-export type Operands = Omit<Product, 'c'>;
 
 function product(
   p: Program,

@@ -8,7 +8,7 @@ import { fill, fillBackward } from '../elementwise/fill.ts';
 import { gemv, unpack } from '../stored/unpack.ts';
 import type { Backward, Into, Start, Trains, Vector, Weight, Window } from '../stored/weight.ts';
 import { gemm, type Mat, type Product, readsStored, whole, wouldTile } from './gemm.ts';
-import type { Differences, Onto } from './gemm-tile.ts';
+import type { Differences, Onto } from './mat.ts';
 
 /** Bytes of an unpacked panel at most: it is a temporary, and a cache should hold a good part of it. */
 const PANEL_BYTES = 16 << 20;
