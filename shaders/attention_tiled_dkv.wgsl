@@ -1,8 +1,10 @@
 // Attention backward, keys and values, in tiles: dv_j = sum_t p_t do_t and dk_j = scale sum_t p_t (do_t·v_j - delta_t) q_t. Rows are keys of
-// one kv head, columns the queries that see them, of one head after the other. Of long heads a workgroup makes a PARTS-th of the elements.
-// Parts: lanes, attention, attention_keys, attention_backward, attention_tiled.
+// one kv head, columns the queries that see them, of one head after the other. Parts: lanes, attention_tiled, attention_tiled_apart
+// or attention_tiled_together.
 
-const PARTS = 1u;
+@group(0) @binding(4) var<storage, read> hi: array<u32>; // last token of each token's row
+@group(0) @binding(5) var<storage, read> d_o: array<E>; // [N, n_heads, C]
+@group(0) @binding(6) var<storage, read> stats: array<vec2f>; // [N, n_heads]: log-sum-exp, delta
 
 var<workgroup> end: u32; // last query that sees any of the keys
 
@@ -53,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var w = 0u; w < OWN; w++) {
         for (var e = lane; e < COLUMNS * WIDE; e += WG) {
           let c = min(part + w * WIDE + e % WIDE, C - 1u);
-          tile[e / WIDE * WIDE_PITCH + e % WIDE] = d_o[query_at(min(t0 + e / WIDE, to), h) + c];
+          tile[e / WIDE * WIDE_PITCH + e % WIDE] = d_o[output_at(min(t0 + e / WIDE, to), h) + c];
         }
         workgroupBarrier();
         let more = gathered(row, column);
@@ -68,8 +70,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
           let at = e / CHUNK;
           let c = min(c0 + e % CHUNK, C - 1u);
           let there = C % CHUNK == 0u || c0 + e % CHUNK < C;
-          tile[at * PITCH + e % CHUNK] = select(E(), v[key_at(min(j0 + at, beyond - 1u), kv) + c], there);
-          tile[(ROWS + at) * PITCH + e % CHUNK] = d_o[query_at(min(t0 + at, to), h) + c];
+          tile[at * PITCH + e % CHUNK] = select(E(), v[value_at(min(j0 + at, beyond - 1u), kv) + c], there);
+          tile[(ROWS + at) * PITCH + e % CHUNK] = d_o[output_at(min(t0 + at, to), h) + c];
         }
         workgroupBarrier();
         let more = multiplied(row, column);
@@ -104,9 +106,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var w = 0u; w < OWN; w++) {
       let c = part + w * WIDE + column;
       if (mine[i] < P.N && c < C) {
-        let at = key_at(mine[i], kv) + c;
-        d_k[at] = dk[i * OWN + w] * P.scale;
-        d_v[at] = dv[i * OWN + w];
+        let at = mine[i] * P.ldg + kv * C + c;
+        put_key(P.k_at + at, dk[i * OWN + w] * P.scale);
+        put_value(P.v_at + at, dv[i * OWN + w]);
       }
     }
   }

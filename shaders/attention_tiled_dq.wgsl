@@ -1,5 +1,5 @@
 // Attention backward, the queries, in tiles: dq = scale sum_j p_j (do·v_j - delta) k_j with delta = do·o, which is left for the keys' pass.
-// Rows are queries of one head, columns the keys that they see; a query is the last one that it sees. Parts: lanes, attention, attention_tiled.
+// Rows are queries of one head, columns the keys that they see; a query is the last one that it sees. Parts: lanes, attention_tiled.
 
 @group(0) @binding(4) var<storage, read> lo: array<u32>; // first key that a query sees
 @group(0) @binding(5) var<storage, read> o: array<E>; // [N, n_heads, C]
@@ -12,10 +12,11 @@ var<workgroup> start: u32;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let id = group.x + P.origin.x;
+  let id = (group.x + P.origin.x) / PARTS;
+  let part = (group.x + P.origin.x) % PARTS * OWN * WIDE;
   let t0 = ((P.N + ROWS - 1u) / ROWS - 1u - id / P.n_heads) * ROWS; // late queries see most keys and start first
   let h = id % P.n_heads;
-  let kv = kv_of(h);
+  let kv = h / (P.n_heads / P.n_kv_heads);
   let row = lane / ACROSS;
   let column = lane % ACROSS;
   let last = min(t0 + ROWS, P.N) - 1u;
@@ -28,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var product: vec4f;
   // @unroll
   for (var i = 0u; i < 4u; i++) {
-    let at = query_at(held[i], h);
+    let at = output_at(held[i], h);
     var sum: E;
     for (var c = column; c < C; c += ACROSS) { sum = fma(o[at + c], d_o[at + c], sum); }
     product[i] = total(sum);
@@ -36,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   }
   share(row, column, product);
   let delta = sum_of_shares(row);
-  if (column == 0u) {
+  if (part + column == 0u) {
     // @unroll
     for (var i = 0u; i < 4u; i++) {
       if (mine[i] <= last) { stats[(mine[i] * P.n_heads + h) * 2u + 1u] = delta[i]; }
@@ -67,8 +68,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let at = e / CHUNK;
         let c = min(c0 + e % CHUNK, C - 1u);
         let there = C % CHUNK == 0u || c0 + e % CHUNK < C;
-        tile[at * PITCH + e % CHUNK] = select(E(), d_o[query_at(min(t0 + at, last), h) + c], there);
-        tile[(ROWS + at) * PITCH + e % CHUNK] = v[key_at(min(j0 + at, last), kv) + c];
+        tile[at * PITCH + e % CHUNK] = select(E(), d_o[output_at(min(t0 + at, last), h) + c], there);
+        tile[(ROWS + at) * PITCH + e % CHUNK] = v[value_at(min(j0 + at, last), kv) + c];
       }
       workgroupBarrier();
       let more = multiplied(row, column);
@@ -86,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // @unroll
     for (var w = 0u; w < OWN; w++) {
       for (var e = lane; e < COLUMNS * WIDE; e += WG) {
-        tile[e / WIDE * WIDE_PITCH + e % WIDE] = k[key_at(min(j0 + e / WIDE, last), kv) + min(w * WIDE + e % WIDE, C - 1u)];
+        tile[e / WIDE * WIDE_PITCH + e % WIDE] = k[key_at(min(j0 + e / WIDE, last), kv) + min(part + w * WIDE + e % WIDE, C - 1u)];
       }
       workgroupBarrier();
       let more = gathered(row, column);
@@ -100,8 +101,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var i = 0u; i < 4u; i++) {
     // @unroll
     for (var w = 0u; w < OWN; w++) {
-      let c = w * WIDE + column;
-      if (mine[i] <= last && c < C) { d_q[query_at(mine[i], h) + c] = acc[i * OWN + w] * P.scale; }
+      let c = part + w * WIDE + column;
+      if (mine[i] <= last && c < C) { d_q[P.q_at + mine[i] * P.ldg + h * C + c] = acc[i * OWN + w] * P.scale; }
     }
   }
 }

@@ -1,6 +1,8 @@
 // Attention forward, o = softmax(scale q kᵀ) v, in tiles: rows are queries of one head, columns the keys and values that they see.
-// Parts: lanes, attention, attention_queries, attention_tiled.
+// Parts: lanes, attention_tiled.
 
+@group(0) @binding(4) var<storage, read> lo: array<u32>; // first key that a query sees
+@group(0) @binding(5) var<storage, read> last: array<u32>; // last key that it sees
 @group(0) @binding(6) var<storage, read_write> o: array<E>; // [N, n_heads, C]
 @group(0) @binding(7) var<storage, read_write> stats: array<f32>; // [N, n_heads, 2]: log-sum-exp of the scores, room for delta
 
@@ -21,10 +23,11 @@ fn keys_of(t0: u32, lane: u32) -> vec2u {
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let id = group.x + P.origin.x;
+  let id = (group.x + P.origin.x) / PARTS;
+  let part = (group.x + P.origin.x) % PARTS * OWN * WIDE;
   let t0 = ((P.N + ROWS - 1u) / ROWS - 1u - id / P.n_heads) * ROWS; // late queries see most keys and start first
   let h = id % P.n_heads;
-  let kv = kv_of(h);
+  let kv = h / (P.n_heads / P.n_kv_heads);
   let row = lane / ACROSS;
   let column = lane % ACROSS;
   let keys = keys_of(t0, lane);
@@ -74,7 +77,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     // @unroll
     for (var w = 0u; w < OWN; w++) {
       for (var e = lane; e < COLUMNS * WIDE; e += WG) {
-        tile[e / WIDE * WIDE_PITCH + e % WIDE] = v[key_at(min(j0 + e / WIDE, keys.y), kv) + min(w * WIDE + e % WIDE, C - 1u)];
+        tile[e / WIDE * WIDE_PITCH + e % WIDE] = v[value_at(min(j0 + e / WIDE, keys.y), kv) + min(part + w * WIDE + e % WIDE, C - 1u)];
       }
       workgroupBarrier();
       let more = gathered(row, column);
@@ -93,10 +96,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let scale = select(0f, 1 / all[i], all[i] > 0); // nothing for a row that saw none
       // @unroll
       for (var w = 0u; w < OWN; w++) {
-        let c = w * WIDE + column;
-        if (c < C) { o[query_at(t, h) + c] = acc[i * OWN + w] * scale; }
+        let c = part + w * WIDE + column;
+        if (c < C) { o[output_at(t, h) + c] = acc[i * OWN + w] * scale; }
       }
-      if (column == 0u) { stats[(t * P.n_heads + h) * 2u] = peak[i] + log(all[i]); }
+      if (part + column == 0u) { stats[(t * P.n_heads + h) * 2u] = peak[i] + log(all[i]); }
     }
   }
 }

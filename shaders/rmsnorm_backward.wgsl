@@ -1,5 +1,7 @@
 // Gradient of RMSNorm with respect to its input, with g = dy w: dx (+)= inv (g - x inv² mean(g x)).
-// One workgroup a row. Parts: lanes, reduce.
+// Where AGAIN, y = x inv w takes the place of dy. One workgroup a row. Parts: lanes, reduce.
+
+const AGAIN = false;
 
 struct Params {
   origin: vec3u,
@@ -10,7 +12,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<E>;
 @group(0) @binding(2) var<storage, read> w: array<E>;
 @group(0) @binding(3) var<storage, read> inv: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<E>;
+@group(0) @binding(4) var<storage, read_write> dy: array<E>;
 @group(0) @binding(5) var<storage, read_write> dx: array<E>;
 
 @compute @workgroup_size(WIDTH)
@@ -29,5 +31,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       d += dx[at + c];
     }
     dx[at + c] = d;
+    if (AGAIN) { dy[at + c] = x[at + c] * scale * w[c]; }
   }
 }

@@ -35,6 +35,8 @@ export interface Program {
   needs: Set<Tensor>;
   /** Recipes for tensors that the backward makes again instead of keeping. */
   recipes: Map<Tensor, () => Tensor>;
+  /** Tensors that a backward to come makes again beside its gradient, and who waits for them. */
+  awaited: Map<Tensor, ((t: Tensor) => void)[]>;
   label: string;
   /** The step's scalars, where something in it may be random (a training step): they number the pass. Null elsewhere. */
   random: Tensor | null;
@@ -66,6 +68,7 @@ export function trace(
     written: new Set(),
     needs: new Set(),
     recipes: new Map(),
+    awaited: new Map(),
     label: '',
     random: null,
   };
@@ -146,7 +149,7 @@ export function run(
       fields.map((f) => f.name),
     );
   oneUse(k, tensors);
-  const bytes = cost.bytes ?? tensors.reduce((sum, t) => sum + t.bytes, 0);
+  const bytes = cost.bytes ?? [...new Set(tensors)].reduce((sum, t) => sum + t.bytes, 0);
   p.entries.push({
     op: 'run',
     label: cost.label ?? (p.label ? `${p.label} ${k.name}` : k.name),
@@ -238,6 +241,8 @@ function tooMany(k: Kernel, got: string[], expected: string[]): never {
 
 /** WebGPU refuses a buffer that one dispatch both reads and writes, or writes by two bindings. */
 function oneUse(k: Kernel, tensors: Tensor[]): void {
+  const part = tensors.find((t) => t.of);
+  if (part) throw new Error(`kernel ${k.name}: ${part.name} is columns of ${part.of!.t.name}, which is what is bound`);
   const kinds = k.linked.bindings.filter((b) => b.kind !== 'uniform');
   for (let i = 0; i < tensors.length; i++)
     for (let j = 0; j < i; j++) {

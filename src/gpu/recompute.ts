@@ -20,6 +20,29 @@ export function again(p: Program, t: Tensor): Tensor {
   return made;
 }
 
+/** Says that the backward of what made `t` can make it again beside its gradient: it will `handOver` once it has come. */
+export function promise(p: Program, t: Tensor): void {
+  p.awaited.set(t, []);
+}
+
+/** Calls `use` with `t` in a backward: where it is promised when that comes, else now, made anew if need be. */
+export function whenThere(p: Program, t: Tensor, use: (t: Tensor) => void): void {
+  const others = p.awaited.get(t);
+  if (others) others.push(use);
+  else use(again(p, t));
+}
+
+/** Whether somebody waits for what was promised. */
+export const isAwaited = (p: Program, t: Tensor): boolean => Boolean(p.awaited.get(t)?.length);
+
+/** Keeps a promise: those who wait use what was made, or `t` by its recipe where nothing was. */
+export function handOver(p: Program, t: Tensor, made: Tensor | null): void {
+  const uses = p.awaited.get(t) ?? [];
+  p.awaited.delete(t);
+  if (made) p.recipes.set(t, () => made);
+  for (const use of uses) use(again(p, t));
+}
+
 /**
  * Traces y = f(x). With `recompute`, nothing inside f is kept: the backward traces f once more from x.
  * f must be a pure function of x and of residents.

@@ -19,6 +19,8 @@ export interface Tensor {
   start: number;
   /** Of a temporary: the bytes it shares with others, once planned. */
   slot?: Home;
+  /** Where these are columns of another tensor's rows, which is what kernels bind: that tensor, and the first of them. */
+  of?: { t: Tensor; at: number };
 }
 
 // The numbers of GPUBufferUsage, which does not exist where there is no GPU and a plan must still be made.
@@ -63,6 +65,24 @@ export function arena(
     return { name: home.name, shape: [home.bytes / 4], dtype: 'f32', bytes: home.bytes, role, home, start: 0 };
   });
   return { whole, parts };
+}
+
+/** Columns at .. at + width of a tensor's rows: a tensor to such ops as bind it by `rowsOf`. */
+export function columns(t: Tensor, at: number, width: number, name: string): Tensor {
+  const shape = [t.shape[0], width];
+  return { name, shape, dtype: t.dtype, bytes: sizeOf(shape), role: t.role, home: null, start: 0, of: { t, at } };
+}
+
+/** What kernels bind of a tensor that may be columns of another; in elements, where its first row begins and how far rows lie apart. */
+export function rowsOf(t: Tensor): { t: Tensor; at: number; ld: number } {
+  const { t: bound, at } = t.of ?? { t, at: 0 };
+  return { t: bound, at, ld: bound.shape[bound.shape.length - 1] };
+}
+
+/** The tensor whose columns all of these are; null where they are not of one. */
+export function stackOf(parts: readonly Tensor[]): Tensor | null {
+  const [first] = parts;
+  return first.of && parts.every((t) => t.of?.t === first.of!.t) ? first.of.t : null;
 }
 
 /** Elements of a shape: the product of its sizes. */

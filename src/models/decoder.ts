@@ -106,16 +106,12 @@ export function hiddenStates(
 function decoderLayer(p: Program, d: Decoder, l: Layer, index: number, s: Stream, h: Tensor, cache: KeysAndValues): Tensor {
   const { n_heads, n_kv_heads, head_dim, rms_norm_eps: eps, nope_layers } = d.config;
   const { matrices: w, biases: b } = l;
-  const turn = { positions: s.positions, table: d.rope, head_dim };
 
   const x = rmsnorm(p, h, l.input_norm, eps);
   let [q, k, v] = linear(p, x, [w.q_proj, w.k_proj, w.v_proj], { bias: [b.q_proj, b.k_proj, b.v_proj] });
   if (l.q_norm) q = qkNorm(p, q, l.q_norm, { heads: n_heads, head_dim, eps });
   if (l.k_norm) k = qkNorm(p, k, l.k_norm, { heads: n_kv_heads, head_dim, eps });
-  if (!nope_layers.includes(index)) {
-    rope(p, q, { ...turn, heads: n_heads });
-    rope(p, k, { ...turn, heads: n_kv_heads });
-  }
+  if (!nope_layers.includes(index)) rope(p, [q, k], { positions: s.positions, table: d.rope, head_dim });
   const keys = cache(index, k, v);
   const o = attention(p, q, keys.k, keys.v, {
     lo: s.lo,

@@ -1,8 +1,9 @@
 // RMSNorm against f64: values, the inverse RMS, both gradients, and y made again bit for bit.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import { backward, giveGrad, gradOf, onBackward } from '../../src/gpu/program.ts';
-import { again } from '../../src/gpu/recompute.ts';
+import { backward, giveGrad, gradOf, onBackward, type Program } from '../../src/gpu/program.ts';
+import { again, whenThere } from '../../src/gpu/recompute.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
 import { rmsnorm } from '../../src/ops/norm/rmsnorm.ts';
 import { f32Bound } from '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
@@ -103,6 +104,27 @@ describe.each(['own', 'tiles'] as const)('rmsnorm, kernels: %s', (of) => {
       want.dweight.map((v) => v + 1),
       { rtol: 1e-6, atol: 1e-6 },
     );
+  });
+
+  test.each([6, 260])('beside its gradient y is made again for who waits for it, bit for bit: %i columns', async (D) => {
+    const [x, w] = [await input('x', [3, D], f32(3 * D, 1)), await input('w', [D], f32(D, 2))];
+    const dy = await input('dy', [3, D], f32(3 * D, 3));
+    const names: string[] = [];
+    const build = (p: Program) => {
+      p.needs.add(x);
+      const y = rmsnorm(p, x, { name: 'w', value: w, grad: null }, eps);
+      let made: Tensor | undefined;
+      onBackward(p, () => whenThere(p, y, (t) => (made = t)));
+      giveGrad(p, y, dy);
+      backward(p);
+      names.push(...p.entries.flatMap((e) => (e.op === 'run' ? [e.kernel.name.split(' ')[0]] : [])));
+      return { y, made: made!, dx: gradOf(p, x)! };
+    };
+    const got = await runProgram(build, { gpu: await gpuWith(kernels) });
+    expect(names).toEqual(['rmsnorm', 'rmsnorm_backward']);
+    expect(got.made).toEqual(got.y);
+    const alone = await rmsnormOnGpu(3, D, f32(3 * D, 1), f32(D, 2), f32(3 * D, 3));
+    expect(got.dx).toEqual(alone.dx);
   });
 
   test.each([

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { backward, giveGrad, gradOf } from '../../src/gpu/program.ts';
+import { columns, type Tensor } from '../../src/gpu/tensor.ts';
 import type { RopeScaling } from '../../src/models/config.ts';
 import { rope, ropeTable } from '../../src/ops/attention/rope.ts';
 import { f32Bound } from '../compare.ts';
@@ -35,7 +36,7 @@ describe('rope', () => {
     const [tx, tdy] = [await input('x', [N, heads * head_dim], x), await input('dy', [N, heads * head_dim], dy)];
     const got = await runProgram((p) => {
       p.needs.add(tx);
-      rope(p, tx, { positions, table, heads, head_dim });
+      rope(p, [tx], { positions, table, head_dim });
       giveGrad(p, tx, tdy);
       backward(p);
       return { y: tx, dx: gradOf(p, tx)! };
@@ -46,13 +47,44 @@ describe('rope', () => {
     expect(got.dx).toBeWithin(oracle.ropeBackward(dy, where, heads, head_dim, frequencies), f32Bound(bound, 'tree'));
   });
 
+  test('columns of the same rows that are neighbours turn together, and nothing else does', async () => {
+    const [N, head_dim, widths] = [9, 6, [12, 6, 18]];
+    const where = Uint32Array.from({ length: N }, (_, t) => 3 * t);
+    const table = await input('table', [50, 3, 2], ropeTable({ theta: 10000, scaling: null }, head_dim, 50));
+    const positions = await input('positions', [N], where, 'u32');
+    const [x, dy] = [f32(N * 36, 1), f32(N * 36, 2)];
+    const [tx, tdy] = [await input('x', [N, 36], x), await input('dy', [N, 36], dy)];
+    const parts = (t: Tensor) => widths.map((width, i) => columns(t, [0, 12, 18][i], width, 'part'));
+    let dispatches = 0;
+    const got = await runProgram((p) => {
+      const [qk, grads] = [parts(tx).slice(0, 2), parts(tdy)];
+      qk.forEach((t, i) => {
+        p.needs.add(t);
+        giveGrad(p, t, grads[i]);
+      });
+      rope(p, qk, { positions, table, head_dim });
+      backward(p);
+      dispatches = p.entries.length;
+      return { y: tx, dx: tdy };
+    });
+    expect(dispatches).toBe(2);
+    const frequencies = oracle.ropeFrequencies({ theta: 10000, scaling: null }, head_dim);
+    const turned = (a: Float32Array, sign: 1 | -1) => {
+      const heads = a.filter((_, i) => i % 36 < 18);
+      const all = oracle.rope(heads, where, 3, head_dim, frequencies, sign);
+      return a.map((v, i) => (i % 36 < 18 ? all[Math.floor(i / 36) * 18 + (i % 36)] : v));
+    };
+    expect(got.y).toBeAllclose(turned(x, 1), { rtol: 1e-5, atol: 1e-6 });
+    expect(got.dx).toBeAllclose(turned(dy, -1), { rtol: 1e-5, atol: 1e-6 });
+  });
+
   test('nothing to train: no backward', async () => {
     const x = await input('x', [2, 4], f32(8, 1));
     const positions = await input('positions', [2], [0, 1], 'u32');
     const table = await input('table', [2, 2, 2], ropeTable({ theta: 10000, scaling: null }, 4, 2));
     let tape = -1;
     await runProgram((p) => {
-      rope(p, x, { positions, table, heads: 1, head_dim: 4 });
+      rope(p, [x], { positions, table, head_dim: 4 });
       tape = p.tape.length;
       return { x };
     });
@@ -63,7 +95,7 @@ describe('rope', () => {
     const x = await input('x', [2, 4], f32(8, 1));
     const table = await input('table', [2, 3, 2], f32(12, 1));
     const build = runProgram((p) => {
-      rope(p, x, { positions: x, table, heads: 1, head_dim: 4 });
+      rope(p, [x], { positions: x, table, head_dim: 4 });
       return { x };
     });
     await expect(build).rejects.toThrow(/a table of 2 pairs a position, got \[2,4\] and \[2,3,2\]/);

@@ -94,7 +94,7 @@ const BY_TESTS = {
     ['gemv', 'P.accumulate != 0u', 'true', 'adds where it should write'],
     ['gemv_plain', '* P.ldx', '* P.cols', 'the stride of x is its width'],
   ],
-  [ops('attention')]: [
+  [ops('attention', 'attention-columns')]: [
     ['attention', '(t * P.n_heads + head) * C', '(t * P.n_kv_heads + head) * C', 'the stride of the queries is that of the keys'],
     ['attention', 'head / (P.n_heads / P.n_kv_heads)', 'head % P.n_kv_heads', 'heads are given their kv head in turn'],
     ['attention_queries', 'first <= j && j <= end', 'j <= end', 'a query sees the row before its own'],
@@ -143,6 +143,7 @@ const BY_TESTS = {
       '// before',
       'no barrier before the next keys take the place of these',
     ],
+    ['attention_tiled_dkv', 'P.v_at + at', 'P.k_at + at', 'gradients of values take the place of those of keys'],
     ['attention_tiled_dkv', 'hi[beyond - 1u]; }', 'hi[j0]; }', 'the walk ends with the row of the first key'],
     ['attention_tiled_dkv', '% PARTS * OWN', '% PARTS', 'the parts of a long head overlap'],
     [
@@ -155,6 +156,12 @@ const BY_TESTS = {
   [ops('rmsnorm')]: [
     ['rmsnorm', '/ f32(P.cols * LANES)', '/ f32(P.cols)', 'the mean is over vectors, not numbers'],
     ['rmsnorm', 'mean + P.eps', 'mean', 'epsilon is forgotten'],
+    [
+      'rmsnorm_backward',
+      '= x[at + c] * scale * w[c]; }',
+      '= x[at + c] * scale; }',
+      'what is made again beside the gradient lacks its weight',
+    ],
     ['rmsnorm_backward', 'if (P.accumulate != 0u)', 'if (false)', 'adding is ignored'],
     [
       'reduce',
@@ -172,6 +179,7 @@ const BY_TESTS = {
   ],
   [ops('qknorm', 'rope')]: [
     ['qknorm_backward', '- x[at + c] * scale * mean', '', 'the gradient lacks the part through the norm'],
+    ['rope', 'P.first + t', 't', 'heads are taken to begin with their rows'],
     ['rope', 'b * cos + a * sin', 'b * cos - a * sin', 'a rotation with a wrong sign'],
     ['rope', 'turn.y * P.sign', 'turn.y', 'the gradient turns forwards'],
   ],
@@ -222,6 +230,13 @@ const BY_TESTS = {
     ['dropout', 'x[i] * P.scale', 'x[i]', 'what is kept is not scaled up'],
   ],
   [ops('swiglu', 'embed', 'fill')]: [
+    ['swiglu_columns', 'i / P.cols * P.ld', 'i', 'columns are taken to be all of the rows'],
+    [
+      'swiglu_columns_backward',
+      'if (AGAIN) { ds[i] = g',
+      'if (AGAIN) { ds[i] = d',
+      'what is made again beside the gradients is another value',
+    ],
     ['swiglu_backward', '1.0 + g * sig.minus', '1.0', "silu's derivative lacks a term"],
     ['embed', 'id < P.r0 || id >= P.r1', 'id >= P.r1', 'a window gives rows that one before it holds'],
     ['embed_backward', 'order[i] * P.cols', 'i * P.cols', 'tokens are not looked up in their order'],

@@ -2,6 +2,7 @@
 
 import { type Planning, planningOf } from '../../gpu/limits.ts';
 import { backward, giveGrad, gradOf, type Program } from '../../gpu/program.ts';
+import { columns } from '../../gpu/tensor.ts';
 import { attention } from '../../ops/attention/attention.ts';
 import { cacheWrite, newCache } from '../../ops/attention/cache.ts';
 import type { Form } from '../../ops/attention/forms.ts';
@@ -19,7 +20,7 @@ export function attentionChecks(): Check[] {
   const forms: Form[] = ['registers', 'tiles'];
   const plain = HEADS.flatMap((heads) => forms.map((form) => attending(form, heads)));
   const shared = [4, 8].flatMap((share) => HEADS.map((heads) => attending('subgroup', heads, share)));
-  return [...plain, ...shared, caching()];
+  return [...plain, ...shared, ...HEADS.map(besides), caching()];
 }
 
 /** Two packed rows, grouped queries. share: the invocations that load for each other. */
@@ -50,6 +51,45 @@ function attending(form: Form, { head_dim: D, group }: (typeof HEADS)[number], s
       const data = all.map(([, numbers]) => numbers);
       const { o, dq, dk, dv } = attentionF64(data, lo, T, H, G, D);
       return { inputs, build, want: [o, dq, dk, dv].map((x) => near(x, 1e-5)) };
+    },
+  };
+}
+
+/** Queries, keys and values side by side in the same rows, as products of stacked matrices leave them. */
+function besides({ head_dim: D, group }: (typeof HEADS)[number]): Check {
+  const [T, G] = [37, 2];
+  const H = G * group;
+  return {
+    name: `attention tiles of columns, heads of ${D}`,
+    make() {
+      const s = newStream(T, 1);
+      const [qkv, dy] = [noisy('qkv', [T, (H + 2 * G) * D], 15), noisy('dy', [T, H * D], 16)];
+      const part = (from: number, heads: number) => columns(qkv[0], from * D, heads * D, 'part');
+      const build = (p: Program) => {
+        const [q, k, v] = [part(0, H), part(H, G), part(H + G, G)];
+        for (const t of [q, k, v]) p.needs.add(t);
+        const heads = { n_heads: H, n_kv_heads: G, head_dim: D, scale: D ** -0.5, form: 'tiles' as const };
+        const o = attention(p, q, k, v, { lo: s.lo, last: s.last, hi: s.hi, ...heads });
+        giveGrad(p, o, dy[0]);
+        backward(p);
+        return [o, gradOf(p, v)!.of!.t];
+      };
+      const own = Uint32Array.from({ length: T }, (_, i) => i);
+      const inputs: Input[] = [qkv, dy, [s.lo, new Uint32Array(T)], [s.hi, new Uint32Array(T).fill(T - 1)], [s.last, own]];
+      const ld = (H + 2 * G) * D;
+      const cut = (from: number, heads: number) =>
+        Float32Array.from(
+          { length: T * heads * D },
+          (_, i) => qkv[1][Math.floor(i / (heads * D)) * ld + from * D + (i % (heads * D))],
+        );
+      const data = [cut(0, H), cut(H, G), cut(H + G, G), dy[1]];
+      const { o, dq, dk, dv } = attentionF64(data, new Uint32Array(T), T, H, G, D);
+      const all = Float64Array.from({ length: T * ld }, (_, i) => {
+        const [t, c] = [Math.floor(i / ld), i % ld];
+        if (c < H * D) return dq[t * H * D + c];
+        return c < (H + G) * D ? dk[t * G * D + c - H * D] : dv[t * G * D + c - (H + G) * D];
+      });
+      return { inputs, build, want: [near(o, 1e-5), near(all, 1e-5)] };
     },
   };
 }

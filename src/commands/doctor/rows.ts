@@ -1,8 +1,8 @@
 // Self-tests of what works row by row or element by element: norms, sums, beginnings of products, positions, SwiGLU, picked rows.
 
-import { backward, giveGrad, gradOf, type Program, temp } from '../../gpu/program.ts';
-import { again } from '../../gpu/recompute.ts';
-import { resident, type Tensor } from '../../gpu/tensor.ts';
+import { backward, copy, giveGrad, gradOf, onBackward, type Program, temp } from '../../gpu/program.ts';
+import { again, whenThere } from '../../gpu/recompute.ts';
+import { columns, resident, type Tensor } from '../../gpu/tensor.ts';
 import { rope, ropeTable } from '../../ops/attention/rope.ts';
 import { addInto, fill } from '../../ops/elementwise/fill.ts';
 import { swiglu } from '../../ops/elementwise/swiglu.ts';
@@ -27,7 +27,13 @@ export function rowChecks(): Check[] {
     ...[0, 1, 2, 3].map((from) => filling(by, cols, from)),
     picking(by, cols),
   ]);
-  return [...rows, { name: 'add', make: adding }, { name: 'rope', make: turning }, { name: 'swiglu', make: gating }];
+  return [
+    ...rows,
+    { name: 'add', make: adding },
+    { name: 'rope', make: turning },
+    { name: 'swiglu', make: gating },
+    { name: 'swiglu of columns', make: gatingColumns },
+  ];
 }
 
 const vector = (value: Tensor, grad: Tensor | null = null): Vector => ({ name: value.name, value, grad });
@@ -64,12 +70,14 @@ function norming(by: string, D: number): Check {
         p.needs.add(x[0]);
         const y = rmsnorm(p, x[0], vector(w[0], grad), eps);
         const made = again(p, y);
+        let beside = y;
+        onBackward(p, () => whenThere(p, y, (t) => (beside = t)));
         giveGrad(p, y, dy[0]);
         backward(p);
-        return [y, made, gradOf(p, x[0])!, grad];
+        return [y, made, beside, gradOf(p, x[0])!, grad];
       };
       const { y, dx, dw } = normF64(x[1], w[1], dy[1], D, eps);
-      return { inputs: [x, dy, w], build, want: [y, y, dx, dw].map((v) => near(v, CLOSE)) };
+      return { inputs: [x, dy, w], build, want: [y, y, y, dx, dw].map((v) => near(v, CLOSE)) };
     },
   };
 }
@@ -160,7 +168,7 @@ function turning() {
   const [x, dx] = [noisy('x', [N, heads * D], 51), noisy('dx', [N, heads * D], 52)];
   const build = (p: Program) => {
     p.needs.add(x[0]);
-    rope(p, x[0], { positions: positions[0], table: table[0], heads, head_dim: D });
+    rope(p, [x[0]], { positions: positions[0], table: table[0], head_dim: D });
     giveGrad(p, x[0], dx[0]);
     backward(p);
     return [x[0], dx[0]];
@@ -196,6 +204,34 @@ function gating() {
   const dgate = each(gate[1], (x, i) => ds[1][i] * up[1][i] * sigmoid(x) * (1 + x * (1 - sigmoid(x))));
   const dup = each(gate[1], (x, i) => ds[1][i] * x * sigmoid(x));
   return { inputs: [gate, up, ds], build, want: [s, dgate, dup].map((v) => near(v, CLOSE)) };
+}
+
+/** gate and up side by side in the same rows; s is made again beside the gradients. */
+function gatingColumns() {
+  const [N, F] = [6, 44];
+  const [x, ds] = [noisy('x', [N, 2 * F], 58), noisy('ds', [N, F], 59)];
+  const build = (p: Program) => {
+    const [gate, up] = [columns(x[0], 0, F, 'gate'), columns(x[0], F, F, 'up')];
+    for (const t of [gate, up]) p.needs.add(t);
+    const s = swiglu(p, gate, up);
+    const kept = temp(p, 'kept', [N, F]);
+    copy(p, s, kept);
+    let made = s;
+    onBackward(p, () => whenThere(p, s, (t) => (made = t)));
+    giveGrad(p, s, ds[0]);
+    backward(p);
+    return [kept, made, x[0]];
+  };
+  const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
+  const at = (i: number) => Math.floor(i / F) * 2 * F + (i % F);
+  const s = each(ds[1], (_, i) => x[1][at(i)] * sigmoid(x[1][at(i)]) * x[1][at(i) + F]);
+  const after = Float64Array.from(x[1]);
+  ds[1].forEach((d, i) => {
+    const [g, u] = [x[1][at(i)], x[1][at(i) + F]];
+    after[at(i)] = d * u * sigmoid(g) * (1 + g * (1 - sigmoid(g)));
+    after[at(i) + F] = d * g * sigmoid(g);
+  });
+  return { inputs: [x, ds], build, want: [s, s, after].map((v) => near(v, CLOSE)) };
 }
 
 /** Rows picked, and their gradients put back; one place is padding. */

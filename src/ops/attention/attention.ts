@@ -3,9 +3,9 @@
 
 import delta from '../../../shaders/attention_delta.wgsl?raw' with { type: 'text' };
 import { decide, flows, giveGrad, gradOf, kernel, onBackward, type Program, run, temp } from '../../gpu/program.ts';
-import { elementsOf, type Tensor } from '../../gpu/tensor.ts';
+import { columns, elementsOf, rowsOf, type Tensor } from '../../gpu/tensor.ts';
 import { lanesOf, workgroups } from '../elementwise/lanes.ts';
-import { type Form, fits, formFor, type Pass, passKernel } from './forms.ts';
+import { type Form, formFor, type Pass, passKernel } from './forms.ts';
 
 /** Who sees whom, and the shape of the heads. */
 export interface Attention {
@@ -28,29 +28,35 @@ export interface Attention {
 
 /**
  * o = softmax(scale q kᵀ) v over the keys lo..last of each query. q [N, n_heads head_dim], k and v [keys, n_kv_heads head_dim]
- * -> [N, n_heads head_dim]; head h reads kv head floor(h n_kv_heads / n_heads). Throws where head_dim is odd or the heads do not divide.
+ * -> [N, n_heads head_dim]; in tiles they may be columns of wider rows, of which the gradients then are columns too: q and k have
+ * the columns in theirs that they have in v's. Head h reads kv head floor(h n_kv_heads / n_heads). Throws where head_dim is odd or the heads do not divide.
  */
 export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: Attention): Tensor {
   const { lo, last, hi, n_heads, n_kv_heads, head_dim, scale, longest } = options;
   check(q, k, v, options);
   const n = q.shape[0];
-  const wanted = options.form ?? formFor(p.planning);
-  const form = fits(wanted, head_dim) ? wanted : 'registers';
-  const heads = { n, head_dim, group: n_heads / n_kv_heads };
-  const params = { N: n, n_heads, n_kv_heads, scale };
+  const form = options.form ?? formFor(p.planning);
+  const tiles = form === 'tiles';
+  const stack = q.of && k.of && v.of ? v.of.t : null;
+  const heads = { n, head_dim, group: n_heads / n_kv_heads, stacked: stack !== null };
   const keys = k.shape[0];
   const pairs = keys === n ? (n * (Math.min(n, longest ?? n) + 1)) / 2 : n * keys; // at most; shorter rows have fewer
-  /** Appends a pass, of so many products of a query and a key. */
-  const append = (pass: Pass, bind: Record<string, Tensor>, products: number) => {
+  const [ofQ, ofK, ofV] = [q, k, v].map(rowsOf);
+  const bound = tiles ? { q: ofQ.t, k: ofK.t, v: ofV.t } : { q, k, v };
+  /** Appends a pass, of so many products of a query and a key; ldg: how far rows of what it gives a gradient lie apart. */
+  const append = (pass: Pass, bind: Record<string, Tensor>, products: number, ldg = 0) => {
     const made = decide(p, () => passKernel(form, pass, heads, p.planning));
+    const { per } = lanesOf(head_dim);
+    const floats = { q_at: ofQ.at, ldq: ofQ.ld, k_at: ofK.at, ldk: ofK.ld, v_at: ofV.at, ldv: ofV.ld, ldg };
+    const places = Object.fromEntries(Object.entries(floats).map(([name, n]) => [name, n / per]));
+    const params = { N: n, n_heads, n_kv_heads, scale, ...(tiles && places) };
     const grid = [made.groups(n, pass === 'dkv' ? n_kv_heads : n_heads)];
-    run(p, made.kernel, { q, k, v, ...bind }, params, grid, { flops: products * 2 * pairs * n_heads * head_dim });
+    run(p, made.kernel, { ...bound, ...bind }, params, grid, { flops: products * 2 * pairs * n_heads * head_dim });
   };
 
   const o = temp(p, 'o', [n, n_heads * head_dim]);
   // What the backward needs of each row: its log-sum-exp and delta = sum(do o), side by side. The pass of the queries makes delta
   // itself where it works in tiles; the other forms are given it.
-  const tiles = form === 'tiles';
   const stats = temp(p, tiles ? 'stats' : 'lse', tiles ? [n, n_heads, 2] : [n, n_heads], 'activations');
   append('forward', { lo, last, o, [tiles ? 'stats' : 'lse']: stats }, 2);
   if (!flows(p, o, [q, k, v])) return o;
@@ -60,15 +66,18 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
     if (!d_o) return;
     const [toQ, toKeys] = [p.needs.has(q), p.needs.has(k) || p.needs.has(v)];
     const given = tiles ? stats : deltas(p, o, d_o, stats, head_dim);
+    const d_stack = stack && temp(p, `d_${stack.name}`, stack.shape);
+    const gradient = (x: Tensor) =>
+      d_stack ? columns(d_stack, x.of!.at, x.shape[1], `d_${x.name}`) : temp(p, `d_${x.name}`, x.shape);
     if (toQ || tiles) {
-      const d_q = temp(p, `d_${q.name}`, q.shape);
-      append('dq', tiles ? { lo, o, d_o, stats, d_q } : { lo, last, d_o, stats: given, d_q }, 3);
+      const d_q = gradient(q);
+      const { t, ld } = rowsOf(d_q);
+      append('dq', tiles ? { lo, o, d_o, stats, d_q: t } : { lo, last, d_o, stats: given, d_q }, 3, ld);
       if (toQ) giveGrad(p, q, d_q);
     }
     if (toKeys) {
-      const d_k = temp(p, `d_${k.name}`, k.shape);
-      const d_v = temp(p, `d_${v.name}`, v.shape);
-      append('dkv', { hi, d_o, stats: given, d_k, d_v }, 4);
+      const [d_k, d_v] = [gradient(k), gradient(v)];
+      append('dkv', { hi, d_o, stats: given, ...(d_stack ? { d_kv: d_stack } : { d_k, d_v }) }, 4, rowsOf(d_k).ld);
       giveGrad(p, k, d_k);
       giveGrad(p, v, d_v);
     }

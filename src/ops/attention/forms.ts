@@ -16,9 +16,11 @@ import subgroupDkv from '../../../shaders/attention_subgroup_dkv.wgsl?raw' with 
 import subgroupDq from '../../../shaders/attention_subgroup_dq.wgsl?raw' with { type: 'text' };
 import subgroupForward from '../../../shaders/attention_subgroup_forward.wgsl?raw' with { type: 'text' };
 import tiled from '../../../shaders/attention_tiled.wgsl?raw' with { type: 'text' };
+import apart from '../../../shaders/attention_tiled_apart.wgsl?raw' with { type: 'text' };
 import tiledDkv from '../../../shaders/attention_tiled_dkv.wgsl?raw' with { type: 'text' };
 import tiledDq from '../../../shaders/attention_tiled_dq.wgsl?raw' with { type: 'text' };
 import tiledForward from '../../../shaders/attention_tiled_forward.wgsl?raw' with { type: 'text' };
+import together from '../../../shaders/attention_tiled_together.wgsl?raw' with { type: 'text' };
 import type { Limits } from '../../gpu/limits.ts';
 import { type Kernel, kernel } from '../../gpu/program.ts';
 import { lanesOf } from '../elementwise/lanes.ts';
@@ -31,6 +33,8 @@ export interface Heads {
   n: number;
   head_dim: number;
   group: number;
+  /** Whether queries, keys and values are columns of the same rows. */
+  stacked?: boolean;
 }
 
 /** One pass over n rows of some heads (kv heads for dkv): its kernel, and how many workgroups it takes. */
@@ -51,9 +55,6 @@ export function formFor(limits: Limits): Form {
   if (!limits.software) return 'tiles';
   return shareOf(limits) ? 'subgroup' : 'registers';
 }
-
-/** Whether a form fits the heads: in tiles an invocation holds all of its outputs. Heads of 256 do, in fours; of 64 otherwise. */
-export const fits = (form: Form, head_dim: number): boolean => form !== 'tiles' || ownedOf(head_dim) <= MOST_OWNED;
 
 /** The kernel of a pass; registers where the device has no subgroups or the queries are too few for one. */
 export function passKernel(form: Form, pass: Pass, heads: Heads, limits: Limits): PassKernel {
@@ -108,20 +109,17 @@ function inSubgroups(pass: Pass, heads: Heads, SHARE: 8 | 4): PassKernel {
 /** Rows that a workgroup owns, and the invocations that share them: attention_tiled.wgsl. */
 const ROWS = 32;
 const ACROSS = 16;
-/** Elements of an output row that an invocation holds at most. */
+/** Elements of an output row that an invocation holds at most; of keys, which have two outputs, half as many. */
 const MOST_OWNED = 4;
 
-const ownedOf = (head_dim: number) => Math.ceil(head_dim / lanesOf(head_dim).per / ACROSS);
-
-function inTiles(pass: Pass, { head_dim }: Heads): PassKernel {
-  const code = { forward: [queries, tiledForward], dq: [tiledDq], dkv: [keys, backward, tiledDkv] }[pass];
-  const all = ownedOf(head_dim);
-  // keys have two outputs, so of long heads a workgroup makes some of the elements and its neighbours the others
-  const OWN = pass === 'dkv' ? Math.min(all, MOST_OWNED / 2) : all;
-  const parts = Math.ceil(all / OWN);
-  const consts = { HD: head_dim, OWN, ...(pass === 'dkv' && { PARTS: parts }) };
+function inTiles(pass: Pass, { head_dim, stacked }: Heads): PassKernel {
+  const code = { forward: [tiledForward], dq: [tiledDq], dkv: [stacked ? together : apart, tiledDkv] }[pass];
+  const { part, per } = lanesOf(head_dim);
+  const all = Math.ceil(head_dim / per / ACROSS);
+  const OWN = Math.min(all, pass === 'dkv' ? MOST_OWNED / 2 : MOST_OWNED);
+  const PARTS = Math.ceil(all / OWN);
   return {
-    kernel: kernel(`attention_tiled_${pass}`, [lanesOf(head_dim).part, shared, tiled, ...code], consts),
-    groups: (n, heads) => Math.ceil(n / ROWS) * heads * parts,
+    kernel: kernel(`attention_tiled_${pass}`, [part, tiled, ...code], { HD: head_dim, OWN, PARTS }),
+    groups: (n, heads) => Math.ceil(n / ROWS) * heads * PARTS,
   };
 }

@@ -3,7 +3,7 @@
 
 import code from '../../../shaders/rope.wgsl?raw' with { type: 'text' };
 import { gradOf, kernel, onBackward, type Program, run } from '../../gpu/program.ts';
-import type { Tensor } from '../../gpu/tensor.ts';
+import { rowsOf, type Tensor } from '../../gpu/tensor.ts';
 import { type RopeConfig, ropeFrequencies } from '../../models/config.ts';
 import { workgroups } from '../elementwise/lanes.ts';
 
@@ -14,29 +14,58 @@ export interface Rope {
   positions: Tensor;
   /** cos and sin [positions, head_dim / 2, 2]: what `ropeTable` gives. */
   table: Tensor;
-  heads: number;
   head_dim: number;
 }
 
-/** Turns each head of x [N, heads head_dim] by its position, in place; the backward turns the gradient back in place. */
-export function rope(p: Program, x: Tensor, { positions, table, heads, head_dim }: Rope): void {
-  const N = x.shape[0];
+/**
+ * Turns each head of every x [N, heads head_dim] by its position, in place; the backward turns the gradients back in place.
+ * What are neighbouring columns of the same rows turns in one dispatch.
+ */
+export function rope(p: Program, xs: readonly Tensor[], { positions, table, head_dim }: Rope): void {
   const half = head_dim / 2;
-  if (x.shape[1] !== heads * head_dim || table.shape[1] !== half)
-    throw new Error(
-      `expected rows of ${heads} heads of ${head_dim} and a table of ${half} pairs a position, got [${x.shape}] and [${table.shape}]: ` +
-        'make the table for this head_dim',
-    );
-  const turn = (y: Tensor, sign: 1 | -1) =>
-    run(p, kernel('rope', [code]), { positions, table, x: y }, { N, heads, half, sign }, [workgroups(N * half)], {
-      flops: 3 * N * heads * head_dim,
-    });
-  turn(x, 1);
-  if (!p.needs.has(x)) return;
-  onBackward(p, () => {
-    const dx = gradOf(p, x);
-    if (dx) turn(dx, -1);
-  });
+  for (const x of xs)
+    if (x.shape[1] % head_dim || table.shape[1] !== half)
+      throw new Error(
+        `expected rows of heads of ${head_dim} and a table of ${half} pairs a position, got [${x.shape}] and [${table.shape}]: ` +
+          'make the table for this head_dim',
+      );
+  const turn = (all: readonly Tensor[], sign: 1 | -1) => {
+    for (const { t, at, ld, width } of neighbours(all)) {
+      const [N, heads] = [t.shape[0], width / head_dim];
+      run(
+        p,
+        kernel('rope', [code]),
+        { positions, table, x: t },
+        { N, heads, half, first: at, ld, sign },
+        [workgroups(N * half)],
+        {
+          flops: 3 * N * width,
+          bytes: 4 * N * (2 * width + head_dim),
+        },
+      );
+    }
+  };
+  turn(xs, 1);
+  const trained = xs.filter((x) => p.needs.has(x));
+  if (!trained.length) return;
+  onBackward(p, () =>
+    turn(
+      trained.flatMap((x) => gradOf(p, x) ?? []),
+      -1,
+    ),
+  );
+}
+
+/** Rows of some tensors, those joined that are columns of the same rows and side by side. */
+function neighbours(all: readonly Tensor[]): { t: Tensor; at: number; ld: number; width: number }[] {
+  const out: { t: Tensor; at: number; ld: number; width: number }[] = [];
+  for (const x of all) {
+    const rows = rowsOf(x);
+    const last = out.at(-1);
+    if (last && last.t === rows.t && last.at + last.width === rows.at) last.width += x.shape[1];
+    else out.push({ ...rows, width: x.shape[1] });
+  }
+  return out;
 }
 
 /** cos and sin of position times frequency, [positions, head_dim / 2, 2], computed in f64. */

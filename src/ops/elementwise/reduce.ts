@@ -16,7 +16,7 @@ export function reducing(
   name: string,
   parts: readonly string[],
   count = WIDEST,
-  consts: Record<string, number> = {},
+  consts: Record<string, number | boolean> = {},
 ): Kernel {
   if (p.planning.software) return kernel(name, [narrow, ...parts], consts);
   return kernel(name, [wide, ...parts], { WIDTH: [WIDEST, 128].find((width) => width <= count) ?? 64, ...consts });
