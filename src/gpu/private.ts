@@ -44,6 +44,8 @@ function wordsOf(type: string, aliases: Map<string, string>, env: Env): number {
   const of = aliases.get(type) ?? type;
   const [, count, half] = of.match(/^vec([234])(?:[fiu]|(h)|<)/) ?? [];
   if (count) return half ? Number(count) / 2 : Number(count);
+  const [, columns, rows] = of.match(/^mat([234])x([234])/) ?? [];
+  if (columns) return Number(columns) * Number(rows);
   const [, element, n] = of.match(/^array<(.+),([^,]+)>$/s) ?? [];
   if (element) return wordsOf(element.trim(), aliases, env) * (constant(n, env) ?? Number.NaN);
   return 1;

@@ -68,6 +68,7 @@ describe('what an invocation keeps', () => {
     ['var a: array<vec4f, 3>; var b = vec2f();', 14],
     ['{ var a: array<vec4f, 3>; } { var b: array<vec4f, 2>; }', 12],
     ['var i = 0u; { var a = array<array<f32, 4>, 2 * 3>(); var b = a; }', 49],
+    ['var a: mat4x4f; var b = mat2x3<f32>();', 22],
     ['for (var i = 0u; i < 4u; i++) { var a: vec3f; }', 4],
     ['let a = 1.0;', 0],
   ])('%s', (body, n) => {

@@ -13,7 +13,8 @@ export function resolved(m: Module, type: Type): Type {
   const known = m.aliases.get(type.name);
   if (known) return resolved(m, known);
   const [, vector, suffix] = type.name.match(/^(vec[234])([fuih])$/) ?? [];
-  return vector ? { name: vector, of: { name: SUFFIX[suffix] } } : type;
+  if (vector) return { name: vector, of: { name: SUFFIX[suffix] } };
+  return /^mat.*f$/.test(type.name) ? { name: 'matrix', of: { name: 'f32' } } : type;
 }
 
 export function layout(m: Module, type: Type): { size: number; align: number } {
