@@ -1,6 +1,48 @@
+import { join } from 'node:path';
 import preact from '@preact/preset-vite';
 import { playwright } from '@vitest/browser-playwright';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+
+/**
+ * The worker's address as a module: `virtual:worker`. Built with the page, not apart from it as Vite builds workers, it shares the
+ * engine with the page's forms, which would else be shipped twice.
+ */
+function sharedWorker(): Plugin {
+  const id = 'virtual:worker';
+  let file: string | undefined;
+  let root = '';
+  return {
+    name: 'shared-worker',
+    configResolved: (config) => void (root = config.root),
+    buildStart() {
+      if (this.environment.mode === 'build') file = this.emitFile({ type: 'chunk', id: join(root, 'worker.ts'), name: 'worker' });
+    },
+    resolveId: (source) => (source === id ? `\0${id}` : undefined),
+    load(source) {
+      if (source !== `\0${id}`) return undefined;
+      return `export default ${file ? `import.meta.ROLLUP_FILE_URL_${file}` : "'/worker.ts'"};`;
+    },
+  };
+}
+
+/** Nothing but the page's own scripts, styles and files, and what a person asks for by its address. Of the built page: Vite's own needs more. */
+const policy = {
+  'default-src': "'none'",
+  'script-src': "'self'",
+  'worker-src': "'self'",
+  'style-src': "'self'",
+  'img-src': "'self' data:",
+  'connect-src': "'self' http: https:",
+  'base-uri': "'self'",
+  'form-action': "'none'",
+};
+
+function contentPolicy(): Plugin {
+  const content = Object.entries(policy).map(([name, from]) => `${name} ${from}`);
+  const tag = { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: content.join('; ') } };
+  return { name: 'content-policy', apply: 'build', transformIndexHtml: () => [{ ...tag, injectTo: 'head-prepend' as const }] };
+}
 
 // Cross-origin isolation: SharedArrayBuffer and precise timers on the page.
 const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
@@ -16,9 +58,8 @@ export default defineConfig({
   appType: 'mpa', // a file that is not there is a 404, not the page: a model's optional files are asked for
   optimizeDeps: { entries: ['index.html', 'worker.ts'] },
   publicDir: '../demo/built-in',
-  plugins: [preact()],
+  plugins: [preact(), sharedWorker(), contentPolicy()],
   build: { outDir: '../dist/web', license: { fileName: 'licenses.md' }, emptyOutDir: true, target: 'esnext' },
-  worker: { format: 'es' },
   server: { headers: isolated, fs: { allow: ['..'] } },
   preview: { headers: isolated },
   test: {

@@ -15,6 +15,8 @@ export { type Answer, answerRows, expectedAnswer, positionsToAnswer } from './ev
 export { type Planning, planningOf } from './gpu/limits.ts';
 export { elementsOf } from './gpu/tensor.ts';
 export * from './index.ts';
+export type { Source } from './io/bytes.ts';
+export { storedBytes } from './io/tensors.ts';
 export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
 export { type Attached, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
 export { blockEdge, parseBudget } from './methods/smt/budget.ts';

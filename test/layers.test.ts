@@ -44,10 +44,10 @@ const MAY_IMPORT: Record<string, string[]> = {
     ],
   ],
   index: ['gpu', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report'],
-  parts: ['index', 'gpu', 'models', 'methods', 'data', 'eval', 'train'],
-  commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'formats', 'gpus'],
+  parts: ['index', 'gpu', 'models', 'methods', 'io', 'data', 'eval', 'train'],
+  commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'gpus'],
   cli: ['options', 'commands', 'report', 'version', 'demo', 'words'],
-  web: ['parts', 'options', 'commands', 'report', 'demo', 'words'],
+  web: ['parts', 'options', 'commands', 'report', 'demo', 'size', 'words'],
 };
 /** What some files may import beside that: those that measure and check the engine itself, and what the face does not show. */
 const MAY_ALSO: Record<string, string[]> = {

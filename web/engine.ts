@@ -1,9 +1,11 @@
 // The page's end of the worker: commands go out, messages become state. A worker that does not stop is replaced.
 
+import workerAddress from 'virtual:worker';
 import { signal } from '@preact/signals';
 import { askedBy } from './address.ts';
 import type { Command, Message } from './protocol.ts';
 import { initial, type PageState, reduce, titleOf } from './state.ts';
+import { way } from './way.ts';
 import { missing } from './webgpu.ts';
 
 /** Everything the page shows. */
@@ -27,7 +29,7 @@ export function openEngine(): void {
   }
   try {
     const asked = askedBy(location.search);
-    worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'blocktune' });
+    worker = new Worker(workerAddress, { type: 'module', name: 'blocktune' });
     worker.onmessage = ({ data }: MessageEvent<Message>) => hear(data);
     worker.onerror = (e) =>
       hear({ kind: 'failed', stage: 'open', text: e.message || 'the worker did not start: reload the page.' });
@@ -38,7 +40,14 @@ export function openEngine(): void {
 }
 
 export function startRun(): void {
-  page.value = { ...initial, subject: page.value.subject, phase: 'running', stage: 'before', began: performance.now() };
+  page.value = {
+    ...initial,
+    subject: page.value.subject,
+    examples: page.value.examples,
+    phase: 'running',
+    stage: 'before',
+    began: performance.now(),
+  };
   send({ kind: 'run' });
 }
 
@@ -58,7 +67,7 @@ export function askModel(prompt: string): void {
 function hear(message: Message): void {
   if (message.kind === 'stopped' || message.kind === 'finished' || message.kind === 'failed') clearTimeout(patience);
   page.value = reduce(page.value, message, performance.now());
-  document.title = titleOf(page.value);
+  if (way.value === 'built-in') document.title = titleOf(page.value);
 }
 
 function send(command: Command): void {

@@ -1,12 +1,13 @@
 // What the page knows, and how each message of the worker changes it. Pure: no DOM, no clock of its own.
 
 import type { Line } from '../src/report.ts';
-import type { AdapterFile, Message, Skill, Stage, Subject, When } from './protocol.ts';
+import type { AdapterFile, Example, Message, Skill, Stage, Subject, When } from './protocol.ts';
 
 type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;
 export type StepLine = Of<'step'>;
 export type SelectionLine = Of<'selection'>;
 export type PlanLine = Of<'plan'>;
+export type EvalLine = Of<'eval'>;
 
 export interface PageState {
   phase: 'opening' | 'ready' | 'running' | 'stopping' | 'done' | 'stopped' | 'failed' | 'unsupported';
@@ -22,6 +23,10 @@ export interface PageState {
   /** Memory of the training program: a bound until the blocks are known. */
   plan: PlanLine | null;
   allocated: number | null;
+  /** Held-out loss as it is measured, by step. */
+  held: EvalLine[];
+  /** Prompts that are answered before and after. */
+  examples: Example[];
   answers: Record<When, Shown[]>;
   grades: Record<Skill, Record<When, Grade | null>>;
   adapter: AdapterFile[];
@@ -61,6 +66,8 @@ export const initial: PageState = {
   selection: null,
   plan: null,
   allocated: null,
+  held: [],
+  examples: [],
   answers: { before: [], after: [] },
   grades: { new: { before: null, after: null }, old: { before: null, after: null } },
   adapter: [],
@@ -74,15 +81,20 @@ export const initial: PageState = {
 };
 
 /** The state after a message that arrived at `now` milliseconds. */
-export function reduce(s: PageState, m: Message, now: number): PageState {
+export function reduce(s: PageState, m: Heard, now: number): PageState {
   const next = told(s, m, now);
   return isLine(m) ? { ...next, log: [...s.log, JSON.stringify(m)].slice(-LOGGED) } : next;
 }
 
-function told(s: PageState, m: Message, now: number): PageState {
+/** A message, or that a unit of the stage is done which says nothing else. */
+type Heard = Message | { kind: 'unit' };
+
+function told(s: PageState, m: Heard, now: number): PageState {
   switch (m.kind) {
+    case 'unit':
+      return unit(s, now);
     case 'ready':
-      return { ...s, phase: 'ready', subject: m.subject };
+      return { ...s, phase: 'ready', subject: m.subject, examples: m.subject.examples };
     case 'stage':
       return enter(s, m.stage, m.total, now);
     case 'start':
@@ -95,6 +107,8 @@ function told(s: PageState, m: Message, now: number): PageState {
       return unit(s, now);
     case 'step':
       return { ...unit(s, now), steps: [...s.steps, m] };
+    case 'eval':
+      return m.guard === undefined ? { ...s, held: [...s.held, m] } : s;
     case 'selection':
       return { ...s, selection: m };
     case 'plan':
@@ -129,7 +143,7 @@ function unit(s: PageState, now: number): PageState {
 }
 
 function answered(s: PageState, m: Extract<Message, { kind: 'answer' }>): PageState {
-  if (m.skill !== 'new' || m.index >= (s.subject?.examples.length ?? 0)) return s;
+  if (m.skill !== 'new' || m.index >= s.examples.length) return s;
   const shown = [...s.answers[m.when]];
   shown[m.index] = { text: m.text, right: m.right };
   return { ...s, answers: { ...s.answers, [m.when]: shown } };
@@ -155,5 +169,5 @@ export function titleOf({ phase, done, total }: PageState): string {
   return phase === 'done' ? 'Done · blocktune' : 'blocktune';
 }
 
-const NOT_LINES = new Set(['ready', 'stage', 'answer', 'graded', 'adapter', 'reply', 'finished', 'stopped', 'failed']);
-const isLine = (m: Message): m is Line => !NOT_LINES.has(m.kind);
+const NOT_LINES = new Set(['unit', 'ready', 'stage', 'answer', 'graded', 'adapter', 'reply', 'finished', 'stopped', 'failed']);
+const isLine = (m: Heard): m is Line => !NOT_LINES.has(m.kind);

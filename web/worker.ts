@@ -1,8 +1,13 @@
 // The engine's side of the page: one command at a time, told in messages. The work is session.ts.
 
+import type { Call } from './own/calls.ts';
+import { serve } from './own/work/serve.ts';
 import type { Command, Message } from './protocol.ts';
 import { ask, newSession, open, run } from './session.ts';
 
+/** One's own model and data: calls, each answered. */
+const answer = serve((told) => self.postMessage(told));
+/** The built-in task: commands and messages. */
 const session = newSession((message: Message) => self.postMessage(message));
 /** The news of a loss may come a little after the first call that fails for it. */
 const NEWS_MS = 500;
@@ -10,12 +15,14 @@ const NEWS_MS = 500;
 let stop = new AbortController();
 let queue = Promise.resolve();
 
-self.onmessage = ({ data }: MessageEvent<Command>) => {
+self.onmessage = ({ data }: MessageEvent<Command | Call>) => {
+  if ('call' in data) return answer(data);
   if (data.kind === 'stop') {
     stop.abort();
-    return;
+    return undefined;
   }
   queue = queue.then(() => perform(data));
+  return undefined;
 };
 
 async function perform(command: Exclude<Command, { kind: 'stop' }>): Promise<void> {

@@ -4,12 +4,11 @@
 import { type DataRecord, detect } from '../data/columns.ts';
 import { readRecords } from '../data/read.ts';
 import { loadTokenizer } from '../data/tokenizer.ts';
-import { formatBytes } from '../formats.ts';
 import { loadAdapter } from '../io/adapter.ts';
 import { endingOf, type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
 import { inspectFile } from '../io/headers.ts';
 import { type ModelFiles, openConfig, openModelFiles } from '../io/model.ts';
-import { rowCount, type TensorInfo } from '../io/tensors.ts';
+import { storedBytes } from '../io/tensors.ts';
 import { elementsOf, selectionIn } from '../parts.ts';
 import type { Task } from './task.ts';
 
@@ -113,10 +112,6 @@ function total(tensors: Listed[]): string[] {
   const elements = tensors.reduce((n, t) => n + elementsOf(t.shape), 0);
   const bytes = tensors.reduce((n, t) => n + t.bytes, 0);
   return [`tensors    ${tensors.length}, ${elements} parameters, ${bytes} bytes`];
-}
-
-function storedBytes({ shape, format }: TensorInfo): number {
-  return rowCount(shape) * formatBytes(format, shape.at(-1)!);
 }
 
 /** Tensors alike in all layers share a line: the name with {first-last} for the layer. */

@@ -42,20 +42,21 @@ export async function openPrompts(o: Settled, model: OpenModel, places: (string 
   return prompts;
 }
 
-/** Opens the GPU and puts the model on it. longest: the longest row it will see. */
+/** Opens the GPU and puts the model on it. longest: the longest row it will see; progress hears of bytes read and of all. */
 export async function openOnGpu(
   o: Settled,
   opened: OpenModel,
   longest: number,
   report: Report,
   base: Settled['base'] = o.base,
+  progress?: (done: number, all: number) => void,
 ): Promise<Model> {
   const gpu = await openGpu({ device: o.device });
   report({ kind: 'device', name: gpu.name, software: gpu.software });
   try {
     const half = o.arithmetic === 'f16' && (await askHalf(gpu, report));
     report({ kind: 'start', phase: 'load', total: 1 });
-    const model = await loadModel(gpu, opened, { longest, base, planning: planningOf(gpu.limits, { half }) });
+    const model = await loadModel(gpu, opened, { longest, base, planning: planningOf(gpu.limits, { half }), progress });
     const other = fallback(model.decoder, base);
     if (other) report({ kind: 'note', text: other });
     report(modelLine(model));

@@ -64,7 +64,13 @@ async function openTraining(o: Settled, opened: OpenModel, report: Report): Prom
   return { ...(await heldOut(all, o, opened, report)), guard };
 }
 
-async function heldOut(rows: Row[], o: Settled, opened: OpenModel, report: Report): Promise<{ rows: Row[]; held?: Row[] }> {
+/** The rows without those that are held out, which are a share of them or in a file. */
+export async function heldOut<R extends Row>(
+  rows: R[],
+  o: Settled,
+  opened: OpenModel,
+  report: Report,
+): Promise<{ rows: R[]; held?: Row[] }> {
   if (o.eval === undefined) return { rows };
   const asked = parseHeldOut(o.eval);
   if ('file' in asked) return { rows, held: (await openRows(o, opened, [asked.file], report)).rows };

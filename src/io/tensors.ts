@@ -75,6 +75,10 @@ export function checkRows(name: string, shape: number[], r0: number, r1: number)
     throw new Error(`expected rows within 0 to ${n_rows} of ${name}, got ${r0} to ${r1}`);
 }
 
+/** Bytes of a tensor as it is stored. */
+export const storedBytes = ({ shape, format }: Pick<TensorInfo, 'shape' | 'format'>): number =>
+  rowCount(shape) * formatBytes(format, shape.at(-1)!);
+
 /** Rows of a weight: its first dimension, or 1 for a vector. */
 export function rowCount(shape: number[]): number {
   return shape.length > 1 ? shape[0] : 1;

@@ -21,6 +21,8 @@ export interface RunOptions extends OptimizerOptions {
   patience?: number;
   /** Trace layers again in the backward instead of keeping what they made. */
   recompute: boolean;
+  /** Asked before each step: the run waits for the promise that it answers, if any. What a pause button is made of. */
+  hold?: () => Promise<void> | undefined;
 }
 
 /** AdamW's, and the gradient norm that is scaled down to (0 is off). */

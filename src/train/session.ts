@@ -154,6 +154,7 @@ function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attac
     steps: order.steps,
     lrAt: (t: number) => lrAt(t, order.steps, o.lr, o.schedule, rise),
     sorted,
+    hold: o.hold,
     signal,
   };
 }

@@ -28,6 +28,8 @@ export interface Loop {
   /** Steps (from 1) after which the run waits for all results and calls `after`, which stops it by answering false. */
   pausesAt?: (step: number) => boolean;
   after?: (step: number) => Promise<boolean>;
+  /** Asked before each step: the loop waits for what it answers, and the time does not count. */
+  hold?: () => Promise<void> | undefined;
   signal?: AbortSignal;
 }
 
@@ -77,6 +79,13 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
     last = now;
   };
   for (let t = l.from ?? 0; t < l.steps && going && !l.signal?.aborted; t++) {
+    const held = l.hold?.();
+    if (held) {
+      while (pending.length) await arrive();
+      await held;
+      last = performance.now();
+      if (l.signal?.aborted) break;
+    }
     const batch = l.batches.step(t).map((micro) => pack(micro.map((i) => l.rows[i])));
     const targets = batch.reduce((n, b) => n + b.m, 0);
     const lr = l.lrAt(t);

@@ -1,6 +1,7 @@
 // The page as a person meets it: the adapter named, one button, a loss that falls, blocks on the map, answers, an adapter to keep.
 import { readFile } from 'node:fs/promises';
 import { expect, type Page, test } from '@playwright/test';
+import { arrives, faults } from './helpers.ts';
 
 /** A run short enough for a software adapter, and long enough to learn the skill's beginnings. */
 const SHORT = './?steps=48&warmup=4&eval=4';
@@ -113,21 +114,6 @@ test('a lost GPU is said in words, and the run can start again', async ({ page, 
   await page.getByTestId('start').click();
   await arrives(page, 'loss-last', 60_000);
 });
-
-/** Waits for a part of the page; trouble in its stead fails at once, with the page's own words. */
-async function arrives(page: Page, part: string, timeout: number): Promise<void> {
-  const trouble = page.getByTestId('trouble');
-  await expect(page.getByTestId(part).or(trouble)).toBeVisible({ timeout });
-  expect(await trouble.allTextContents()).toEqual([]);
-}
-
-/** What the page complained of. */
-function faults(page: Page): () => string[] {
-  const found: string[] = [];
-  page.on('pageerror', (e) => found.push(e.message));
-  page.on('console', (m) => m.type() === 'error' && found.push(m.text()));
-  return () => found;
-}
 
 /** Different colours on the map. */
 function colours(page: Page): Promise<number> {

@@ -1,8 +1,13 @@
-// The page from top to bottom. Each part reads the one state and shows its slice; nothing here computes.
+// The page from top to bottom, by its two ways in: the built-in task, and a person's own model and data (own/). Each part reads the
+// state and shows its slice; nothing here computes.
 
-import { page, startRun } from '../engine.ts';
+import { askModel, openEngine, page, startRun } from '../engine.ts';
+import { gpu } from '../own/store.ts';
+import { Own } from '../own/view/Own.tsx';
+import { way } from '../way.ts';
 import { Adapter } from './Adapter.tsx';
 import { Answers } from './Answers.tsx';
+import { Ask } from './Ask.tsx';
 import { BlockMap } from './BlockMap.tsx';
 import { Hero } from './Hero.tsx';
 import { Log } from './Log.tsx';
@@ -14,7 +19,7 @@ import { Skills } from './Skills.tsx';
 import { Trouble } from './Trouble.tsx';
 
 export function App() {
-  const s = page.value;
+  const own = way.value === 'own';
   return (
     <>
       <header class="top">
@@ -22,45 +27,81 @@ export function App() {
           <Mark />
           blocktune
         </a>
-        <p class="device" data-testid="adapter" title="The GPU that computes here">
-          <span class={`dot ${s.subject ? 'on' : ''}`} aria-hidden="true" />
-          {s.subject
-            ? `${s.subject.device.name}${s.subject.device.software ? ' (software: slow)' : ''}`
-            : s.phase === 'opening'
-              ? 'looking for a GPU'
-              : 'no GPU'}
-        </p>
+        <nav aria-label="What is tuned">
+          <a href="#built-in" aria-current={own ? undefined : 'page'}>
+            Built-in task
+          </a>
+          <a href="#own" aria-current={own ? 'page' : undefined} data-testid="own-way">
+            Your own model and data
+          </a>
+        </nav>
+        {own ? <OwnAdapter /> : <BuiltInAdapter />}
       </header>
-      <main>
-        <Hero subject={s.subject} />
-        {s.trouble && <Trouble trouble={s.trouble} unsupported={s.phase === 'unsupported'} />}
-        {s.phase !== 'unsupported' && <Run state={s} start={startRun} />}
-        {s.subject && (
-          <div class="grid">
-            <Panel name="loss" title="Loss" note="Surprise at the right answer, in nats a token">
-              <Loss steps={s.steps} total={s.stage === 'train' ? s.total : s.steps.length} />
-            </Panel>
-            <Panel name="blocks" title="What trains" note="Each plate is a weight matrix">
-              <BlockMap subject={s.subject} selection={s.selection} />
-            </Panel>
-            <Panel name="answers" title="Before and after" wide>
-              <Skills state={s} />
-              <Answers state={s} subject={s.subject} />
-            </Panel>
-            <Panel name="memory" title="GPU memory" note="Planned to the byte before anything is allocated">
-              <Memory plan={s.plan} allocated={s.allocated} />
-            </Panel>
-            <Panel name="adapter-panel" title="Your adapter" note="The trained blocks, as differences from the base">
-              <Adapter files={s.adapter} selection={s.selection} />
-            </Panel>
-          </div>
-        )}
-        <Log lines={s.log} />
-      </main>
+      {own ? <Own /> : <BuiltIn />}
       <footer>
         <p>Model, data and training stay in this tab: after loading, nothing is sent anywhere. Apache-2.0.</p>
       </footer>
     </>
+  );
+}
+
+function BuiltInAdapter() {
+  const { subject, phase } = page.value;
+  const text = phase === 'opening' ? 'looking for a GPU' : 'no GPU';
+  return <AdapterName gpu={subject?.device ?? null} otherwise={text} />;
+}
+
+function OwnAdapter() {
+  const g = gpu.value;
+  const text = g.state === 'failed' ? 'no GPU' : 'looking for a GPU';
+  return <AdapterName gpu={g.state === 'there' ? g.value : null} otherwise={text} />;
+}
+
+function AdapterName({ gpu: g, otherwise }: { gpu: { name: string; software: boolean } | null; otherwise: string }) {
+  return (
+    <p class="device" data-testid="adapter" title="The GPU that computes here">
+      <span class={`dot ${g ? 'on' : ''}`} aria-hidden="true" />
+      {g ? `${g.name}${g.software ? ' (software: slow)' : ''}` : otherwise}
+    </p>
+  );
+}
+
+function BuiltIn() {
+  const s = page.value;
+  return (
+    <main>
+      <Hero subject={s.subject} />
+      {s.trouble && <Trouble trouble={s.trouble} unsupported={s.phase === 'unsupported'} again={openEngine} />}
+      {s.phase !== 'unsupported' && <Run state={s} start={startRun} />}
+      {s.subject && (
+        <div class="grid">
+          <Panel name="loss" title="Loss" note="Surprise at the right answer, in nats a token">
+            <Loss steps={s.steps} total={s.stage === 'train' ? s.total : s.steps.length} />
+          </Panel>
+          <Panel name="blocks" title="What trains" note="Each plate is a weight matrix">
+            <BlockMap matrices={s.subject.matrices} selection={s.selection} />
+          </Panel>
+          <Panel name="answers" title="Before and after" wide>
+            <Skills state={s} />
+            <Answers state={s} />
+            <Ask
+              free={s.asking === null && ['ready', 'done', 'stopped'].includes(s.phase)}
+              asking={s.asking !== null}
+              first="Make it a question: The fox can swim."
+              replies={s.replies}
+              ask={askModel}
+            />
+          </Panel>
+          <Panel name="memory" title="GPU memory" note="Planned to the byte before anything is allocated">
+            <Memory plan={s.plan} allocated={s.allocated} />
+          </Panel>
+          <Panel name="adapter-panel" title="Your adapter" note="The trained blocks, as differences from the base">
+            <Adapter files={s.adapter} selection={s.selection} />
+          </Panel>
+        </div>
+      )}
+      <Log lines={s.log} />
+    </main>
   );
 }
 

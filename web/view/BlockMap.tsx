@@ -5,7 +5,7 @@ import { grouped, ordinal, percent } from '../format.ts';
 import { type Camera, fit, pan, toMap, zoom } from '../map/camera.ts';
 import { draw, MARGINS } from '../map/draw.ts';
 import { blockAt, type MapLayout, mapLayout } from '../map/layout.ts';
-import type { Subject } from '../protocol.ts';
+import type { Matrix } from '../protocol.ts';
 import type { SelectionLine } from '../state.ts';
 import { colours, onScheme } from './colours.ts';
 import { usePointers } from './pointers.ts';
@@ -14,14 +14,11 @@ import { usePointers } from './pointers.ts';
 const PROVISIONAL = 16;
 const REVEAL_MS = 900;
 
-export function BlockMap({ subject, selection }: { subject: Subject; selection: SelectionLine | null }) {
+export function BlockMap({ matrices, selection }: { matrices: Matrix[]; selection: SelectionLine | null }) {
   const block = selection?.block ?? PROVISIONAL;
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
-  const layout = useMemo(
-    () => mapLayout(subject.matrices, block, size.height ? size.width / size.height : 1),
-    [subject, block, size],
-  );
+  const layout = useMemo(() => mapLayout(matrices, block, size.height ? size.width / size.height : 1), [matrices, block, size]);
   const [camera, setCamera] = useState<Camera | null>(null);
   const [point, setPoint] = useState<[number, number] | null>(null);
   const [shown, setShown] = useState(1);

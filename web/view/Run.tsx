@@ -42,7 +42,7 @@ export function Run({ state: s, start }: { state: PageState; start: () => void }
   );
 }
 
-function StageBar({ name, share, current }: { name: string; share: number; current: boolean }) {
+export function StageBar({ name, share, current }: { name: string; share: number; current: boolean }) {
   return (
     <li class={current ? 'current' : share === 1 ? 'done' : ''} aria-current={current ? 'step' : undefined}>
       <span>{name}</span>

@@ -1,6 +1,5 @@
 // What went wrong and how to mend it.
 
-import { openEngine } from '../engine.ts';
 import type { Stage } from '../protocol.ts';
 import { curesFor } from '../webgpu.ts';
 
@@ -13,14 +12,20 @@ const DURING: Record<Stage, string> = {
   save: 'while saving',
 };
 
-export function Trouble({ trouble, unsupported }: { trouble: { stage: Stage; text: string }; unsupported: boolean }) {
+interface Props {
+  trouble: { stage: Stage; text: string };
+  unsupported: boolean;
+  again: () => void;
+}
+
+export function Trouble({ trouble, unsupported, again }: Props) {
   const adapterless = unsupported || /WebGPU/.test(trouble.text);
   return (
     <section class="trouble" role="alert" data-testid="trouble">
       <h2>{adapterless ? 'WebGPU is not available' : `Something went wrong ${DURING[trouble.stage]}`}</h2>
       <p>{sentence(trouble.text)}</p>
       {adapterless && <Cures />}
-      <button type="button" class="button small" onClick={openEngine}>
+      <button type="button" class="button small" onClick={again}>
         Try again
       </button>
     </section>

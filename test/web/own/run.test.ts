@@ -1,0 +1,97 @@
+// What the page knows of a run on one's own model, its stages, its figures, its curves, and lengths as bars.
+import { describe, expect, test } from 'vitest';
+import type { Event } from '../../../web/own/calls.ts';
+import { histogram, median } from '../../../web/own/histogram.ts';
+import { hearRun } from '../../../web/own/run.ts';
+import { figuresOf, shareOf, stagesOf, statusOf } from '../../../web/own/stages.ts';
+import { initial, type PageState } from '../../../web/state.ts';
+import { curves } from '../../../web/view/Loss.tsx';
+
+const begun: PageState = { ...initial, phase: 'running', began: 1 };
+const heard = (...events: Event[]) => events.reduce((s, e, i) => hearRun(s, e, 100 * (i + 1)), begun);
+const step = (n: number, loss: number): Event => ({
+  ...({ kind: 'step', step: n, loss, lr: 1e-4, grad_norm: 2, tokens: 5, input_tokens: 10, ms: 50, skipped: false } as const),
+});
+const evaluated = (n: number, loss: number, guard?: string): Event => ({
+  kind: 'eval',
+  step: n,
+  loss,
+  perplexity: 1,
+  tokens: 1,
+  ...(guard && { guard }),
+});
+
+test('answers are held against what is right', () => {
+  const s = heard(
+    { kind: 'prompts', prompts: [{ prompt: 'p', expected: 'yes' }] },
+    { kind: 'asking', when: 'before', total: 1 },
+    { kind: 'answered', when: 'before', index: 0, text: 'no' },
+    { kind: 'asking', when: 'after', total: 1 },
+    { kind: 'answered', when: 'after', index: 0, text: 'yes' },
+  );
+  expect(s.answers).toEqual({ before: [{ text: 'no', right: false }], after: [{ text: 'yes', right: true }] });
+  expect([s.stage, s.done, s.total]).toEqual(['after', 1, 1]);
+});
+
+test('held-out losses are kept, the guard’s are not among them', () =>
+  expect(heard(evaluated(2, 3), evaluated(2, 9, 'g')).held.map((l) => l.loss)).toEqual([3]));
+
+describe('stages', () => {
+  const stages = stagesOf({ asks: true, warmsUp: false });
+  test('those that there are', () => {
+    expect(stages.map((s) => s.stage)).toEqual(['open', 'before', 'train', 'after']);
+    expect(stagesOf({ asks: false, warmsUp: true }).map((s) => s.stage)).toEqual(['open', 'warmup', 'train']);
+  });
+  test('earlier ones are behind, the current by its units', () => {
+    const s = heard({ kind: 'start', phase: 'train', total: 4 }, step(1, 2));
+    expect(['open', 'before', 'train', 'after'].map((x) => shareOf(s, x as 'open', stages))).toEqual([1, 1, 0.25, 0]);
+    expect(shareOf({ ...s, phase: 'done' }, 'after', stages)).toBe(1);
+    expect(shareOf(initial, 'open', stages)).toBe(0);
+  });
+  test('what is said of them', () => {
+    const s = heard({ kind: 'start', phase: 'train', total: 4 }, step(1, 2));
+    expect(statusOf(s, stages, false, null)).toBe('Train.');
+    expect(statusOf(s, stages, true, null)).toMatch(/^Held/);
+    expect(statusOf({ ...s, phase: 'stopped' }, stages, false, null)).toBe(
+      'Stopped after 1 steps; what was trained until then is kept.',
+    );
+    expect(statusOf(initial, stages, false, 'Choose a model first.')).toBe('Choose a model first.');
+  });
+});
+
+test('every figure has its unit', () => {
+  const figures = Object.fromEntries(figuresOf(heard({ kind: 'start', phase: 'train', total: 4 }, step(1, 2), evaluated(1, 3))));
+  expect(figures).toMatchObject({ Step: '1 of 4', Loss: '2.000 nats', 'Held-out loss': '3.000 nats', Speed: '200 tokens/s' });
+});
+
+test('curves of both losses lie over the steps of either', () => {
+  const s = heard(evaluated(0, 9), step(1, 4), step(2, 2), evaluated(2, 5));
+  const { x, loss, smooth, heldOut } = curves(s.steps, s.held);
+  expect([x, loss, heldOut]).toEqual([
+    [0, 1, 2],
+    [null, 4, 2],
+    [9, null, 5],
+  ]);
+  expect(smooth[1]).toBeCloseTo(4);
+  expect(smooth[2]).toBeLessThan(4);
+});
+
+describe('lengths', () => {
+  test.each([[[]], [[1]], [[3, 3, 7]], [[1, 24, 25, 512]], [Array.from({ length: 100 }, (_, i) => i * 37 + 1)]])(
+    '%j: every row is in its bar',
+    (lengths) => {
+      const bars = histogram(lengths);
+      expect(bars.length).toBeLessThanOrEqual(24);
+      expect(bars.map(({ rows }) => rows)).toEqual(
+        bars.map(({ from, to }) => lengths.filter((l) => l >= from && l <= to).length),
+      );
+      expect(bars.reduce((n, b) => n + b.rows, 0)).toBe(lengths.length);
+    },
+  );
+  test.each([
+    [[3], 3],
+    [[5, 1, 3], 3],
+    [[4, 1, 3, 2], 2],
+    [[], 0],
+  ])('the middle of %j is %d', (lengths, middle) => expect(median(lengths)).toBe(middle));
+});

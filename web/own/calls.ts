@@ -1,0 +1,158 @@
+// What the page asks of its worker for one's own model and data: a call has an answer or a sentence, a run has events besides.
+
+import type { Options } from '../../src/options/table.ts';
+import type { Columns, Figures, Look } from '../../src/parts.ts';
+import type { Line } from '../../src/report.ts';
+import type { AdapterFile, Matrix } from '../protocol.ts';
+
+/** Each call: what it is given and what it answers. */
+export interface Calls {
+  gpu: [null, GpuFacts];
+  model: [ModelFrom, ModelFacts];
+  look: [FileFrom[], Look[]];
+  data: [DataAsked, DataFacts];
+  rows: [RowsAsked, SeenToken[][]];
+  plan: [Options, PlanFacts];
+  fit: [Options, Fitted];
+  train: [RunAsked, Finished];
+  ask: [Asked, Reply];
+  result: [null, AdapterFile[]];
+}
+
+export type CallName = keyof Calls;
+export type Call = { [K in CallName]: { call: K; id: number; given: Calls[K][0] } }[CallName] | { call: Control };
+/** Said to a run, and answered by nothing. */
+export type Control = 'stop' | 'pause' | 'resume';
+
+export type Told = { id: number; value: unknown } | { id: number; error: string } | { event: Event };
+
+/** What comes while a call is under way. */
+export type Event =
+  | Line
+  | { kind: 'bytes'; of: 'model' | 'weights'; done: number; all: number | null }
+  | { kind: 'asking'; when: 'before' | 'after'; total: number }
+  | { kind: 'answered'; when: 'before' | 'after'; index: number; text: string }
+  | { kind: 'prompts'; prompts: { prompt: string; expected: string }[] }
+  | { kind: 'remark'; text: string };
+
+export interface GpuFacts {
+  name: string;
+  software: boolean;
+  /** Bytes of one binding and of one buffer at most. */
+  maxBinding: number;
+  maxBuffer: number;
+}
+
+export type FileFrom = { name: string; blob: Blob } | { name: string; address: string };
+
+export type ModelFrom = { name: string; files: FileFrom[] } | { name: string; address: string; hub?: string };
+
+/** What an open model is: nothing of its weights is read yet. */
+export interface ModelFacts {
+  name: string;
+  form: string;
+  family: string;
+  parameters: number;
+  layers: number;
+  hidden_size: number;
+  vocab_size: number;
+  /** Positions that it was made for. */
+  context: number;
+  /** Bytes of the tensors by the format that they are stored in, the largest first. */
+  formats: { format: string; bytes: number }[];
+  bytes: number;
+  tokenizer: string;
+  /** Its own chat template. */
+  template: boolean;
+  ends: string[];
+  matrices: Matrix[];
+  /** Formats that can train as they are stored; the cure where they cannot. */
+  remarks: string[];
+}
+
+export interface DataAsked {
+  train: FileFrom[];
+  /** Files of held-out rows; null where a share of the rows is, or none. */
+  held: FileFrom[] | null;
+  o: Options;
+}
+
+export interface DataFacts {
+  files: { name: string; rows: number; shown: string }[];
+  /** Sound rows; those to train on and those held out; rows in which nothing is learned, which do not train. */
+  rows: number;
+  train: number;
+  held: number;
+  nothing: number;
+  cut: number;
+  bad: number;
+  firstFault?: string;
+  unused: { name: string; rows: number }[];
+  tokens: number;
+  learned: number;
+  /** Tokens of each row as the file has it, before the cut. */
+  lengths: number[];
+}
+
+export const SHOWS = ['all', 'learned', 'nothing', 'cut', 'held'] as const;
+export type Show = (typeof SHOWS)[number];
+
+export interface RowsAsked {
+  show: Show;
+  from: number;
+  count: number;
+}
+
+/** A token of a row as the model sees it. The first of a row carries what the row is. */
+export interface SeenToken {
+  id: number;
+  text: string;
+  learned: boolean;
+  special: boolean;
+  row?: { index: number; cut: number; learned: number; held: boolean };
+}
+
+export interface PlanFacts {
+  train: Figures;
+  warmup: Figures | null;
+  /** Bytes of the larger of the two. */
+  peak: number;
+  recompute: boolean;
+  /** What was weighed, or why it does not fit. */
+  note: string | null;
+  over: boolean;
+  steps: number;
+  /** Tokens of the largest micro-batch. */
+  tokens: number;
+}
+
+/** Options changed so that a run fits, and what was changed in words; null where nothing will do. */
+export type Fitted = { changes: Options; said: string[]; peak: number } | { changes: null; said: string[]; peak: number };
+
+export interface RunAsked {
+  o: Options;
+  /** Prompts that are answered before and after. */
+  prompts: number;
+}
+
+export interface Finished {
+  steps: number;
+  seconds: number;
+  input_tokens: number;
+  /** The base itself was trained: the result is a whole model, of so many bytes. */
+  model: boolean;
+  stopped: boolean;
+}
+
+export interface Asked {
+  prompt: string;
+  chat: boolean;
+}
+
+export interface Reply {
+  prompt: string;
+  before: string | null;
+  after: string | null;
+}
+
+export type { Columns };

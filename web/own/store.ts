@@ -1,0 +1,233 @@
+// What the page knows of one's own model and data, and what can be done to it. All state is here, as signals; views only read it.
+
+import workerAddress from 'virtual:worker';
+import { batch, computed, effect, signal } from '@preact/signals';
+import { contradiction } from '../../src/options/rules.ts';
+import { type Key, type Options, withDefaults } from '../../src/options/table.ts';
+import type { Columns, Look } from '../../src/parts.ts';
+import { initial, type PageState, titleOf } from '../state.ts';
+import { way } from '../way.ts';
+import { missing } from '../webgpu.ts';
+import type { DataFacts, Event, FileFrom, GpuFacts, ModelFacts, ModelFrom, PlanFacts, Reply, SeenToken, Show } from './calls.ts';
+import { effective } from './form.ts';
+import { hearRun } from './run.ts';
+import { inPageWords } from './words.ts';
+import { type Caller, callerOf } from './worker-calls.ts';
+
+/** A thing that is being made, is there, or could not be made and why. */
+export type Part<T> =
+  | { state: 'none' }
+  | { state: 'busy'; what: string }
+  | { state: 'there'; value: T }
+  | { state: 'failed'; text: string };
+
+const none = { state: 'none' } as const;
+
+export const gpu = signal<Part<GpuFacts>>(none);
+export const model = signal<Part<ModelFacts>>(none);
+/** What was chosen, before and while it is read. */
+export const modelFrom = signal<ModelFrom | null>(null);
+export const trainFiles = signal<FileFrom[] | null>(null);
+export const heldFiles = signal<FileFrom[] | null>(null);
+export const looks = signal<Look[]>([]);
+export const data = signal<Part<DataFacts>>(none);
+/** Sentences on files that were dropped and are of no use. */
+export const refused = signal<string[]>([]);
+/** Options as written; those of other methods are kept and do not count. */
+export const given = signal<Options>({});
+/** Fields in which something stands that cannot be. */
+export const faulty = signal<Key[]>([]);
+export const plan = signal<Part<PlanFacts>>(none);
+/** What was changed to make a run fit. */
+export const fitted = signal<string[]>([]);
+export const run = signal<PageState>(initial);
+export const prompts = signal(3);
+export const paused = signal(false);
+export const replies = signal<Reply[]>([]);
+export const asking = signal(false);
+/** A prompt is a user's message, in the model's template. */
+export const chatting = signal(false);
+/** Bytes read of what is being opened. */
+export const loading = signal<{ done: number; all: number | null; since: number } | null>(null);
+
+/** The options that count, and what contradicts in them. */
+export const options = computed<Options>(() => {
+  const held = heldFiles.value;
+  return { ...effective(given.value), ...(held && { eval: held[0].name }) };
+});
+export const settled = computed(() => withDefaults(options.value));
+export const clash = computed(() => {
+  const fault = contradiction('train', options.value);
+  return fault === undefined ? null : inPageWords(fault);
+});
+
+let caller: Caller | null = null;
+
+/** The worker, started when it is first asked for. */
+export function worker(): Caller {
+  caller ??= callerOf(new Worker(workerAddress, { type: 'module', name: 'blocktune' }), hear);
+  return caller;
+}
+
+/** Starts anew with another worker: what was open is opened again. */
+export function restart(): void {
+  caller?.close();
+  caller = null;
+  const from = modelFrom.value;
+  batch(() => {
+    for (const part of [gpu, model, data, plan]) part.value = none;
+    run.value = initial;
+    paused.value = false;
+  });
+  void start().then(() => from && chooseModel(from));
+}
+
+/** The bench as it is first shown: it follows what is chosen, and finds the GPU. */
+export function openBench(): void {
+  follow();
+  void start();
+}
+
+/** Finds the GPU; says what is missing where there is none. */
+export async function start(): Promise<void> {
+  const lack = missing(globalThis);
+  if (lack) gpu.value = { state: 'failed', text: lack };
+  else await fill(gpu, 'Looking for a GPU.', () => worker().call('gpu', null));
+}
+
+function hear(event: Event): void {
+  if (event.kind === 'bytes') {
+    const since = loading.value?.since ?? performance.now();
+    loading.value = event.done === event.all ? null : { done: event.done, all: event.all, since };
+  } else run.value = hearRun(run.value, event, performance.now());
+}
+
+/** Opens a model in the place of the one before it; the data is read again by its tokenizer. */
+export async function chooseModel(from: ModelFrom): Promise<void> {
+  batch(() => {
+    modelFrom.value = from;
+    run.value = initial;
+    replies.value = [];
+    data.value = none;
+    plan.value = none;
+  });
+  await fill(model, `Opening ${from.name}.`, () => worker().call('model', from));
+}
+
+/** Rows from which on some are held out without being asked. */
+const ENOUGH_TO_HOLD_OUT = 20;
+
+/** Takes data to train on: looked at first, which says what cannot be read at all. */
+export async function chooseData(files: FileFrom[], held: FileFrom[] | null = null): Promise<void> {
+  batch(() => {
+    trainFiles.value = null;
+    heldFiles.value = held;
+    run.value = initial;
+    plan.value = none;
+    looks.value = [];
+  });
+  data.value = { state: 'busy', what: 'Reading the data.' };
+  const found = await worker()
+    .call('look', files)
+    .catch((e: Error) => inPageWords(e.message));
+  if (typeof found === 'string') {
+    data.value = { state: 'failed', text: found };
+    return;
+  }
+  const rows = found.reduce((n, look) => n + look.rows, 0);
+  batch(() => {
+    data.value = none;
+    looks.value = found;
+    trainFiles.value = files;
+    set({
+      columns: undefined,
+      skipBadRows: undefined,
+      eval: held || rows < ENOUGH_TO_HOLD_OUT ? undefined : (given.value.eval ?? '10%'),
+    });
+  });
+}
+
+/** Takes rows of a file of their own to hold out; null goes back to a share. */
+export function chooseHeld(files: FileFrom[] | null): void {
+  batch(() => {
+    heldFiles.value = files;
+    if (files) set({ eval: undefined });
+  });
+}
+
+/** Sets an option; undefined takes it back. */
+export function set(changes: Options): void {
+  fitted.value = [];
+  given.value = Object.fromEntries(Object.entries({ ...given.value, ...changes }).filter(([, value]) => value !== undefined));
+}
+
+/** Roles and columns as an option. */
+export const setColumns = (columns: Columns | null): void =>
+  set({
+    columns: columns
+      ? Object.entries(columns)
+          .map(([role, column]) => `${role}=${column}`)
+          .join(',')
+      : undefined,
+  });
+
+export const rowsOf = (show: Show, from: number, count: number): Promise<SeenToken[][]> =>
+  worker().call('rows', { show, from, count });
+
+/** Changes options until the run fits, and says which. */
+export async function makeFit(): Promise<void> {
+  try {
+    const { changes, said, peak } = await worker().call('fit', options.value);
+    if (changes) set(changes);
+    fitted.value = changes ? said : ['Nothing here makes it fit: a smaller model or shorter rows would.', ...said];
+    void peak;
+  } catch (e) {
+    fitted.value = [inPageWords((e as Error).message)];
+  }
+}
+
+/** Runs what makes a part, and keeps what it came to; a newer one wins. */
+const turns = new WeakMap<object, number>();
+async function fill<T>(part: { value: Part<T> }, what: string, make: () => Promise<T>): Promise<void> {
+  const turn = (turns.get(part) ?? 0) + 1;
+  turns.set(part, turn);
+  part.value = { state: 'busy', what };
+  const made: Part<T> = await make().then(
+    (value) => ({ state: 'there', value }),
+    (e: Error) => ({ state: 'failed', text: inPageWords(e.message) }),
+  );
+  if (turns.get(part) === turn) part.value = made;
+}
+
+/** Of the options, those that decide how rows are read: the data is read again when one of them changes. */
+const READING = ['columns', 'template', 'learn', 'date', 'maxLength', 'skipBadRows', 'eval', 'seed'] as const;
+const reading = computed(() => JSON.stringify(READING.map((key) => options.value[key] ?? null)));
+const SOON = 150;
+
+let readSoon: ReturnType<typeof setTimeout> | undefined;
+let planSoon: ReturnType<typeof setTimeout> | undefined;
+
+/** Reads data and plans whenever what they depend on has changed. */
+function follow(): void {
+  effect(() => {
+    if (way.value === 'own') document.title = titleOf(run.value);
+  });
+  effect(() => {
+    const [train, held] = [trainFiles.value, heldFiles.value];
+    void reading.value;
+    clearTimeout(readSoon);
+    if (model.value.state !== 'there' || !train) return;
+    readSoon = setTimeout(() => {
+      plan.value = none;
+      const o = options.peek();
+      void fill(data, 'Reading the rows.', () => worker().call('data', { train, held, o }));
+    }, SOON);
+  });
+  effect(() => {
+    const o = options.value;
+    clearTimeout(planSoon);
+    if (data.value.state !== 'there') return;
+    if (clash.value) plan.value = { state: 'failed', text: clash.value };
+    else planSoon = setTimeout(() => void fill(plan, 'Planning.', () => worker().call('plan', o)), SOON);
+  });
+}

@@ -1,0 +1,36 @@
+// The head of a part of the bench: its number, its name, and how it stands.
+
+import type { ComponentChildren } from 'preact';
+
+interface Props {
+  id: string;
+  number: number;
+  title: string;
+  note?: string;
+  wide?: boolean;
+  children: ComponentChildren;
+}
+
+export function BenchPart({ id, number, title, note, wide, children }: Props) {
+  return (
+    <section class={`panel ${wide ? 'wide' : ''}`} aria-labelledby={`${id}-title`} data-testid={id}>
+      <header>
+        <h2 id={`${id}-title`}>
+          <span class="number">{number}</span> {title}
+        </h2>
+        {note && <p class="note">{note}</p>}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** What went wrong, in a sentence of its own. */
+export function Fault({ text, testid, children }: { text: string; testid?: string; children?: ComponentChildren }) {
+  return (
+    <div class="fault" role="alert" data-testid={testid}>
+      <p>{text}</p>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,102 @@
+// Memory before the run: what it takes by what the bytes are for, against what it may take, and a click that makes it fit.
+
+import { parseSize } from '../../../src/size.ts';
+import { bytes, count, grouped } from '../../format.ts';
+import { Bars, Legend } from '../../view/Memory.tsx';
+import type { GpuFacts, PlanFacts } from '../calls.ts';
+import { fitted, given, gpu, makeFit, plan, set } from '../store.ts';
+import { labelOf } from '../words.ts';
+import { BenchPart, Fault } from './BenchPart.tsx';
+import { Choice } from './Choice.tsx';
+
+/** Limits that are offered: browsers do not tell how much memory a GPU has. */
+const LIMITS = ['1GB', '2GB', '3GB', '4GB', '6GB', '8GB', '10GB', '12GB', '16GB', '24GB', '32GB', '48GB', '80GB'];
+
+export function PlanPart() {
+  const p = plan.value;
+  const g = gpu.value.state === 'there' ? gpu.value.value : null;
+  return (
+    <BenchPart id="plan" number={5} title="Memory" note="Planned to the byte before anything is allocated">
+      <Limit gpu={g} />
+      {p.state === 'none' && <p class="empty">The plan stands here once there are a model and data.</p>}
+      {p.state === 'busy' && <p class="busy">{p.what}</p>}
+      {p.state === 'failed' && <Fault text={p.text} testid="plan-fault" />}
+      {p.state === 'there' && <Figures plan={p.value} gpu={g} />}
+      {fitted.value.length > 0 && (
+        <ul class="fitted" role="status" data-testid="fitted">
+          {fitted.value.map((text) => (
+            <li key={text}>{text}</li>
+          ))}
+        </ul>
+      )}
+    </BenchPart>
+  );
+}
+
+function Limit({ gpu: g }: { gpu: GpuFacts | null }) {
+  const { memory } = given.value;
+  const offered = memory && !LIMITS.includes(memory) ? [memory, ...LIMITS] : LIMITS;
+  return (
+    <div class="fields limit-field">
+      <Choice
+        id="option-memory"
+        label={labelOf('memory')}
+        value={memory ?? ''}
+        of={[['', 'not said'], ...offered.map((limit) => [limit, limit.replace('GB', ' GB')] as const)]}
+        choose={(limit) => set({ memory: limit || undefined })}
+      />
+      {g && (
+        <p class="hint">
+          Browsers do not tell how much memory a GPU has: say it, and the plan is held against it. {g.name} lets one buffer have{' '}
+          {bytes(g.maxBuffer)}.
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Figures({ plan: p, gpu: g }: { plan: PlanFacts; gpu: GpuFacts | null }) {
+  const limit = given.value.memory ? parseSize(given.value.memory) : null;
+  const largest = p.warmup && p.warmup.bytes.total > p.train.bytes.total ? p.warmup : p.train;
+  const over = limit !== null && p.peak > limit;
+  return (
+    <div class="memory" data-testid="plan-figures">
+      <p class="figure">
+        <b data-testid="plan-total">{bytes(p.peak)}</b> {p.train.bound ? 'at most' : 'in all'}
+        {p.recompute && ', with layers made again in the backward'}
+        {limit !== null && (over ? `: ${bytes(p.peak - limit)} too much` : `: ${bytes(limit - p.peak)} to spare`)}
+      </p>
+      <Bars bytes={largest.bytes} of={Math.max(limit ?? 0, p.peak)} limit={limit} />
+      {over && (
+        <div class="fault" role="alert" data-testid="over">
+          <p>
+            It does not fit into {bytes(limit)}.{g?.software ? ' The processor’s memory is what counts here.' : ''}
+          </p>
+          <button type="button" class="button small" onClick={makeFit} data-testid="make-fit">
+            Make it fit
+          </button>
+        </div>
+      )}
+      <Legend bytes={largest.bytes} />
+      <dl class="legend plain">
+        <div>
+          <dt>Trains</dt>
+          <dd>{count(p.train.trainable)} parameters</dd>
+        </div>
+        {p.warmup && (
+          <div>
+            <dt>Warm-up before it</dt>
+            <dd>{bytes(p.warmup.bytes.total)}</dd>
+          </div>
+        )}
+        <div>
+          <dt>Run</dt>
+          <dd>
+            {grouped(p.steps)} steps, micro-batches of up to {grouped(p.tokens)} tokens
+          </dd>
+        </div>
+      </dl>
+      {!over && p.note && <p class="hint">{p.note}</p>}
+    </div>
+  );
+}

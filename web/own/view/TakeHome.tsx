@@ -1,0 +1,64 @@
+// The files of the result, made when they are asked for: an adapter is small, a whole model is not.
+
+import { useEffect, useState } from 'preact/hooks';
+import { bytes } from '../../format.ts';
+import type { AdapterFile } from '../../protocol.ts';
+import { takeResult } from '../actions.ts';
+import { run } from '../store.ts';
+import { inPageWords } from '../words.ts';
+import { Fault } from './BenchPart.tsx';
+
+export function TakeHome() {
+  const [files, setFiles] = useState<(AdapterFile & { href: string })[]>([]);
+  const [state, setState] = useState<'' | 'making' | 'made'>('');
+  const [fault, setFault] = useState('');
+  const { finished, began } = run.value;
+  useEffect(() => {
+    setState('');
+    setFault('');
+    setFiles([]);
+  }, [began]);
+  useEffect(
+    () => () => {
+      for (const { href } of files) URL.revokeObjectURL(href);
+    },
+    [files],
+  );
+  const make = async () => {
+    setState('making');
+    try {
+      setFiles((await takeResult()).map((f) => ({ ...f, href: URL.createObjectURL(f.blob) })));
+      setState('made');
+    } catch (e) {
+      setFault(inPageWords((e as Error).message));
+      setState('');
+    }
+  };
+  return (
+    <div class="adapter">
+      {finished && <p class="hint">What was trained, as files that the command line and other programs read.</p>}
+      {fault && <Fault text={fault} testid="result-fault" />}
+      {state !== 'made' && (
+        <button type="button" class="button small" onClick={make} disabled={state === 'making'} data-testid="make-result">
+          {state === 'making' ? 'Making the files' : 'Make the files'}
+        </button>
+      )}
+      <ul>
+        {files.map(({ name, blob, href }) => (
+          <li key={name}>
+            <a class="button small" href={href} download={name}>
+              Download
+            </a>
+            <p class="file">
+              {name}
+              <span class="size">{bytes(blob.size)}</span>
+            </p>
+          </li>
+        ))}
+      </ul>
+      {state === 'made' && (
+        <p class="hint">Put them in one folder: it is what the command line takes as an adapter, or as a model.</p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+// The GPU of the bench: what it offers, known before anything is loaded, and the model on it for as long as it serves.
+
+import { openOnGpu } from '../../../src/commands/open.ts';
+import type { Settled } from '../../../src/options/table.ts';
+import { closeGpu, type Method, type Model, openGpu, planningOf, removeAdapter } from '../../../src/parts.ts';
+import type { GpuFacts } from '../calls.ts';
+import { type Bench, modelOf } from './bench.ts';
+
+/** Finds the adapter and notes its limits; it is not kept open. */
+export async function findGpu(b: Bench): Promise<GpuFacts> {
+  const gpu = await openGpu();
+  const { maxBinding, maxBuffer } = gpu.limits;
+  b.planning = planningOf(gpu.limits);
+  b.gpu = { name: gpu.name, software: gpu.software, maxBinding, maxBuffer };
+  closeGpu(gpu);
+  return b.gpu;
+}
+
+/** The model on the device as it is stored: loaded anew where the one there will not do. */
+export async function freshModel(b: Bench, o: Settled, method: Method, positions: number): Promise<Model> {
+  const base = method.movesBase ? 'f32' : o.base;
+  const { loaded, tuned } = b;
+  if (tuned?.made && loaded && !loaded.model.moved) removeAdapter(tuned.made);
+  b.tuned = null;
+  const serves =
+    loaded !== null &&
+    !loaded.model.gpu.failed &&
+    !loaded.model.moved &&
+    loaded.base === `${base} ${o.arithmetic}` &&
+    loaded.positions >= positions;
+  if (serves) return loaded.model;
+  dropModel(b);
+  const progress = (done: number, all: number) => b.tell({ kind: 'bytes', of: 'weights', done, all });
+  const model = await openOnGpu(o, modelOf(b), positions, b.tell, base, progress);
+  b.loaded = { model, positions, base: `${base} ${o.arithmetic}` };
+  return model;
+}
+
+/** Frees the device and all that is on it. */
+export function dropModel(b: Bench): void {
+  if (b.loaded) closeGpu(b.loaded.model.gpu);
+  b.loaded = null;
+  b.tuned = null;
+}

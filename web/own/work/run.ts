@@ -1,0 +1,137 @@
+// A run on one's own model and data as a story, in the worker: load, answer as the base does, tune, answer again. And what follows it:
+// a question, the files of the result.
+
+import { withAdvice } from '../../../src/commands/rate-note.ts';
+import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
+import { withDefaults } from '../../../src/options/table.ts';
+import {
+  answerPrompts,
+  endsOf,
+  longestOf,
+  type Model,
+  type Prompt,
+  positionsFor,
+  promptIds,
+  putOn,
+  type Row,
+  resultBlobs,
+  takeOff,
+  tune,
+} from '../../../src/parts.ts';
+import type { AdapterFile } from '../../protocol.ts';
+import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
+import { type Bench, dataOf, modelOf } from './bench.ts';
+import { dropModel, freshModel } from './device.ts';
+
+/** Room for a person's own prompt and its answer, in tokens, beside the rows. */
+const ROOM = 256;
+/** Tokens of an answer at most. */
+const LONGEST_ANSWER = 64;
+
+/** What stops a run and holds it. */
+export interface Controls {
+  signal: AbortSignal;
+  hold: () => Promise<void> | undefined;
+}
+
+/** The whole run, on the model as it is stored: a second run starts where the first did. */
+export async function trainOwn(b: Bench, { o: given, prompts: count }: RunAsked, { signal, hold }: Controls): Promise<Finished> {
+  const o = withDefaults(given);
+  const { rows, held } = dataOf(b);
+  const method = methodFrom(o);
+  const exam = examOf(held?.length ? held : rows, count);
+  const needed = Math.max(longestOf(rows, held) + ROOM, positionsFor(exam.prompts, exam.longest));
+  const model = await freshModel(b, o, method, needed);
+  if (exam.prompts.length)
+    b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
+  await answer(b, model, exam, 'before', signal);
+  if (!signal.aborted)
+    b.tuned = await tune(model, { rows, held }, { ...tuneOptions(o, method), hold }, withAdvice(o, b.tell), signal);
+  const { tuned } = b;
+  if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
+  const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};
+  return { steps, seconds, input_tokens: inputTokens, model: method.movesBase, stopped: signal.aborted };
+}
+
+/** The files of what the last run made. */
+export async function resultOf(b: Bench): Promise<AdapterFile[]> {
+  if (!b.loaded || !b.tuned) throw new Error('expected a run that ended, got none: start one first.');
+  return resultBlobs(b.loaded.model, b.tuned);
+}
+
+/** A prompt answered by the base and, where a run has ended, by the tuned model; where the base itself has moved, by that alone. */
+export async function askOwn(b: Bench, { prompt, chat }: Asked): Promise<Reply> {
+  const model = b.loaded?.model ?? (await freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM));
+  const ids = await promptIds(modelOf(b), prompt, chat);
+  const room = b.loaded!.positions - 1 - ids.length;
+  if (ids.length < 1 || room < 1)
+    throw new Error(`expected a prompt of 1 to ${b.loaded!.positions - 2} tokens, got ${ids.length}: shorten it.`);
+  const reply = async () => (await answers(b, model, [{ index: 0, ids }], Math.min(room, LONGEST_ANSWER)))[0].text.trim();
+  const attached = b.tuned?.made?.attached;
+  const after = attached ? await reply() : null;
+  if (attached && model.moved) return { prompt, before: null, after };
+  try {
+    if (attached) takeOff(attached); // the base is the same weights without what was trained beside them
+    return { prompt, before: await reply(), after };
+  } finally {
+    if (attached) putOn(attached);
+  }
+}
+
+/** Rows whose prompts are asked, with as many tokens to answer as the longest of their answers. */
+interface Exam {
+  rows: Row[];
+  prompts: Prompt[];
+  longest: number;
+}
+
+function examOf(rows: readonly Row[], count: number): Exam {
+  const asked = rows.filter(({ ids }) => ids.length > 1).slice(0, count);
+  const prompts = asked.map((row, index) => ({ index, ids: row.ids.subarray(0, promptLength(row)) }));
+  const longest = asked.reduce((n, row, i) => Math.max(n, row.ids.length - prompts[i].ids.length), 1);
+  return { rows: asked, prompts, longest: Math.min(longest, LONGEST_ANSWER) };
+}
+
+/** Of a row that is learned from its start the first third is asked. */
+const promptLength = ({ ids, promptLength: n }: Row) => (n > 1 ? n : Math.max(1, Math.floor(ids.length / 3)));
+
+async function answer(b: Bench, model: Model, { prompts, longest }: Exam, when: 'before' | 'after', signal: AbortSignal) {
+  if (!prompts.length || signal.aborted) return;
+  b.tell({ kind: 'asking', when, total: prompts.length });
+  await answers(b, model, prompts, longest, signal, (index, text) => b.tell({ kind: 'answered', when, index, text }));
+}
+
+function answers(
+  b: Bench,
+  model: Model,
+  prompts: Prompt[],
+  maxNewTokens: number,
+  signal?: AbortSignal,
+  each: (index: number, text: string) => void = () => {},
+) {
+  const opened = modelOf(b);
+  const options = { maxNewTokens, temperature: 0, topP: 1, seed: 0, eos: endsOf(opened) };
+  return answerPrompts(
+    model,
+    opened.tokenizer,
+    prompts,
+    options,
+    (line) => line.kind === 'generation' && each(line.index, line.text.trim()),
+    signal,
+  );
+}
+
+function wordsOf(b: Bench, row: Row, { ids }: Prompt): { prompt: string; expected: string } {
+  const text = (of: ArrayLike<number>) => modelOf(b).tokenizer.decode(of, { skip_special: true }).trim();
+  return { prompt: text(ids), expected: text(row.ids.subarray(ids.length)) };
+}
+
+/** Whether the device is gone: then what was on it is dropped, and the next run loads anew. */
+export async function lossOf(b: Bench, waitMs: number): Promise<string | null> {
+  const device = b.loaded?.model.gpu.device;
+  const late = new Promise<null>((done) => setTimeout(() => done(null), waitMs));
+  const lost = device && (await Promise.race([device.lost, late]));
+  if (!lost || lost.reason === 'destroyed') return null;
+  dropModel(b);
+  return `expected the GPU to stay, got its loss${lost.message && ` (${lost.message})`}: close what else uses it heavily, then start the run again.`;
+}

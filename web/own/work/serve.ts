@@ -1,0 +1,72 @@
+// Calls of the page answered one by one. What uses the GPU waits its turn; the rest is answered meanwhile.
+
+import type { Call, CallName, Calls, Event, Told } from '../calls.ts';
+import { type Bench, newBench } from './bench.ts';
+import { look, readOwn, viewRows } from './data.ts';
+import { findGpu } from './device.ts';
+import { openOwn } from './model.ts';
+import { fitOwn, planOwn } from './plan.ts';
+import { askOwn, lossOf, resultOf, trainOwn } from './run.ts';
+
+/** The news of a loss may come a little after the first call that fails for it. */
+const NEWS_MS = 500;
+
+type Answer<K extends CallName> = (b: Bench, given: Calls[K][0], controls: Control) => Promise<Calls[K][1]> | Calls[K][1];
+
+const ANSWERS: { [K in CallName]: Answer<K> } = {
+  gpu: findGpu,
+  model: openOwn,
+  look: (_, files) => look(files),
+  data: readOwn,
+  rows: viewRows,
+  plan: planOwn,
+  fit: fitOwn,
+  train: trainOwn,
+  ask: askOwn,
+  result: resultOf,
+};
+
+/** Those that have the GPU, or the open model, to themselves. */
+const IN_TURN: CallName[] = ['gpu', 'model', 'data', 'train', 'ask', 'result'];
+
+/** Stops and holds the run under way. */
+interface Control {
+  signal: AbortSignal;
+  hold: () => Promise<void> | undefined;
+}
+
+/** Answers calls by `post`; a new one for each worker. */
+export function serve(post: (told: Told) => void): (call: Call) => void {
+  const bench = newBench((event: Event) => post({ event }));
+  let stop = new AbortController();
+  let held: { until: Promise<void>; go: () => void } | null = null;
+  let queue = Promise.resolve();
+  const release = () => {
+    held?.go();
+    held = null;
+  };
+  const perform = async (call: Extract<Call, { id: number }>) => {
+    if (call.call === 'train') [stop, held] = [new AbortController(), null];
+    const controls = { signal: stop.signal, hold: () => held?.until };
+    try {
+      post({ id: call.id, value: await (ANSWERS[call.call] as Answer<CallName>)(bench, call.given as never, controls) });
+    } catch (e) {
+      const lost = IN_TURN.includes(call.call) ? await lossOf(bench, NEWS_MS) : null;
+      post({ id: call.id, error: lost ?? (e instanceof Error ? e.message : String(e)) });
+    }
+  };
+  return (call) => {
+    if (!('id' in call)) {
+      if (call.call === 'stop') stop.abort();
+      if (call.call === 'pause' && !held) {
+        let go = () => {};
+        const until = new Promise<void>((done) => (go = done));
+        held = { until, go };
+      }
+      if (call.call !== 'pause') release();
+      return;
+    }
+    if (IN_TURN.includes(call.call)) queue = queue.then(() => perform(call));
+    else void perform(call);
+  };
+}

@@ -1,0 +1,58 @@
+// A prompt of one's own, answered by the base and by the tuned model.
+
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+
+interface Props {
+  free: boolean;
+  asking: boolean;
+  /** What stands in the field at first. */
+  first: string;
+  replies: { prompt: string; before: string | null; after: string | null }[];
+  ask: (prompt: string) => void;
+  /** More to choose, beside the prompt. */
+  children?: ComponentChildren;
+}
+
+export function Ask({ free, asking, first, replies, ask, children }: Props) {
+  const [prompt, setPrompt] = useState(first);
+  const submit = (e: Event) => {
+    e.preventDefault();
+    if (free && prompt.trim()) ask(prompt.trim());
+  };
+  return (
+    <div class="ask">
+      <form onSubmit={submit}>
+        <label for="prompt">Your own prompt</label>
+        <input
+          id="prompt"
+          value={prompt}
+          onInput={(e) => setPrompt(e.currentTarget.value)}
+          autocomplete="off"
+          spellcheck={false}
+        />
+        <button type="submit" class="button small" disabled={!free || !prompt.trim()}>
+          {asking ? 'Asking' : 'Ask'}
+        </button>
+        {children}
+      </form>
+      <ul aria-live="polite" class="replies">
+        {replies.map((r, i) => (
+          <li key={replies.length - i}>
+            <p class="asked">{r.prompt}</p>
+            {r.before !== null && (
+              <p>
+                <b>Base</b> {r.before || <em>says nothing</em>}
+              </p>
+            )}
+            {r.after !== null && (
+              <p>
+                <b>Tuned</b> {r.after || <em>says nothing</em>}
+              </p>
+            )}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
