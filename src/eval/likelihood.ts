@@ -8,7 +8,7 @@ import { type Plan, plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { type Machine, readback, replay } from '../gpu/run.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
-import { type Decoder, hiddenStates } from '../models/decoder.ts';
+import { type Decoder, hiddenStates, weightBytes } from '../models/decoder.ts';
 import { feed } from '../models/inputs.ts';
 import { headLoss } from '../ops/loss/head.ts';
 import { newResults } from '../ops/optimizer/gradnorm.ts';
@@ -30,7 +30,7 @@ export interface RowScore {
 export function likelihood(d: Decoder, s: Stream, loss: Tensor, logprob: Tensor): Build {
   return (p) => {
     const h = hiddenStates(p, d, s);
-    headLoss(p, h, d.norm, d.head, s, { eps: d.config.rms_norm_eps, train: false, loss, logprob });
+    headLoss(p, h, d.norm, d.head, s, { eps: d.config.rms_norm_eps, weights: weightBytes(d), train: false, loss, logprob });
   };
 }
 

@@ -10,7 +10,7 @@ import { swiglu } from '../ops/elementwise/swiglu.ts';
 import { linear } from '../ops/matmul/linear.ts';
 import { rmsnorm } from '../ops/norm/rmsnorm.ts';
 import type { StoredFormat } from '../ops/stored/formats.ts';
-import { newVector, newWeight, type Vector, type Weight } from '../ops/stored/weight.ts';
+import { newVector, newWeight, tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
 import { embed } from '../ops/stream/embed.ts';
 import type { Stream } from '../ops/stream/stream.ts';
 import { type DecoderConfig, hasBias, MODULES, type Module, matrixShape, parentOf, weightName } from './config.ts';
@@ -83,6 +83,10 @@ export function parametersOf(d: Decoder): (Weight | Vector)[] {
   ]);
   return [d.embed, ...layers, d.norm, ...(d.head === d.embed ? [] : [d.head])];
 }
+
+/** Bytes of every parameter as it is stored. */
+export const weightBytes = (d: Decoder): number =>
+  parametersOf(d).reduce((sum, w) => sum + tensorsOf(w).reduce((n, t) => n + t.bytes, 0), 0);
 
 /** Where attention finds its keys and values: the same stream in training, a cache of each layer in decoding. */
 export type KeysAndValues = (layer: number, k: Tensor, v: Tensor) => { k: Tensor; v: Tensor };

@@ -4,7 +4,7 @@
 
 import { type Build, backward } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { type Decoder, hiddenStates } from '../models/decoder.ts';
+import { type Decoder, hiddenStates, weightBytes } from '../models/decoder.ts';
 import { headLoss } from '../ops/loss/head.ts';
 import { type AdamWOptions, adamw } from '../ops/optimizer/adamw.ts';
 import { type ClipOptions, gradNorm } from '../ops/optimizer/gradnorm.ts';
@@ -24,7 +24,12 @@ export function micro(d: Decoder, s: Stream, o: MicroOptions): Build {
   return (p) => {
     if (o.gradients) p.random = s.scalars;
     const h = hiddenStates(p, d, s, o.recompute);
-    headLoss(p, h, d.norm, d.head, s, { eps: d.config.rms_norm_eps, train: o.gradients, loss: o.results });
+    headLoss(p, h, d.norm, d.head, s, {
+      eps: d.config.rms_norm_eps,
+      weights: weightBytes(d),
+      train: o.gradients,
+      loss: o.results,
+    });
     if (o.gradients) backward(p);
   };
 }

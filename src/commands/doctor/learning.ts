@@ -1,13 +1,17 @@
 // Self-tests of the two ends of a step: the loss with its gradient, and the optimizer with its norm.
 
+import { type Planning, planningOf } from '../../gpu/limits.ts';
 import { type Program, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { crossEntropy, lossSum } from '../../ops/loss/crossentropy.ts';
+import { headPanels, panelsOf } from '../../ops/loss/head-panels.ts';
 import { adamw } from '../../ops/optimizer/adamw.ts';
 import { gradNorm, newOptimizerState, newResults } from '../../ops/optimizer/gradnorm.ts';
 import { newTrained } from '../../ops/optimizer/trained.ts';
+import { newWeight } from '../../ops/stored/weight.ts';
 import { newStream, SCALARS } from '../../ops/stream/stream.ts';
 import { type Check, given, type Input, near, noise, noisy, zeros } from './check.ts';
+import { timesF64 } from './f64.ts';
 
 export function learningChecks(): Check[] {
   const losses = Object.entries({ 'by 4': 1004, 'by 1': 1003 }).flatMap(([by, V]) =>
@@ -16,8 +20,14 @@ export function learningChecks(): Check[] {
       make: () => losing(V, train),
     })),
   );
+  const panels = [true, false].map((train) => ({
+    name: `head in panels${train ? ' with gradients' : ''}`,
+    planning: (of: Planning) => ({ ...planningOf(of, { half: false, choices: {} }), software: false }),
+    make: ({ maxBinding }: Planning) => paneled(train, maxBinding),
+  }));
   return [
     ...losses,
+    ...panels,
     { name: 'adamw', make: () => updating(false) },
     { name: 'adamw on a base', make: () => updating(true) },
     { name: 'adamw of a step to skip', make: skipping },
@@ -32,7 +42,7 @@ function losing(V: number, train: boolean) {
     noise(rows * V, 20).map((x) => 8 * x),
   );
   const ids = Uint32Array.from({ length: rows }, (_, r) => (r * 331) % V);
-  const s = newStream(rows, rows);
+  const { stream: s, inputs } = targetsOf(ids);
   const logprob = resident('logprob', [rows], 'other');
   const build = (p: Program) => {
     const { targetAt, targetId, scalars } = s;
@@ -41,19 +51,52 @@ function losing(V: number, train: boolean) {
     lossSum(p, logprob, rows, summed);
     return [logprob, logits[0], summed];
   };
-  const gradients = new Float64Array(rows * V);
-  const logprobs = Float64Array.from(ids, (id, r) => {
-    const row = Float64Array.from(logits[1].subarray(r * V, (r + 1) * V), Math.exp);
-    const sum = row.reduce((a, b) => a + b);
-    row.forEach((e, c) => (gradients[r * V + c] = (e / sum - (c === id ? 1 : 0)) / rows));
-    return logits[1][r * V + id] - Math.log(sum);
-  });
-  const scalars = new Float32Array(SCALARS.count);
-  scalars[SCALARS.invTargets] = 1 / rows;
-  const inputs: Input[] = [logits, [s.targetAt, Uint32Array.from(ids.keys())], [s.targetId, ids], [s.scalars, scalars]];
+  const { logprobs, gradients } = lossF64(logits[1], ids, V);
   const total = Float64Array.of(-logprobs.reduce((a, b) => a + b));
   const after = train ? gradients : Float64Array.from(logits[1]);
-  return { inputs, build, want: [near(logprobs, 1e-5), near(after, 1e-5), near(total, 1e-5)] };
+  return { inputs: [...inputs, logits], build, want: [near(logprobs, 1e-5), near(after, 1e-5), near(total, 1e-5)] };
+}
+
+/** Three panels of the vocabulary, by the kernels of GPUs. */
+function paneled(train: boolean, maxBinding: number) {
+  const [M, V, D] = [5, 192, 16];
+  const [x, w] = [noisy('x', [M, D], 21), newWeight('w', V, D, 'f32', maxBinding)];
+  const W = noise(V * D, 22);
+  const ids = Uint32Array.from({ length: M }, (_, r) => (r * 331) % V);
+  const { stream: s, inputs } = targetsOf(ids);
+  const build = (p: Program) => {
+    const [logprob, dx] = [temp(p, 'logprob', [M]), temp(p, 'dx', [M, D])];
+    headPanels(p, x[0], w, panelsOf(p, x[0], w, M, 4 * M * 64)!, s, logprob, train ? dx : null);
+    return train ? [logprob, dx] : [logprob];
+  };
+  const { logprobs, gradients } = lossF64(timesF64('nt', x[1], W, M, V, D), ids, V);
+  const want = [logprobs, ...(train ? [timesF64('nn', gradients, W, M, D, V)] : [])];
+  return { inputs: [...inputs, x, [w.windows[0].q, W] as const], build, want: want.map((v) => near(v, 1e-5)) };
+}
+
+/** Targets predicted by the rows in order. */
+function targetsOf(ids: Uint32Array<ArrayBuffer>) {
+  const stream = newStream(ids.length, ids.length);
+  const scalars = new Float32Array(SCALARS.count);
+  scalars[SCALARS.invTargets] = 1 / ids.length;
+  const inputs: Input[] = [
+    [stream.targetAt, Uint32Array.from(ids.keys())],
+    [stream.targetId, ids],
+    [stream.scalars, scalars],
+  ];
+  return { stream, inputs };
+}
+
+/** Log-probability of each target, and the mean loss's gradient by the logits. */
+function lossF64(logits: ArrayLike<number>, ids: Uint32Array, V: number) {
+  const gradients = new Float64Array(logits.length);
+  const logprobs = Float64Array.from(ids, (id, r) => {
+    const row = Float64Array.from({ length: V }, (_, c) => Math.exp(logits[r * V + c]));
+    const sum = row.reduce((a, b) => a + b);
+    row.forEach((e, c) => (gradients[r * V + c] = (e / sum - (c === id ? 1 : 0)) / ids.length));
+    return logits[r * V + id] - Math.log(sum);
+  });
+  return { logprobs, gradients };
 }
 
 const OPTIONS = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0.1, clip: 1 };

@@ -1,5 +1,6 @@
 // The language-model head and its loss over the target tokens alone, a chunk of rows at a time: logits for all tokens never exist.
-// The gradient of a chunk is made while its logits are there, so the head has its backward inside its forward.
+// The gradient of a chunk is made while its logits are there, so the head has its backward inside its forward. On GPUs logits have room for
+// most micro-batches at once; where they do not, and the head itself does not train, it is read in panels (head-panels.ts) and not again a chunk.
 
 import { decide, giveGrad, gradOf, onBackward, type Program, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
@@ -9,12 +10,17 @@ import type { Vector, Weight } from '../stored/weight.ts';
 import type { Stream } from '../stream/stream.ts';
 import { crossEntropy, lossSum } from './crossentropy.ts';
 import { gatherRows } from './gather.ts';
+import { headPanels, panelsOf } from './head-panels.ts';
 
-/** Logits of one chunk at most, in bytes. */
+/** Logits of one chunk at most, in bytes; on GPUs an eighth of the model's weights where that is more. */
 const LOGITS_BYTES = 24 << 20;
+/** On GPUs chunks are multiples of so many rows: whole tiles. */
+const TILE = 64;
 
 export interface HeadOptions {
   eps: number;
+  /** Bytes of all the model's weights, by which logits have more room on GPUs. */
+  weights: number;
   /** Make gradients: of h, and of the head where it trains. */
   train: boolean;
   /** Where the sum of the targets' losses goes (its first element): written for the first micro-batch and added to for the others. */
@@ -29,14 +35,10 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
   const x = rmsnorm(p, gatherRows(p, h, stream.targetAt, M), norm, o.eps);
   const [D, V] = [head.cols, head.rows];
   const logprob = o.logprob ?? temp(p, 'logprob', [M]);
-  const { rows, chunks } = decide(p, () => {
-    const most = Math.min(LOGITS_BYTES, p.planning.maxBinding);
-    const fit = Math.max(1, Math.min(M, Math.floor(most / (4 * V))));
-    const chunks = Math.ceil(M / fit);
-    return { chunks, rows: Math.ceil(M / chunks) };
-  });
+  const { rows, chunks, panels } = decide(p, () => chunksOf(p, x, head, M, o.weights));
   const backward = o.train && p.needs.has(x);
   const dx = backward ? temp(p, 'd_head_in', [M, D]) : null;
+  if (panels) headPanels(p, x, head, panels, stream, logprob, dx);
   for (let c = 0; c < chunks; c++) {
     const at = c * rows;
     const m = Math.max(0, Math.min(rows, M - at));
@@ -61,4 +63,16 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
     onBackward(p, () => {
       if (!gradOf(p, x)) giveGrad(p, x, dx);
     });
+}
+
+/** The targets in chunks of rows, or where those are many and a GPU reads the head without unpacking it the head in panels, and no chunks. */
+function chunksOf(p: Program, x: Tensor, head: Weight, M: number, weights: number) {
+  const { software, maxBinding } = p.planning;
+  const most = Math.min(software ? LOGITS_BYTES : Math.max(LOGITS_BYTES, weights / 8), maxBinding);
+  const fit = Math.max(1, Math.min(M, Math.floor(most / (4 * head.rows))));
+  const panels = fit < M && !software ? panelsOf(p, x, head, M, most) : null;
+  if (panels) return { rows: 0, chunks: 0, panels };
+  const whole = software || fit < TILE || fit === M ? 1 : TILE;
+  const chunks = Math.ceil(M / (fit - (fit % whole)));
+  return { chunks, rows: whole * Math.ceil(M / chunks / whole), panels };
 }

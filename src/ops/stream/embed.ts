@@ -16,14 +16,8 @@ import type { Stream } from './stream.ts';
 export function embed(p: Program, s: Pick<Stream, 'ids' | 'order' | 'groups'>, w: Weight): Tensor {
   const { N } = p.dims;
   const D = w.cols;
-  const h = temp(p, 'embedded', [N, D], 'activations');
   const { part, per } = lanesOf(D);
-  const k = kernel('embed', [part, embedCode, STORED[w.format].part, per === 4 ? four : one]);
-  for (const { r0, r1, q, s: scales } of w.windows)
-    run(p, k, { ids: s.ids, h, wq: q, ...(scales && { ws: scales }) }, { cols: D / per, r0, r1 }, [N], {
-      bytes: 8 * N * D,
-      reads: 0, // a lookup of some rows is no visit
-    });
+  const h = lookup(p, w, s.ids, N, temp(p, 'embedded', [N, D], 'activations'));
   const grads = w.trains?.grads;
   if (!grads) return h;
 
@@ -41,5 +35,17 @@ export function embed(p: Program, s: Pick<Stream, 'ids' | 'order' | 'groups'>, w
       });
     });
   });
+  return h;
+}
+
+/** h[n] = W[ids[n]] for N ids; returns h [N, cols]. */
+export function lookup(p: Program, w: Weight, ids: Tensor, N: number, h: Tensor): Tensor {
+  const { part, per } = lanesOf(w.cols);
+  const k = kernel('embed', [part, embedCode, STORED[w.format].part, per === 4 ? four : one]);
+  for (const { r0, r1, q, s } of w.windows)
+    run(p, k, { ids, h, wq: q, ...(s && { ws: s }) }, { cols: w.cols / per, r0, r1 }, [N], {
+      bytes: 8 * N * w.cols,
+      reads: 0, // a lookup of some rows is no visit
+    });
   return h;
 }
