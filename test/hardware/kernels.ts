@@ -44,6 +44,9 @@ const ODD: DecoderConfig = {
   ...shape(30, 35, 3, 1, 10),
   ...{ vocab_size: 61, attention_bias: true, o_bias: true, mlp_bias: true },
 };
+/** Everything that a product can be added to. */
+const BIASED: DecoderConfig = { ...LLAMA_1B, attention_bias: true, o_bias: true, mlp_bias: true };
+const FORMATS = Object.keys(STORED) as StoredFormat[];
 /** Everything small. */
 const STORIES = shape(64, 172, 8, 4, 8);
 
@@ -77,7 +80,7 @@ export function hardwareDispatches(): Map<Kernel, Dispatch> {
   };
   for (const config of [LLAMA_1B, ODD]) for (const method of methods()) programs(config, 'bf16', method, DESKTOP, see);
   for (const config of MODELS) for (const kind of METHODS) programs(config, 'f32', kind.make({ layers: 1 }), DESKTOP, see);
-  for (const format of Object.keys(STORED) as StoredFormat[])
+  for (const format of FORMATS)
     for (const name of ['smt', 'dora']) programs(LLAMA_1B, format, methodNamed(name).make({}), DESKTOP, see);
   // what contests could choose, one entrant after the other in all of them
   for (const config of [LLAMA_1B, STORIES, ODD])
@@ -91,6 +94,9 @@ export function hardwareDispatches(): Map<Kernel, Dispatch> {
         const choices = Object.fromEntries(contests.map((c) => [c.key, c.entrants[Math.min(i, c.entrants.length - 1)].name]));
         for (const name of ['smt', 'full'])
           programs(config, 'f32', methodNamed(name).make({}), planningOf(planning, { choices }), see);
+        if (config === LLAMA_1B && !half)
+          for (const format of FORMATS)
+            programs(BIASED, format, methodNamed('smt').make({}), planningOf(planning, { choices }), see);
       }
     }
   return found;

@@ -2,6 +2,7 @@
 // Of a condition that is not known both branches are followed; of a loop some turns. Accesses to shared memory are written down.
 
 import type { Dispatch } from '../../src/gpu/cost.ts';
+import { holdsLoop, isFloat, isFloatType, touches } from './skip.ts';
 import { binary, constantOf, layout, resolved, strideOf, type Value } from './values.ts';
 import type { Expr, Module, Statement, Type } from './wgsl.ts';
 
@@ -63,7 +64,7 @@ function run(s: Lane, body: Statement[]): End {
 function step(s: Lane, x: Statement): End {
   switch (x.k) {
     case 'declare': {
-      const float = x.type ? isFloatType(s, x.type) : isFloat(s, x.value!);
+      const float = x.type ? isFloatType(s.m, x.type) : isFloat(s.m, local(s), x.value!);
       const value =
         x.value && (!float || touches(s.m, x.value)) ? evaluate(s, x.value) : x.type && !float ? zero(s, x.type) : undefined;
       s.scopes.at(-1)!.set(x.name, { value: float ? undefined : copied(value), float });
@@ -113,7 +114,7 @@ function loop(s: Lane, x: Extract<Statement, { k: 'loop' }>): End {
 }
 
 function assign(s: Lane, to: Expr, op: string, from: Expr): void {
-  const float = isFloat(s, to);
+  const float = isFloat(s.m, local(s), to);
   const value = float && !touches(s.m, from) ? undefined : evaluate(s, from);
   if (float && !touches(s.m, to)) return;
   const before = op === '=' ? undefined : evaluate(s, to);
@@ -137,6 +138,8 @@ const lookup = (s: Lane, name: string) => {
   }
   return undefined;
 };
+
+const local = (s: Lane) => (name: string) => lookup(s, name)?.float;
 
 const copied = (v: Value): Value => (Array.isArray(v) ? v.map(copied) : v);
 
@@ -193,10 +196,10 @@ function evaluate(s: Lane, e: Expr): Value {
 }
 
 function call(s: Lane, e: Extract<Expr, { k: 'call' }>): Value {
-  const args = e.args.map((a) => (isFloat(s, a) && !touches(s.m, a) ? undefined : evaluate(s, a)));
+  const args = e.args.map((a) => (isFloat(s.m, local(s), a) && !touches(s.m, a) ? undefined : evaluate(s, a)));
   const fn = s.m.functions.get(e.name);
   if (fn) {
-    const own = new Map(fn.args.map((a, i) => [a.name, { value: copied(args[i]), float: isFloatType(s, a.type) }]));
+    const own = new Map(fn.args.map((a, i) => [a.name, { value: copied(args[i]), float: isFloatType(s.m, a.type) }]));
     const end = run({ ...s, scopes: [own], path: `${s.path} ${e.id}` }, fn.body);
     return end?.k === 'return' ? end.value : undefined;
   }
@@ -244,70 +247,4 @@ function record(s: Lane, e: Extract<Expr, { k: 'index' | 'member' }>, type: Type
   const access = s.found.get(key) ?? { text: e.text, byLane: new Map() };
   s.found.set(key, access);
   access.byLane.set(s.lane, { at, size: layout(s.m, t).size });
-}
-
-// --- what need not be followed ------------------------------------------------------------------------------------------
-
-const touching = new WeakMap<Expr, boolean>();
-
-/** Whether anything in it reads shared memory or calls a function, which may. */
-function touches(m: Module, e: Expr): boolean {
-  const known = touching.get(e);
-  if (known !== undefined) return known;
-  const parts =
-    e.k === 'binary'
-      ? [e.a, e.b]
-      : e.k === 'index'
-        ? [e.a, e.at]
-        : e.k === 'member' || e.k === 'unary'
-          ? [e.a]
-          : e.k === 'call'
-            ? e.args
-            : [];
-  const own = (e.k === 'name' && m.variables.get(e.name)?.space === 'workgroup') || (e.k === 'call' && m.functions.has(e.name));
-  const found = own || parts.some((p) => touches(m, p));
-  touching.set(e, found);
-  return found;
-}
-
-function isFloatType(s: Lane, type: Type): boolean {
-  let t = resolved(s.m, type);
-  while (t.of) t = resolved(s.m, t.of);
-  return t.name === 'f32' || t.name === 'f16';
-}
-
-const MATH = /^(fma|exp2?|log2?|sqrt|inverseSqrt|dot|tanh|abs|sign|floor|round|pow|select|min|max|clamp|mix|ldexp|subgroup\w+)$/;
-
-/** Whether it is a float, or vectors or arrays of them: then its value is unknown, whatever it is made of. */
-function isFloat(s: Lane, e: Expr): boolean {
-  if (e.k === 'number') return e.float;
-  if (e.k === 'name') {
-    const known = lookup(s, e.name);
-    if (known) return known.float;
-    const variable = s.m.variables.get(e.name);
-    return variable !== undefined && !(variable.type.name in Object.fromEntries(s.m.structs)) && isFloatType(s, variable.type);
-  }
-  if (e.k === 'index' || e.k === 'unary') return isFloat(s, e.a);
-  if (e.k === 'member') return isFloat(s, e.a);
-  if (e.k === 'binary') return !/^[<>=!&|]/.test(e.op) && (isFloat(s, e.a) || isFloat(s, e.b));
-  if (e.k !== 'call') return false;
-  const fn = s.m.functions.get(e.name);
-  if (fn) return fn.returns !== undefined && isFloatType(s, fn.returns);
-  if (MATH.test(e.name)) return e.args.some((a) => isFloat(s, a));
-  return /^unpack\w+float$/.test(e.name) || isFloatType(s, e.type);
-}
-
-const looping = new WeakMap<Statement[], boolean>();
-
-function holdsLoop(m: Module, body: Statement[]): boolean {
-  const known = looping.get(body);
-  if (known !== undefined) return known;
-  const inside = (x: Statement): boolean =>
-    x.k === 'loop' ||
-    (x.k === 'if' && (x.then.some(inside) || x.or.some(inside))) ||
-    (x.k === 'block' && x.body.some(inside)) ||
-    (x.k === 'call' && x.call.k === 'call' && (m.functions.get(x.call.name)?.body.some(inside) ?? false));
-  const found = body.some(inside);
-  looping.set(body, found);
-  return found;
 }

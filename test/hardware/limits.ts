@@ -4,7 +4,7 @@ import type { Dispatch } from '../../src/gpu/cost.ts';
 import { privateWords } from '../../src/gpu/private.ts';
 import type { Kernel } from '../../src/gpu/program.ts';
 import { workgroupBytes, worstConflict } from './banks.ts';
-import { parse } from './wgsl.ts';
+import { type Module, parse } from './wgsl.ts';
 
 export interface Figures {
   /** Invocations of a workgroup: 32 are what runs in step, 256 what every device takes. */
@@ -30,8 +30,10 @@ export const LIMITS: { [K in keyof Figures]: (n: number) => boolean } = {
   buffers: (n) => n <= 8,
 };
 
+const FORMAT = /_(f32|f16|bf16|q\d_\w)(?= |$)/;
+
 /** The kernel's file: without its constants and the format that it reads. */
-export const nameOf = ({ name }: Kernel) => name.split(' ')[0].replace(/_(f32|f16|bf16|q\d_\w)$/, '');
+export const nameOf = ({ name }: Kernel) => name.replace(FORMAT, '').split(' ')[0];
 
 /** Of one dispatch's kernel. */
 export function figuresOf(e: Dispatch): Figures {
@@ -41,10 +43,21 @@ export function figuresOf(e: Dispatch): Figures {
     invocations: linked.workgroupSize.reduce((a, b) => a * b),
     shared: workgroupBytes(m),
     private: privateWords(linked),
-    conflicts: worstConflict(m, e).ways,
+    conflicts: conflictsOf(m, e),
     wgsl: linked.code.length,
     buffers: linked.bindings.filter((b) => b.kind !== 'uniform').length,
   };
+}
+
+const found = new Map<string, number>();
+
+/** Formats of a product differ in how they are decoded, not in what is shared: one of them is followed for all. */
+function conflictsOf(m: Module, e: Dispatch): number {
+  const { name } = e.kernel;
+  if (!/^gemm_/.test(name)) return worstConflict(m, e).ways;
+  const like = name.replace(FORMAT, '');
+  if (!found.has(like)) found.set(like, worstConflict(m, e).ways);
+  return found.get(like)!;
 }
 
 /** The one of two figures that is further from what is wanted. */
@@ -63,4 +76,15 @@ export function overLimits(all: Iterable<Dispatch>): Record<string, Partial<Figu
     }
   }
   return over;
+}
+
+/** The worst of all kernels, figure by figure. */
+export function worstOf(all: Iterable<Dispatch>): Figures {
+  const each = [...all].map(figuresOf);
+  return each.reduce(
+    (a, b) =>
+      Object.fromEntries(
+        (Object.keys(a) as (keyof Figures)[]).map((what) => [what, worse(what, a[what], b[what])]),
+      ) as unknown as Figures,
+  );
 }
