@@ -2,9 +2,10 @@
  * Parquet files as records, on hyparquet: every column's values as a text or JSON would hold them. Integers keep their digits
  * (a bigint beyond 2^53), decimals are texts with their scale, dates and times are texts as Python prints them.
  */
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
+import { parquetMetadataAsync, parquetRead, parquetReadObjects, parquetSchema } from 'hyparquet';
 import type { Source } from '../io/bytes.ts';
 import { parseNumbers } from '../io/json.ts';
+import { checkFooter, checkPages } from './parquet-bounds.ts';
 
 type Node = ReturnType<typeof parquetSchema>;
 
@@ -12,16 +13,36 @@ type Node = ReturnType<typeof parquetSchema>;
 export async function readParquet(source: Source): Promise<Record<string, unknown>[]> {
   const file = {
     byteLength: source.size,
-    slice: async (from: number, to = source.size) => {
+    slice(from: number, to = source.size) {
       const start = from < 0 ? source.size + from : from;
-      return (await source.read(start, to - start)).slice().buffer;
+      const read = source.read(start, to - start).then((bytes) => bytes.slice().buffer);
+      read.catch(() => {}); // reads are begun ahead of their columns, and some come to none
+      return read;
     },
   };
+  await checkFooter(source);
   const metadata = await parquetMetadataAsync(file);
   const tree = parquetSchema(metadata);
   const plain = { ...metadata, schema: metadata.schema.map(unscaled) };
-  const rows = await parquetReadObjects({ file, metadata: plain, utf8: false, parsers: PARSERS });
+  const options = { file, metadata: plain, utf8: false, parsers: PARSERS };
+  // hyparquet reads leaves side by side. Where it stops at one (a path that is not in the schema, a leaf of a column of several), it
+  // forgets the others, and one more that fails would end the process: paths are looked at first, and where leaves are put together,
+  // all are read once without that, which waits for each.
+  for (const { columns } of metadata.row_groups)
+    for (const { meta_data } of columns) {
+      mustBeIn(tree, meta_data?.path_in_schema ?? [], source.name);
+      await checkPages(source, meta_data!);
+    }
+  if (tree.children.some(({ children }) => children.length)) await parquetRead(options);
+  const rows = await parquetReadObjects(options);
   return rows.map((row) => plainValue(tree, row) as Record<string, unknown>);
+}
+
+function mustBeIn(tree: Node, path: string[], name: string): void {
+  let node: Node | undefined = tree;
+  for (const part of path) node = node?.children.find(({ element }) => element.name === part);
+  if (!node || path.length === 0)
+    throw new Error(`expected the columns of ${name} in its schema, got ${JSON.stringify(path)}; the file is damaged`);
 }
 
 /** hyparquet makes a double of a decimal and of a time what it is stored as: both are read raw and written out here. */

@@ -70,6 +70,9 @@ function opened(json: any, config: any) {
   try {
     const vocabulary = modelOf(json.model);
     const added = addedTokens(json, config, vocabulary.ids);
+    for (const [token, id] of [...vocabulary.ids, ...added.map((one) => [one.content, one.id] as const)])
+      if (!(Number.isSafeInteger(id) && id >= 0 && id < 2 ** 31))
+        throw new Error(`expected whole numbers below 2^31 as ids, got ${JSON.stringify(id)} for ${JSON.stringify(token)}`);
     const encode = encoder(json, config, vocabulary, added);
     const around = postProcessor(json.post_processor, (token) => idOf(token, vocabulary, added));
     return { vocabulary, added, encode, around, ...decoder(json, config, vocabulary, added) };
