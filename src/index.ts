@@ -88,10 +88,11 @@ export function tune(
 
 /** The table's defaults, and those of the method. */
 function settled(settings: RunSettings): TuneOptions {
-  const { batch, accumulate, seed, schedule, lrWarmup, eps, weightDecay, clip, recompute } = withDefaults({});
-  const { lr, betas } = methodNamed(settings.method.name);
+  const { batch, accumulate, seed, schedule, lrWarmup, eps, weightDecay, clip, muonScale, recompute } = withDefaults({});
+  const { lr, betas, optimizers } = methodNamed(settings.method.name);
+  const optimizer = settings.method.movesBase ? ('adamw' as const) : optimizers[0];
   const table = { batch, accumulate, shuffle: true, seed, lr, betas, schedule, lrWarmup, eps, weightDecay, clip, recompute };
-  return { ...table, autotune: true, ...settings };
+  return { ...table, optimizer, muonScale, autotune: true, ...settings };
 }
 
 // What was trained

@@ -6,7 +6,7 @@ import { gpuNamed } from '../gpus.ts';
 import { openPlace } from '../io/bytes.ts';
 import { openConfig } from '../io/model.ts';
 import { parametersOf } from '../models/decoder.ts';
-import type { Settled } from '../options/table.ts';
+import { type Settled, withDefaults } from '../options/table.ts';
 import {
   closeGpu,
   DESKTOP,
@@ -121,7 +121,7 @@ const BUDGETS = ['50%t', '30%t', '10%t', '5%t', '1%t'];
 
 function table(s: Subject, o: Settled, extent: Extent, report: Report): void {
   const cell = ({ name, takes }: (typeof METHODS)[number], budget: string | null): Line => {
-    const run = { ...o, method: name, budget: budget ?? o.budget };
+    const run = withDefaults({ ...o.given, method: name, budget: budget ?? o.budget });
     const method = methodFrom(run);
     const decoder = s.decoder(extent.longest, baseOf(run, method), DESKTOP.maxBinding);
     const options = { ...tuneOptions(run, method), ...extent, recompute: o.recompute === 'on' };

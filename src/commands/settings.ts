@@ -37,11 +37,12 @@ export const modulesOf = (o: Pick<Settled, 'targets'>) => o.targets.map((t) => `
 
 /** The run beside its method. */
 export function tuneOptions(o: Settled, method: Method, cache?: AutotuneCache): TuneOptions {
-  const { steps, epochs, batch, accumulate, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip } = o;
+  const { steps, epochs, batch, accumulate, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip, optimizer, muonScale } =
+    o;
   const { evalEvery, patience, recompute, memory } = o;
   return {
     ...{ method, steps, epochs, batch, accumulate, shuffle: !o.noShuffle, seed },
-    ...{ lr, schedule, lrWarmup, betas, eps, weightDecay, clip },
+    ...{ lr, schedule, lrWarmup, betas, eps, weightDecay, clip, optimizer, muonScale },
     ...{ evalEvery, patience, recompute, memory, autotune: o.tune === 'on', cache },
     ...((o.checkpointEvery || o.resume) && {
       checkpoints: { folder: o.out!, every: o.checkpointEvery, keep: o.keep, resume: o.resume ?? false },

@@ -13,6 +13,7 @@ export const FULL: MethodKind<object> = {
   help: 'everything',
   lr: 1e-5,
   betas: [0.9, 0.999],
+  optimizers: ['adamw'],
   takes: ['dtype'],
   make: () => full(),
 };

@@ -12,7 +12,7 @@ import type { Module } from '../models/config.ts';
 import { type Decoder, matrixNamed } from '../models/decoder.ts';
 import { type Dora, doraScale, doraSquares, newDora, trainsDora } from '../ops/lowrank/dora.ts';
 import { type LowRank, newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
-import { type Trained, trainedTogether } from '../ops/optimizer/trained.ts';
+import { type Part, type Trained, trainedTogether } from '../ops/optimizer/trained.ts';
 import type { Weight } from '../ops/stored/weight.ts';
 import { random } from '../random.ts';
 import type { Attached, Base, Method, MethodKind, Training } from './method.ts';
@@ -54,6 +54,7 @@ function kind(name: Name, help: string): MethodKind<RankSettings> {
     help,
     lr: 2e-4,
     betas: [0.9, 0.999],
+    optimizers: ['adamw', 'muon'],
     takes: ['targets', 'rank', 'alpha', 'dropout', 'adapter'],
     make: (settings) => ranked(name, withDefaults(settings)),
     adapters: {
@@ -129,16 +130,19 @@ function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | un
 }
 
 /** Weight decay acts on the factors, as matrices; not on magnitudes. */
-function trainedOf(matrices: RankedMatrix[], { most }: Training): Trained[] {
-  const factors = matrices.flatMap(({ factors: { A, B, grads } }) => [
-    { value: A, grad: grads!.A },
-    { value: B, grad: grads!.B },
-  ]);
+function trainedOf(matrices: RankedMatrix[], { most, muon }: Training): Trained[] {
+  const factors = matrices.flatMap(({ factors: { A, B, grads } }) => [partOf(A, grads!.A, muon), partOf(B, grads!.B, muon)]);
   const magnitudes = matrices.flatMap(({ dora: d }) => (d ? [{ value: d.magnitude, grad: d.grad! }] : []));
   return [
     ...trainedTogether('factors', factors, { decay: true, most }),
     ...trainedTogether('magnitudes', magnitudes, { decay: false, most }),
   ];
+}
+
+/** A factor is a matrix of its own for Muon; magnitudes stay AdamW's. */
+function partOf(value: Tensor, grad: Tensor, muon: Training['muon']): Part {
+  const [rows, cols] = value.shape;
+  return { value, grad, ...(muon && { matrices: { n: 1, rows, cols, scale: 1 } }) };
 }
 
 /** The target matrices; throws where one has no such rank. */

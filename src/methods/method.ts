@@ -41,10 +41,20 @@ export interface Method {
   attach(d: Decoder, train: Training | null): Attached;
 }
 
+/** How what trains moves: element by element, or matrix by matrix with all directions alike (ops/optimizer). */
+export const OPTIMIZERS = ['adamw', 'muon'] as const;
+export type Optimizer = (typeof OPTIMIZERS)[number];
+
+/** Sizes of Muon's steps: of a block alone, or over the root of the most chosen blocks in a strip of its matrix, where blocks add up. */
+export const MUON_SCALES = ['block', 'strip'] as const;
+export type MuonScale = (typeof MUON_SCALES)[number];
+
 /** What the optimizer is about to do that decides what is kept beside the trained values. */
 export interface Training {
   /** Weight decay acts, and on the effective weight: base and difference. */
   decays: boolean;
+  /** Matrices move by Muon, by steps of this size; absent: by AdamW. */
+  muon?: MuonScale;
   /** Bytes of the largest binding: what is moved alike lies in buffers of at most these. */
   most: number;
 }
@@ -124,9 +134,11 @@ export interface MethodKind<S> {
   name: string;
   /** One line for --help. */
   help: string;
-  /** Peak learning rate and AdamW's betas where none are given. */
+  /** Peak learning rate and betas where none are given. */
   lr: number;
   betas: readonly [number, number];
+  /** The optimizers that it can be moved by, its default first. */
+  optimizers: readonly Optimizer[];
   /** Options of the table that say something to this method; to the others they are a contradiction. */
   takes: readonly string[];
   /** What is not said has the method's defaults. */

@@ -19,6 +19,7 @@ export const TOPK_LAYERS: MethodKind<TopkSettings> = {
   help: 'all of the last layers',
   lr: 1e-5,
   betas: [0.9, 0.999],
+  optimizers: ['adamw'],
   takes: ['layers', 'dtype'],
   make: (settings) => topkLayers({ ...TOPK_DEFAULTS, ...settings }),
 };

@@ -16,6 +16,7 @@ const SMT_PAPER = {
   spread: 'global',
   warmup: 'full',
   warmupSteps: 100,
+  optimizer: 'adamw',
   lr: 9.65e-6,
   betas: [0.9, 0.95],
   eps: 1e-8,
@@ -41,6 +42,7 @@ const SMFT = {
   spread: 'global',
   warmup: 'frozen',
   warmupSteps: 100,
+  optimizer: 'adamw',
 };
 
 /** How blocks are chosen: nothing of it stands beside blocks that are chosen already. */

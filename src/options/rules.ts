@@ -127,8 +127,14 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
 }
 
 function ofMethod(given: Options, has: (key: Key) => boolean): string | undefined {
-  const { method, warmup } = withDefaults(given);
-  const { takes, adapters } = methodNamed(method);
+  const { method, warmup, optimizer } = withDefaults(given);
+  const { takes, adapters, optimizers } = methodNamed(method);
+  if (optimizer === 'muon' && !(optimizers as readonly string[]).includes(optimizer))
+    return `expected --optimizer adamw with --method ${method}, which trains more than small matrices, got muon; leave it out`;
+  if (optimizer === 'muon' && warmup === 'full')
+    return 'expected --optimizer adamw with --warmup full, whose first phase trains everything, got muon; leave one out';
+  if (has('muonScale') && (optimizer !== 'muon' || !takes.includes('budget')))
+    return `expected --muon-scale with --optimizer muon and blocks, got --method ${method} --optimizer ${optimizer}; leave it out`;
   if (has('adapter') && !adapters)
     return `expected --adapter with --method ${taking('adapter')}, got --method ${method}; merge the adapter and train the result`;
   for (const key of OF_METHODS)

@@ -8,6 +8,7 @@ import { PLAIN, WRITABLE } from '../formats.ts';
 import { GPU_NAMES } from '../gpus.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { RANK_DEFAULTS } from '../methods/lora.ts';
+import { MUON_SCALES, OPTIMIZERS, type Optimizer } from '../methods/method.ts';
 import { SMT_DEFAULTS } from '../methods/smt/method.ts';
 import { SCORES, SELECTS, WARMUPS } from '../methods/smt/scores.ts';
 import { SPREADS } from '../methods/smt/select.ts';
@@ -159,6 +160,19 @@ export const OPTIONS = {
   lr: number(STEP, 'X', 'peak learning rate (default: smt 1e-4, lora and dora 2e-4, full 1e-5)', { above: 0 }),
   schedule: or(choice(STEP, ['constant', 'linear', 'cosine'], 'how the learning rate falls'), 'linear'),
   lrWarmup: or(number(STEP, 'X', 'steps, or below 1 a share of the run, in which it rises', { min: 0 }), 0.03),
+  optimizer: choice(
+    ['optimizer', ['train', 'plan']],
+    OPTIMIZERS,
+    'adamw: element by element; muon: every matrix (a block of smt, a factor of lora and dora) by its orthogonalised moment (default: adamw)',
+  ),
+  muonScale: or(
+    choice(
+      STEP,
+      MUON_SCALES,
+      "size of muon's steps: of a block alone, or divided by the root of the most chosen blocks in a strip of its matrix (smt)",
+    ),
+    'strip',
+  ),
   betas: {
     kind: 'pair',
     group: 'optimizer',
@@ -257,6 +271,7 @@ type WithDefault = { [K in Key]: (typeof OPTIONS)[K] extends { default: unknown 
 export type Settled = Options & { -readonly [K in WithDefault]-?: ValueOf<(typeof OPTIONS)[K]> } & {
   lr: number;
   betas: [number, number];
+  optimizer: Optimizer;
   /** What was given, before the defaults. */
   given: Options;
 };
@@ -266,14 +281,15 @@ export const option = (key: Key) => OPTIONS[key] as Option<unknown>;
 export const keysOf = (verb: Verb) => KEYS.filter((key) => option(key).verbs.includes(verb));
 export const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-/** The options with the preset's settings, the table's defaults, and lr and betas by method. */
+/** The options with the preset's settings, the table's defaults, and lr, betas and optimizer by method. */
 export function withDefaults(options: Options): Settled {
   const settled: Record<string, unknown> = {};
   const wanted = withPreset(options);
   for (const key of KEYS) settled[key] = wanted[key] ?? option(key).default;
-  const { lr, betas } = methodNamed(settled.method as string);
+  const { lr, betas, optimizers } = methodNamed(settled.method as string);
   settled.lr ??= lr;
   settled.betas ??= betas;
+  settled.optimizer ??= settled.warmup === 'full' ? 'adamw' : optimizers[0];
   for (const key of KEYS) if (settled[key] === undefined) delete settled[key];
   return { ...settled, given: options } as Settled;
 }

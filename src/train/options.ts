@@ -1,5 +1,7 @@
 // What a run is told beside its method, as plain values. Flags and forms are made into it by the hosts.
 
+import type { Planning } from '../gpu/limits.ts';
+import type { MuonScale, Optimizer, Training } from '../methods/method.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface RunOptions extends OptimizerOptions {
@@ -25,10 +27,21 @@ export interface RunOptions extends OptimizerOptions {
   hold?: () => Promise<void> | undefined;
 }
 
-/** AdamW's, and the gradient norm that is scaled down to (0 is off). */
+/** The optimizer's, and the gradient norm that is scaled down to (0 is off). */
 export interface OptimizerOptions {
+  /** How matrices move beside the frozen base; AdamW where absent, and where the base itself moves. */
+  optimizer?: Optimizer;
+  /** The size of Muon's steps. */
+  muonScale?: MuonScale;
   betas: readonly [number, number];
   eps: number;
   weightDecay: number;
   clip: number;
 }
+
+/** What a method is told of the optimizer. */
+export const trainingOf = ({ optimizer, muonScale, weightDecay }: OptimizerOptions, { maxBinding }: Planning): Training => ({
+  decays: weightDecay > 0,
+  muon: optimizer === 'muon' ? (muonScale ?? 'strip') : undefined,
+  most: maxBinding,
+});

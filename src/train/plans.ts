@@ -9,7 +9,7 @@ import { type Attached, type Method, trainableOf, type Warmup } from '../methods
 import type { Decoder } from '../models/decoder.ts';
 import { newOptimizerState, newResults } from '../ops/optimizer/gradnorm.ts';
 import { newStream, type Sizes, type Stream } from '../ops/stream/stream.ts';
-import type { OptimizerOptions } from './options.ts';
+import { type OptimizerOptions, trainingOf } from './options.ts';
 import { micro, update } from './programs.ts';
 
 /** Programs of a phase, what they read and what they leave. */
@@ -106,7 +106,7 @@ export function withTraining<T>(
   planning: Planning,
   see: (phase: Phase, trainable: number) => T,
 ): T {
-  const attached = method.attach(d, { decays: o.weightDecay > 0, most: planning.maxBinding });
+  const attached = method.attach(d, trainingOf(o, planning));
   const seen = see(planTraining(d, attached, o, planning, o.evaluate), trainableOf(attached));
   detach(attached);
   return seen;

@@ -8,6 +8,7 @@ import { type Decoder, hiddenStates, weightBytes } from '../models/decoder.ts';
 import { headLoss } from '../ops/loss/head.ts';
 import { type AdamWOptions, adamw } from '../ops/optimizer/adamw.ts';
 import { type ClipOptions, gradNorm } from '../ops/optimizer/gradnorm.ts';
+import { muon } from '../ops/optimizer/muon.ts';
 import type { Trained } from '../ops/optimizer/trained.ts';
 import type { Stream } from '../ops/stream/stream.ts';
 
@@ -40,7 +41,7 @@ export interface Around {
   after?: Build;
 }
 
-/** The global norm over all gradients, clipping, and AdamW. */
+/** The global norm over all gradients, clipping, and the step of AdamW or Muon. */
 export function update(
   trained: Trained[],
   state: Tensor,
@@ -59,6 +60,7 @@ export function update(
       o,
     );
     adamw(p, trained, state, s.scalars, o);
+    muon(p, trained, state, s.scalars, o);
     after?.(p);
   };
 }

@@ -6,10 +6,11 @@ import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { type Attached, type Choosing, type Method, takeOff, trainableOf } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
-import { begin } from '../ops/optimizer/trained.ts';
+import { begin, momentsOf } from '../ops/optimizer/trained.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
 import { type Stopping, type Watcher, watcher } from './evaluate.ts';
 import { baseOf, type Model } from './model.ts';
+import { trainingOf } from './options.ts';
 import { type Phase, planTraining, trainingFigures } from './plans.ts';
 import type { Run } from './run.ts';
 import { lrAt, warmupSteps } from './schedule.ts';
@@ -55,12 +56,11 @@ export interface Standing {
 /** Trains a loaded model. What was trained stays on the device, hung on the model. */
 export async function runMethod(run: Run, method: Method, keeping?: Keeping): Promise<Tuned> {
   const { model, report, options } = run;
-  const decays = options.weightDecay > 0;
   if (method.choose) announce(run, method);
   const chosen = method.choose ? await method.choose(choosing(run)) : method;
   if (!chosen) return { steps: 0, inputTokens: 0, seconds: 0, made: null };
   for (const line of chosen.announce?.(model.decoder) ?? []) report(line);
-  const made = await hang(model, chosen, chosen.attach(model.decoder, { decays, most: model.planning.maxBinding }));
+  const made = await hang(model, chosen, chosen.attach(model.decoder, trainingOf(options, model.planning)));
   try {
     return { ...(await trainPhase(run, made, keeping)), made };
   } catch (e) {
@@ -119,7 +119,7 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   begin(memory, trained);
   await attached.fill(base);
   const watch = held && order.evaluate && watcher(run, { rows: held, sizes: order.evaluate }, attached, phase, machine);
-  const state = [...trained.flatMap((t) => [t.value, t.m, t.v]), phase.state, ...movedOf(model, attached)];
+  const state = [...trained.flatMap((t) => [t.value, ...momentsOf(t)]), phase.state, ...movedOf(model, attached)];
   const { moved } = model;
   if (keeping?.from) {
     await resume(keeping, state, attached, watch);

@@ -78,6 +78,8 @@ export async function prepareRun(
   signal?: AbortSignal,
   found?: Found,
 ): Promise<Run> {
+  if (o.optimizer === 'muon' && o.method.movesBase)
+    throw new Error(`expected the optimizer adamw where ${o.method.name} trains the base itself, got muon: leave it out.`);
   o.method.check(model.decoder);
   const run = newRun(model, data, { ...o, recompute: o.recompute === 'on' }, report, signal);
   if (found) model.planning = planningOf(model.planning, { choices: found.kernels });
@@ -105,7 +107,7 @@ async function keepRun(run: Run, method: Method, c: CheckpointOptions, found: Fo
 /** Options that decide figures and are compared as they stand. */
 const DECIDING = [
   ...(['steps', 'epochs', 'batch', 'accumulate', 'seed', 'lr', 'schedule', 'lrWarmup', 'betas', 'eps'] as const),
-  ...(['weightDecay', 'clip', 'evalEvery', 'patience'] as const),
+  ...(['weightDecay', 'clip', 'optimizer', 'muonScale', 'evalEvery', 'patience'] as const),
 ];
 
 /** What decides the figures of a run beside its model and rows, by the names of the options. */

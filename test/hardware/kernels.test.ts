@@ -28,6 +28,7 @@ describe('kernels of hardware', () => {
       'gemv',
       'dora_scale',
       'adamw',
+      'muon_product',
       'cache_write',
     ])
       expect([...names]).toContain(name);

@@ -8,7 +8,7 @@ import { type Part, plan } from '../../src/gpu/plan.ts';
 import type { Kernel } from '../../src/gpu/program.ts';
 import { DESKTOP } from '../../src/index.ts';
 import { METHODS, methodNamed } from '../../src/methods/index.ts';
-import type { Method } from '../../src/methods/method.ts';
+import type { Method, Optimizer } from '../../src/methods/method.ts';
 import { SCORES, SELECTS } from '../../src/methods/smt/scores.ts';
 import { type DecoderConfig, MODULES } from '../../src/models/config.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
@@ -129,7 +129,9 @@ function programs(
   }
   SIZES.forEach((sizes, i) => {
     const options = { ...OPTIMIZER, weightDecay: 0.1 * i, sizes, recompute: false, evaluate: sizes };
-    withTraining(decoder(), method, options, planning, ({ plan }) => see(plan));
+    const optimizers: Optimizer[] = method.movesBase ? ['adamw'] : ['adamw', 'muon'];
+    for (const optimizer of optimizers)
+      withTraining(decoder(), method, { ...options, optimizer }, planning, ({ plan }) => see(plan));
     withWarmup(decoder(), method, options, planning, ({ plan }) => see(plan));
   });
   see(planDecoding(decoder(), 100, planning).plan);

@@ -15,7 +15,7 @@ import { blobFolder } from '../../src/io/bytes.ts';
 import { configFromHf } from '../../src/io/config.ts';
 import { methodOf } from '../../src/methods/index.ts';
 import { dora, lora, type RankSettings } from '../../src/methods/lora.ts';
-import type { Method } from '../../src/methods/method.ts';
+import type { Method, MuonScale } from '../../src/methods/method.ts';
 import { SMT_DEFAULTS } from '../../src/methods/smt/method.ts';
 import { type Decoder, matrixNamed } from '../../src/models/decoder.ts';
 import { begin } from '../../src/ops/optimizer/trained.ts';
@@ -23,6 +23,7 @@ import { planTraining } from '../../src/train/plans.ts';
 import { train } from '../../src/train/step.ts';
 import '../compare.ts';
 import { type Family, loadGolden } from '../goldens/load.ts';
+import muon from '../goldens/muon.json';
 import { testGpu } from '../gpu/harness.ts';
 import { baseIn, decoderOf, rowsOf, tinyDecoder } from '../models/tiny.ts';
 
@@ -50,16 +51,24 @@ interface Made {
   adapter: PeftAdapter;
 }
 
+interface RunSettings {
+  batch?: number;
+  accumulate?: number;
+  recompute?: boolean;
+  settings?: Settings;
+  muon?: MuonScale;
+}
+
 /** A run as the product lays it out. Nothing of it stays on the device. */
 async function run(
   decoder: Decoder,
   method: Method,
   rows: Row[],
   steps: number,
-  { batch = 4, accumulate = 1, recompute = false, settings = PLAIN } = {},
+  { batch = 4, accumulate = 1, recompute = false, settings = PLAIN, muon }: RunSettings = {},
 ): Promise<Made> {
   const planning = planningOf(gpu.limits);
-  const attached = method.attach(decoder, { decays: settings.weight_decay > 0, most: gpu.limits.maxBinding });
+  const attached = method.attach(decoder, { decays: settings.weight_decay > 0, muon, most: gpu.limits.maxBinding });
   const order = batches({ n_rows: rows.length, batch, accumulate, shuffle: false, seed: 0 });
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => order.step(t)).flat();
   const packed = all.map((micro) => pack(micro.map((i) => rows[i])));
@@ -129,6 +138,12 @@ describe.each([
     expect(got.loss).toBeCloseL2(golden.loss, 1e-5);
     expect(got.grad_norm).toBeCloseL2(golden.grad_norm, 1e-5);
     expect(got.after).toBeCloseL2(golden.eval, 1e-5);
+    const { options, ...curve } = muon.peft[`${family}-${kind}` as keyof typeof muon.peft];
+    const orthogonal = await run(fresh(), o, rows, 10, { batch, settings: options as unknown as Settings, muon: 'block' });
+    expect(orthogonal.loss).toBeCloseL2(curve.loss, 1e-5);
+    expect(orthogonal.grad_norm).toBeCloseL2(curve.grad_norm, 1e-5);
+    expect(orthogonal.after).toBeCloseL2(curve.eval, 1e-5);
+    expect(orthogonal.allocated).toBe(orthogonal.planned);
   });
 });
 

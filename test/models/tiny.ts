@@ -10,7 +10,7 @@ import { dispose, type Machine, prepare, replay } from '../../src/gpu/run.ts';
 import { allocate, free, newScope } from '../../src/gpu/scope.ts';
 import { read, type Tensor, write } from '../../src/gpu/tensor.ts';
 import { attachDense, full } from '../../src/methods/full.ts';
-import type { Base } from '../../src/methods/method.ts';
+import type { Base, MuonScale } from '../../src/methods/method.ts';
 import { chooseBlocksBy, SMT_DEFAULTS, type SmtSettings, smt } from '../../src/methods/smt/method.ts';
 import type { Choice } from '../../src/methods/smt/select.ts';
 import type { DecoderConfig, Module } from '../../src/models/config.ts';
@@ -89,6 +89,8 @@ export interface RunOptions {
   /** Blocks that train; without, everything. */
   block?: number;
   blocks?: [name: string, row: number, col: number][];
+  /** Matrices move by Muon, by steps of this size. */
+  muon?: MuonScale;
   recompute?: boolean;
 }
 
@@ -145,10 +147,10 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
 }
 
 /** What trains of a run: blocks, the layers' matrices, or everything. */
-function attachWhat(d: Decoder, { block, blocks, matrices, weight_decay }: RunOptions) {
+function attachWhat(d: Decoder, { block, blocks, matrices, weight_decay, muon }: RunOptions) {
   const decays = weight_decay > 0;
   if (block && blocks)
-    return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, { decays, most: 1 << 27 });
+    return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, { decays, muon, most: 1 << 27 });
   if (matrices)
     return attachDense(
       d.layers.flatMap((l) => Object.values(l.matrices)),

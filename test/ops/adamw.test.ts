@@ -85,7 +85,7 @@ async function compare(sizes: [number, number, number], o: Options) {
     });
   }
   for (const { trained, reference: r } of all) {
-    const got = await runProgram(() => ({ value: trained.value, m: trained.m, v: trained.v }));
+    const got = await runProgram(() => ({ value: trained.value, m: trained.m, v: trained.v! }));
     expect(got.value).toBeCloseL2(r.param, 1e-6);
     expect(got.m).toBeCloseL2(r.m, 1e-6);
     expect(got.v).toBeCloseL2(r.v, 1e-6);

@@ -7,7 +7,8 @@ import { scaled } from '../../src/gpu/pace.ts';
 import { plan } from '../../src/gpu/plan.ts';
 import { type Build, backward, copy, giveGrad, gradOf, type Program, temp } from '../../src/gpu/program.ts';
 import { dispose, prepare, replay } from '../../src/gpu/run.ts';
-import { read, type Tensor, write } from '../../src/gpu/tensor.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { read, resident, type Tensor, write } from '../../src/gpu/tensor.ts';
 import { addInto, fill, fillBackward } from '../../src/ops/elementwise/fill.ts';
 import { swiglu } from '../../src/ops/elementwise/swiglu.ts';
 import { crossEntropy } from '../../src/ops/loss/crossentropy.ts';
@@ -16,6 +17,8 @@ import { dense } from '../../src/ops/matmul/linear.ts';
 import { rmsnorm } from '../../src/ops/norm/rmsnorm.ts';
 import { adamw } from '../../src/ops/optimizer/adamw.ts';
 import { gradNorm } from '../../src/ops/optimizer/gradnorm.ts';
+import { muon } from '../../src/ops/optimizer/muon.ts';
+import { begin, trainedTogether } from '../../src/ops/optimizer/trained.ts';
 import type { Weight } from '../../src/ops/stored/weight.ts';
 import { embed } from '../../src/ops/stream/embed.ts';
 import { input, testGpu } from '../gpu/harness.ts';
@@ -186,6 +189,28 @@ describe('cut dispatches', () => {
         eps: 1e-8,
         weightDecay: 0.1,
       });
+      return value;
+    });
+  });
+
+  test('Muon', async () => {
+    const shape = [3, 40, 70];
+    const n = 3 * 40 * 70;
+    const parts = ['value', 'grad'].map((name) => resident(name, shape, 'other'));
+    const [value, grad] = parts;
+    const matrices = { n: 3, rows: 40, cols: 70, scale: 1 };
+    const [t] = trainedTogether('all', [{ value, grad, matrices }], { decay: true, most: 1 << 20 });
+    const { memory, scope } = await testGpu();
+    for (const x of [t.value, t.grad, t.m, t.matrices!.items]) allocate(scope, x.home!);
+    const [start, scalars] = [await f32('start', shape, 1), await f32('scalars', [8], 3)];
+    const state = await input('state', [4], [1, 0, 0.1, 0.1]);
+    begin(memory, [t]);
+    write(memory, grad, new Float32Array(noise(n, 2)));
+    const zeros = await input('zeros', [n], new Float32Array(n));
+    await wholeAndCut(shape, (p) => {
+      copy(p, start, value);
+      copy(p, zeros, t.m);
+      muon(p, [t], state, scalars, { betas: [0.9, 0.95], weightDecay: 0.1 });
       return value;
     });
   });

@@ -6,7 +6,7 @@ import { read, resident, type Tensor, write } from '../../src/gpu/tensor.ts';
 import { DESKTOP } from '../../src/index.ts';
 import { adamw } from '../../src/ops/optimizer/adamw.ts';
 import { gradNorm, newOptimizerState, newResults } from '../../src/ops/optimizer/gradnorm.ts';
-import { begin, newTrained, type Trained, trainedTogether } from '../../src/ops/optimizer/trained.ts';
+import { begin, momentsOf, newTrained, type Trained, trainedTogether } from '../../src/ops/optimizer/trained.ts';
 import { SCALARS } from '../../src/ops/stream/stream.ts';
 import '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
@@ -25,7 +25,7 @@ async function steps(join: (parts: { value: Tensor; grad: Tensor; base: Tensor }
     base: resident(`base ${i}`, shape, 'other'),
   }));
   const trained = join(parts);
-  for (const t of trained) for (const x of [t.value, t.grad, t.base!, t.m, t.v]) allocate(scope, x.home!);
+  for (const t of trained) for (const x of [t.value, t.grad, t.base!, ...momentsOf(t)]) allocate(scope, x.home!);
   begin(memory, trained);
   parts.forEach(({ value, base }, i) => {
     write(memory, value, new Float32Array(noise(sizeOf(SHAPES[i]), i)));

@@ -13,6 +13,7 @@ const cases: [name: string, words: string[]][] = [
   ['smt', SMT],
   ['smt, accumulated', [...SMT, '--accumulate', '2']],
   ['smt with weight decay', [...SMT, '--weight-decay', '0.1']],
+  ['smt by Muon, with weight decay', [...SMT, '--optimizer', 'muon', '--weight-decay', '0.1']],
   ['smt on a base stored as f16', [...SMT, '--base', 'f16']],
   ['smt after a full warm-up', [...SMT, '--warmup', 'full']],
   ['smt after a full warm-up, accumulated', [...SMT, '--warmup', 'full', '--accumulate', '2']],
@@ -24,6 +25,7 @@ const cases: [name: string, words: string[]][] = [
   ['lora with dropout', ['--method', 'lora', '--rank', '3', '--dropout', '0.3']],
   ['lora with dropout, accumulated', ['--method', 'lora', '--rank', '3', '--dropout', '0.3', '--accumulate', '2']],
   ['dora', ['--method', 'dora', '--rank', '3']],
+  ['dora by Muon', ['--method', 'dora', '--rank', '3', '--optimizer', 'muon']],
   ['dora with dropout, accumulated', ['--method', 'dora', '--rank', '3', '--dropout', '0.3', '--accumulate', '2']],
 ];
 

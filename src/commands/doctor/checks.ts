@@ -5,6 +5,7 @@ import { blockChecks } from './blocks.ts';
 import type { Check } from './check.ts';
 import { factorChecks } from './factors.ts';
 import { learningChecks } from './learning.ts';
+import { muonChecks } from './muon.ts';
 import { productChecks, startChecks } from './products.ts';
 import { rowChecks } from './rows.ts';
 import { storedChecks } from './stored.ts';
@@ -18,4 +19,5 @@ export const checks = (): Check[] => [
   ...blockChecks(),
   ...factorChecks(),
   ...learningChecks(),
+  ...muonChecks(),
 ];

@@ -7,7 +7,7 @@ import { crossEntropy, lossSum } from '../../ops/loss/crossentropy.ts';
 import { headPanels, panelsOf } from '../../ops/loss/head-panels.ts';
 import { adamw } from '../../ops/optimizer/adamw.ts';
 import { gradNorm, newOptimizerState, newResults } from '../../ops/optimizer/gradnorm.ts';
-import { newTrained } from '../../ops/optimizer/trained.ts';
+import { momentsOf, newTrained } from '../../ops/optimizer/trained.ts';
 import { newWeight } from '../../ops/stored/weight.ts';
 import { newStream, SCALARS } from '../../ops/stream/stream.ts';
 import { type Check, given, type Input, near, noise, noisy, zeros } from './check.ts';
@@ -143,7 +143,7 @@ function optimizer(grads: Held[], base?: Held) {
   };
   const numbers = new Float32Array(SCALARS.count);
   numbers[SCALARS.lr] = LR;
-  const first = [kept.m, kept.v, state, results].map(zeros);
+  const first = [...momentsOf(kept), state, results].map(zeros);
   const inputs: Input[] = [value, ...grads, ...(base ? [base] : []), [scalars, numbers], ...first];
   return { inputs, build, ...adamwF64(value[1], grads, base?.[1]) };
 }

@@ -4,7 +4,7 @@ import { read, resident, write } from '../../gpu/tensor.ts';
 import type { SmtAdapter } from '../../io/adapter.ts';
 import type { Decoder } from '../../models/decoder.ts';
 import { type BlockSet, eachBlockLine, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
-import { trainedTogether } from '../../ops/optimizer/trained.ts';
+import { type Part, trainedTogether } from '../../ops/optimizer/trained.ts';
 import type { Weight } from '../../ops/stored/weight.ts';
 import type { Line } from '../../report.ts';
 import type { Attached, Base, Training } from '../method.ts';
@@ -73,9 +73,21 @@ function byWeight(d: Decoder, { block, blocks }: Selection): Map<Weight, [number
 }
 
 /** The base values of the blocks are kept too where weight decay acts on them. */
-function partOf({ delta, grad }: BlockSet, train: Training | null) {
+function partOf(set: BlockSet, train: Training | null): Part {
+  const { delta, grad, b } = set;
   const base = train?.decays ? resident(`${delta.name}.base`, delta.shape, 'other') : undefined;
-  return { value: delta, grad: grad!, base };
+  const scale = train?.muon === 'strip' ? 1 / Math.sqrt(fullestStrip(set)) : 1;
+  return { value: delta, grad: grad!, base, ...(train?.muon && { matrices: { n: delta.shape[0], rows: b, cols: b, scale } }) };
+}
+
+/** The most blocks in a row or column of blocks: what their steps add up to is at most its root times as large as one of them. */
+function fullestStrip({ index }: BlockSet): number {
+  const counts = [new Map<number, number>(), new Map<number, number>()];
+  index.forEach((at, i) => {
+    const of = counts[i % 2];
+    of.set(at, (of.get(at) ?? 0) + 1);
+  });
+  return counts.flatMap((of) => [...of.values()]).reduce((most, n) => Math.max(most, n), 1);
 }
 
 /** Base values of the blocks of a set [n, b, b], as the device holds them. */

@@ -52,6 +52,7 @@ export const SMT: MethodKind<SmtSettings> = {
   help: 'chosen blocks of the weights',
   lr: 1e-4,
   betas: [0.9, 0.95],
+  optimizers: ['adamw', 'muon'],
   takes: [
     ...['targets', 'budget', 'block', 'score', 'select', 'spread', 'kappa', 'warmup', 'warmupSteps', 'selection', 'preset'],
     ...['adapter', 'dtype'],

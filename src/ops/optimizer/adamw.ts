@@ -15,11 +15,12 @@ export interface AdamWOptions {
   weightDecay: number;
 }
 
-/** value -= lr (weightDecay (base + value) + m̂ / (√v̂ + eps)) for each tensor; `gradNorm` must have run on the same state. */
+/** value -= lr (weightDecay (base + value) + m̂ / (√v̂ + eps)) for each tensor but Muon's; `gradNorm` must have run on it. */
 export function adamw(p: Program, trained: readonly Trained[], state: Tensor, scalars: Tensor, options: AdamWOptions): void {
   const [beta1, beta2] = options.betas;
   const rates = { beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2, eps: options.eps };
   for (const t of trained) {
+    if (!t.v) continue; // Muon moves it
     const decay = t.decay ? options.weightDecay : 0;
     const base = decay !== 0 ? t.base : undefined;
     const k = kernel('adamw', [adamwCode, base ? onBase : plain]);

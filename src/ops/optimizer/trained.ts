@@ -1,5 +1,5 @@
 // What the optimizer moves: values with their gradients and moments. Tensors that are moved alike lie in arenas, so that one dispatch
-// moves many; how they are moved is adamw.ts.
+// moves many; how they are moved is adamw.ts and muon.ts.
 
 import type { Memory } from '../../gpu/scope.ts';
 import { arena, elementsOf, resident, type Tensor, write } from '../../gpu/tensor.ts';
@@ -10,7 +10,10 @@ export interface Trained {
   value: Tensor;
   grad: Tensor;
   m: Tensor;
-  v: Tensor;
+  /** AdamW's second moment; there is none where Muon moves the matrices. */
+  v?: Tensor;
+  /** What Muon moves, one by one. */
+  matrices?: Matrices;
   /** Values that train: fewer than the tensor's where it pads several. */
   count: number;
   /** Whether weight decay acts on it: 2-D tensors only. */
@@ -19,26 +22,39 @@ export interface Trained {
   base?: Tensor;
 }
 
-/** A tensor that trains, with fresh moments. base: what a difference is added to. */
+/** Matrices packed in an arena, those of a shape one behind the other in `items`: the element each begins at, and the size of its step (f32). */
+export interface Matrices {
+  items: Tensor;
+  words: Uint32Array<ArrayBuffer>;
+  shapes: { rows: number; cols: number; first: number; n: number }[];
+}
+
+/** A tensor that AdamW trains, with fresh moments. base: what a difference is added to. */
 export function newTrained(
   value: Tensor,
   grad: Tensor,
   { decay, base, count = elementsOf(value.shape) }: { decay: boolean; base?: Tensor; count?: number },
 ): Trained {
-  const moment = (name: string) => resident(`${value.name}.${name}`, value.shape, 'moments');
-  return { name: value.name, value, grad, m: moment('m'), v: moment('v'), count, decay, base };
+  return { name: value.name, value, grad, m: momentOf(value, 'm'), v: momentOf(value, 'v'), count, decay, base };
 }
+
+const momentOf = (value: Tensor, name: string) => resident(`${value.name}.${name}`, value.shape, 'moments');
+
+/** What the optimizer keeps of it between steps. */
+export const momentsOf = ({ m, v }: Trained): Tensor[] => (v ? [m, v] : [m]);
 
 /** A tensor on its way into an arena. */
 export interface Part {
   value: Tensor;
   grad: Tensor;
   base?: Tensor;
+  /** The n matrices [rows, cols] that it packs, and the size of their steps beside 1, where Muon is to move them. */
+  matrices?: { n: number; rows: number; cols: number; scale: number };
 }
 
 /**
- * Tensors, not yet allocated, that are moved alike: laid together in as few arenas as bindings of `most` bytes allow. They stay what
- * they were, views of these; of the values, gradients and bases each has the same place in its arena.
+ * Tensors, not yet allocated, that are moved alike, by Muon where they say of which matrices they are: laid together in as few arenas
+ * as bindings of `most` bytes allow. They stay what they were, views of these; of the values, gradients and bases each has the same place.
  */
 export function trainedTogether(
   name: string,
@@ -63,8 +79,45 @@ export function trainedTogether(
   return values.map((value, i) => {
     const own = parts.filter((p) => p.value.home === value.home);
     const count = own.reduce((n, p) => n + elementsOf(p.value.shape), 0);
-    return newTrained(value, grads[i], { decay, base: bases[i], count });
+    if (!own[0].matrices) return newTrained(value, grads[i], { decay, base: bases[i], count });
+    const { name } = value;
+    return {
+      name,
+      value,
+      grad: grads[i],
+      m: momentOf(value, 'm'),
+      matrices: matricesIn(name, own),
+      count,
+      decay,
+      base: bases[i],
+    };
   });
+}
+
+/** Where the matrices of tensors in one arena lie, and how far each is to go: sqrt(longer side) times its scale. */
+function matricesIn(name: string, parts: readonly Part[]): Matrices {
+  const shapes: Matrices['shapes'] = [];
+  const words: number[] = [];
+  const bits = new Uint32Array(1);
+  for (const shaped of byShape(parts)) {
+    const { rows, cols } = shaped[0].matrices!;
+    const first = words.length / 2;
+    for (const { value, matrices } of shaped) {
+      new Float32Array(bits.buffer)[0] = Math.sqrt(Math.max(rows, cols)) * matrices!.scale;
+      for (let i = 0; i < matrices!.n; i++) words.push(value.start / 4 + i * rows * cols, bits[0]);
+    }
+    shapes.push({ rows, cols, first, n: words.length / 2 - first });
+  }
+  return { items: resident(`${name}.items`, [words.length], 'other', 'u32'), words: Uint32Array.from(words), shapes };
+}
+
+function byShape(parts: readonly Part[]): Part[][] {
+  const shapes = new Map<string, Part[]>();
+  for (const part of parts) {
+    const key = `${part.matrices!.rows} ${part.matrices!.cols}`;
+    shapes.set(key, [...(shapes.get(key) ?? []), part]);
+  }
+  return [...shapes.values()];
 }
 
 /** Moves tensors into arenas, and gives these. */
@@ -78,7 +131,10 @@ function lay(name: string, tensors: readonly Tensor[], most: number): Tensor[] {
   return whole;
 }
 
-/** Writes what there is before the first step: no moments. */
+/** Writes what there is before the first step: no moments, and where matrices lie. */
 export function begin(memory: Memory, trained: readonly Trained[]): void {
-  for (const { m, v } of trained) for (const t of [m, v]) write(memory, t, new Uint8Array(t.bytes));
+  for (const t of trained) {
+    for (const moment of momentsOf(t)) write(memory, moment, new Uint8Array(moment.bytes));
+    if (t.matrices) write(memory, t.matrices.items, t.matrices.words);
+  }
 }
