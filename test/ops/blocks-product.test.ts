@@ -53,7 +53,7 @@ describe.each(KERNELS)('kernels: %s', async (kernels) => {
     const out = await runProgram(
       (p) => {
         const back = trainsBlocks(s).forward(p, w, whole(x), N, whole(y), { bias, add });
-        back(whole(dy), () => whole(x), { into: whole(dx), accumulate: 1 });
+        back(whole(dy), (use) => use(whole(x)), { into: whole(dx), accumulate: 1 });
         return { y, dx, grad: s.grad! };
       },
       { gpu, accumulate: 1 },

@@ -57,7 +57,7 @@ describe('rope', () => {
     const parts = (t: Tensor) => widths.map((width, i) => columns(t, [0, 12, 18][i], width, 'part'));
     let dispatches = 0;
     const got = await runProgram((p) => {
-      const [qk, grads] = [parts(tx).slice(0, 2), parts(tdy)];
+      const [qk, grads] = [parts(tx).slice(1), parts(tdy).slice(1)];
       qk.forEach((t, i) => {
         p.needs.add(t);
         giveGrad(p, t, grads[i]);
@@ -70,9 +70,9 @@ describe('rope', () => {
     expect(dispatches).toBe(2);
     const frequencies = oracle.ropeFrequencies({ theta: 10000, scaling: null }, head_dim);
     const turned = (a: Float32Array, sign: 1 | -1) => {
-      const heads = a.filter((_, i) => i % 36 < 18);
-      const all = oracle.rope(heads, where, 3, head_dim, frequencies, sign);
-      return a.map((v, i) => (i % 36 < 18 ? all[Math.floor(i / 36) * 18 + (i % 36)] : v));
+      const heads = a.filter((_, i) => i % 36 >= 12);
+      const all = oracle.rope(heads, where, 4, head_dim, frequencies, sign);
+      return a.map((v, i) => (i % 36 < 12 ? v : all[Math.floor(i / 36) * 24 + (i % 36) - 12]));
     };
     expect(got.y).toBeAllclose(turned(x, 1), { rtol: 1e-5, atol: 1e-6 });
     expect(got.dx).toBeAllclose(turned(dy, -1), { rtol: 1e-5, atol: 1e-6 });

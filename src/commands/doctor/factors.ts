@@ -114,7 +114,7 @@ function lora(drops: Drops): Check {
       const build = (p: Program) => {
         begin(p);
         const back = trainsFactors(factors).forward(p, weight, whole(x[0]), N, whole(y[0]), 1);
-        back(whole(dy[0]), () => whole(later[0]), { into: whole(dx[0]), accumulate: 1 });
+        back(whole(dy[0]), (use) => use(whole(later[0])), { into: whole(dx[0]), accumulate: 1 });
         return [y[0], factors.grads!.A, factors.grads!.B, dx[0]];
       };
       const { dA, dB, through } = factorsBack(
@@ -186,7 +186,7 @@ function doraStep(p: Program, d: Dora, x: Tensor, dy: Tensor, dx: Tensor): Tenso
   doraScale(p, d);
   const y = temp(p, 'y', dy.shape);
   const back = trainsDora(d).forward(p, d.weight, whole(x), N, whole(y), 0);
-  back(whole(dy), () => whole(x), { into: whole(dx), accumulate: 0 });
+  back(whole(dy), (use) => use(whole(x)), { into: whole(dx), accumulate: 0 });
   return [y, d.grad!, d.factors.grads!.A, d.factors.grads!.B, dx];
 }
 

@@ -75,8 +75,8 @@ export function trainsBlocks(s: BlockSet): Trains {
       if (s.b % 4 || !takesBlocks(p, w, x, n, y)) return apart.forward(p, w, x, n, y, start);
       const blocks = differencesOf(s);
       productInto(p, x, n, w, y, start, blocks);
-      return (dy, again, dx) => {
-        blocksWeight(p, s, dy, again(), n, s.grad ? adds(p, s.grad) : 0);
+      return (dy, x, dx) => {
+        x((input) => blocksWeight(p, s, dy, input, n, s.grad ? adds(p, s.grad) : 0));
         if (dx) productTransposedInto(p, dy, n, w, dx.into, dx.accumulate, blocks);
       };
     },

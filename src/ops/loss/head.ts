@@ -56,7 +56,7 @@ export function headLoss(p: Program, h: Tensor, norm: Vector, head: Weight, stre
       logprob,
       train: o.train,
     });
-    if (o.train) back(all, () => xs, dx && { into: { t: dx, at: at * D, ld: D }, accumulate: 0 });
+    if (o.train) back(all, (use) => use(xs), dx && { into: { t: dx, at: at * D, ld: D }, accumulate: 0 });
   }
   lossSum(p, logprob, M, o.loss);
   if (dx)

@@ -49,7 +49,7 @@ export function trainsDora(d: Dora): Trains {
   return {
     forward(p, w, x, n, y, start) {
       const back = forward(p, d, entire(x, w), n, entire(y, w), begin(p, w, y, start));
-      return (dy, again, dx) => back(entire(dy, w), entire(again(), w), dx);
+      return (dy, x, dx) => back(entire(dy, w), (use) => x((input) => use(entire(input, w))), dx);
     },
   };
 }
@@ -84,18 +84,21 @@ function forward(p: Program, d: Dora, x: Tensor, N: number, y: Tensor, accumulat
   }
   const factors = lowRankForward(p, f, seen, z);
   apply(p, d, z, [1, 0], y, seen === x ? accumulate : 1);
-  return (dy: Tensor, x: Tensor, dx: Into | null) => backward(p, d, z, factors, dy, x, dx);
+  return (dy: Tensor, x: Asked, dx: Into | null) => backward(p, d, z, factors, dy, x, dx);
 }
 
+/** The input, for who gives it something to do. */
+type Asked = (use: (x: Tensor) => void) => void;
+
 /** z: the product before it was scaled, of the forward. */
-function backward(p: Program, d: Dora, z: Tensor, factors: LowRankBackward, dy: Tensor, x: Tensor, dx: Into | null): void {
+function backward(p: Program, d: Dora, z: Tensor, factors: LowRankBackward, dy: Tensor, x: Asked, dx: Into | null): void {
   const { weight: w, factors: f } = d;
   if (!d.grad) throw new Error(`expected magnitudes of ${w.name} that train, got some without a gradient`);
   const [N] = dy.shape;
   columnSum(p, { part: magnitudeTerm, bind: { dy, z, inv_norm: d.invNorm } }, N, w.rows, d.grad);
   const dz = temp(p, 'd_product', dy.shape);
   apply(p, d, dy, [1, 0], dz, 0);
-  factors.gradients(dz, masked(p, f, x));
+  x((input) => factors.gradients(dz, masked(p, f, input)));
   if (!dx) return;
   const into = entire(dx.into, w);
   if (!drops(p, f.dropout)) {
@@ -104,7 +107,7 @@ function backward(p: Program, d: Dora, z: Tensor, factors: LowRankBackward, dy: 
     return;
   }
   productTransposedInto(p, whole(dy), N, w, dx.into, dx.accumulate);
-  const [rest, inner] = [temp(p, 'd_rest', dy.shape), temp(p, 'd_dropped', x.shape)];
+  const [rest, inner] = [temp(p, 'd_rest', dy.shape), temp(p, 'd_dropped', [N, w.cols])];
   apply(p, d, dy, [1, -1], rest, 0);
   productTransposedInto(p, whole(rest), N, w, whole(inner), 0);
   factors.input(dz, inner, 1);

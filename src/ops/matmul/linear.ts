@@ -2,7 +2,7 @@
 // The f32 product does the work: stored formats are unpacked a panel at a time, so no product is written per format.
 
 import { adds, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../../gpu/program.ts';
-import { again } from '../../gpu/recompute.ts';
+import { whenThere } from '../../gpu/recompute.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { fill, fillBackward } from '../elementwise/fill.ts';
 import { gemv, unpack } from '../stored/unpack.ts';
@@ -36,7 +36,7 @@ export function linear(p: Program, x: Tensor, weights: Weight[], options: Linear
     for (const { y, bias, back } of made) {
       const dy = gradOf(p, y);
       if (!dy) continue;
-      back(whole(dy), () => whole(again(p, x)), p.needs.has(x) ? intoWhole(p, x) : null);
+      back(whole(dy), (use) => whenThere(p, x, (t) => use(whole(t))), p.needs.has(x) ? intoWhole(p, x) : null);
       fillBackward(p, dy, bias, add && p.needs.has(add) ? add : undefined);
     }
   });
@@ -71,14 +71,15 @@ export function dense(grads: Tensor[]): Trains {
     grads,
     forward(p, w, x, n, y, start) {
       const frozen = FROZEN.forward(p, w, x, n, y, start);
-      return (dy, again, dx) => {
-        const input = again();
-        w.windows.forEach((v, i) => {
-          const grad = { t: grads[i], at: 0, ld: w.cols };
-          const of = { a: { ...dy, at: dy.at + v.r0 }, b: input, c: grad, m: v.r1 - v.r0, n: w.cols, k: n };
-          gemm(p, 'tn', of, adds(p, grads[i]));
-        });
-        frozen(dy, again, dx);
+      return (dy, x, dx) => {
+        x((input) =>
+          w.windows.forEach((v, i) => {
+            const grad = { t: grads[i], at: 0, ld: w.cols };
+            const of = { a: { ...dy, at: dy.at + v.r0 }, b: input, c: grad, m: v.r1 - v.r0, n: w.cols, k: n };
+            gemm(p, 'tn', of, adds(p, grads[i]));
+          }),
+        );
+        frozen(dy, x, dx);
       };
     },
   };
@@ -98,9 +99,10 @@ export function beside(add: (p: Program, x: Tensor, y: Tensor) => BesideBackward
     forward(p, w, x, n, y, start) {
       const frozen = FROZEN.forward(p, w, x, n, y, start);
       const part = add(p, entire(x, w), entire(y, w));
-      return (dy, again, dx) => {
-        part.gradients?.(entire(dy, w), entire(again(), w));
-        frozen(dy, again, dx);
+      return (dy, x, dx) => {
+        const { gradients } = part;
+        if (gradients) x((input) => gradients(entire(dy, w), entire(input, w)));
+        frozen(dy, x, dx);
         if (dx) part.input?.(entire(dy, w), entire(dx.into, w));
       };
     },

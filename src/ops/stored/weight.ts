@@ -43,10 +43,10 @@ export interface Trains {
 export type Start = 0 | 1 | { bias: Vector | null; add?: Tensor };
 
 /**
- * From dy the gradients of what trains, then dx (+)= its own where one is asked for. Who needs the input asks for it by `x`,
- * since it may have to be made again.
+ * From dy the gradients of what trains, and dx (+)= its own where one is asked for. Who needs the input gives `x` what to do with it:
+ * it may have to be made again, at once or when the backward of what made it comes.
  */
-export type Backward = (dy: Mat, x: () => Mat, dx: Into | null) => void;
+export type Backward = (dy: Mat, x: (use: (x: Mat) => void) => void, dx: Into | null) => void;
 
 /** Where a result goes: written over what is there (0), or added to it (1). */
 export interface Into {
