@@ -29,6 +29,7 @@ const shapes = [
   { format: 'bf16', b: 64, rows: 192, cols: 128, N: 130, fit: 128 },
   ...FORMATS.map((format) => ({ format, b: 16, rows: 48, cols: Math.max(64, STORED[format].block), N: 37, fit: 48 })),
   { format: 'q4_k', b: 128, rows: 128, cols: 256, N: 31, fit: 128 },
+  { format: 'f32', b: 128, rows: 256, cols: 512, N: 40, fit: 256 }, // enough of them for tiles
 ] as const;
 
 describe.each(KERNELS)('kernels: %s', async (kernels) => {

@@ -75,13 +75,14 @@ function multiplying(b: number): Check {
 }
 
 /** dD as GPUs make it: in tiles, and in slices of the tokens. */
-function gathering(b: number): Check {
+function gathering([b, count]: (typeof PLACED)[number]): Check {
   const [rows, cols, N] = [3 * b, 4 * b, 133];
+  const index = count === INDEX.length ? INDEX : Array.from({ length: count }, (_, i) => [Math.floor(i / 4), i % 4] as const);
   return {
-    name: `blocks' gradients, edge ${b}`,
+    name: `blocks' gradients, ${count} of ${b}`,
     planning: (of) => ({ ...planningOf(of, { half: false, choices: {} }), software: false }),
     make() {
-      const set = newBlockSet('w', rows, cols, b, INDEX, true);
+      const set = newBlockSet('w', rows, cols, b, index, true);
       const [x, more, dy] = [noisy('x', [N, cols], 60), noisy('more', [N, cols], 62), noisy('dy', [N, rows], 61)];
       const build = (p: Program) => {
         [x, more].forEach(([t], i) => blocksWeight(p, set, whole(dy[0]), whole(t), N, i ? 1 : 0));
@@ -89,7 +90,7 @@ function gathering(b: number): Check {
       };
       const sum = Float64Array.from(x[1], (v, i) => v + more[1][i]);
       const dW = timesF64('tn', dy[1], sum, rows, cols, N);
-      const gradient = new Float64Array(INDEX.length * b * b);
+      const gradient = new Float64Array(count * b * b);
       eachBlockLine(set, 0, rows, (at, first) => {
         for (let j = 0; j < b; j++) gradient[first + j] = dW[at + j];
       });
@@ -98,8 +99,13 @@ function gathering(b: number): Check {
   };
 }
 
-/** An edge in tiles; in slices, with and without invocations left over. */
-const PLACED = [32, 8, 12];
+/** Edges and numbers of blocks: in tiles; in slices of a part of a block, of a whole one, with invocations left over. */
+const PLACED = [
+  [96, 12],
+  [32, INDEX.length],
+  [8, INDEX.length],
+  [12, INDEX.length],
+] as const;
 
 // --- scores ---------------------------------------------------------------------------------------------------------------
 

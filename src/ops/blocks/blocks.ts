@@ -17,7 +17,7 @@ import lanes4 from '../../../shaders/lanes4.wgsl?raw' with { type: 'text' };
 import { adds, decide, kernel, type Program, run } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { type Mat, type Product, tileFor, whole } from '../matmul/gemm.ts';
-import { tiled } from '../matmul/gemm-tile.ts';
+import { tiledPlaces } from '../matmul/gemm-tile.ts';
 import { type Blocks, beside, productInto, productTransposedInto, takesBlocks } from '../matmul/linear.ts';
 import type { Trains } from '../stored/weight.ts';
 import { type Places, placesOf, wordsFor } from './lists.ts';
@@ -107,15 +107,16 @@ export function blocksInput(p: Program, s: BlockSet, dy: Tensor, dx: Tensor): vo
   dispatch(p, s, 'blocks_input', code, { dy, d: s.delta, out: dx }, tokens, lists, grid(p, s, tokens, n));
 }
 
-/** dD (+)= dy^T x over n tokens for the chosen blocks. On GPUs a product a block, in tiles or, where those are too large, in slices of tokens. */
+/** dD (+)= dy^T x over n tokens for the chosen blocks. On GPUs a product a block, in tiles or, where those would be too few, in slices of tokens. */
 export function blocksWeight(p: Program, s: BlockSet, dy: Mat, x: Mat, n: number, accumulate: 0 | 1): void {
   const { grad, b, places } = s;
   if (!grad) throw new Error(`expected blocks that train, got ${s.delta.name} without a gradient`);
   const many = s.index.length / 2;
   const of: Product = { a: dy, b: x, c: { t: grad, at: 0, ld: b }, m: b, n: b, k: n };
-  const how = decide(p, () => (p.planning.software ? null : b < TILED ? slicesOf(s, dy, x) : tileFor(p, 'tn', of, many)));
-  if (typeof how === 'number') slices(p, s, dy, x, n, how, accumulate);
-  else if (how) tiled(p, how, of, accumulate, {}, { lists: s.lists, list_at: places.where, edge: b, n: many });
+  const tile = decide(p, () => (p.planning.software || b < TILED ? null : tileFor(p, 'tn', of, many)));
+  const part = decide(p, () => (p.planning.software || tile ? null : partOf(s, dy, x)));
+  if (tile) tiledPlaces(p, tile, of, accumulate, { lists: s.lists, list_at: places.where, edge: b, n: many });
+  else if (part) slices(p, s, dy, x, n, part, accumulate);
   else {
     const lists = { entries_at: places.where, accumulate };
     const bind = { dy: all(dy, s.rows, s), x: all(x, s.cols, s), out: grad };
@@ -125,17 +126,22 @@ export function blocksWeight(p: Program, s: BlockSet, dy: Mat, x: Mat, n: number
 
 /** The edge from which on tiles are worth it. */
 const TILED = 32;
+/** Workgroups that a GPU should have. */
+const FEW_GROUPS = 64;
 
-/** Slices of the tokens that a workgroup of 64 sums a block in; null where its loads are no vec4s. */
-function slicesOf({ b }: BlockSet, ...of: Mat[]): number | null {
+/** The edge of what a workgroup sums by slices: below 32, a divisor of the block's, as large as fills a GPU. null where loads are no vec4s. */
+function partOf({ b, index }: BlockSet, ...of: Mat[]): number | null {
   if (b % 4 || of.some(({ at, ld }) => at % 4 || ld % 4)) return null;
-  return 2 ** Math.floor(Math.log2(64 / (b / 4) ** 2));
+  const fills = (part: number) => (index.length / 2) * (b / part) ** 2 >= FEW_GROUPS;
+  return [28, 24, 20, 16, 12, 8].find((part) => b % part === 0 && fills(part)) ?? 4;
 }
 
-function slices(p: Program, s: BlockSet, dy: Mat, x: Mat, N: number, slices: number, accumulate: 0 | 1): void {
-  const params = { N, b: s.b, dy_at: dy.at, ldy: dy.ld, x_at: x.at, ldx: x.ld, list_at: s.places.where, slices, accumulate };
-  const bind = { lists: s.lists, x: x.t, dy: dy.t, out: s.grad! };
-  run(p, kernel('blocks_slices', [slicesCode]), bind, params, [s.index.length / 2], costOf(s, N));
+function slices(p: Program, s: BlockSet, dy: Mat, x: Mat, N: number, part: number, accumulate: 0 | 1): void {
+  const { b, index, places, lists, grad } = s;
+  const slices = 2 ** Math.floor(Math.log2(64 / (part / 4) ** 2));
+  const params = { N, b, part, dy_at: dy.at, ldy: dy.ld, x_at: x.at, ldx: x.ld, list_at: places.where, slices, accumulate };
+  const grid = [(b / part) ** 2, index.length / 2];
+  run(p, kernel('blocks_slices', [slicesCode]), { lists, x: x.t, dy: dy.t, out: grad! }, params, grid, costOf(s, N));
 }
 
 /** The tensor behind a matrix that is all of it, which is what these kernels read. */

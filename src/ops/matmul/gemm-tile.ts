@@ -17,25 +17,31 @@ export interface Places {
   n: number;
 }
 
-/** c (+)= a b by a tiled variant. What is written may begin at more than zero; `places`: one product a block. */
-export function tiled(p: Program, v: Variant, x: Product, accumulate: 0 | 1, from: Onto = {}, places?: Places): void {
+/** c (+)= a b by a tiled variant. What is written may begin at more than zero. */
+export function tiled(p: Program, v: Variant, x: Product, accumulate: 0 | 1, from: Onto = {}): void {
   const { m, n, k, c } = x;
-  const most = decide(p, () => splitsOf(v, x, places?.n));
-  const steps = DEPTH * Math.ceil(k / most / DEPTH);
-  if (most === 1) {
-    tileRun(p, v, x, { c: c.t }, { c_at: c.at, ldc: c.ld, accumulate }, { steps, splits: 1, plane: 0 }, from, places);
+  const splits = decide(p, () => splitsOf(v, x));
+  const steps = DEPTH * Math.ceil(k / splits / DEPTH);
+  if (splits === 1) {
+    tileRun(p, v, x, { c: c.t }, { c_at: c.at, ldc: c.ld, accumulate }, { steps, splits, plane: 0 }, from);
     return;
   }
-  const rows = places ? places.n * m : m;
-  const plane = rows * n;
-  const planes = temp(p, 'planes', [most, plane]);
-  tileRun(p, v, x, { c: planes }, { c_at: 0, ldc: n, accumulate: 0 }, { steps, splits: most, plane }, {}, places);
-  const params = { m: rows, n, splits: most, plane, c_at: c.at, ldc: c.ld, accumulate, ...ontoParams(from) };
+  const plane = m * n;
+  const planes = temp(p, 'planes', [splits, plane]);
+  tileRun(p, v, x, { c: planes }, { c_at: 0, ldc: n, accumulate: 0 }, { steps, splits, plane }, {});
+  const params = { m, n, splits, plane, c_at: c.at, ldc: c.ld, accumulate, ...ontoParams(from) };
   const { part, bind } = ontoOf(from);
-  run(p, kernel('gemm_split', [split, part]), { planes, c: c.t, ...bind }, params, [Math.ceil((rows * n) / 256)], {
-    bytes: 4 * rows * n * (most + 1 + accumulate + (from.add ? 1 : 0)),
+  run(p, kernel('gemm_split', [split, part]), { planes, c: c.t, ...bind }, params, [Math.ceil(plane / 256)], {
+    bytes: 4 * plane * (splits + 1 + accumulate + (from.add ? 1 : 0)),
     label: p.label ? `${p.label} gemm_split` : 'gemm_split',
   });
+}
+
+/** c (+)= a b for each chosen block, of a and b as lists say. */
+export function tiledPlaces(p: Program, v: Variant, x: Product, accumulate: 0 | 1, places: Places): void {
+  const { c } = x;
+  const sum = { steps: DEPTH * Math.ceil(x.k / DEPTH), splits: 1, plane: 0 };
+  tileRun(p, v, x, { c: c.t }, { c_at: c.at, ldc: c.ld, accumulate }, sum, {}, places);
 }
 
 /** Sums over cells of a tiled product that is not stored (reduced() in gemm-variants.ts). */

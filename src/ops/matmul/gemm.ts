@@ -5,6 +5,7 @@ import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { STORED } from '../stored/formats.ts';
 import { tiled, tiledCells } from './gemm-tile.ts';
+import { splitsOf } from './gemm-tiles.ts';
 import {
   chooseTile,
   chooseVariant,
@@ -42,9 +43,10 @@ export function wouldTile(p: Program, layout: GemmLayout, x: Product): boolean {
   return Boolean(chooseVariant(layout, shapeOf(x), p.planning).tiled);
 }
 
-/** The tile for `products` of one shape at a time; null where none can take it. To be decided once. */
+/** The tile for so many products of one shape at a time; null where none can take it, or they would not fill a GPU. To be decided once. */
 export function tileFor(p: Program, layout: GemmLayout, x: Product, products: number): Variant | null {
-  return chooseTile(layout, shapeOf(x), p.planning, products) ?? null;
+  const v = chooseTile(layout, shapeOf(x), p.planning, products);
+  return v && splitsOf(v, x, products) === 1 ? v : null;
 }
 
 function shapeOf({ a, b, c, m, n, k }: Product): Shape {
