@@ -4,8 +4,9 @@ import type { Prompt } from '../data/load.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { dispose, prepare } from '../gpu/run.ts';
 import type { Report } from '../report.ts';
+import { planDecoding, rowsAtOnce } from './decoding.ts';
 import type { OnDevice } from './evaluate.ts';
-import { generate, planDecoding } from './generate.ts';
+import { generateAll } from './generate.ts';
 
 export interface AnswerOptions {
   /** Longest answer, in tokens. */
@@ -27,12 +28,12 @@ export interface Generated {
   text: string;
 }
 
-/** Positions that a model must have been loaded for to answer these prompts: padding has one of its own. */
-export const positionsFor = (prompts: readonly Prompt[], maxNewTokens: number) => longest(prompts) + maxNewTokens + 1;
+/** Positions that a model must have been loaded for to answer these prompts. */
+export const positionsFor = (prompts: readonly Prompt[], maxNewTokens: number) => longest(prompts) + maxNewTokens;
 
 const longest = (prompts: readonly Prompt[]) => prompts.reduce((n, p) => Math.max(n, p.ids.length), 1);
 
-/** Goes on from every prompt in order; each answer is reported. At the signal it stops with those made. */
+/** Goes on from every prompt, several at once; each answer is reported, in order. At the signal it stops with those made. */
 export async function answerPrompts(
   { gpu, decoder, planning, scope }: OnDevice,
   tokenizer: Tokenizer,
@@ -41,17 +42,18 @@ export async function answerPrompts(
   report: Report,
   signal?: AbortSignal,
 ): Promise<Generated[]> {
-  const decoding = planDecoding(decoder, longest(prompts) + o.maxNewTokens, planning);
+  const capacity = positionsFor(prompts, o.maxNewTokens);
+  const decoding = planDecoding(decoder, capacity, planning, rowsAtOnce(decoder, capacity, prompts.length, planning));
   report({ kind: 'plan', program: 'decode', bytes: decoding.plan.bytes, trainable: 0, bound: false });
   const machine = await prepare(gpu, decoding.plan, scope);
   const answers: Generated[] = [];
   try {
     report({ kind: 'memory', program: 'decode', planned: decoding.plan.bytes.total, allocated: gpu.memory.bytes });
-    for (const { index, ids: prompt } of prompts) {
-      if (signal?.aborted) break;
-      const { maxNewTokens, temperature, topP, seed, eos } = o;
-      const sampling = { max_new_tokens: maxNewTokens, temperature, top_p: topP, seed: seed + index, eos };
-      const ids = await generate(gpu, machine, decoding, prompt, sampling);
+    const { maxNewTokens, temperature, topP, seed, eos } = o;
+    const sampling = { max_new_tokens: maxNewTokens, temperature, top_p: topP, eos };
+    const asked = prompts.map(({ index, ids }) => ({ prompt: ids, seed: seed + index }));
+    for await (const ids of generateAll(machine, decoding, asked, sampling, { signal })) {
+      const { index, ids: prompt } = prompts[answers.length];
       const answer = { index, prompt_ids: Array.from(prompt), ids, text: tokenizer.decode(ids, { skip_special: true }) };
       answers.push(answer);
       report({ kind: 'generation', ...answer });

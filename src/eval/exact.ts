@@ -6,7 +6,8 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Planning } from '../gpu/limits.ts';
 import { dispose, prepare } from '../gpu/run.ts';
 import type { Decoder } from '../models/decoder.ts';
-import { type Decoding, generate, planDecoding } from './generate.ts';
+import { planDecoding, rowsAtOnce } from './decoding.ts';
+import { generateAll } from './generate.ts';
 
 export interface Answer {
   /** Place in the rows given. */
@@ -24,7 +25,7 @@ export interface ExactOptions {
   signal?: AbortSignal;
 }
 
-/** Answers the prompts of rows in order. At the signal it stops with those made. */
+/** Answers the prompts of rows, several at once, and tells of them in order. At the signal it stops with those made. */
 export async function answerRows(
   { gpu, decoder: d, planning }: { gpu: Gpu; decoder: Decoder; planning: Planning },
   rows: readonly Row[],
@@ -32,14 +33,14 @@ export async function answerRows(
   each: (answer: Answer) => void = () => {},
 ): Promise<Answer[]> {
   const { longest, capacity } = roomFor(rows, max_new_tokens);
-  const decoding: Decoding = planDecoding(d, capacity, planning);
+  const decoding = planDecoding(d, capacity, planning, rowsAtOnce(d, capacity, rows.length, planning));
   const machine = await prepare(gpu, decoding.plan);
   const answers: Answer[] = [];
   try {
-    for (let row = 0; row < rows.length && !signal?.aborted; row++) {
-      const prompt = rows[row].ids.subarray(0, rows[row].promptLength);
-      const sampling = { max_new_tokens: longest, temperature: 0, top_p: 1, seed: 0, eos };
-      const ids = await generate(gpu, machine, decoding, prompt, sampling);
+    const asked = rows.map(({ ids, promptLength }) => ({ prompt: ids.subarray(0, promptLength), seed: 0 }));
+    const sampling = { max_new_tokens: longest, temperature: 0, top_p: 1, eos };
+    for await (const ids of generateAll(machine, decoding, asked, sampling, { signal })) {
+      const row = answers.length;
       const answer = { row, ids, right: same(ids, expectedAnswer(rows[row])) };
       answers.push(answer);
       each(answer);
@@ -52,7 +53,7 @@ export async function answerRows(
 
 /** Positions that a model must be loaded for to answer these rows: the longest prompt may be given the longest answer. */
 export function positionsToAnswer(rows: readonly Row[], max_new_tokens?: number): number {
-  return roomFor(rows, max_new_tokens).capacity + 1;
+  return roomFor(rows, max_new_tokens).capacity;
 }
 
 function roomFor(rows: readonly Row[], max_new_tokens?: number): { longest: number; capacity: number } {

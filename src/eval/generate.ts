@@ -1,150 +1,233 @@
-// Text from a model: the prompt is read in chunks into a key/value cache, then one token at a time is chosen and read.
+// Text from a model: prompts are read into the cache, then all rows go on together, one token a step; where one ends, the next prompt takes
+// its place. What a row says does not depend on what is beside it.
 
 import { ladder } from '../data/pack.ts';
-import type { Gpu } from '../gpu/device.ts';
-import type { Planning } from '../gpu/limits.ts';
-import { type Plan, plan } from '../gpu/plan.ts';
-import type { Build } from '../gpu/program.ts';
 import { type Machine, readback, replay } from '../gpu/run.ts';
-import { resident, type Tensor, write } from '../gpu/tensor.ts';
-import { type Decoder, hiddenStates } from '../models/decoder.ts';
-import { cacheWrite, newCache } from '../ops/attention/cache.ts';
-import { gatherRows } from '../ops/loss/gather.ts';
-import { whole } from '../ops/matmul/gemm.ts';
-import { productInto } from '../ops/matmul/linear.ts';
-import { rmsnorm } from '../ops/norm/rmsnorm.ts';
-import { newStream, type Stream } from '../ops/stream/stream.ts';
-import { random } from '../random.ts';
+import { type Tensor, write } from '../gpu/tensor.ts';
+import { BROKEN } from '../ops/stream/choose.ts';
+import { type Decoding, TILE } from './decoding.ts';
 
-/** Tokens of a prompt read at a time. */
-const CHUNK = 64;
-
-/** The programs that answer a prompt, planned: the reading of it and one token more. */
-export interface Decoding {
-  plan: Plan;
-  stream: Stream;
-  /** Positions there is room for. */
-  capacity: number;
+/** What to go on from, and what the draws of the answer are made of. */
+export interface Asked {
+  prompt: ArrayLike<number>;
+  seed: number;
 }
 
 export interface Sampling {
   max_new_tokens: number;
   /** 0 takes the likeliest token. */
   temperature: number;
+  /** Drawn from the likeliest tokens that together make up this share. */
   top_p: number;
-  seed: number;
   /** Ids that end a text. */
   eos: readonly number[];
 }
 
+/** A row that is being answered: its slot of the cache, and what it says so far. */
+interface Row {
+  asked: number;
+  slot: number;
+  prompt: ArrayLike<number>;
+  seed: number;
+  ids: number[];
+  ended: boolean;
+}
+
+/** Tokens made ahead of what the host has seen: a GPU need not wait for it, a software adapter would only make what is thrown away. */
+const AHEAD = { software: 0, hardware: 2 };
+
+/** A machine that answers, how, and what becomes of every token. */
+interface Answering {
+  m: Machine;
+  d: Decoding;
+  o: Sampling;
+  signal?: AbortSignal;
+  take(row: Row, id: number): void;
+}
+
 /**
- * Programs `prefill` (a chunk of a prompt) and `decode` (one token), with room for `capacity` positions: one fewer than the
- * decoder was made for at most, as padding has a position of its own.
+ * The new ids of every answer in the order asked, the end-of-sequence id included where it came; at the signal it ends. `each` hears of
+ * every token as it comes. One of a machine at a time.
  */
-export function planDecoding(d: Decoder, capacity: number, planning: Planning): Decoding {
-  const [positions] = d.rope.shape;
-  if (capacity >= positions)
-    throw new Error(
-      `expected prompts and answers of at most ${positions - 1} tokens together, for which the model was loaded, got ${capacity}: ` +
-        'load it for more positions, or ask for shorter answers.',
-    );
-  const stream = newStream(CHUNK, 1);
-  const width = d.config.n_kv_heads * d.config.head_dim;
-  const caches = d.layers.map((_, i) => ({
-    k: newCache(`cache ${i} k`, capacity, width),
-    v: newCache(`cache ${i} v`, capacity, width),
-  }));
-  const logits = resident('next logits', [1, d.config.vocab_size], 'logits');
-  const build = nextLogits(d, stream, caches, logits);
-  const part = (name: string, N: number) => ({ name, build, dims: { N, M: 1 }, readback: logits });
-  return { plan: plan([part('prefill', CHUNK), part('decode', 1)], planning), stream, capacity };
-}
-
-function nextLogits(d: Decoder, s: Stream, caches: { k: Tensor; v: Tensor }[], logits: Tensor): Build {
-  return (p) => {
-    const h = hiddenStates(p, d, s, false, (layer, k, v) => {
-      cacheWrite(p, k, s.positions, caches[layer].k);
-      cacheWrite(p, v, s.positions, caches[layer].v);
-      return caches[layer];
-    });
-    const x = rmsnorm(p, gatherRows(p, h, s.targetAt, 1), d.norm, d.config.rms_norm_eps);
-    productInto(p, whole(x), 1, d.head, whole(logits), 0);
-  };
-}
-
-/** Goes on from a prompt by at most max_new_tokens; answers the new ids, the end-of-sequence id included where it came. `each` hears of every token. */
-export async function generate(
-  gpu: Gpu,
+export async function* generateAll(
   m: Machine,
   d: Decoding,
-  prompt: ArrayLike<number>,
+  all: readonly Asked[],
   o: Sampling,
-  each: (id: number) => void = () => {},
-): Promise<number[]> {
-  const room = o.max_new_tokens;
-  if (room < 1 || prompt.length < 1 || prompt.length + room > d.capacity)
+  { each = () => {}, signal }: { each?: (asked: number, id: number) => void; signal?: AbortSignal } = {},
+): AsyncGenerator<number[]> {
+  for (const { prompt } of all) checkRoom(d, prompt.length, o.max_new_tokens);
+  write(m.gpu.memory, d.choosing.sampling, Float32Array.of(o.temperature, o.top_p));
+  const take = (row: Row, id: number) => {
+    if (id === BROKEN) throw new Error('expected finite logits, got others: the model or the adapter is broken.');
+    row.ids.push(id);
+    row.ended = o.eos.includes(id) || row.ids.length === o.max_new_tokens;
+    each(row.asked, id);
+  };
+  const answering = { m, d, o, signal, take };
+  const free = Array.from({ length: d.rows }, (_, slot) => slot);
+  const made: number[][] = [];
+  let going: Row[] = [];
+  for (let [next, told] = [0, 0]; told < all.length && !signal?.aborted; ) {
+    const fresh: Row[] = [];
+    while (free.length && next < all.length)
+      fresh.push({ asked: next, slot: free.shift()!, ...all[next++], ids: [], ended: false });
+    await readPrompts(answering, fresh);
+    going.push(...fresh);
+    await goOn(answering, going);
+    for (const { asked, slot, ids } of going.filter((row) => row.ended)) {
+      made[asked] = ids;
+      free.push(slot);
+    }
+    going = going.filter((row) => !row.ended);
+    for (; made[told] && !signal?.aborted; told++) yield made[told];
+  }
+}
+
+/** The new ids after one prompt. */
+export async function generate(m: Machine, d: Decoding, asked: Asked, o: Sampling): Promise<number[]> {
+  for await (const ids of generateAll(m, d, [asked], o)) return ids;
+  return [];
+}
+
+function checkRoom({ capacity }: Decoding, prompt: number, room: number): void {
+  if (room < 1 || prompt < 1 || prompt + room > capacity)
     throw new Error(
-      `expected a prompt and an answer of at least a token each and ${d.capacity} together, got a prompt of ${prompt.length} and ` +
+      `expected a prompt and an answer of at least a token each and ${capacity} together, got a prompt of ${prompt} and ` +
         `an answer of at most ${room}: shorten one of them, or plan for more.`,
     );
-  const next = random(o.seed, 0);
-  const draw = () => next() / 2 ** 32;
-  let logits: Float32Array | undefined;
-  for (let at = 0; at < prompt.length; at += CHUNK)
-    logits = await advance(gpu, m, d, Array.from(prompt).slice(at, at + CHUNK), at);
-  const ids: number[] = [];
-  while (ids.length < room) {
-    const id = pick(logits!, o, draw);
-    ids.push(id);
-    each(id);
-    if (o.eos.includes(id) || ids.length === room) break;
-    logits = await advance(gpu, m, d, [id], prompt.length + ids.length - 1);
+}
+
+const put = ({ gpu }: Machine, t: Tensor, values: ArrayLike<number>) => write(gpu.memory, t, Uint32Array.from(values));
+const chosenBy = async (m: Machine, program: string) => new Uint32Array((await readback(m, program)).buffer);
+
+// --- prompts ------------------------------------------------------------------------------------------------------------
+
+/** Tokens from..from + count of a row's prompt, at `at` in a piece. */
+interface Segment {
+  row: Row;
+  from: number;
+  count: number;
+  at: number;
+}
+
+/** Reads prompts into the cache, as many as a piece has room for at a time, and takes the first token of each answer. */
+async function readPrompts(a: Answering, rows: readonly Row[]): Promise<void> {
+  for (const piece of piecesOf(rows, a.d.piece)) {
+    if (a.signal?.aborted) return;
+    await readPiece(a, piece);
   }
-  return ids;
 }
 
-/** Reads tokens at positions `at`.. into the cache and answers the logits after the last of them. */
-async function advance(gpu: Gpu, m: Machine, d: Decoding, ids: number[], at: number): Promise<Float32Array> {
-  const N = ids.length === 1 ? 1 : ladder(ids.length, CHUNK);
-  const { stream: s } = d;
-  const put = (t: Tensor, f: (i: number) => number) =>
-    write(
-      gpu.memory,
-      t,
-      Uint32Array.from({ length: N }, (_, i) => f(i)),
-    );
-  const real = (i: number) => i < ids.length;
-  put(s.ids, (i) => (real(i) ? ids[i] : 0));
-  put(s.positions, (i) => (real(i) ? at + i : d.capacity)); // padding goes to the cache's spare row
-  put(s.lo, () => 0);
-  put(s.last, (i) => (real(i) ? at + i : 0));
-  write(gpu.memory, s.targetAt, Uint32Array.of(ids.length - 1));
-  const program = ids.length === 1 ? 'decode' : 'prefill';
-  replay(m, program, { N, M: 1 });
-  return readback(m, program);
+/** Prompts cut into pieces; in a piece every row begins at a whole tile. */
+function piecesOf(rows: readonly Row[], room: number): Segment[][] {
+  const pieces: Segment[][] = [[]];
+  let at = 0;
+  for (const row of rows)
+    for (let from = 0; from < row.prompt.length; ) {
+      at = TILE * Math.ceil(at / TILE);
+      if (at >= room) {
+        pieces.push([]);
+        at = 0;
+      }
+      const count = Math.min(row.prompt.length - from, room - at);
+      pieces.at(-1)!.push({ row, from, count, at });
+      from += count;
+      at += count;
+    }
+  return pieces.filter((piece) => piece.length);
 }
 
-function pick(logits: Float32Array, o: Sampling, draw: () => number): number {
-  let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
-  if (!Number.isFinite(logits[best]))
-    throw new Error(`expected finite logits, got ${logits[best]}: the model or the adapter is broken.`);
-  if (o.temperature === 0) return best;
-  return sample(logits, logits[best], o, draw);
-}
-
-/** Nucleus sampling: the likeliest tokens that together reach top_p, drawn by their probability. */
-function sample(logits: Float32Array, top: number, o: Sampling, draw: () => number): number {
-  const weights = Array.from(logits, (x, id) => ({ id, w: Math.exp((x - top) / o.temperature) }));
-  const order = weights.sort((a, b) => b.w - a.w || a.id - b.id);
-  const all = order.reduce((n, x) => n + x.w, 0);
-  let kept = 0;
-  const nucleus = order.filter((x) => {
-    const before = kept;
-    kept += x.w;
-    return before < o.top_p * all;
+async function readPiece({ m, d, take }: Answering, piece: Segment[]): Promise<void> {
+  const { prompts: s, choosing, capacity } = d;
+  const { at, count } = piece.at(-1)!;
+  const N = ladder(at + count, d.piece);
+  // What is not filled repeats the token before it, in the same place: it writes once more what is there.
+  const tokens = Array.from({ length: N }, (_, i) => {
+    const { row, from, count, at } = piece.findLast((segment) => segment.at <= i)!;
+    const position = from + Math.min(i - at, count - 1);
+    return { id: row.prompt[position], position, lo: row.slot * capacity };
   });
-  let left = draw() * nucleus.reduce((n, x) => n + x.w, 0);
-  for (const x of nucleus) if ((left -= x.w) <= 0) return x.id;
-  return nucleus[nucleus.length - 1].id;
+  put(
+    m,
+    s.ids,
+    tokens.map((t) => t.id),
+  );
+  put(
+    m,
+    s.positions,
+    tokens.map((t) => t.position),
+  );
+  put(
+    m,
+    s.lo,
+    tokens.map((t) => t.lo),
+  );
+  put(
+    m,
+    s.last,
+    tokens.map((t) => t.lo + t.position),
+  );
+  const ends = piece.filter(({ row, from, count }) => from + count === row.prompt.length);
+  const M = Math.max(1, ends.length); // a piece without an end chooses for nobody
+  put(m, s.targetAt, ends.length ? ends.map(({ at, count }) => at + count - 1) : [0]);
+  put(
+    m,
+    choosing.seeds,
+    ends.map(({ row }) => row.seed),
+  );
+  replay(m, 'prefill', { N, M });
+  if (!ends.length) return;
+  const chosen = await chosenBy(m, 'prefill');
+  ends.forEach(({ row }, i) => take(row, chosen[i]));
+}
+
+// --- answers ------------------------------------------------------------------------------------------------------------
+
+/** Makes tokens of all rows until one has ended. */
+async function goOn({ m, d, o, signal, take }: Answering, rows: readonly Row[]): Promise<void> {
+  const ended = () => signal?.aborted || rows.some((row) => row.ended);
+  if (ended()) return;
+  const { next: s, choosing, capacity } = d;
+  const N = rows.length;
+  const positions = rows.map(({ prompt, ids }) => prompt.length + ids.length - 1);
+  put(
+    m,
+    s.ids,
+    rows.map(({ ids }) => ids.at(-1)!),
+  );
+  put(m, s.positions, positions);
+  put(
+    m,
+    s.lo,
+    rows.map(({ slot }) => slot * capacity),
+  );
+  put(
+    m,
+    s.last,
+    rows.map(({ slot }, i) => slot * capacity + positions[i]),
+  );
+  put(
+    m,
+    s.targetAt,
+    rows.map((_, i) => i),
+  );
+  put(
+    m,
+    choosing.seeds,
+    rows.map(({ seed }) => seed),
+  );
+  const program = N === 1 && d.rows > 1 ? 'decode one' : 'decode';
+  const ahead = AHEAD[m.gpu.limits.software ? 'software' : 'hardware'];
+  const most = Math.max(...rows.map(({ ids }) => o.max_new_tokens - ids.length));
+  const coming: Promise<Uint32Array>[] = [];
+  for (let sent = 0; coming.length || !ended(); ) {
+    for (; coming.length <= ahead && sent < most && !ended(); sent++) {
+      replay(m, program, { N, M: N });
+      coming.push(chosenBy(m, program));
+    }
+    // what was made ahead counts for the rows that go on
+    const chosen = await coming.shift()!;
+    rows.forEach((row, i) => row.ended || take(row, chosen[i]));
+  }
 }

@@ -88,49 +88,50 @@ export function parametersOf(d: Decoder): (Weight | Vector)[] {
 export const weightBytes = (d: Decoder): number =>
   parametersOf(d).reduce((sum, w) => sum + tensorsOf(w).reduce((n, t) => n + t.bytes, 0), 0);
 
-/** Where attention finds its keys and values: the same stream in training, a cache of each layer in decoding. */
-export type KeysAndValues = (layer: number, k: Tensor, v: Tensor) => { k: Tensor; v: Tensor };
+/** What attention makes of a layer's queries, keys and values, not yet turned by position: within rows in training, over caches in decoding. */
+export type Attend = (p: Program, layer: number, qkv: { q: Tensor; k: Tensor; v: Tensor }) => Tensor;
 
 /** Hidden states [N, D] before the final norm, of the N packed tokens of the stream. */
-export function hiddenStates(
-  p: Program,
-  d: Decoder,
-  s: Stream,
-  recompute = false,
-  cache: KeysAndValues = (_, k, v) => ({ k, v }),
-): Tensor {
+export function hiddenStates(p: Program, d: Decoder, s: Stream, recompute = false, attend: Attend = withinRows(d, s)): Tensor {
   let h = embed(p, s, d.embed);
   d.layers.forEach((l, i) => {
     const again = recompute && i < d.layers.length - 1; // the last one's backward follows at once: nothing would be gained
-    h = segment(p, `layer ${i}`, h, (x) => decoderLayer(p, d, l, i, s, x, cache), again);
+    h = segment(p, `layer ${i}`, h, (x) => decoderLayer(p, d, l, i, x, attend), again);
   });
   return h;
 }
 
-function decoderLayer(p: Program, d: Decoder, l: Layer, index: number, s: Stream, h: Tensor, cache: KeysAndValues): Tensor {
-  const { n_heads, n_kv_heads, head_dim, rms_norm_eps: eps, nope_layers } = d.config;
+function decoderLayer(p: Program, d: Decoder, l: Layer, index: number, h: Tensor, attend: Attend): Tensor {
+  const { n_heads, n_kv_heads, head_dim, rms_norm_eps: eps } = d.config;
   const { matrices: w, biases: b } = l;
 
   const x = rmsnorm(p, h, l.input_norm, eps);
   let [q, k, v] = linear(p, x, [w.q_proj, w.k_proj, w.v_proj], { bias: [b.q_proj, b.k_proj, b.v_proj] });
   if (l.q_norm) q = qkNorm(p, q, l.q_norm, { heads: n_heads, head_dim, eps });
   if (l.k_norm) k = qkNorm(p, k, l.k_norm, { heads: n_kv_heads, head_dim, eps });
-  if (!nope_layers.includes(index)) rope(p, [q, k], { positions: s.positions, table: d.rope, head_dim });
-  const keys = cache(index, k, v);
-  const o = attention(p, q, keys.k, keys.v, {
-    lo: s.lo,
-    last: s.last,
-    hi: s.hi,
-    n_heads,
-    n_kv_heads,
-    head_dim,
-    scale: 1 / Math.sqrt(head_dim),
-    longest: d.rope.shape[0],
-  });
+  const o = attend(p, index, { q, k, v });
   const [mid] = linear(p, o, [w.o_proj], { add: h, bias: [b.o_proj] });
 
   const y = rmsnorm(p, mid, l.post_norm, eps);
   const [gate, up] = linear(p, y, [w.gate_proj, w.up_proj], { bias: [b.gate_proj, b.up_proj] });
   const [out] = linear(p, swiglu(p, gate, up), [w.down_proj], { add: mid, bias: [b.down_proj] });
   return out;
+}
+
+/** Whether a layer turns q and k by position. */
+export const turns = (c: DecoderConfig, layer: number) => !c.nope_layers.includes(layer);
+
+/** Heads as attention wants them. */
+export function headsOf({ n_heads, n_kv_heads, head_dim }: DecoderConfig) {
+  return { n_heads, n_kv_heads, head_dim, scale: 1 / Math.sqrt(head_dim) };
+}
+
+/** Attention among the tokens of each row of the stream. */
+function withinRows(d: Decoder, s: Stream): Attend {
+  const heads = headsOf(d.config);
+  const turn = { positions: s.positions, table: d.rope, head_dim: heads.head_dim };
+  return (p, layer, { q, k, v }) => {
+    if (turns(d.config, layer)) rope(p, [q, k], turn);
+    return attention(p, q, k, v, { ...heads, lo: s.lo, last: s.last, hi: s.hi, longest: d.rope.shape[0] });
+  };
 }

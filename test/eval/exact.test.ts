@@ -1,8 +1,9 @@
 // Exact match of greedy answers: right to the last token or wrong, and nothing left on the device.
 import { expect, test } from 'vitest';
 import type { Row } from '../../src/data/rows.ts';
+import { planDecoding } from '../../src/eval/decoding.ts';
 import { answerRows, expectedAnswer, positionsToAnswer } from '../../src/eval/exact.ts';
-import { generate, planDecoding } from '../../src/eval/generate.ts';
+import { generate } from '../../src/eval/generate.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { prepare } from '../../src/gpu/run.ts';
@@ -74,14 +75,14 @@ test('the longest prompt may be given the longest answer, and what passes the lo
   const [positions] = decoder.rope.shape;
   const many = (n: number) => Array.from({ length: n }, (_, i) => i % 30);
   const rows = [rowOf(many(40), [1]), rowOf([1], many(30))]; // each of them fits
-  expect(positionsToAnswer(rows)).toBe(40 + 30 + 1);
+  expect(positionsToAnswer(rows)).toBe(40 + 30);
   expect(positionsToAnswer(rows)).toBeGreaterThan(positions);
   const before = gpu.memory.bytes;
   await expect(answerRows({ gpu, decoder, planning: planningOf(gpu.limits) }, rows, { eos: NO_END })).rejects.toThrow(
-    `expected prompts and answers of at most ${positions - 1} tokens together, for which the model was loaded, got 70`,
+    `expected prompts and answers of at most ${positions} tokens together, for which the model was loaded, got 70`,
   );
   expect(gpu.memory.bytes).toBe(before);
-  const fits = [rowOf(many(positions - 3), [1, 2])];
+  const fits = [rowOf(many(positions - 2), [1, 2])];
   expect(positionsToAnswer(fits)).toBe(positions);
   expect((await answerRows({ gpu, decoder, planning: planningOf(gpu.limits) }, fits, { eos: NO_END }))[0].ids).toHaveLength(2);
 });
@@ -90,9 +91,9 @@ test('a plan for fewer positions than a prompt and its answer refuses them', asy
   const gpu = await testGpu();
   const decoding = planDecoding(tinyDecoder(gpu), 6, planningOf(gpu.limits));
   const machine = await prepare(gpu, decoding.plan);
-  const sampling = { temperature: 0, top_p: 1, seed: 0, eos: NO_END };
-  await expect(generate(gpu, machine, decoding, PROMPT, { ...sampling, max_new_tokens: 3 })).rejects.toThrow(
+  const sampling = { temperature: 0, top_p: 1, eos: NO_END };
+  await expect(generate(machine, decoding, { prompt: PROMPT, seed: 0 }, { ...sampling, max_new_tokens: 3 })).rejects.toThrow(
     /a token each and 6 together, got a prompt of 4 and an answer of at most 3: shorten one/,
   );
-  expect(await generate(gpu, machine, decoding, PROMPT, { ...sampling, max_new_tokens: 2 })).toHaveLength(2);
+  expect(await generate(machine, decoding, { prompt: PROMPT, seed: 0 }, { ...sampling, max_new_tokens: 2 })).toHaveLength(2);
 });

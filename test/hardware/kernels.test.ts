@@ -29,7 +29,7 @@ describe('kernels of hardware', () => {
       'dora_scale',
       'adamw',
       'muon_product',
-      'cache_write',
+      'attention_cached_tiled',
     ])
       expect([...names]).toContain(name);
     expect([...names].filter((name) => /packed|subgroup/.test(name))).toEqual([]); // what only software adapters run

@@ -1,7 +1,7 @@
 // Every kernel that hardware may run: those of all programs of all methods over models of every shape and format, with each kernel
 // that a contest could choose, and the entrants of the contests themselves. From traces: no GPU.
 
-import { planDecoding } from '../../src/eval/generate.ts';
+import { planDecoding } from '../../src/eval/decoding.ts';
 import type { Dispatch } from '../../src/gpu/cost.ts';
 import { type Planning, planningOf } from '../../src/gpu/limits.ts';
 import { type Part, plan } from '../../src/gpu/plan.ts';
@@ -134,5 +134,5 @@ function programs(
       withTraining(decoder(), method, { ...options, optimizer }, planning, ({ plan }) => see(plan));
     withWarmup(decoder(), method, options, planning, ({ plan }) => see(plan));
   });
-  see(planDecoding(decoder(), 100, planning).plan);
+  for (const rows of [1, 8]) see(planDecoding(decoder(), 100, planning, rows).plan);
 }

@@ -1,7 +1,7 @@
 // What holds a screen up: no dispatch of a real model's programs that a slow integrated GPU would work on for longer than a tenth of a
 // second, and no submit much longer than it is meant to be. By count, from traces: no GPU.
 import { describe, expect, test } from 'vitest';
-import { planDecoding } from '../../src/eval/generate.ts';
+import { planDecoding } from '../../src/eval/decoding.ts';
 import { planLikelihood } from '../../src/eval/likelihood.ts';
 import { SLOW_GPU } from '../../src/gpu/pace.ts';
 import { type Part, SUBMIT_MS } from '../../src/gpu/plan.ts';

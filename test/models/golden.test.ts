@@ -3,7 +3,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { pack } from '../../src/data/pack.ts';
 import type { Row } from '../../src/data/rows.ts';
-import { generate, planDecoding } from '../../src/eval/generate.ts';
+import { planDecoding } from '../../src/eval/decoding.ts';
+import { generateAll } from '../../src/eval/generate.ts';
 import { planLikelihood, scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
 import { type Gpu, idle } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
@@ -97,14 +98,15 @@ describe.each(cases)('%s, kernels: %s', (family, kernels) => {
     },
   );
 
-  test('greedy continuations', async () => {
-    const d = fresh();
-    const decoding = planDecoding(d, 32, planningOf(gpu.limits));
+  test.each([1, 2])('greedy continuations, %i rows at once', async (rows) => {
+    const decoding = planDecoding(fresh(), 32, planningOf(gpu.limits), rows);
     const machine = await prepare(gpu, decoding.plan);
-    for (const { prompt, new: want } of golden.greedy) {
-      const sampling = { max_new_tokens: want.length, temperature: 0, top_p: 1, seed: 0, eos: [2] };
-      expect(await generate(gpu, machine, decoding, prompt, sampling)).toEqual(want);
-    }
+    const asked = golden.greedy.map(({ prompt }) => ({ prompt, seed: 0 }));
+    const room = Math.max(...golden.greedy.map((row) => row.new.length));
+    const sampling = { max_new_tokens: room, temperature: 0, top_p: 1, eos: [2] };
+    const got: number[][] = [];
+    for await (const ids of generateAll(machine, decoding, asked, sampling)) got.push(ids);
+    expect(got.map((ids, i) => ids.slice(0, golden.greedy[i].new.length))).toEqual(golden.greedy.map((row) => row.new));
     dispose(machine);
   });
 });

@@ -54,8 +54,13 @@ export function tinyDecoder(gpu: Gpu, config = TINY, seed = 1): Decoder {
 }
 
 /** A decoder whose parameters hold what `values` gives. */
-export function decoderOf(gpu: Gpu, config: DecoderConfig, values: (w: Weight | Vector) => Float32Array<ArrayBuffer>): Decoder {
-  const d = newDecoder(config, 64, () => 'f32', gpu.limits.maxBinding);
+export function decoderOf(
+  gpu: Gpu,
+  config: DecoderConfig,
+  values: (w: Weight | Vector) => Float32Array<ArrayBuffer>,
+  positions = 64,
+): Decoder {
+  const d = newDecoder(config, positions, () => 'f32', gpu.limits.maxBinding);
   fillDecoder(gpu.scope, d, values);
   return d;
 }

@@ -1,14 +1,13 @@
-// Self-tests of attention, forward and backward, in every form of its kernels; and of the key/value cache.
+// Self-tests of attention, forward and backward, in every form of its kernels. Over a cache it is in decoding.ts.
 
 import { type Planning, planningOf } from '../../gpu/limits.ts';
 import { backward, giveGrad, gradOf, type Program } from '../../gpu/program.ts';
 import { columns } from '../../gpu/tensor.ts';
 import { attention } from '../../ops/attention/attention.ts';
-import { cacheWrite, newCache } from '../../ops/attention/cache.ts';
 import type { Form } from '../../ops/attention/forms.ts';
 import { newStream } from '../../ops/stream/stream.ts';
 import { attentionF64 } from './attention-f64.ts';
-import { type Check, given, type Input, near, noisy, zeros } from './check.ts';
+import { type Check, type Input, near, noisy } from './check.ts';
 
 /** Heads: their width, and how many share a key. Rows of 6 are not read four floats at a time. */
 const HEADS = [
@@ -20,7 +19,7 @@ export function attentionChecks(): Check[] {
   const forms: Form[] = ['registers', 'tiles'];
   const plain = HEADS.flatMap((heads) => forms.map((form) => attending(form, heads)));
   const shared = [4, 8].flatMap((share) => HEADS.map((heads) => attending('subgroup', heads, share)));
-  return [...plain, ...shared, ...HEADS.map(besides), caching()];
+  return [...plain, ...shared, ...HEADS.map(besides)];
 }
 
 /** Two packed rows, grouped queries. share: the invocations that load for each other. */
@@ -90,26 +89,6 @@ function besides({ head_dim: D, group }: (typeof HEADS)[number]): Check {
         return c < (H + G) * D ? dk[t * G * D + c - H * D] : dv[t * G * D + c - (H + G) * D];
       });
       return { inputs, build, want: [near(o, 1e-5), near(all, 1e-5)] };
-    },
-  };
-}
-
-function caching(): Check {
-  const [N, width, room] = [3, 20, 7];
-  return {
-    name: 'cache_write',
-    make() {
-      const cache = newCache('cache', room, width);
-      const x = noisy('x', [N, width], 14);
-      const at = Uint32Array.of(4, 0, 6);
-      const positions = given('positions', [N], at);
-      const build = (p: Program) => {
-        cacheWrite(p, x[0], positions[0], cache);
-        return [cache];
-      };
-      const rows = new Float64Array((room + 1) * width);
-      at.forEach((row, t) => rows.set(x[1].subarray(t * width, (t + 1) * width), row * width));
-      return { inputs: [x, positions, zeros(cache)], build, want: [near(rows, 0)] };
     },
   };
 }

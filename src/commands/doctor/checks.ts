@@ -3,6 +3,7 @@
 import { attentionChecks } from './attention.ts';
 import { blockChecks } from './blocks.ts';
 import type { Check } from './check.ts';
+import { decodingChecks } from './decoding.ts';
 import { factorChecks } from './factors.ts';
 import { learningChecks } from './learning.ts';
 import { muonChecks } from './muon.ts';
@@ -15,6 +16,7 @@ export const checks = (): Check[] => [
   ...startChecks(),
   ...storedChecks(),
   ...attentionChecks(),
+  ...decodingChecks(),
   ...rowChecks(),
   ...blockChecks(),
   ...factorChecks(),

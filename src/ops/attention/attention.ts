@@ -40,7 +40,7 @@ export function attention(p: Program, q: Tensor, k: Tensor, v: Tensor, options: 
   const stack = q.of && k.of && v.of ? v.of.t : null;
   const heads = { n, head_dim, group: n_heads / n_kv_heads, stacked: stack !== null };
   const keys = k.shape[0];
-  const pairs = keys === n ? (n * (Math.min(n, longest ?? n) + 1)) / 2 : n * keys; // at most; shorter rows have fewer
+  const pairs = keys === n ? (n * (Math.min(n, longest ?? n) + 1)) / 2 : n * Math.min(keys, longest ?? keys); // at most; shorter rows have fewer
   const [ofQ, ofK, ofV] = [q, k, v].map(rowsOf);
   const bound = tiles ? { q: ofQ.t, k: ofK.t, v: ofV.t } : { q, k, v };
   /** Appends a pass, of so many products of a query and a key; ldg: how far rows of what it gives a gradient lie apart. */
