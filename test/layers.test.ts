@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   models: ['gpu', 'ops', 'config'],
   io: ['gpu', 'config', 'formats'],
   data: ['io', 'random'],
-  eval: ['gpu', 'ops', 'models', 'data', 'random', 'report'],
+  eval: ['gpu', 'ops', 'models', 'data', 'report'],
   methods: ['gpu', 'ops', 'models', 'src/io/adapter', 'random', 'report', 'version', 'config'],
   options: ['methods', 'size', 'formats', 'gpus'],
   train: [
