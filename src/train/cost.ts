@@ -24,8 +24,8 @@ export function warmupCost(d: Decoder, method: Method, o: PlanOptions, planning:
   return withWarmup(d, method, o, planning, (phase, trainable) => stepCost(d, phase, TRAINED_BYTES * trainable, speed));
 }
 
-/** Of each value that trains: its gradient written, read for the norm and by AdamW; value and two moments read and written. */
-const TRAINED_BYTES = 4 * (3 + 2 + 4);
+/** Of each value that trains: its gradient written, read for the norm and by AdamW; value and two moments, in place and so counted once. */
+const TRAINED_BYTES = 4 * (3 + 1 + 2);
 
 function stepCost(d: Decoder, { plan, sizes }: Phase, trained: number, speed?: Speed): StepFigures {
   const micro = (plan.parts.get('train') ?? plan.parts.get('warmup'))!;

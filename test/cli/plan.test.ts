@@ -154,7 +154,7 @@ describe('the cost of a step', () => {
     const [full] = await costs({ ...own, cost: true });
     const [frozen] = await costs({ cost: true, base: 'f32' });
     const [{ trainable }] = await plans({ ...options, ...own });
-    expect(full.bytes_needed - frozen.bytes_needed).toBe(36 * trainable);
+    expect(full.bytes_needed - frozen.bytes_needed).toBe(24 * trainable);
   });
 
   test('the time on a named GPU, by what bounds it', async () => {

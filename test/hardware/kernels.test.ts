@@ -23,6 +23,7 @@ describe('kernels of hardware', () => {
       'gemm_half64',
       'gemm_tile128',
       'gemm_tile32_blocks',
+      'head_finish',
       'blocks_slices',
       'gemm_plain',
       'gemv',

@@ -33,6 +33,7 @@ const shape = (
 const LLAMA_1B = shape(2048, 8192, 32, 8, 64);
 const MODELS: DecoderConfig[] = [
   LLAMA_1B,
+  { ...LLAMA_1B, vocab_size: 128256 }, // more logits than there is room for
   shape(576, 1536, 9, 3, 64), // SmolLM2-135M
   { ...shape(896, 4864, 14, 2, 64), attention_bias: true }, // Qwen2.5-0.5B
   { ...shape(1024, 3072, 16, 8, 128), qk_norm: true }, // Qwen3-0.6B

@@ -62,7 +62,7 @@ function conflictsOf(m: Module, e: Dispatch): number {
 
 /** The one of two figures that is further from what is wanted. */
 export const worse = (what: keyof Figures, a: number, b: number) =>
-  what === 'invocations' && Math.min(a, b) < 32 ? Math.min(a, b) : Math.max(a, b);
+  what === 'invocations' && Math.max(a, b) <= 256 ? Math.min(a, b) : Math.max(a, b);
 
 /** What is over, by kernel: the worst of all its forms. */
 export function overLimits(all: Iterable<Dispatch>): Record<string, Partial<Figures>> {
