@@ -3,6 +3,7 @@ import preact from '@preact/preset-vite';
 import { playwright } from '@vitest/browser-playwright';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { pretendHardware } from './test/hardware/pretend.ts';
 
 /**
  * The worker's address as a module: `virtual:worker`. Built with the page, not apart from it as Vite builds workers, it shares the
@@ -49,6 +50,8 @@ const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Em
 const root = import.meta.dirname;
 const chromium = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--enable-unsafe-webgpu'] };
 const gpu = ['test/gpu/**/*.test.ts', 'test/ops/**/*.test.ts', 'test/models/**/*.test.ts', 'test/methods/**/*.test.ts'];
+/** Whole runs with the kernels of a GPU; products and models have them in their own tests, the rest is evidence. */
+const asHardware = ['test/hardware/pretended.hw.ts', 'test/methods/**/*.test.ts', 'test/train/warmup.test.ts'];
 const installed = ['test/package/*.test.ts'];
 const shared = { setupFiles: ['test/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
 
@@ -69,6 +72,11 @@ export default defineConfig({
         test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: installed, pool: 'forks', maxWorkers: 2, ...shared },
       },
       { root, test: { name: 'package', include: installed, ...shared } },
+      {
+        root,
+        plugins: [pretendHardware()],
+        test: { name: 'hardware', include: asHardware, pool: 'forks', maxWorkers: 2, ...shared },
+      },
       { root, test: { name: 'node', include: gpu, pool: 'forks', maxWorkers: 2, ...shared } },
       {
         root,

@@ -1,4 +1,4 @@
-// All tests: types and lint, the suite in Deno, the engine in Node and in Chromium, the package, the page. Ends in one line, N passed, N failed.
+// All tests: types and lint, the suite in Deno, runs of it with the kernels of a GPU, the engine in Node and in Chromium, the package, the page. Ends in one line, N passed, N failed.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,6 +17,7 @@ check('types', 'npx', ['--no-install', 'tsc']);
 check('docs', process.execPath, ['scripts/docs.mjs', '--check']);
 check('lint', 'npx', ['--no-install', 'biome', 'check', '.']);
 vitest('Deno', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'unit');
+vitest('Deno, as on hardware', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'hardware');
 vitest('Node', process.execPath, ['node_modules/vitest/vitest.mjs'], 'node');
 vitest('Chromium', process.execPath, ['node_modules/vitest/vitest.mjs'], 'browser');
 vitest('package', process.execPath, ['node_modules/vitest/vitest.mjs'], 'package');

@@ -36,8 +36,8 @@ export interface Gpu {
 export interface OpenOptions {
   /** Part of the adapter's name, or auto. */
   device?: string;
-  /** Pretended limits, for tests: bytes of a binding and of a buffer. */
-  limits?: { maxBinding?: number; maxBuffer?: number };
+  /** Pretended limits, for tests: bytes of a binding and of a buffer; whether it is to be treated as a software adapter. */
+  limits?: { maxBinding?: number; maxBuffer?: number; software?: boolean };
 }
 
 let found: GPU | undefined;
@@ -70,8 +70,9 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
     ['shader-f16', 'subgroups', 'timestamp-query'].includes(f),
   ) as GPUFeatureName[];
   const name = nameOf(adapter);
-  const software = /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i.test(name);
-  const device = await requestDevice(adapter, features, software);
+  const processor = /llvmpipe|swiftshader|lavapipe|softpipe|basic render/i.test(name);
+  const device = await requestDevice(adapter, features, processor);
+  const software = options.limits?.software ?? processor;
   const memory = newMemory(device);
   const opened: Gpu = {
     device,

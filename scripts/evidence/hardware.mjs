@@ -1,0 +1,103 @@
+// Is what a GPU would run right? Every test that runs kernels, and the command line against its PyTorch references, with the software
+// adapters here treated as hardware: goldens of every family, gradients, methods, ops, the self-test. Writes docs/hardware.md.
+// Words, if any: only those parts; then nothing is written.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const deno = createRequire(import.meta.url)('deno/install_api.cjs').runInstall();
+const config = 'scripts/evidence/hardware/vitest.config.ts';
+const VITEST = 'node_modules/vitest/vitest.mjs';
+const RUNTIMES = {
+  Deno: [deno, 'run', '-A', '--quiet', VITEST],
+  Node: [process.execPath, VITEST],
+};
+
+/** What is run, in which runtimes, by tests in which files. Node runs another driver, which compiles slowly. */
+const PARTS = {
+  device: { files: ['test/hardware/pretended', 'test/gpu/run', 'test/gpu/device', 'test/gpu/kernels'], in: ['Deno', 'Node'] },
+  ops: { files: ['test/ops/'], in: ['Deno', 'Node'] },
+  models: { files: ['test/models/'], in: ['Deno', 'Node'] },
+  methods: { files: ['test/methods/'], in: ['Deno', 'Node'] },
+  training: { files: ['test/train/', 'test/eval/'], in: ['Deno'] },
+  'self-test': { files: ['test/commands/doctor'], in: ['Deno'] },
+  conformance: { files: ['test/cli/conformance'], in: ['Deno'] },
+};
+
+export async function run(words) {
+  const unknown = words.filter((w) => !PARTS[w]);
+  if (unknown.length) throw new Error(`expected some of ${Object.keys(PARTS).join(' ')}, got ${unknown.join(' ')}`);
+  const folder = mkdtempSync(join(tmpdir(), 'blocktune-hardware-'));
+  const rows = [];
+  try {
+    const env = { ...process.env, BLOCKTUNE: await command(folder), NO_COLOR: '1' };
+    env.XDG_RUNTIME_DIR ??= tmpdir();
+    for (const [part, { files, in: runtimes }] of Object.entries(PARTS))
+      for (const runtime of words.length && !words.includes(part) ? [] : runtimes) {
+        const row = { part, runtime, ...(await outcome(join(folder, 'report.json'), RUNTIMES[runtime], files, env)) };
+        rows.push(row);
+        console.log(
+          `${part} in ${runtime}: ${row.passed} passed, ${row.failed.length} failed, ${row.skipped} skipped, ${row.seconds} s`,
+        );
+        for (const name of row.failed) console.log(`  FAILED ${name}`);
+      }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  if (!words.length) writeFileSync(join(root, 'docs/hardware.md'), page(rows));
+  return rows.some((r) => r.failed.length) ? 1 : 0;
+}
+
+/** The command line in Deno with the pretended device, as check.py takes it: words without spaces. */
+async function command(folder) {
+  const map = join(folder, 'map.json');
+  const script = "import { importMap } from './test/hardware/pretend.ts'; console.log(JSON.stringify(importMap()));";
+  writeFileSync(map, await textOf(deno, ['eval', '--no-lock', script]));
+  const flags = ['--allow-all', '--quiet', '--no-lock', '--no-config', '--node-modules-dir=manual', `--import-map=${map}`];
+  return [deno, 'run', ...flags, join(root, 'src/cli/main.ts')].join(' ');
+}
+
+async function outcome(file, [program, ...args], files, env) {
+  const started = Date.now();
+  rmSync(file, { force: true });
+  const child = spawn(program, [...args, 'run', '--config', config, '--reporter=json', `--outputFile=${file}`, ...files], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  await new Promise((resolve) => child.on('exit', resolve));
+  const { testResults, numPassedTests, numPendingTests } = JSON.parse(readFileSync(file, 'utf8'));
+  const failed = testResults.flatMap((f) => {
+    const tests = f.assertionResults.filter((t) => t.status === 'failed').map((t) => t.fullName);
+    return f.status === 'failed' && !tests.length ? [`${f.name}: ${f.message}`] : tests; // a file that does not load
+  });
+  return { passed: numPassedTests, failed, skipped: numPendingTests, seconds: Math.round((Date.now() - started) / 1000) };
+}
+
+function textOf(program, args) {
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.on('data', (part) => (text += part));
+  return new Promise((resolve) => child.on('close', () => resolve(text)));
+}
+
+function page(rows) {
+  const cells = rows.map((r) => `| ${r.part} | ${r.runtime} | ${r.passed} | ${r.failed.length} | ${r.skipped} | ${r.seconds} |`);
+  const failed = rows.flatMap((r) => r.failed.map((name) => `- ${r.part} in ${r.runtime}: ${name}`));
+  return `# The hardware path, run
+
+Written by \`npm run evidence hardware\`. GPUs run other kernels than the software adapters that most tests have. Here every adapter is
+treated as hardware (\`test/hardware/pretend.ts\`), so that llvmpipe in Deno and SwiftShader in Node run what a GPU would: products in
+tiles, attention in tiles, chosen blocks within the product. The tests are the same, and so are their bounds: goldens and gradients of
+every family against PyTorch, ops against f64, whole runs of every method, and the command line against PyTorch, transformers and PEFT.
+\`npm test\` has part of it: goldens with the kernels of a GPU in every runtime, methods in Deno.
+
+| part | runtime | passed | failed | skipped | seconds |
+|---|---|---|---|---|---|
+${cells.join('\n')}
+${failed.length ? `\n${failed.join('\n')}\n` : ''}`;
+}
