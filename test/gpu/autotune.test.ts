@@ -1,10 +1,11 @@
 // The tuner on a device, with kernels whose speed is known: how long each loops. Its statistics are held in duel.test.ts.
 import { expect, test, vi } from 'vitest';
+import { shapeOf } from '../../src/commands/bench/gemm.ts';
 import { LLAMA_3M } from '../../src/commands/bench/model.ts';
 import { autotuneKernels, type Contest } from '../../src/gpu/autotune.ts';
 import { closeGpu, openGpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
-import { type Build, kernel, run } from '../../src/gpu/program.ts';
+import { type Build, kernel, run, trace } from '../../src/gpu/program.ts';
 import { resident } from '../../src/gpu/tensor.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
 import { gemmContests } from '../../src/ops/matmul/gemm-contests.ts';
@@ -107,16 +108,16 @@ const shape: Shape = { m: 256, n: 64, k: 64, a_at: 0, lda: 64, b_at: 0, ldb: 64,
 
 const variants = VARIANTS.filter((v) => v.layout === 'nn' && !v.half);
 test.each(variants.map((v) => [v.name, v.only === 'software'] as const))('choices are taken: %s', (name, software) => {
-  const choices = { [classOf('nn', shape)]: name };
+  const choices = { [classOf('nn', shape, { software })]: name };
   expect(chooseVariant('nn', shape, { software, subgroups: 8, choices }).name).toBe(name);
 });
 
 test.each([
-  ['a variant that the device cannot take', { [classOf('nn', shape)]: 'gemm_packed8_nn' }],
-  ['a variant for software adapters', { [classOf('nn', shape)]: 'gemm_packed_plain_nn' }],
-  ['half precision that was not asked for', { [classOf('nn', shape)]: 'gemm_half64_nn' }],
-  ['a variant of another layout', { [classOf('nn', shape)]: 'gemm_plain_nt' }],
-  ['an unknown name', { [classOf('nn', shape)]: 'gemm_of_tomorrow' }],
+  ['a variant that the device cannot take', { [classOf('nn', shape, {})]: 'gemm_packed8_nn' }],
+  ['a variant for software adapters', { [classOf('nn', shape, {})]: 'gemm_packed_plain_nn' }],
+  ['half precision that was not asked for', { [classOf('nn', shape, {})]: 'gemm_half64_nn' }],
+  ['a variant of another layout', { [classOf('nn', shape, {})]: 'gemm_plain_nt' }],
+  ['an unknown name', { [classOf('nn', shape, {})]: 'gemm_of_tomorrow' }],
   ['another class', { 'gemm nn 16 all': 'gemm_plain_nn' }],
 ])('%s is not chosen', (_, choices) => {
   expect(chooseVariant('nn', shape, { choices })).toBe(chooseVariant('nn', shape));
@@ -129,7 +130,30 @@ test.each([
   ['what divides', {}, { k: 63 }],
   ['what divides', { a_at: 1 }, { c_at: 1 }],
 ])('shapes that differ in %s are of two classes', (_, a, b) => {
-  expect(classOf('nn', { ...shape, ...a })).not.toBe(classOf('nn', { ...shape, ...b }));
+  for (const software of [true, false])
+    expect(classOf('nn', { ...shape, ...a }, { software })).not.toBe(classOf('nn', { ...shape, ...b }, { software }));
+});
+
+test('on GPUs shapes of as many workgroups are of one class, and a contest keeps to it', () => {
+  const of = (m: number, n: number, software = false) => classOf('nn', { ...shape, m, n }, { software });
+  expect(of(512, 2048)).toBe(of(2048, 512));
+  expect(of(512, 2048)).not.toBe(of(512, 512));
+  expect(of(512, 2048, true)).toBe(of(512, 512, true));
+  expect(of(512, 8192)).toBe(of(512, 128256));
+  const gpu = planningOf({ maxBinding: 2 ** 31 - 4, maxBuffer: 2 ** 31 - 4, software: false, subgroups: 32 });
+  const sizes = { layout: 'nt' as const, m: 512, k: 8192 };
+  const contests = gemmContests(
+    [512, 2048, 8192].map((n) => ({ ...sizes, n })),
+    gpu,
+  );
+  expect(contests.length).toBe(3);
+  for (const { key, entrants } of contests)
+    for (const { name, build } of entrants.filter((e) => e.name.startsWith('gemm_tile'))) {
+      const [e] = trace('contest', build, {}, gpu).entries.filter((e) => e.op === 'run');
+      const n = e.grid[0] * Number(name.match(/tile(\d+)/)![1]);
+      expect(classOf('nt', shapeOf('nt', 512, n, 256), gpu)).toBe(key);
+      expect(e.flops).toBeLessThanOrEqual(2 * 512 * 8192 * 256);
+    }
 });
 
 test('a contest has the default first and every variant that the device can take, at a size of a few milliseconds', () => {

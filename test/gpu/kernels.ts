@@ -32,14 +32,16 @@ export async function gpuWith(kernels: Kernels, told: { maxBinding?: number } = 
   return Object.create(gpu, { limits: { value: Object.freeze({ ...gpu.limits, ...SETS[kernels], ...told }), enumerable: true } });
 }
 
-/** Choices of one kernel for every class of shapes. */
+/** Choices of one kernel for every class of shapes of a GPU. */
 function everywhere(kernel: string): Record<string, string> {
   const choices: Record<string, string> = {};
   for (const { layout, name } of VARIANTS.filter((v) => v.kernel === kernel))
     for (const M of [4, 20, 68, 260])
-      for (const size of [4, 1]) {
-        const shape = { m: M + size - 4, n: size, k: size, a_at: 0, lda: size, b_at: 0, ldb: size, c_at: 0, ldc: size };
-        choices[classOf(layout, shape)] = name;
-      }
+      for (let tiles = 1; tiles <= 1024; tiles *= 2)
+        for (const size of [4, 1]) {
+          const n = 64 * Math.ceil(tiles / Math.ceil(M / 64)) + size - 4;
+          const shape = { m: M + size - 4, n, k: size, a_at: 0, lda: size, b_at: 0, ldb: size, c_at: 0, ldc: size };
+          choices[classOf(layout, shape, { software: false })] = name;
+        }
   return choices;
 }

@@ -118,7 +118,7 @@ function reduced(v: Variant, edge: number, score: 'absmean' | 'l2'): Check {
   const [rows, cols] = [2 * edge, 2 * edge];
   const shape = { m: rows, n: cols, k: TOKENS, a_at: 0, lda: rows, b_at: 0, ldb: cols, c_at: 0, ldc: cols };
   const planning = (of: Planning) =>
-    planningOf(of, { half: Boolean(v.half && of.half), choices: { [classOf('tn', shape)]: v.name } });
+    planningOf(of, { half: Boolean(v.half && of.half), choices: { [classOf('tn', shape, of)]: v.name } });
   return {
     name: `score ${score} by cells of ${edge} in ${v.kernel}`,
     planning,

@@ -20,7 +20,7 @@ const FLOPS = { software: 64e6, hardware: 2e9 };
 export function gemmContests(products: ProductSizes[], planning: Planning): Contest[] {
   const classes = new Map<string, { work: number; largest: ProductSizes }>();
   for (const x of products) {
-    const key = classOf(x.layout, shapeOf(x));
+    const key = classOf(x.layout, shapeOf(x), planning);
     const work = x.m * x.n * x.k;
     const { largest } = classes.get(key) ?? { largest: x };
     const size = (y: ProductSizes) => y.m * y.n * y.k;
@@ -47,16 +47,22 @@ function product(p: Parameters<typeof multiply>[0], v: Variant, { layout, m, n, 
   multiply(p, v, { a: whole(a), b: whole(b), c: whole(c), m, n, k }, 0);
 }
 
-/** Fewer columns, then a shorter sum, then fewer rows, in steps that keep the class. */
+/**
+ * Fewer columns, then a shorter sum, then fewer rows, in steps that keep the class; on GPUs a shorter sum first, since a class there is as many
+ * workgroups.
+ */
 function clipped(x: ProductSizes, planning: Planning): ProductSizes {
   const most = (planning.software ? FLOPS.software : FLOPS.hardware) / 2;
+  const keyOf = (y: ProductSizes) => classOf(y.layout, shapeOf(y), planning);
   const y = { ...x };
   const halve = (size: 'n' | 'k' | 'm', least: number) => {
-    while (y.m * y.n * y.k > most && y[size] >= 2 * least && y[size] % 8 === 0) y[size] /= 2;
+    while (y.m * y.n * y.k > most && y[size] >= 2 * least && y[size] % 8 === 0) {
+      if (keyOf({ ...y, [size]: y[size] / 2 }) !== keyOf(x)) return;
+      y[size] /= 2;
+    }
   };
-  halve('n', 256);
-  halve('k', 256);
-  halve('m', 512);
+  const order = planning.software ? (['n', 'k', 'm'] as const) : (['k', 'n', 'm'] as const);
+  for (const size of order) halve(size, size === 'm' ? 512 : 256);
   return y;
 }
 

@@ -144,7 +144,7 @@ export function eligible(v: Pick<Variant, 'layout' | 'vec4' | 'only' | 'lanes' |
  */
 export function chooseVariant(layout: GemmLayout, shape: Shape, device: Device = {}): Variant {
   const able = ableFor(layout, shape, device);
-  const tuned = able.find((v) => v.name === device.choices?.[classOf(layout, shape)]);
+  const tuned = able.find((v) => v.name === device.choices?.[classOf(layout, shape, device)]);
   const packs = device.software ? able.find((v) => v.packs) : undefined;
   return tuned ?? packs ?? fitting(able, shape) ?? able[able.length - 1];
 }
@@ -179,12 +179,21 @@ function fitting(able: Variant[], shape: Shape, products = 1): Variant | undefin
 /** What it costs to add the parts of a split sum. */
 const SPLITTING = 1.3;
 
-/** Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4. */
-export function classOf(layout: GemmLayout, shape: Shape): string {
+/**
+ * Shapes that one measurement stands for: layout, rough number of rows, and what divides by 4; on GPUs also how many tiles of 64 x 64 there
+ * are, to a power of two, since that decides how far a tile of another size fills the device.
+ */
+export function classOf(layout: GemmLayout, shape: Shape, { software }: Pick<Device, 'software'>): string {
   const rows = shape.m <= 16 ? 16 : shape.m <= 64 ? 64 : shape.m <= 256 ? 256 : 'many';
   const divides = (['all', 'c', 'none'] as const).find((vec4) => eligible({ layout, vec4 }, shape, {}));
-  return `gemm ${layout} ${rows} ${divides}`;
+  const key = `gemm ${layout} ${rows} ${divides}`;
+  if (software) return key;
+  const tiles = Math.ceil(shape.m / 64) * Math.ceil(shape.n / 64);
+  return `${key}, 2^${Math.min(MANY, Math.floor(Math.log2(Math.max(1, tiles))))} tiles`;
 }
+
+/** From so many tiles on, as a power of two, any size of them fills any GPU. */
+const MANY = 10;
 
 /** Workgroups of a product. */
 export function gridOf(v: Variant, m: number, n: number): [number, number, number] {
