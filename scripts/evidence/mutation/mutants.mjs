@@ -47,8 +47,8 @@ const BY_TESTS = {
     ],
     [
       'gemm_tile',
-      'return vec4f(); }\n  return read_b',
-      'return read_b(begin); }\n  return read_b',
+      'if (line >= select(P.k, P.n, BT) || start >= select(P.n, P.k, BT)) { return vec4f(); }',
+      '',
       'B is not cleared beyond its edge',
     ],
     ['gemm_tile', 'begin.y, col, k', 'begin.y, row, k', 'columns of B are looked for by the rows of C'],
@@ -63,7 +63,7 @@ const BY_TESTS = {
   [ops('gemm-tile')]: [
     ['gemm_tile', 'wg.z % P.splits * P.steps', '0u', 'every part of a sum begins at its start'],
     ['gemm_place', 'z * P.plane', '0u', 'parts of a sum are written over each other'],
-    ['gemm_split', 'if (z >= P.splits) { return vec4f(); }', '', 'planes beyond the last are added'],
+    ['gemm_split', '(part(z + 2u, i) + part(z + 3u, i))', 'part(z + 2u, i)', 'every fourth part of a sum is left out'],
     ['gemm_split', 'P.c_at + row', 'row', 'the offset of c is forgotten'],
     ['gemm_onto_bias', 'P.bias_at + col', 'col', 'the bias is read from its start'],
     ['gemm_onto_residual', 'row * P.ld_add', 'row * P.n', 'the stride of the residual is its width'],

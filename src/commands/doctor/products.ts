@@ -77,7 +77,7 @@ function starting(v: Variant, start: 'bias' | 'residual' | 'both'): Check {
         ...(start !== 'residual' && { bias: { t: bias[0], at: 0 } }),
         ...(start !== 'bias' && { add: whole(residual[0]) }),
       };
-      const sums = [20, 260].map((K) => {
+      const sums = [20, 196].map((K) => {
         const [a, b, c] = [noisy('a', [M, K], 5), noisy('b', [N, K], 6), resident('c', [M, N], 'other')];
         const { values, sizes } = productF64('nt', a[1], b[1], M, N, K);
         const first = (i: number) => (onto.bias ? bias[1][i % N] : 0) + (onto.add ? residual[1][i] : 0);
