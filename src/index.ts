@@ -89,7 +89,8 @@ export function tune(
 /** The table's defaults, and those of the method. */
 function settled(settings: RunSettings): TuneOptions {
   const { batch, accumulate, seed, schedule, lrWarmup, eps, weightDecay, clip, muonScale, recompute } = withDefaults({});
-  const { lr, betas, optimizers } = methodNamed(settings.method.name);
+  const { lr: given, betas, optimizers } = methodNamed(settings.method.name);
+  const lr = settings.method.rates ? undefined : (settings.method.lr ?? given);
   const optimizer = settings.method.movesBase ? ('adamw' as const) : optimizers[0];
   const table = { batch, accumulate, shuffle: true, seed, lr, betas, schedule, lrWarmup, eps, weightDecay, clip, recompute };
   return { ...table, optimizer, muonScale, autotune: true, ...settings };

@@ -121,6 +121,8 @@ export type Line =
       skipped: boolean;
     }
   /** guard: the second data set that it is of, where it is not the held-out rows. */
+  /** Of `--lr auto`: rates with their losses after a few steps (null: it ended before), and the one that trains. */
+  | { kind: 'rates'; tried: { lr: number; loss: number | null }[]; lr: number }
   | { kind: 'eval'; step: number; loss: number; perplexity: number; tokens: number; guard?: string }
   /** What the chosen blocks became: the norm of all differences, and each block's share (0 to 1) of its square. */
   | { kind: 'blocks_update'; norm: number; blocks: (BlockPlace & { share: number })[] }

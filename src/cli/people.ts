@@ -162,6 +162,10 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   blocks_update({ command, say }, { blocks }) {
     if (command.verb !== 'compare') say('moved', movedWords(blocks));
   },
+  rates({ say }, { tried, lr }) {
+    const told = tried.map((t) => `${t.lr} ${t.loss === null ? 'breaks' : t.loss.toFixed(3)}`).join(', ');
+    say('rates', `${lr} of ${told} (loss after a few steps)`);
+  },
   stability({ say }, line) {
     const chance = `${percent(line.by_chance)} by chance`;
     say(

@@ -19,7 +19,6 @@ import {
 import type { Report } from '../report.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';
-import { withAdvice } from './rate-note.ts';
 import { readSelection } from './selection.ts';
 import { adopt, methodFrom, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
@@ -39,7 +38,7 @@ export async function trainVerb({ o: asked, report, signal, cache }: Task): Prom
   const model = await openOnGpu(o, opened, longest, report, method.movesBase ? 'f32' : o.base);
   try {
     if (adapter) await checkAdapterBase(model, adapter, report);
-    const { made, ...tuned } = await tune(model, data, tuneOptions(o, method, cache), withAdvice(o, report), signal);
+    const { made, ...tuned } = await tune(model, data, tuneOptions(o, method, cache), report, signal);
     const nothing = !made || (signal.aborted && tuned.steps === 0);
     if (nothing) report({ kind: 'warning', text: 'stopped before the first training step: nothing was saved' });
     const out = nothing ? null : (o.out ?? null);

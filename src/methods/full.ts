@@ -51,6 +51,7 @@ export function attachDense(parameters: (Weight | Vector)[], isEmbedding: (w: We
   for (const t of all) t.value.home!.role = 'trained';
   return {
     trained: all,
+    of: all.reduce((n, t) => n + t.count, 0),
     hooks,
     tensors: [],
     scratch: [],

@@ -15,7 +15,7 @@ import { type LowRank, newLowRank, trainsFactors } from '../ops/lowrank/lowrank.
 import { type Part, type Trained, trainedTogether } from '../ops/optimizer/trained.ts';
 import type { Weight } from '../ops/stored/weight.ts';
 import { random } from '../random.ts';
-import type { Attached, Base, Method, MethodKind, Training } from './method.ts';
+import type { Attached, Base, Method, MethodKind, Rates, Training } from './method.ts';
 import { targetsOf, weightOf } from './targets.ts';
 
 /** Settings of LoRA and DoRA. */
@@ -30,6 +30,12 @@ export interface RankSettings {
 }
 
 export const RANK_DEFAULTS = { rank: 16, alpha: 32, dropout: 0 } as const;
+
+/**
+ * Measured with alpha = 2 rank on SmolLM2-135M (banking77, 60 steps): the best of lists were 3e-3 at 2.9 % of the targets by AdamW,
+ * 1.5e-3 at 0.86 and 2.9 % by Muon. By rule it is a third of AdamW's: nothing has tried it, and too large a rate breaks a model.
+ */
+const RANK_RATES: Rates = { fixed: 1.5e-3, centres: { adamw: 4.5e-3, muon: 2e-3 } };
 
 export const LORA: MethodKind<RankSettings> = kind('lora', 'adapters of low rank');
 export const DORA: MethodKind<RankSettings> = kind('dora', 'the same, with a learned length a row');
@@ -52,7 +58,8 @@ function kind(name: Name, help: string): MethodKind<RankSettings> {
   return {
     name,
     help,
-    lr: 2e-4,
+    lr: RANK_RATES.fixed,
+    rates: RANK_RATES,
     betas: [0.9, 0.999],
     optimizers: ['adamw', 'muon'],
     takes: ['targets', 'rank', 'alpha', 'dropout', 'adapter'],
@@ -79,6 +86,7 @@ function ranked(name: Name, settings: RankSettings, saved?: PeftAdapter): Method
     name,
     settings: { ...settings },
     movesBase: false,
+    rates: RANK_RATES,
     wholeGradients: false,
     check: (d) => void (saved || weightsOf(d, settings)),
     attach: (d, train) => attach(name, d, settings, saved, train),
@@ -118,6 +126,7 @@ function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | un
   const forScale = matrices.flatMap(({ dora: x }) => (x ? [x.magnitude, x.squares, x.invNorm] : []));
   return {
     trained: train ? trainedOf(matrices, train) : [],
+    of: weights.reduce((n, w) => n + w.rows * w.cols, 0),
     hooks,
     tensors: [...matrices.flatMap(kept), ...(train ? forScale : [])],
     scratch: train ? [] : forScale,

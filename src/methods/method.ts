@@ -23,6 +23,10 @@ export interface Method {
   wholeGradients: boolean;
   /** What it trains are values of the base's own matrices: the least that a step could move counts those matrices, and no more. */
   trainsWithin?: true;
+  /** Peak learning rates where none is given. Absent where rates are not tried: then one is always given. */
+  rates?: Rates;
+  /** The peak learning rate then, where it is another than its kind's. */
+  lr?: number;
   /** Throws where a model of these shapes cannot be trained so, in the words of the options. Before the run. */
   check(d: Decoder): void;
   /** The method with what trains chosen; null where the run was stopped meanwhile. Absent where nothing is left to choose. */
@@ -49,6 +53,12 @@ export type Optimizer = (typeof OPTIMIZERS)[number];
 export const MUON_SCALES = ['block', 'strip'] as const;
 export type MuonScale = (typeof MUON_SCALES)[number];
 
+/** Peak learning rates for 0.86 % of the matrices trained: by rule, and what trials are around, by optimizer. */
+export interface Rates {
+  fixed: number;
+  centres: Readonly<Record<Optimizer, number>>;
+}
+
 /** What the optimizer is about to do that decides what is kept beside the trained values. */
 export interface Training {
   /** Weight decay acts, and on the effective weight: base and difference. */
@@ -63,6 +73,8 @@ export interface Training {
 export interface Attached {
   /** What the optimizer moves; empty where it is only applied. */
   trained: Trained[];
+  /** Elements of the matrices that it trains something of. */
+  of: number;
   /** Where it hangs: taken off and put back by `takeOff` and `putOn`. */
   hooks: { weight: Weight; trains: Trains }[];
   /** Tensors that live as long as it hangs on the model, beside the model's own. */
@@ -134,9 +146,11 @@ export interface MethodKind<S> {
   name: string;
   /** One line for --help. */
   help: string;
-  /** Peak learning rate and betas where none are given. */
+  /** Peak learning rate where none is given and none found by trial, and betas. */
   lr: number;
   betas: readonly [number, number];
+  /** Where rates can be found by trial. */
+  rates?: Rates;
   /** The optimizers that it can be moved by, its default first. */
   optimizers: readonly Optimizer[];
   /** Options of the table that say something to this method; to the others they are a contradiction. */
@@ -150,8 +164,6 @@ export interface MethodKind<S> {
   };
   /** Options under which it trains about so many parameters; a text where it has none near enough. Absent: its size is given. */
   sized?(d: Decoder, settings: Partial<S>, parameters: number): { options: Record<string, unknown>; trainable: number } | string;
-  /** What is published on the learning rate for a share (0 to 1) of the targets, where the default `lr` is used. */
-  advice?(lr: number, share_targets: number): string;
 }
 
 /** Takes what is attached off the weights: the model is its base again. */

@@ -46,6 +46,7 @@ export type Kind =
   | 'choices'
   | 'pair'
   | 'block'
+  | 'rate'
   | 'budget'
   | 'size'
   | 'gpu';

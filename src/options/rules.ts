@@ -24,6 +24,7 @@ export function expected({ kind, choices, min, above, max, below }: Option<unkno
   if (kind === 'choices') return `some of ${choices!.join(' ')}`;
   if (kind === 'pair') return 'two numbers from 0 to below 1, such as 0.9,0.95';
   if (kind === 'block') return 'auto or a whole number from 1';
+  if (kind === 'rate') return 'auto or a number above 0';
   if (kind === 'size') return 'a size such as 6GB or 900MiB';
   if (kind === 'budget') return 'a budget such as 0.84%, 5%t, 863b or attn=0.8%,mlp=0.2%';
   if (kind === 'gpu') return `TFLOP/s and GB/s such as 13.6,400, or one of ${GPU_NAMES.join(', ')}`;
@@ -61,6 +62,8 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
         all(value, (item) => Number.isFinite(item) && (item as number) >= 0 && (item as number) < 1) &&
         (value as unknown[]).length === 2
       );
+    case 'rate':
+      return value === 'auto' || number > 0;
     case 'block':
       return value === 'auto' || (Number.isSafeInteger(value) && number >= 1);
     case 'gpu':
@@ -128,7 +131,9 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
 
 function ofMethod(given: Options, has: (key: Key) => boolean): string | undefined {
   const { method, warmup, optimizer } = withDefaults(given);
-  const { takes, adapters, optimizers } = methodNamed(method);
+  const { takes, adapters, optimizers, rates } = methodNamed(method);
+  if (given.lr === 'auto' && (!rates || warmup === 'full'))
+    return `expected --lr to be a number with ${rates ? '--warmup full' : `--method ${method}`}, whose first steps stay, got auto; give one or leave it out`;
   if (optimizer === 'muon' && !(optimizers as readonly string[]).includes(optimizer))
     return `expected --optimizer adamw with --method ${method}, which trains more than small matrices, got muon; leave it out`;
   if (optimizer === 'muon' && warmup === 'full')

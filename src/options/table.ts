@@ -9,7 +9,7 @@ import { GPU_NAMES } from '../gpus.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { MUON_SCALES, OPTIMIZERS, type Optimizer } from '../methods/method.ts';
-import { SMT_DEFAULTS } from '../methods/smt/method.ts';
+import { FULL_WARMUP_RATE, SMT_DEFAULTS } from '../methods/smt/method.ts';
 import { SCORES, SELECTS, WARMUPS } from '../methods/smt/scores.ts';
 import { SPREADS } from '../methods/smt/select.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
@@ -157,7 +157,13 @@ export const OPTIONS = {
   accumulate: or(int(RUN, 'micro-batches a step'), 1),
   seed: or(int(['run', [...LOADS, 'demo']], 'the same seed gives the same bits on the same machine', 0), 0),
 
-  lr: number(STEP, 'X', 'peak learning rate (default: smt 1e-4, lora and dora 2e-4, full 1e-5)', { above: 0 }),
+  lr: {
+    kind: 'rate',
+    group: 'optimizer',
+    verbs: ['train'],
+    metavar: 'X',
+    help: 'peak learning rate; auto: found by trial (default: auto from 167 steps on where rates can be tried, else by how much trains; full 1e-5)',
+  } as Option<number | 'auto'>,
   schedule: or(choice(STEP, ['constant', 'linear', 'cosine'], 'how the learning rate falls'), 'linear'),
   lrWarmup: or(number(STEP, 'X', 'steps, or below 1 a share of the run, in which it rises', { min: 0 }), 0.03),
   optimizer: choice(
@@ -269,7 +275,6 @@ type WithDefault = { [K in Key]: (typeof OPTIONS)[K] extends { default: unknown 
 
 /** Options with every default filled in. */
 export type Settled = Options & { -readonly [K in WithDefault]-?: ValueOf<(typeof OPTIONS)[K]> } & {
-  lr: number;
   betas: [number, number];
   optimizer: Optimizer;
   /** What was given, before the defaults. */
@@ -286,8 +291,9 @@ export function withDefaults(options: Options): Settled {
   const settled: Record<string, unknown> = {};
   const wanted = withPreset(options);
   for (const key of KEYS) settled[key] = wanted[key] ?? option(key).default;
-  const { lr, betas, optimizers } = methodNamed(settled.method as string);
-  settled.lr ??= lr;
+  const { lr, rates, betas, optimizers } = methodNamed(settled.method as string);
+  if (!rates) settled.lr ??= lr;
+  else if (settled.warmup === 'full') settled.lr ??= FULL_WARMUP_RATE;
   settled.betas ??= betas;
   settled.optimizer ??= settled.warmup === 'full' ? 'adamw' : optimizers[0];
   for (const key of KEYS) if (settled[key] === undefined) delete settled[key];

@@ -8,7 +8,7 @@ export function valueIn(key: Key, words: readonly string[]): unknown {
   if (kind === 'flag') return true;
   if (kind === 'texts') return words;
   if (kind === 'int' || kind === 'number') return numberOf(word);
-  if (kind === 'block') return word === 'auto' ? word : numberOf(word);
+  if (kind === 'block' || kind === 'rate') return word === 'auto' ? word : numberOf(word);
   if (kind === 'pair') return word.split(',').map(numberOf);
   if (key === 'targets') return targetNames(word);
   if (kind === 'choices') return [...new Set(word.split(',').map((part) => part.trim()))];

@@ -113,6 +113,7 @@ export function keepingIn(
     every,
     from: found?.step ?? 0,
     stopping: found?.stopping,
+    rates: found?.rates,
     save: (at, tensors, best) => saveCheckpoint(out, memory, tensors, best, { ...at, kernels, of }, keep),
     restore: async (tensors, best) => (found ? restore(memory, tensors, best, found) : new Map()),
   };

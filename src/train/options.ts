@@ -13,8 +13,8 @@ export interface RunOptions extends OptimizerOptions {
   accumulate: number;
   shuffle: boolean;
   seed: number;
-  /** Peak learning rate. */
-  lr: number;
+  /** Peak learning rate; auto: found by trial; absent: by trial where the run is long enough for that, else by rule. */
+  lr?: number | 'auto';
   schedule: Schedule;
   /** Steps in which the learning rate rises, or below 1 a share of the run. */
   lrWarmup: number;

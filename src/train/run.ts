@@ -14,8 +14,16 @@ export interface Run {
   held?: Row[];
   order: RowOrder;
   options: RunOptions;
+  /** Learning rates are tried first. */
+  trial?: Trial | null;
   report: Report;
   signal?: AbortSignal;
+}
+
+/** Trials of learning rates: their steps, and the rows that judge. */
+export interface Trial {
+  steps: number;
+  rows: Row[];
 }
 
 /** A run over rows, laid out by its options. */

@@ -3,15 +3,17 @@
 
 import { dispose, type Machine, prepare } from '../gpu/run.ts';
 import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
-import type { Tensor } from '../gpu/tensor.ts';
+import { type Tensor, write } from '../gpu/tensor.ts';
 import { type Attached, type Choosing, type Method, takeOff, trainableOf } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
 import { begin, momentsOf } from '../ops/optimizer/trained.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
+import type { Report } from '../report.ts';
 import { type Stopping, type Watcher, watcher } from './evaluate.ts';
 import { baseOf, type Model } from './model.ts';
 import { trainingOf } from './options.ts';
 import { type Phase, planTraining, trainingFigures } from './plans.ts';
+import { rateByRule, ratesAround, type Tried, tryRates } from './rates.ts';
 import type { Run } from './run.ts';
 import { lrAt, warmupSteps } from './schedule.ts';
 import { type TrainResult, train } from './step.ts';
@@ -36,6 +38,8 @@ export interface Keeping {
   /** The step that was reached by the run that this one goes on from. */
   from: number;
   stopping?: Stopping;
+  /** The learning rates that it tried. */
+  rates?: Tried | null;
   save(at: Standing, tensors: Tensor[], best: Map<string, Float32Array<ArrayBuffer>>): Promise<void>;
   /** Writes what was saved into the tensors, and answers the best values; does nothing where the run is new. */
   restore(tensors: Tensor[], best: Map<string, number>): Promise<Map<string, Float32Array<ArrayBuffer>>>;
@@ -51,6 +55,8 @@ export interface Standing {
   moved: boolean;
   /** Early stopping, where rows are held out. */
   stopping?: Stopping;
+  /** The learning rates that were tried, where any were. */
+  rates: Tried | null;
 }
 
 /** Trains a loaded model. What was trained stays on the device, hung on the model. */
@@ -116,8 +122,14 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   const { memory } = model.gpu;
   const base = baseOf(model);
   const { trained } = attached;
-  begin(memory, trained);
-  await attached.fill(base);
+  const restart = async () => {
+    begin(memory, trained);
+    write(memory, phase.state, new Uint8Array(phase.state.bytes));
+    await attached.fill(base);
+  };
+  const rates = await ratesOf(run, method, attached, phase, machine, restart, keeping);
+  if (!rates) return { steps: 0, inputTokens: 0, seconds: 0 };
+  await restart();
   const watch = held && order.evaluate && watcher(run, { rows: held, sizes: order.evaluate }, attached, phase, machine);
   const state = [...trained.flatMap((t) => [t.value, ...momentsOf(t)]), phase.state, ...movedOf(model, attached)];
   const { moved } = model;
@@ -126,10 +138,14 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
     await attached.refresh?.(base);
   }
   const save = async (step: number) =>
-    keeping?.save({ step, choice: method.choice ?? null, moved, stopping: watch?.standing }, state, watch?.best ?? new Map());
+    keeping?.save(
+      { step, choice: method.choice ?? null, moved, stopping: watch?.standing, rates: rates.tried },
+      state,
+      watch?.best ?? new Map(),
+    );
   report({ kind: 'start', phase: 'train', total: order.steps });
   const weigh = once((program) => report({ kind: 'memory', program, planned: phase.plan.bytes.total, allocated: memory.bytes }));
-  const ran = await train({ ...loop(run, attached, phase, machine), ...pauses(keeping, watch, save) }, (line) => {
+  const ran = await train({ ...loop(run, attached, phase, machine, rates.lr), ...pauses(keeping, watch, save) }, (line) => {
     report(line);
     if (line.kind === 'step') weigh('train');
   });
@@ -142,8 +158,38 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   return ran;
 }
 
+/** The peak learning rate: as given, as found by the run that this one goes on from, by trials now, or by rule. Null where it was stopped. */
+async function ratesOf(
+  run: Run,
+  { rates }: Method,
+  attached: Attached,
+  phase: Phase,
+  machine: Machine,
+  restart: () => Promise<void>,
+  keeping?: Keeping,
+): Promise<{ lr: number; tried: Tried | null } | null> {
+  const { report, trial, options } = run;
+  const { lr } = options;
+  if (typeof lr === 'number') return { lr, tried: null };
+  let tried = keeping?.rates ?? null;
+  if (!tried && !trial) {
+    const ruled = rateByRule(rates!, attached);
+    report({ kind: 'note', text: `learning rate ${ruled} by rule, since --lr is not given: --lr auto finds one by trial` });
+    return { lr: ruled, tried: null };
+  }
+  if (!tried) {
+    const list = ratesAround(rates!, options.optimizer ?? 'adamw', attached);
+    const steps = (steps: number, rate: number, hear: Report, signal: AbortSignal) =>
+      train({ ...loop(run, attached, phase, machine, rate), steps, lrAt: () => rate, signal }, hear);
+    tried = await tryRates(run, trial!, list, { restart, steps, phase, machine });
+    if (!tried) return null;
+  }
+  report({ kind: 'rates', ...tried });
+  return { lr: tried.lr, tried };
+}
+
 /** Of the loop, all that does not depend on how the run is kept. */
-function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attached, phase: Phase, machine: Machine) {
+function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attached, phase: Phase, machine: Machine, lr: number) {
   const rise = warmupSteps(o.lrWarmup, order.steps);
   return {
     gpu: model.gpu,
@@ -152,7 +198,7 @@ function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attac
     rows,
     batches: order.batches,
     steps: order.steps,
-    lrAt: (t: number) => lrAt(t, order.steps, o.lr, o.schedule, rise),
+    lrAt: (t: number) => lrAt(t, order.steps, lr, o.schedule, rise),
     sorted,
     hold: o.hold,
     signal,

@@ -13,6 +13,7 @@ import { lossOf } from './evaluate.ts';
 import { identityOf, mustBeSame, plainSettings } from './identity.ts';
 import { baseOf, type Model } from './model.ts';
 import type { RunOptions } from './options.ts';
+import { evaluationOf, trialOf } from './rates.ts';
 import { type MemoryOptions, settleRecompute } from './recompute.ts';
 import { newRun, type Run } from './run.ts';
 import { runMethod, type Tuned } from './session.ts';
@@ -80,8 +81,13 @@ export async function prepareRun(
 ): Promise<Run> {
   if (o.optimizer === 'muon' && o.method.movesBase)
     throw new Error(`expected the optimizer adamw where ${o.method.name} trains the base itself, got muon: leave it out.`);
+  if (typeof o.lr !== 'number' && !o.method.rates)
+    throw new Error(`expected a learning rate for ${o.method.name}, which tries none, got ${o.lr ?? 'none'}: give one.`);
   o.method.check(model.decoder);
   const run = newRun(model, data, { ...o, recompute: o.recompute === 'on' }, report, signal);
+  // a run that goes on has its rate
+  run.trial = found?.rates || found?.step ? null : trialOf(run, o.method);
+  if (run.trial) run.order.evaluate ??= evaluationOf(run.trial, o.batch);
   if (found) model.planning = planningOf(model.planning, { choices: found.kernels });
   else if (o.autotune) model.planning = await withKernels(model, run.order.sizes, o.method, { cache: o.cache });
   const { recompute, shown } = settleRecompute(model.decoder, o.method, { ...run.options, ...run.order }, model.planning, o);

@@ -51,7 +51,7 @@ describe('a recipe', () => {
     [{ methods: [{ name: 'A', data: ['x'] }] }, /A has data, in which methods cannot differ/],
     [{ methods: [{ name: 'A', rnak: 3 }] }, /A has rnak/],
     [{ methods: [{ name: 'A', lr: [] }] }, /empty list of learning rates/],
-    [{ methods: [{ name: 'A', lr: -1 }] }, /--lr to be a number above 0/],
+    [{ methods: [{ name: 'A', lr: -1 }] }, /--lr to be auto or a number above 0/],
     [{ methods: [{ name: 'A', method: 'sft' }] }, /one of smt full lora dora/],
     [{ common: { seed: 3 } }, /common has seed, which compare sets itself/],
     [{ common: { memory: '1GB' } }, /common has memory, of which compare makes nothing/],

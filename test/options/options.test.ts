@@ -122,14 +122,18 @@ describe('wrong usage', () => {
     ['train --zzzzzzzz 5', /see its help/],
     ['train file.jsonl', /begin with --, got "file.jsonl"/],
     ['train --steps', /followed by a whole number from 1, got nothing/],
-    ['train --lr --steps 5', /--lr to be followed by a number above 0/],
+    ['train --lr --steps 5', /--lr to be followed by auto or a number above 0/],
     ['train --json=yes', /without a value/],
     ['train --steps 5 --steps 5', /once, got it twice/],
     ['train --steps 0', /a whole number from 1, got "0"/],
     ['train --steps 1.5', /got "1.5"/],
     ['train --steps 0x10', /got "0x10"/],
     ['train --max-length 1', /from 2/],
-    ['train --lr 0', /a number above 0/],
+    ['train --lr 0', /auto or a number above 0/],
+    ['train --lr atuo', /auto or a number above 0/],
+    ['train --method full --lr auto', /--lr to be a number with --method full/],
+    ['train --method topk-layers --lr auto', /--lr to be a number with --method topk-layers/],
+    ['train --warmup full --lr auto', /--lr to be a number with --warmup full/],
     ['train --lr NaN', /got "NaN"/],
     ['train --lr Infinity', /got "Infinity"/],
     ['train --betas 0.9', /two numbers/],
@@ -228,7 +232,6 @@ describe('the table', () => {
       accumulate: 1,
       maxLength: 512,
       learn: 'response',
-      lr: 1e-4,
       schedule: 'linear',
       lrWarmup: 0.03,
       betas: [0.9, 0.95],
@@ -259,12 +262,13 @@ describe('the table', () => {
     });
   });
   test.each([
-    ['smt', 1e-4, [0.9, 0.95]],
+    ['smt', undefined, [0.9, 0.95]],
     ['full', 1e-5, [0.9, 0.999]],
-    ['lora', 2e-4, [0.9, 0.999]],
-    ['dora', 2e-4, [0.9, 0.999]],
-  ] as const)('%s: lr %f, betas %o', (method, lr, betas) => {
-    expect(withDefaults({ method })).toMatchObject({ lr, betas });
+    ['lora', undefined, [0.9, 0.999]],
+    ['dora', undefined, [0.9, 0.999]],
+  ] as const)('%s: lr %s (none: found by the run), betas %o', (method, lr, betas) => {
+    expect(withDefaults({ method })).toMatchObject({ ...(lr && { lr }), betas });
+    expect(withDefaults({ method }).lr).toBe(lr);
     expect(withDefaults({ method, lr: 3, betas: [0, 0] })).toMatchObject({ lr: 3, betas: [0, 0] });
   });
 });

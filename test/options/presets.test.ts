@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { withAdvice } from '../../src/commands/rate-note.ts';
 import { publishedRate } from '../../src/methods/smt/rate.ts';
 import { parseCommand } from '../../src/options/args.ts';
 import { PRESETS, withPreset } from '../../src/options/presets.ts';
 import { faultOf } from '../../src/options/rules.ts';
 import { KEYS, type Key, type Options, withDefaults } from '../../src/options/table.ts';
-import type { Line } from '../../src/report.ts';
 import { looksLikeSize, parseSize } from '../../src/size.ts';
 
 describe('a preset', () => {
@@ -92,30 +90,6 @@ describe('the learning rate', () => {
     [0.1, 2e-4],
   ])('published where %s of the targets train: %s', (share, lr) => {
     expect(publishedRate(share)).toBe(lr);
-  });
-  /** What a run with these options says before a selection of this share, with it, and after it. */
-  const said = (given: Options, share_targets: number) => {
-    const lines: Line[] = [];
-    const report = withAdvice(withDefaults(given), (line) => lines.push(line));
-    report({ kind: 'note', text: 'before' });
-    report({ kind: 'selection', block: 1, blocks: [], share_model: 0, share_targets, trainable: 1 });
-    report({ kind: 'start', phase: 'train', total: 1 });
-    return lines;
-  };
-  test('of the default is told with what is published for the share', () => {
-    const note = said({}, 0.084)[2];
-    expect(note).toMatchObject({ kind: 'note', text: expect.stringMatching(/learning rate 1e-4, the default/) });
-    expect(note).toMatchObject({ text: expect.stringMatching(/Here 8\.4 % train: .*--lr 2e-4/) });
-  });
-  test.each<[string, Options]>([
-    ['--lr', { lr: 1e-4 }],
-    ['a preset', { preset: 'smft' }],
-    ['another method', { method: 'full' }],
-  ])('is not remarked on with %s', (_, given) => {
-    expect(said(given, 0.01).map((l) => l.kind)).toEqual(['note', 'selection', 'start']);
-  });
-  test('is told behind the selection, once', () => {
-    expect(said({}, 0.02).map((l) => l.kind)).toEqual(['note', 'selection', 'note', 'start']);
   });
 });
 

@@ -40,7 +40,6 @@ describe('a saved recipe', () => {
       method: 'lora',
       rank: 16,
       alpha: 32,
-      lr: 2e-4,
       betas: [0.9, 0.999],
       seed: 0,
       epochs: 1,

@@ -46,6 +46,7 @@ export function defaultOf(key: Key, given: Options): string {
   const settled: Record<string, unknown> = withDefaults(others);
   if (key === 'epochs' && settled.steps === undefined) return '1';
   if (key === 'steps') return settled.epochs === undefined ? 'one epoch' : 'as many as the epochs have';
+  if (key === 'lr' && settled.lr === undefined) return 'found by the run';
   if (key === 'evalEvery') return 'at the end of an epoch';
   return shown(settled[key]);
 }

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { parseBudget } from '../../methods/smt/budget.ts';
 import { readRecipe } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
-import { METHODS } from '../../parts.ts';
+import { METHODS, methodNamed } from '../../parts.ts';
 
 /** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken. */
 export interface Contender {
@@ -76,7 +76,9 @@ export function parseRecipe(json: unknown): Recipe {
 type Named = Options & { name: string };
 
 function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Contender {
-  const lrs = Array.isArray(own.lr) ? (own.lr as number[]) : [own.lr];
+  const asked = Array.isArray(own.lr) ? own.lr : [own.lr];
+  if (asked.includes('auto')) refuse(`${name} has a rate of auto, where each has a list of rates to try; name some`);
+  const lrs = asked as (number | undefined)[];
   if (!lrs.length) refuse(`${name} has an empty list of learning rates; give one`);
   for (const key of Object.keys(own) as Key[]) {
     const known = Object.hasOwn(OPTION_GROUP, key);
@@ -108,7 +110,15 @@ export function withoutClash(o: Options): Options {
 }
 
 /** The settings of one run. fit: what makes the method of this size, such as a rank. */
-export function settle(recipe: Recipe, method: Contender, fit: Options, lr: number | undefined, seed: number): Settled {
+export function settle(
+  recipe: Recipe,
+  method: Contender,
+  fit: Options,
+  lr: number | undefined,
+  seed: number,
+): Settled & { lr: number } {
   const chosen = lr === undefined ? {} : { lr };
-  return withDefaults(withoutClash({ ...recipe.common, ...method.options, ...chosen, ...fit, seed }));
+  const o = withDefaults(withoutClash({ ...recipe.common, ...method.options, ...chosen, ...fit, seed }));
+  // a row is told by its rate, so it is not tried: each method has a list, or its own
+  return { ...o, lr: typeof o.lr === 'number' ? o.lr : methodNamed(o.method).lr };
 }

@@ -22,7 +22,7 @@ export function attachBlocks(
   selection: Selection,
   train: Training | null,
   saved: SmtAdapter | undefined,
-): Omit<Attached, 'adapter'> & { matrices: SparseMatrix[] } {
+): Omit<Attached, 'adapter' | 'of'> & { matrices: SparseMatrix[] } {
   const { block: b } = selection;
   const matrices = [...byWeight(d, selection)].map(([weight, index]) => ({
     weight,

@@ -59,8 +59,9 @@ test('what is written for one method does not count for another, and is not lost
 });
 
 test.each<[Key, object, string]>([
-  ['lr', {}, '1e-4'],
-  ['lr', { method: 'lora' }, '2e-4'],
+  ['lr', {}, 'found by the run'],
+  ['lr', { method: 'full' }, '1e-5'],
+  ['lr', { preset: 'smft' }, '0.002'],
   ['epochs', {}, '1'],
   ['steps', {}, 'one epoch'],
   ['epochs', { steps: 5 }, ''],
@@ -72,7 +73,7 @@ test.each<[Key, object, string]>([
 test.each<[Key, string, object]>([
   ['lr', '1e-3', { value: 1e-3 }],
   ['lr', '', {}],
-  ['lr', '0', { fault: 'Expected a number above 0, got 0.' }],
+  ['lr', '0', { fault: 'Expected auto or a number above 0, got 0.' }],
   ['steps', '2.5', { fault: 'Expected a whole number from 1, got 2.5.' }],
   ['steps', '--', { fault: 'Expected a whole number from 1, got --.' }],
   ['targets', 'attn', { value: ['q', 'k', 'v', 'o'] }],

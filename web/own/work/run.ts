@@ -1,7 +1,6 @@
 // A run on one's own model and data as a story, in the worker: load, answer as the base does, tune, answer again. And what follows it:
 // a question, the files of the result.
 
-import { withAdvice } from '../../../src/commands/rate-note.ts';
 import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
 import { withDefaults } from '../../../src/options/table.ts';
 import {
@@ -45,8 +44,7 @@ export async function trainOwn(b: Bench, { o: given, prompts: count }: RunAsked,
   if (exam.prompts.length)
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
-  if (!signal.aborted)
-    b.tuned = await tune(model, { rows, held }, { ...tuneOptions(o, method), hold }, withAdvice(o, b.tell), signal);
+  if (!signal.aborted) b.tuned = await tune(model, { rows, held }, { ...tuneOptions(o, method), hold }, b.tell, signal);
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
   const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};

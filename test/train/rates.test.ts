@@ -1,0 +1,73 @@
+// A rate found by trial: what it is judged by, that nothing of the trials stays, and that a resumed run has it.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cutOff, filesOf, of, run, tinyPlace } from './inprocess.ts';
+
+const place = tinyPlace();
+const { at, train } = place;
+afterAll(place.free);
+
+const METHODS: [string, string[]][] = [
+  ['smt', ['--targets', 'all', '--budget', '20%t', '--block', '8', '--warmup-steps', '3']],
+  ['smt by Muon', ['--targets', 'all', '--budget', '20%t', '--block', '8', '--warmup-steps', '3', '--optimizer', 'muon']],
+  ['lora with dropout', ['--method', 'lora', '--rank', '3', '--dropout', '0.3']],
+  ['dora', ['--method', 'dora', '--rank', '3']],
+];
+
+describe.each(METHODS)('%s', (name, words) => {
+  const all = [...words, '--batch', '2', '--steps', '6', '--eval', at('rows.jsonl'), '--checkpoint-every', '3', '--keep', '9'];
+  const called = name.replaceAll(/\W+/g, '-');
+  let lines: Awaited<ReturnType<typeof run>>;
+  beforeAll(async () => {
+    lines = await run(train(called, ...all, '--lr', 'auto'));
+  });
+
+  test('five rates three apart, or one more at an edge; the best trains, and memory is as planned', () => {
+    const [{ tried, lr }] = of(lines, 'rates');
+    expect([5, 6]).toContain(tried.length);
+    const apart = tried.slice(1).map((t, i) => t.lr / tried[i].lr);
+    for (const x of apart) expect(Math.abs(x - 3)).toBeLessThan(0.3); // rates are of two digits
+    const best = tried.reduce((b, t) => ((t.loss ?? Infinity) < (b.loss ?? Infinity) ? t : b));
+    expect(lr).toBe(best.lr);
+    for (const { planned, allocated } of of(lines, 'memory')) expect(allocated).toBe(planned);
+    const order = lines.map((l) => l.kind).filter((kind) => kind === 'rates' || kind === 'step');
+    expect(order.indexOf('rates')).toBe(0);
+    expect(order.filter((kind) => kind === 'step')).toHaveLength(6);
+  });
+
+  test('nothing of the trials stays: the run is the one that is given this rate', async () => {
+    const [{ lr }] = of(lines, 'rates');
+    const given = await run(train(`${called}-given`, ...all, '--lr', String(lr)));
+    const told = (some: typeof lines) => of(some, 'step').map((s) => [s.step, s.loss, s.lr, s.grad_norm]);
+    expect(told(given)).toEqual(told(lines));
+    const adapter = (folder: string) => filesOf(at(folder))['adapter_model.safetensors'];
+    expect(adapter(`${called}-given`)).toEqual(adapter(called));
+  });
+
+  test('cut off and resumed, it has the rate and the bits', async () => {
+    const cut = `${called}-cut`;
+    cutOff(at(called), at(cut), 3);
+    const resumed = await run(train(cut, ...all, '--lr', 'auto', '--resume'));
+    expect(of(resumed, 'rates')).toEqual(of(lines, 'rates'));
+    expect(of(resumed, 'step').map((s) => [s.step, s.loss])).toEqual(
+      of(lines, 'step')
+        .slice(3)
+        .map((s) => [s.step, s.loss]),
+    );
+    expect(filesOf(at(cut))).toEqual(filesOf(at(called)));
+  });
+});
+
+test('with no rows beyond those trained on, it says so', async () => {
+  const few = run(
+    train('few', '--batch', '4', '--steps', '6', '--lr', 'auto', '--select', 'random', '--block', '8', '--budget', '3b'),
+  );
+  await expect(few).rejects.toThrow(/at least 8 rows beyond the 16 .*--eval/);
+});
+
+test('a short run goes by rule, and says at which rate', async () => {
+  const lines = await run(train('short', '--batch', '4', '--steps', '2', '--select', 'random', '--block', '8', '--budget', '3b'));
+  expect(of(lines, 'rates')).toEqual([]);
+  const [{ lr }] = of(lines, 'step');
+  expect(lr).toBeGreaterThan(1e-4);
+  expect(lines).toContainEqual({ kind: 'note', text: expect.stringContaining(`learning rate ${lr} by rule`) });
+});
