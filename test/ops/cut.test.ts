@@ -9,17 +9,21 @@ import { type Build, backward, copy, giveGrad, gradOf, type Program, temp } from
 import { dispose, prepare, replay } from '../../src/gpu/run.ts';
 import { allocate } from '../../src/gpu/scope.ts';
 import { read, resident, type Tensor, write } from '../../src/gpu/tensor.ts';
+import { blocksWeight, newBlockSet } from '../../src/ops/blocks/blocks.ts';
 import { addInto, fill, fillBackward } from '../../src/ops/elementwise/fill.ts';
 import { swiglu } from '../../src/ops/elementwise/swiglu.ts';
 import { crossEntropy } from '../../src/ops/loss/crossentropy.ts';
 import { gatherRows } from '../../src/ops/loss/gather.ts';
+import { headPanels, panelsOf } from '../../src/ops/loss/head-panels.ts';
+import { multiply, whole } from '../../src/ops/matmul/gemm.ts';
+import { VARIANTS } from '../../src/ops/matmul/gemm-variants.ts';
 import { dense } from '../../src/ops/matmul/linear.ts';
 import { rmsnorm } from '../../src/ops/norm/rmsnorm.ts';
 import { adamw } from '../../src/ops/optimizer/adamw.ts';
 import { gradNorm } from '../../src/ops/optimizer/gradnorm.ts';
 import { muon } from '../../src/ops/optimizer/muon.ts';
 import { begin, trainedTogether } from '../../src/ops/optimizer/trained.ts';
-import type { Weight } from '../../src/ops/stored/weight.ts';
+import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import { embed } from '../../src/ops/stream/embed.ts';
 import { input, testGpu } from '../gpu/harness.ts';
 import { noise } from '../oracle/finite.ts';
@@ -169,6 +173,67 @@ describe('cut dispatches', () => {
       copy(p, logits, chunk);
       crossEntropy(p, chunk, { m: N, at: 0, V: D, targetAt, targetId, scalars, logprob, train: true });
       return chunk;
+    });
+  });
+
+  // Cut along every axis of their grids: columns and rows of tiles, parts of a sum, blocks.
+  test.each(['gemm_tile128', 'gemm_tile64', 'gemm_tile64x4', 'gemm_tile32'])('%s, its sum in parts', async (name) => {
+    const [m, n, k] = [140, 260, 260];
+    const v = VARIANTS.find((v) => v.kernel === name && v.layout === 'nt')!;
+    const [a, b] = [await f32('a', [m, k], 1), await f32('b', [n, k], 2)];
+    await wholeAndCut([m, n], (p) => {
+      const c = temp(p, 'c', [m, n]);
+      multiply(p, v, { a: whole(a), b: whole(b), c: whole(c), m, n, k }, 0);
+      return c;
+    });
+  });
+
+  test.each([
+    ['tiles', 128, 4],
+    ['slices', 16, 3],
+    ['slices of parts', 40, 2],
+  ])("blocks' gradients in %s", async (_, b, count) => {
+    const { memory, scope } = await testGpu();
+    const s = newBlockSet(
+      'w',
+      2 * b,
+      2 * b,
+      b,
+      (
+        [
+          [0, 0],
+          [0, 1],
+          [1, 0],
+          [1, 1],
+        ] as const
+      ).slice(0, count),
+      true,
+    );
+    for (const t of [s.grad!, s.lists]) allocate(scope, t.home!);
+    write(memory, s.lists, s.places.words);
+    const [x, dy] = [await f32('x', [N, 2 * b], 1), await f32('dy', [N, 2 * b], 2)];
+    await wholeAndCut([count * b * b], (p) => {
+      p.planning = { ...p.planning, software: false };
+      blocksWeight(p, s, whole(dy), whole(x), N, 0);
+      const out = temp(p, 'out', [count * b * b]);
+      copy(p, s.grad!, out);
+      return out;
+    });
+  });
+
+  test('the head in panels', async () => {
+    const [M, V] = [N, 192];
+    const w = newWeight('w', V, D, 'f32', 1 << 26);
+    const { memory, scope } = await testGpu();
+    allocate(scope, w.windows[0].q.home!);
+    write(memory, w.windows[0].q, new Float32Array(noise(V * D, 1)));
+    const [x, scalars] = [await f32('x', [M, D], 2), await f32('scalars', [8], 3)];
+    const [targetAt, targetId] = [await u32('at', rows), await u32('id', rows)];
+    await wholeAndCut([M, D], (p) => {
+      p.planning = { ...p.planning, software: false };
+      const dx = temp(p, 'dx', [M, D]);
+      headPanels(p, x, w, panelsOf(p, x, w, M, 4 * M * 64)!, { targetAt, targetId, scalars }, temp(p, 'logprob', [M]), dx);
+      return dx;
     });
   });
 

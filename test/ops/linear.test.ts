@@ -109,7 +109,7 @@ describe.each(KERNELS)('kernels: %s', async (kernels) => {
     );
   });
 
-  // The same values, stored and as f32, by the same kernels: what differs is the place where a value is decoded.
+  // The same values, stored and as f32, by the same kernels: what differs is the place where a value is decoded, and in a tile not even that.
   test.each(FORMATS.filter((f) => f !== 'f32'))(
     '%s read by the product equals its values in f32, to rounding',
     async (format) => {
@@ -133,8 +133,8 @@ describe.each(KERNELS)('kernels: %s', async (kernels) => {
         },
         { gpu },
       );
-      expect(out.y).toBeCloseL2(out.y1, 2 ** -23);
-      expect(out.dx).toBeCloseL2(out.dx1, 2 ** -23);
+      expect(out.y).toBeCloseL2(out.y1, gpu.limits.software ? 2 ** -23 : 0);
+      expect(out.dx).toBeCloseL2(out.dx1, 2 ** -23); // windows of the stored weight are summed apart
     },
   );
 });
