@@ -114,6 +114,12 @@ export function write(memory: Memory, t: Tensor, data: ArrayBufferView<ArrayBuff
   }
 }
 
+/** Sends what was written on its way to the device; resolves when it is there. Until then the host holds it. */
+export function flush({ device }: Memory): Promise<void> {
+  device.queue.submit([]);
+  return device.queue.onSubmittedWorkDone();
+}
+
 /** Reads a resident tensor back. Waits for the GPU: for tests and for saving, never inside the loop. */
 export async function read(memory: Memory, t: Tensor): Promise<Float32Array<ArrayBuffer>> {
   if (!t.home?.buffer) throw new Error(`expected an allocated resident tensor, got ${t.name}`);

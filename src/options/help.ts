@@ -39,6 +39,7 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
   bench: [
     ['bench --json', 'figures for other programs'],
     ['bench --part gemm,step', 'only the product, and whole steps'],
+    ['bench --part load,decode --model DIR', 'how fast a model loads and answers'],
   ],
   compare: [
     ['compare docs/recipes/plateau-built-in.json --out plateau', 'score against trainable share; stopped, it goes on there'],

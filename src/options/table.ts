@@ -33,7 +33,7 @@ const STEP: Where = ['optimizer', ['train']];
 const WATCH: Where = ['watch', ['train']];
 const ANSWER: Where = ['answer', ['generate']];
 
-export const PARTS = ['gemm', 'kernel', 'step', 'memory'] as const;
+export const PARTS = ['gemm', 'kernel', 'step', 'memory', 'load', 'decode'] as const;
 export const TARGETS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 
 export const OPTIONS = {

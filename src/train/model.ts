@@ -1,25 +1,24 @@
-// A model from its files onto the device, tensor by tensor: a model larger than the JS heap loads.
+// A model from its files onto the device, and what a method may ask of its values. How its tensors get there is upload.ts.
 
 import type { Tokenizer } from '../data/tokenizer.ts';
 import type { WritableFormat } from '../formats.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
 import type { Memory } from '../gpu/scope.ts';
-import { allocate, free, newScope, type Scope } from '../gpu/scope.ts';
-import { read, write } from '../gpu/tensor.ts';
+import { free, newScope, type Scope } from '../gpu/scope.ts';
+import { read } from '../gpu/tensor.ts';
 import { decode } from '../io/dequant.ts';
 import { sha256 } from '../io/hash.ts';
 import type { ModelFiles } from '../io/model.ts';
-import { encode } from '../io/quant.ts';
 import type { TensorInfo } from '../io/tensors.ts';
 import type { Base } from '../methods/method.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { type Module, matrixShape } from '../models/config.ts';
 import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
-import { ropeTable } from '../ops/attention/rope.ts';
-import { isStored, STORED, type StoredFormat, splitQuants } from '../ops/stored/formats.ts';
-import { tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
+import { isStored, STORED, type StoredFormat } from '../ops/stored/formats.ts';
+import type { Weight } from '../ops/stored/weight.ts';
 import type { OpenModel } from './open.ts';
+import { recoded, upload } from './upload.ts';
 
 /** A model on the device, and where it came from. */
 export interface Model {
@@ -68,7 +67,7 @@ export function freeModel(model: Model): void {
 /** How frozen weights are stored on the device: as in the file, or converted at load. */
 export type StoredAs = 'keep' | WritableFormat;
 
-/** Bytes read from the file at a time. */
+/** Bytes of values made of a file at a time. */
 const CHUNK = 8 << 20;
 
 /** The format on the device of a matrix stored as `stored`, with rows of `cols`. */
@@ -112,58 +111,6 @@ export function fallback(d: Decoder, base: StoredAs): string | null {
   const columns = [...new Set(other.map((w) => w.cols))].join(' or ');
   const blocks = `whole blocks of ${STORED[base].block}, as ${base} has them`;
   return `${other.length} of ${matrices.length} matrices are stored as f16: their rows of ${columns} values are no ${blocks}`;
-}
-
-/** Allocates and fills every parameter and the RoPE table. `progress` hears of bytes read and of all bytes. */
-export async function upload(
-  scope: Scope,
-  files: ModelFiles,
-  d: Decoder,
-  progress: (done: number, all: number) => void = () => {},
-): Promise<void> {
-  const { memory } = scope;
-  const parameters = parametersOf(d);
-  const all = parameters.reduce((n, w) => n + tensorsOf(w).reduce((k, t) => k + t.bytes, 0), 0);
-  let done = 0;
-  for (const w of parameters) {
-    for (const t of tensorsOf(w)) allocate(scope, t.home!);
-    const info = files.tensors.get(w.name)!;
-    await ('windows' in w ? uploadMatrix(memory, info, w) : uploadVector(memory, info, w));
-    done += tensorsOf(w).reduce((k, t) => k + t.bytes, 0);
-    progress(done, all);
-  }
-  const [positions] = d.rope.shape;
-  allocate(scope, d.rope.home!);
-  write(memory, d.rope, ropeTable(d.config.rope, d.config.head_dim, positions));
-}
-
-async function uploadMatrix(memory: Memory, info: TensorInfo, w: Weight): Promise<void> {
-  for (const v of w.windows) {
-    const at = { q: 0, s: 0 };
-    for await (const bytes of stored(info, w, v.r0, v.r1)) {
-      const { q, s } = splitQuants(w.format, bytes);
-      write(memory, v.q, q, at.q);
-      at.q += q.byteLength / 4;
-      if (!s || !v.s) continue;
-      write(memory, v.s, s, at.s);
-      at.s += s.byteLength / 4;
-    }
-  }
-}
-
-async function uploadVector(memory: Memory, info: TensorInfo, v: Vector): Promise<void> {
-  write(memory, v.value, decode(info.format, await info.rows(0, 1), info.shape[0]));
-}
-
-/** Rows r0 <= r < r1 in the device's format, a chunk at a time, each a multiple of 4 bytes but the last. */
-async function* stored(info: TensorInfo, w: Weight, r0: number, r1: number): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1))
-    yield info.format === w.format ? bytes : recoded(w, decode(info.format, bytes, (to - from) * w.cols));
-}
-
-/** Values as a weight stores them: one of the formats that `--base` names, since others come as they are. */
-function recoded(w: Weight, values: Float32Array): Uint8Array<ArrayBuffer> {
-  return naming(w.name, () => encode(w.format as WritableFormat, values));
 }
 
 function naming<T>(name: string, f: () => T): T {

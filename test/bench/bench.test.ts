@@ -1,8 +1,10 @@
 // The bench measures what it says: FLOPs counted once, parts that sum up, memory by plan. Speeds are not tested.
 import { describe, expect, test } from 'vitest';
+import { benchDecode } from '../../src/commands/bench/decode.ts';
 import { benchGemm, preparedProduct, shapeOf } from '../../src/commands/bench/gemm.ts';
 import { everything, forward as forwardKind, methodIn, ofEqualSize, sparse } from '../../src/commands/bench/kinds.ts';
 import { line } from '../../src/commands/bench/line.ts';
+import { benchLoad } from '../../src/commands/bench/load.ts';
 import { planned } from '../../src/commands/bench/memory.ts';
 import { LLAMA_1B, LLAMA_3M, someRows } from '../../src/commands/bench/model.ts';
 import { prepareStep, type StepKind } from '../../src/commands/bench/step.ts';
@@ -10,8 +12,10 @@ import { partsOf, usefulFlops } from '../../src/commands/bench/steps.ts';
 import { table } from '../../src/commands/bench/table.ts';
 import { idle } from '../../src/gpu/device.ts';
 import { measurePeak, openPeak } from '../../src/gpu/peak.ts';
-import { replay } from '../../src/gpu/run.ts';
-import { read, resident } from '../../src/gpu/tensor.ts';
+import { readerOf } from '../../src/gpu/plain-read.ts';
+import { dispose, replay } from '../../src/gpu/run.ts';
+import { read, readU32, resident, write } from '../../src/gpu/tensor.ts';
+import { openModel } from '../../src/index.ts';
 import { full as fullMethod } from '../../src/methods/full.ts';
 import { smt as smtMethod } from '../../src/methods/smt/method.ts';
 import { chooseVariant } from '../../src/ops/matmul/gemm-variants.ts';
@@ -175,4 +179,52 @@ test('the table aligns its columns and leaves empty what does not apply', () => 
       'smt/forward  2x128                           1.50 x',
     ].join('\n'),
   );
+});
+
+test('a model is loaded and decoded beside its bounds, and nothing of it stays', async () => {
+  const gpu = await testGpu();
+  const opened = await openModel('demo/built-in/model');
+  const before = gpu.memory.bytes;
+  const lines: Line[] = [];
+  const peak = await openPeak(gpu);
+  await benchLoad(gpu, (l) => lines.push(l), opened);
+  await benchDecode(gpu, peak, (l) => lines.push(l), opened);
+  peak.free();
+  await opened.files.close();
+  expect(gpu.memory.bytes).toBe(before);
+  const found = Object.fromEntries(lines.flatMap((l) => (l.kind === 'bench' ? [[l.name, l]] : [])));
+  const [read, fma, one] = [
+    'plain read of weights and cache',
+    'multiply-adds of a token at the peak',
+    'decode over the slower of them',
+  ];
+  expect(found[one].ratio).toBeCloseTo(Math.max(found[read].ms!, found[fma].ms!) / found[one].ms!, 9);
+  expect(found[one].ms).toBeGreaterThan(0);
+  // a token multiplies by every matrix once: the 2 FLOPs of each of its values, and attention's
+  const matrices = [...opened.files.tensors.values()].filter((t) => t.shape.length > 1);
+  const values = matrices.reduce((n, { shape }) => n + shape[0] * shape[1], 0);
+  const flops = found[fma].ms! * found[fma].gflops! * 1e6;
+  expect(flops).toBeGreaterThan(2 * values);
+  expect(flops).toBeLessThan(2.5 * values);
+  expect(found['load over reading'].ratio).toBeGreaterThan(0);
+});
+
+test('a plain read sees every byte', async () => {
+  const gpu = await testGpu();
+  const words = 100_003 * 4;
+  const data = resident('data', [words], 'other', 'u32');
+  const machine = await readerOf(gpu, [data], 64);
+  const numbers = Uint32Array.from({ length: words }, (_, i) => Math.imul(i, 2654435761));
+  write(gpu.memory, data, numbers);
+  const seen = machine.plan.slots[0];
+  replay(machine, 'read', {});
+  await idle(gpu);
+  const got = await readU32(gpu.memory, { ...data, home: seen, bytes: seen.bytes, shape: [seen.bytes / 4] });
+  // what is read beyond the end is the last vector again: an even or an odd number of times
+  const xor = (list: Uint32Array, of: number) => list.reduce((x, v, i) => (i % 4 === of ? x ^ v : x), 0) >>> 0;
+  const off = [0, 1, 2, 3].map((of) => (xor(got, of) ^ xor(numbers, of)) >>> 0);
+  expect([off, [...numbers.slice(-4)]]).toSatisfy(
+    ([x, last]) => x.every((v: number) => v === 0) || x.every((v: number, i: number) => v === last[i]),
+  );
+  dispose(machine);
 });

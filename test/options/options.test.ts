@@ -57,8 +57,10 @@ describe('a command line', () => {
   });
   test('parts of a bench', () => {
     expect(options('bench --part step,gemm')).toEqual({ part: ['step', 'gemm'] });
-    expect(refusal('bench --part step,speed')).toMatch(/--part to be some of gemm kernel step memory, got "step,speed"/);
-    expect(help('bench')).toMatch(/--part P,\.\.\. .*gemm, kernel, step, memory \(default: all\)/);
+    expect(refusal('bench --part step,speed')).toMatch(
+      /--part to be some of gemm kernel step memory load decode, got "step,speed"/,
+    );
+    expect(help('bench')).toMatch(/--part P,\.\.\. .*gemm, kernel, step, memory, load, decode \(default:/);
   });
   test.each([
     ['export --out O', /expected one of train select .* merge .*, got "export"/],

@@ -101,7 +101,6 @@ const BY_TESTS = {
     ['gemv_plain', '* P.ldx', '* P.cols', 'the stride of x is its width'],
     ['gemv_rows', 'e % LANES + 1u', 'e % LANES', 'the second of four elements of x is the first again'],
     ['gemv_rows', '&& to < P.rows', '', 'rows beyond the last are stored'],
-    ['gemv_rows', '(token + m) * P.ldy', 'm * P.ldy', 'the second set of rows of x goes where the first went'],
   ],
   [ops('cache')]: [
     [

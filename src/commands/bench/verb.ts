@@ -7,7 +7,7 @@ import { bench } from './bench.ts';
 export async function benchVerb({ o, report }: Pick<Task, 'o' | 'report'>): Promise<void> {
   const gpu = await openGpu({ device: o.device });
   try {
-    await bench(gpu, report, o.part);
+    await bench(gpu, report, o.part, o.model);
   } finally {
     closeGpu(gpu);
   }

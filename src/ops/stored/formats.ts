@@ -80,7 +80,8 @@ export function splitQuants(
   const [toQ, toS, each, odd] = [halves(q), halves(s), size / 2, scale / 2];
   for (let i = 0, at = 0, o = 0; i < n; i++, at += each) {
     toS[i] = from[at + odd];
-    for (let j = 0; j < each; j++) if (j !== odd) toQ[o++] = from[at + j];
+    for (let j = at; j < at + odd; j++) toQ[o++] = from[j];
+    for (let j = at + odd + 1; j < at + each; j++) toQ[o++] = from[j];
   }
   return { q, s };
 }
