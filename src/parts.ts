@@ -29,7 +29,7 @@ export type { Decoder } from './models/decoder.ts';
 export { checkBase as checkAdapterBase, warnOfOtherBase } from './train/adapter.ts';
 export { withKernels } from './train/autotune.ts';
 export { CHECKPOINTS } from './train/checkpoint.ts';
-export { trainingCost, warmupCost } from './train/cost.ts';
+export { decodeCost, trainingCost, warmupCost } from './train/cost.ts';
 export { lossOf } from './train/evaluate.ts';
 export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
 export { endsOf, openPrompts, type Place, promptIds, seeRows } from './train/open.ts';

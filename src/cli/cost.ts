@@ -1,4 +1,4 @@
-// What the steps of a run cost, as people see it: figures by rows, programs by columns, then the kernels that cost most.
+// What the steps of a run cost, as people see it: figures by rows, programs by columns, then the kernels that training costs most.
 
 import type { Line } from '../report.ts';
 import { bytes, grouped } from '../words.ts';
@@ -33,11 +33,11 @@ const ROWS: [string, (c: CostLine) => string | undefined][] = [
   ['  at its published peak', (c) => c.expected && time(c.expected.ideal_ms)],
 ];
 
-/** `blocktune plan --cost`: programs by columns, a step of each; below it the kernels of the last, which trains. */
+/** `blocktune plan --cost`: programs by columns, a step of each; below it the kernels of training. */
 export function costTable(t: Terminal, costs: CostLine[]): string[] {
   const row = (name: string, cells: (string | undefined)[]) =>
     padded(name, NAME) + cells.map((cell = '') => cell.padStart(WIDE)).join('');
-  const { gpu, program, by_kernel } = costs[costs.length - 1];
+  const { gpu, program, by_kernel } = costs.find((c) => c.program === 'train') ?? costs[0];
   const heading = paint(
     t,
     'bold',

@@ -11,6 +11,7 @@ import {
   closeGpu,
   DESKTOP,
   type DecoderFor,
+  decodeCost,
   decoderFor,
   longestOf,
   METHODS,
@@ -86,6 +87,7 @@ function planOf(s: Subject, o: Settled, extent: Extent, method: Method, planning
       figures && report({ kind: 'cost', program, ...(speed && { gpu: speed.name }), ...figures });
     line('warmup', warmupCost(decoder(), method, options(recompute), planning, speed));
     line('train', trainingCost(decoder(), method, options(recompute), planning, speed));
+    line('decode', decodeCost(decoder(), extent.longest, planning, speed));
   }
   if (fault) throw fault;
 }

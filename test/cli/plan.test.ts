@@ -127,8 +127,8 @@ describe('the cost of a step', () => {
   const costs = async (more: Options) => (await lines({ ...options, ...more })).filter((line) => line.kind === 'cost');
 
   test('of the warm-up and of training, beside the least that it could be', async () => {
-    const [warmup, train, ...others] = await costs({ cost: true });
-    expect([warmup.program, train.program, others.length]).toEqual(['warmup', 'train', 0]);
+    const [warmup, train, decode, ...others] = await costs({ cost: true });
+    expect([warmup.program, train.program, decode.program, others.length]).toEqual(['warmup', 'train', 'decode', 0]);
     const [N, M, L, D, F, q, kv, V] = [128, 127, 16, 2048, 8192, 2048, 512, 128256];
     const matrices = L * (2 * D * q + 2 * D * kv + 3 * D * F) + V * D; // stored as bf16, the head tied to the embedding
     const least = 2 * 2 * matrices + 4 * N * L * (23 * D + 14 * F + 16 * q + 16 * kv) + 16 * M * V;
@@ -141,6 +141,11 @@ describe('the cost of a step', () => {
     expect(train.bytes).toBeGreaterThan(least);
     expect(train.dispatches).toBe(train.by_kernel.reduce((n, k) => n + k.dispatches, 0));
     expect(train.expected).toBeUndefined();
+    // a token reads every matrix once, and the keys and values of all before it
+    expect(decode.bytes_needed).toBe(2 * matrices + 2 * 4 * N * L * kv);
+    expect(decode.bytes / decode.bytes_needed).toBeCloseTo(1, 1);
+    expect(decode.flops_needed / (2 * matrices)).toBeCloseTo(1, 1);
+    expect(decode.head_visits).toBeCloseTo(1, 6);
   });
 
   test('rows of a micro-batch do not attend to each other', async () => {
