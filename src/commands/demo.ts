@@ -64,7 +64,13 @@ export async function demo(task: Task, recipe: object, places: Places = builtInP
   try {
     const before = await examine(model, opened, exams, 'before', report, signal);
     if (signal.aborted) return;
-    const tuned = await tune(model, { rows }, { ...tuneOptions(o, methodFrom(o)), autotune: false }, report, signal);
+    const tuned = await tune(
+      model,
+      { rows },
+      { ...tuneOptions(o, methodFrom(o)), autotune: false, checkpoints: undefined },
+      report,
+      signal,
+    );
     const after = await examine(model, opened, exams, 'after', report, signal);
     if (!signal.aborted) report(skills(opened, exams, before, after));
     if (!tuned.made) return;

@@ -44,9 +44,10 @@ export function tuneOptions(o: Settled, method: Method, cache?: AutotuneCache): 
     ...{ method, steps, epochs, batch, accumulate, shuffle: !o.noShuffle, seed },
     ...{ lr, schedule, lrWarmup, betas, eps, weightDecay, clip, optimizer, muonScale },
     ...{ evalEvery, patience, recompute, memory, autotune: o.tune === 'on', cache },
-    ...((o.checkpointEvery || o.resume) && {
-      checkpoints: { folder: o.out!, every: o.checkpointEvery, keep: o.keep, resume: o.resume ?? false },
-    }),
+    ...(o.out !== undefined &&
+      (o.checkpointEvery !== 0 || o.resume) && {
+        checkpoints: { folder: o.out, every: o.checkpointEvery, keep: o.keep, resume: o.resume ?? false, anew: o.force ?? false },
+      }),
   };
 }
 

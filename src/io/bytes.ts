@@ -194,6 +194,27 @@ export async function nodeFs(): Promise<typeof import('node:fs/promises')> {
   return fs;
 }
 
+/**
+ * This process, where there is one: what a lock says of its owner.
+ * @internal
+ */
+export function nodeProcess(): { pid?: number; host?: string; alive: (pid: number) => boolean } {
+  const { process } = globalThis as { process?: Partial<NodeJS.Process> };
+  const os = process?.getBuiltinModule?.('node:os') as typeof import('node:os') | undefined;
+  return {
+    pid: process?.pid,
+    host: os?.hostname?.(),
+    alive(pid) {
+      try {
+        process!.kill!(pid, 0);
+        return true;
+      } catch (e) {
+        return (e as { code?: string }).code === 'EPERM'; // another's, and alive
+      }
+    },
+  };
+}
+
 async function openDisk(path: string): Promise<{ folder: Folder } | { source: Source }> {
   const { stat } = await nodeFs();
   const found = await stat(path).catch(() => undefined);

@@ -14,24 +14,35 @@ export const PIECE = 1 << 22;
  * JavaScript takes some six times as long.
  */
 export async function streamHash(parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+  const hash = streamHasher();
+  for await (const part of parts) await hash.add(part);
+  return hash.sum();
+}
+
+/** The same for parts that are given one after the other. */
+export function streamHasher(): { add(part: Uint8Array): Promise<void>; sum(): Promise<string> } {
   const sums: Uint8Array[] = [];
   const piece = new Uint8Array(PIECE);
   let filled = 0;
   let length = 0;
-  for await (const part of parts) {
-    length += part.length;
-    for (let at = 0; at < part.length; ) {
-      const n = Math.min(PIECE - filled, part.length - at);
-      piece.set(part.subarray(at, at + n), filled);
-      filled += n;
-      at += n;
-      if (filled < PIECE) continue;
-      sums.push(await digest(piece));
-      filled = 0;
-    }
-  }
-  sums.push(await digest(piece.subarray(0, filled)), new TextEncoder().encode(String(length)));
-  return hex(await digest(new Uint8Array(await new Blob(sums as Uint8Array<ArrayBuffer>[]).arrayBuffer())));
+  return {
+    async add(part) {
+      length += part.length;
+      for (let at = 0; at < part.length; ) {
+        const n = Math.min(PIECE - filled, part.length - at);
+        piece.set(part.subarray(at, at + n), filled);
+        filled += n;
+        at += n;
+        if (filled < PIECE) continue;
+        sums.push(await digest(piece));
+        filled = 0;
+      }
+    },
+    async sum() {
+      sums.push(await digest(piece.subarray(0, filled)), new TextEncoder().encode(String(length)));
+      return hex(await digest(new Uint8Array(await new Blob(sums as Uint8Array<ArrayBuffer>[]).arrayBuffer())));
+    },
+  };
 }
 
 async function digest(view: ArrayBufferView<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {

@@ -194,7 +194,7 @@ export const OPTIONS = {
   evalEvery: int(WATCH, 'steps between evaluations (default: at the end of an epoch)'),
   patience: int(WATCH, 'stop after N evaluations without a better one, and keep the best'),
   guard: text(WATCH, 'FILE', 'a second data set, whose loss before and after tells what the model forgets'),
-  checkpointEvery: or(int(WATCH, 'steps between checkpoints; 0 is off', 0), 0),
+  checkpointEvery: int(WATCH, 'steps between checkpoints (default: one a minute where --out is given; 0 is off)', 0),
   resume: flag(WATCH, 'go on from the newest sound checkpoint'),
   keep: or(int(WATCH, 'checkpoints kept'), 2),
   perExample: flag(['watch', ['eval']], 'one line a row'),

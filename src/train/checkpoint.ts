@@ -1,17 +1,17 @@
 // Checkpoints of a run: what trains, its moments, and where the run stood, such that a resumed run has the bits of one never stopped.
-// A folder is written aside and renamed; its manifest holds SHA-256 sums, and the newest folder that verifies is resumed.
+// A checkpoint is a folder of a store; its manifest, written last, holds the SHA-256 sums of every byte, and the newest folder that
+// verifies is resumed.
 
 import type { Choices } from '../gpu/limits.ts';
 import type { Memory } from '../gpu/scope.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
-import { diskFolder, type Folder, readText } from '../io/bytes.ts';
-import { sha256 } from '../io/hash.ts';
+import { readText, type Source } from '../io/bytes.ts';
+import { sha256, streamHash, streamHasher } from '../io/hash.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
-import { removeFolder, writeFolder } from '../io/write.ts';
+import { type Chunks, piecesOf, type Store } from '../io/store.ts';
 import { version } from '../version.ts';
 import type { Identity } from './identity.ts';
-import type { Model } from './model.ts';
-import type { Keeping, Standing } from './session.ts';
+import type { Standing } from './session.ts';
 
 /** Enough, with the tensors, to go on. */
 export interface Checkpoint extends Standing {
@@ -23,7 +23,7 @@ export interface Checkpoint extends Standing {
 
 export interface Found extends Checkpoint {
   name: string;
-  folder: Folder;
+  store: Store;
 }
 
 const STATE = 'state.safetensors';
@@ -33,22 +33,20 @@ const MANIFEST = 'manifest.json';
 export const CHECKPOINTS = 'checkpoints';
 
 /** Writes a checkpoint of device tensors, one at a time, and of the best values so far; removes all but the newest `keep`. */
-async function saveCheckpoint(
-  out: string,
+export async function saveCheckpoint(
+  store: Store,
   memory: Memory,
   tensors: Tensor[],
   best: Map<string, Float32Array<ArrayBuffer>>,
   at: Checkpoint,
   keep: number,
 ): Promise<void> {
-  const sums: Record<string, string> = {};
   const entry = (name: string, values: () => Promise<Float32Array<ArrayBuffer>>, size: number) => ({
     name,
     dtype: 'F32',
     shape: [size],
     async bytes() {
       const all = await values();
-      sums[name] = await sha256(all);
       return new Uint8Array(all.buffer, 0, all.byteLength);
     },
   });
@@ -56,28 +54,44 @@ async function saveCheckpoint(
     ...tensors.map((t) => entry(t.name, () => read(memory, t), sizeOf(t))),
     ...[...best].map(([name, values]) => entry(bestOf(name), async () => values, values.length)),
   ];
-  const run = new TextEncoder().encode(`${JSON.stringify({ version, ...at })}\n`);
-  sums[RUN] = await sha256(run);
-  // files are written in this order, so the sums are complete when the manifest's turn comes
-  const manifest = async function* () {
-    yield new TextEncoder().encode(`${JSON.stringify(sums)}\n`);
-  };
-  const root = `${out}/${CHECKPOINTS}`;
-  const files = [
-    { name: STATE, chunks: writeSafetensors(state) },
-    { name: RUN, chunks: run },
-    { name: MANIFEST, chunks: manifest() },
-  ];
-  await writeFolder(`${root}/${nameOf(at.step)}`, files, { force: true, alone: true });
-  for (const old of (await listed(root)).slice(keep)) await removeFolder(`${root}/${old}`);
+  await commit(store, nameOf(at.step), { [STATE]: writeSafetensors(state), [RUN]: `${JSON.stringify({ version, ...at })}\n` });
+  for (const old of (await listed(store)).slice(keep)) await store.remove(old);
+}
+
+/** Writes files into a folder, and then the manifest that makes it count. */
+export async function commit(store: Store, folder: string, files: Record<string, Chunks>): Promise<void> {
+  const sums: Record<string, { bytes: number; sha256: string }> = {};
+  // a checkpoint of the same step goes before its files are written over: it would not verify while they are
+  await store.remove(folder);
+  try {
+    for (const [name, chunks] of Object.entries(files)) {
+      const hash = streamHasher();
+      let bytes = 0;
+      const through = async function* () {
+        for await (const piece of piecesOf(chunks)) {
+          await hash.add(piece);
+          bytes += piece.length;
+          yield piece;
+        }
+      };
+      await store.write(folder, name, through());
+      sums[name] = { bytes, sha256: await hash.sum() };
+    }
+    const text = JSON.stringify(sums);
+    await store.write(folder, MANIFEST, `${text}\n${await sha256(new TextEncoder().encode(text))}\n`);
+  } catch (e) {
+    await store.remove(folder).catch(() => {});
+    throw e;
+  }
 }
 
 /** The newest checkpoint that verifies; `skipped` hears of those that do not. Undefined where there is none. */
-export async function newestCheckpoint(out: string, skipped: (text: string) => void): Promise<Found | undefined> {
-  const root = `${out}/${CHECKPOINTS}`;
-  for (const name of await listed(root)) {
+export async function newestCheckpoint(store: Store, skipped: (text: string) => void): Promise<Found | undefined> {
+  for (const name of await listed(store)) {
     try {
-      return await readCheckpoint(diskFolder(`${root}/${name}`), name);
+      await verify(store, name);
+      const run = JSON.parse(await use(store, name, RUN, readText)) as Checkpoint;
+      return { ...run, name, store };
     } catch (e) {
       skipped(`the checkpoint ${name} does not verify (${(e as Error).message}): an older one is looked for`);
     }
@@ -85,13 +99,28 @@ export async function newestCheckpoint(out: string, skipped: (text: string) => v
   return undefined;
 }
 
+/** Throws unless every byte of a folder's files is what its manifest says, and the manifest what was written. */
+export async function verify(store: Store, folder: string): Promise<void> {
+  const [text, sum, end] = (await use(store, folder, MANIFEST, readText)).split('\n');
+  if (sum !== (await sha256(new TextEncoder().encode(text))) || end !== '')
+    throw new Error(`${MANIFEST} is not what was written`);
+  for (const [name, { bytes, sha256: written }] of Object.entries(
+    JSON.parse(text) as Record<string, { bytes: number; sha256: string }>,
+  ))
+    await use(store, folder, name, async (source) => {
+      if (source.size !== bytes || (await streamHash(partsOf(source))) !== written)
+        throw new Error(`${name} is not what was written`);
+    });
+}
+
 /** Writes the saved values into allocated tensors, and answers the best values of those named that have some. */
-async function restore(memory: Memory, tensors: Tensor[], best: Map<string, number>, found: Found) {
-  return opened(found.folder, async (stored) => {
+export async function restore(memory: Memory, tensors: Tensor[], best: Map<string, number>, { store, name: folder }: Found) {
+  return use(store, folder, STATE, async (source) => {
+    const stored = (await readSafetensors(source)).tensors;
     const value = async (key: string, size: number) => {
-      const values = await stored.get(key)?.();
-      if (values?.length === size) return values;
-      throw new Error(`expected ${key} in ${found.name}, got ${values ? 'another shape' : 'none'}: start anew in another --out.`);
+      const t = stored.get(key);
+      if (t?.bytes === 4 * size) return new Float32Array((await source.read(t.offset, t.bytes)).slice().buffer);
+      throw new Error(`expected ${key} in ${folder}, got ${t ? 'another shape' : 'none'}: start anew in another folder.`);
     };
     for (const t of tensors) write(memory, t, await value(t.name, sizeOf(t)));
     const kept = new Map<string, Float32Array<ArrayBuffer>>();
@@ -100,79 +129,44 @@ async function restore(memory: Memory, tensors: Tensor[], best: Map<string, numb
   });
 }
 
-/** Checkpoints of a run under `out`: every so many steps, and from where `found` stood. */
-export function keepingIn(
-  out: string,
-  { gpu: { memory }, planning: { choices: kernels } }: Model,
-  of: Identity,
-  every: number,
-  keep: number,
-  found?: Found,
-): Keeping {
-  return {
-    every,
-    from: found?.step ?? 0,
-    stopping: found?.stopping,
-    rates: found?.rates,
-    save: (at, tensors, best) => saveCheckpoint(out, memory, tensors, best, { ...at, kernels, of }, keep),
-    restore: async (tensors, best) => (found ? restore(memory, tensors, best, found) : new Map()),
-  };
+/** Removes what killed writers left: files half written, and folders without a manifest. The lock's owner alone may. */
+export async function sweep(store: Store): Promise<void> {
+  await store.sweep();
+  for (const name of await listed(store)) {
+    const manifest = await store.file(name, MANIFEST);
+    if (manifest) await manifest.close();
+    else await store.remove(name);
+  }
 }
 
-async function readCheckpoint(folder: Folder, name: string): Promise<Found> {
-  const sums = JSON.parse(await textOf(folder, MANIFEST)) as Record<string, string>;
-  const run = await textOf(folder, RUN);
-  if ((await sha256(new TextEncoder().encode(run))) !== sums[RUN]) throw new Error(`${RUN} is not what was written`);
-  await opened(folder, async (stored) => {
-    for (const key of Object.keys(sums)) {
-      if (key === RUN) continue;
-      const values = await stored.get(key)?.();
-      if (!values || (await sha256(values)) !== sums[key]) throw new Error(`${key} is not what was written`);
-    }
-  });
-  return { ...(JSON.parse(run) as Checkpoint), name, folder };
+/** Removes every checkpoint: for a run that begins anew. */
+export async function clear(store: Store): Promise<void> {
+  for (const name of await listed(store)) await store.remove(name);
 }
 
-async function textOf(folder: Folder, name: string): Promise<string> {
-  const source = await folder.file(name);
+/** Checkpoints of a store, newest first. */
+export async function listed(store: Store): Promise<string[]> {
+  return (await store.folders())
+    .filter((n) => /^step-\d{8}$/.test(n))
+    .sort()
+    .reverse();
+}
+
+async function use<T>(store: Store, folder: string, name: string, f: (source: Source) => Promise<T>): Promise<T> {
+  const source = await store.file(folder, name);
   if (!source) throw new Error(`no ${name}`);
   try {
-    return await readText(source);
+    return await f(source);
   } finally {
     await source.close();
   }
 }
 
-/** The tensors of a checkpoint, each read when it is asked for. */
-async function opened<T>(
-  folder: Folder,
-  use: (stored: Map<string, () => Promise<Float32Array<ArrayBuffer>>>) => Promise<T>,
-): Promise<T> {
-  const source = await folder.file(STATE);
-  if (!source) throw new Error(`no ${STATE}`);
-  try {
-    const { tensors } = await readSafetensors(source);
-    const load = [...tensors].map(
-      ([key, t]) => [key, async () => new Float32Array((await source.read(t.offset, t.bytes)).slice().buffer)] as const,
-    );
-    return await use(new Map(load));
-  } finally {
-    await source.close();
-  }
+const PART = 1 << 22;
+async function* partsOf(source: Source): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < source.size; at += PART) yield await source.read(at, Math.min(PART, source.size - at));
 }
 
 const sizeOf = (t: Tensor) => t.shape.reduce((a, b) => a * b, 1);
 const bestOf = (name: string) => `best.${name}`;
 const nameOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
-
-/** Checkpoints under a folder, newest first. */
-async function listed(root: string): Promise<string[]> {
-  const names =
-    (await diskFolder(root)
-      .list()
-      .catch(() => [])) ?? [];
-  return names
-    .filter((n) => /^step-\d{8}$/.test(n))
-    .sort()
-    .reverse();
-}

@@ -33,13 +33,14 @@ export interface Tuned extends TrainResult {
 
 /** How a run keeps what it has reached, and what it goes on from. */
 export interface Keeping {
-  /** Steps between checkpoints; 0 is none. */
-  every: number;
+  /** Whether a checkpoint is due after a step; once one is, it stays due until it is saved. */
+  due(step: number): boolean;
   /** The step that was reached by the run that this one goes on from. */
   from: number;
   stopping?: Stopping;
   /** The learning rates that it tried. */
   rates?: Tried | null;
+  /** Does nothing for a step that is saved already. */
   save(at: Standing, tensors: Tensor[], best: Map<string, Float32Array<ArrayBuffer>>): Promise<void>;
   /** Writes what was saved into the tensors, and answers the best values; does nothing where the run is new. */
   restore(tensors: Tensor[], best: Map<string, number>): Promise<Map<string, Float32Array<ArrayBuffer>>>;
@@ -149,7 +150,7 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
     report(line);
     if (line.kind === 'step') weigh('train');
   });
-  if (keeping?.every && signal?.aborted && !keptAt(keeping, ran.steps)) await save(ran.steps);
+  if (signal?.aborted) await save(ran.steps);
   if (watch) {
     await watch.end(ran.steps);
     await attached.refresh?.(base);
@@ -210,10 +211,10 @@ function pauses(keeping: Keeping | undefined, watch: Watcher | undefined, save: 
   return {
     from: keeping?.from,
     ended: watch?.spent() ?? false,
-    pausesAt: (step: number) => Boolean(watch?.due(step) || keptAt(keeping, step)),
+    pausesAt: (step: number) => Boolean(watch?.due(step) || keeping?.due(step)),
     async after(step: number) {
       const going = watch?.due(step) ? await watch.evaluate(step) : true;
-      if (keptAt(keeping, step)) await save(step);
+      if (keeping?.due(step)) await save(step);
       return going;
     },
   };
@@ -225,8 +226,6 @@ async function resume(keeping: Keeping, state: Tensor[], { trained }: Attached, 
   watch.standing = keeping.stopping;
   watch.best = best;
 }
-
-const keptAt = (keeping: Keeping | undefined, step: number) => Boolean(keeping?.every && step % keeping.every === 0);
 
 /** The parameters themselves, where the base has moved and is no longer the files': all that do not train anyway. */
 function movedOf({ moved, decoder }: Model, { trained }: Attached): Tensor[] {

@@ -8,9 +8,10 @@ import type { Method } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { Report } from '../report.ts';
 import { withKernels } from './autotune.ts';
-import { type Found, keepingIn, newestCheckpoint } from './checkpoint.ts';
+import type { Found } from './checkpoint.ts';
 import { lossOf } from './evaluate.ts';
-import { identityOf, mustBeSame, plainSettings } from './identity.ts';
+import { type Identity, identityOf, mustBeSame, plainSettings } from './identity.ts';
+import { type CheckpointOptions, keepingIn, openCheckpoints } from './keeping.ts';
 import { baseOf, type Model } from './model.ts';
 import type { RunOptions } from './options.ts';
 import { evaluationOf, trialOf } from './rates.ts';
@@ -35,17 +36,6 @@ export interface TuneOptions extends Omit<RunOptions, 'recompute'>, MemoryOption
   checkpoints?: CheckpointOptions;
 }
 
-export interface CheckpointOptions {
-  /** The folder whose subfolder `checkpoints` they are in. */
-  folder: string;
-  /** Steps between them; 0 is none. */
-  every: number;
-  /** How many stay. */
-  keep: number;
-  /** Go on from the newest sound one. */
-  resume: boolean;
-}
-
 /** Trains a loaded model on rows by a method. What was trained stays on the device, hung on the model; the base is not written but by a method that says so. */
 export async function tuneModel(
   model: Model,
@@ -54,11 +44,22 @@ export async function tuneModel(
   report: Report,
   signal?: AbortSignal,
 ): Promise<Tuned> {
-  const found = o.checkpoints?.resume ? await reached(o.checkpoints.folder, report) : undefined;
+  const kept = o.checkpoints && (await openCheckpoints(o.checkpoints, report));
+  try {
+    return await tuneKept(model, data, o, report, signal, kept);
+  } finally {
+    await kept?.release();
+  }
+}
+
+type Kept = Awaited<ReturnType<typeof openCheckpoints>>;
+
+async function tuneKept(model: Model, data: TuneData, o: TuneOptions, report: Report, signal?: AbortSignal, kept?: Kept) {
+  const found = kept?.found;
   const method = found?.choice ? o.method.chosen!(found.choice) : o.method;
   const run = await prepareRun(model, data, { ...o, method }, report, signal, found);
   if (found?.moved) model.moved = true; // its weights are in the checkpoint
-  const keeping = o.checkpoints && (await keepRun(run, method, o.checkpoints, found));
+  const keeping = kept && (await keepRun(run, method, o.checkpoints!, kept));
   const { guard } = data;
   const forgotten = async (step: number) => {
     if (guard) report({ kind: 'eval', step, ...(await lossOf(model, guard.rows, o.batch)), guard: guard.name });
@@ -95,19 +96,12 @@ export async function prepareRun(
   return { ...run, options: { ...run.options, recompute } };
 }
 
-async function reached(folder: string, report: Report): Promise<Found | undefined> {
-  const warn = (text: string) => report({ kind: 'warning', text });
-  const found = await newestCheckpoint(folder, warn);
-  if (!found) warn(`no checkpoint in ${folder}: the run starts from its beginning`);
-  return found;
-}
-
-async function keepRun(run: Run, method: Method, c: CheckpointOptions, found: Found | undefined) {
-  if (!c.every && !found) return undefined;
+async function keepRun(run: Run, method: Method, c: CheckpointOptions, { store, found }: Kept) {
   const { model, rows, held } = run;
-  const of = await identityOf(model.files, { rows, held }, settingsOf(run, method));
-  if (found) mustBeSame(found.name, found.of, of);
-  return keepingIn(c.folder, model, of, c.every, c.keep, found);
+  let identity: Promise<Identity> | undefined;
+  const of = () => (identity ??= identityOf(model.files, { rows, held }, settingsOf(run, method)));
+  if (found) mustBeSame(found.name, found.of, await of());
+  return keepingIn(store, model, of, c, run.report, found);
 }
 
 /** Options that decide figures and are compared as they stand. */

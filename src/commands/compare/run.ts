@@ -56,7 +56,7 @@ export async function oneRun(
     const heard = listener(report, bench.seconds);
     const stop = AbortSignal.any([signal, heard.spent]);
     // the default kernels, so that all runs of a comparison are alike, whenever they are run
-    const options = { ...tuneOptions(o, method), autotune: false };
+    const options = { ...tuneOptions(o, method), autotune: false, checkpoints: undefined };
     const tuned = await tune(model, { rows: bench.rows, held: bench.held }, options, heard.report, stop);
     if (signal.aborted) return null;
     const after = guard && (await lossOf(model, guard, o.batch)).loss;

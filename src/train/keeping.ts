@@ -1,0 +1,89 @@
+// How a run is kept while it goes: when a checkpoint is due, what becomes of one that finds no room, whose folder it is.
+
+import { isFull, type Store } from '../io/store.ts';
+import { diskStore } from '../io/store-disk.ts';
+import type { Report } from '../report.ts';
+import { CHECKPOINTS, clear, type Found, listed, newestCheckpoint, restore, saveCheckpoint, sweep } from './checkpoint.ts';
+import type { Identity } from './identity.ts';
+import type { Model } from './model.ts';
+import type { Keeping } from './session.ts';
+
+export interface CheckpointOptions {
+  /** A path, whose subfolder `checkpoints` they are in, or a store. */
+  folder: string | Store;
+  /** Steps between them; once a minute where absent; 0 is none. */
+  every?: number;
+  /** How many stay. */
+  keep: number;
+  /** Go on from the newest sound one. */
+  resume: boolean;
+  /** Begin anew where there are some, and remove them. */
+  anew?: boolean;
+}
+
+/** Between checkpoints where no steps are given. */
+const MINUTE_MS = 60_000;
+
+/** A store that is this run's alone until `release`, swept, and the checkpoint that it goes on from. */
+export async function openCheckpoints(c: CheckpointOptions, report: Report) {
+  const warn = (text: string) => report({ kind: 'warning', text });
+  const store = typeof c.folder === 'string' ? diskStore(`${c.folder}/${CHECKPOINTS}`) : c.folder;
+  const release = await store.lock();
+  try {
+    await sweep(store);
+    const found = c.resume ? await newestCheckpoint(store, warn) : undefined;
+    if (c.resume && !found) warn(`no checkpoint in ${store.name}: the run starts from its beginning`);
+    const [newest] = await listed(store);
+    if (!c.resume && newest && !c.anew)
+      throw new Error(
+        `expected no checkpoints in ${store.name}, got ${newest} of another run: resume it, take another folder, or force a new run over it`,
+      );
+    if (!c.resume && newest) await clear(store);
+    return { store, found, release };
+  } catch (e) {
+    await release();
+    throw e;
+  }
+}
+
+/** Keeps a run in a store, from where `found` stood. `of` is asked for with the first checkpoint: it reads all of the model. */
+export function keepingIn(
+  store: Store,
+  { gpu: { memory }, planning }: Model,
+  of: () => Promise<Identity>,
+  { every, keep }: Pick<CheckpointOptions, 'every' | 'keep'>,
+  report: Report,
+  found?: Found,
+): Keeping {
+  let last = performance.now();
+  let saved = found?.step ?? -1;
+  let full = false;
+  const due = (step: number) => (every === undefined ? performance.now() - last >= MINUTE_MS : every > 0 && step % every === 0);
+  return {
+    due,
+    from: found?.step ?? 0,
+    stopping: found?.stopping,
+    rates: found?.rates,
+    async save(at, tensors, best) {
+      if (every === 0 || at.step === saved) return;
+      last = performance.now();
+      try {
+        const checkpoint = { ...at, kernels: planning.choices, of: await of() };
+        await saveCheckpoint(store, memory, tensors, best, checkpoint, keep);
+        saved = at.step;
+        if (full) report({ kind: 'note', text: `there is room again: the checkpoint of step ${at.step} is saved` });
+        full = false;
+      } catch (e) {
+        if (!isFull(e)) throw e;
+        const [newest] = await listed(store).catch(() => []);
+        const stays = newest ? `${newest} stays` : 'there is none yet';
+        report({
+          kind: 'warning',
+          text: `no room in ${store.name} for the checkpoint of step ${at.step}: training goes on, saving is tried again later, ${stays}. Make room.`,
+        });
+        full = true;
+      }
+    },
+    restore: async (tensors, best) => (found ? restore(memory, tensors, best, found) : new Map()),
+  };
+}

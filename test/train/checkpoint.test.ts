@@ -1,0 +1,171 @@
+// What a store keeps: every byte of a checkpoint is held to its sum, an older one is taken where the newest is damaged, writers that were
+// killed leave nothing that counts, two runs never share a folder, and a full disk stops saving, not training.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { writeSafetensors } from '../../src/io/safetensors.ts';
+import { memoryStore, type Store } from '../../src/io/store.ts';
+import { diskStore } from '../../src/io/store-disk.ts';
+import { clear, commit, listed, newestCheckpoint, sweep, verify } from '../../src/train/checkpoint.ts';
+
+const root = mkdtempSync(`${tmpdir()}/blocktune-store-`);
+afterAll(() => rmSync(root, { recursive: true }));
+let n = 0;
+const STORES: [string, () => Store][] = [
+  ['memory', () => memoryStore()],
+  ['disk', () => diskStore(join(root, String(n++), 'checkpoints'))],
+];
+const values = (seed: number) => Float32Array.from({ length: 24 }, (_, i) => Math.sin(seed + i));
+const files = (step: number) => ({
+  'state.safetensors': writeSafetensors([
+    { name: 'a', dtype: 'F32', shape: [24], bytes: () => new Uint8Array(values(step).buffer) },
+  ]),
+  'run.json': `${JSON.stringify({ step, choice: null, moved: false, kernels: {}, of: { settings: {} } })}\n`,
+});
+const name = (step: number) => `step-${String(step).padStart(8, '0')}`;
+const saved = async (store: Store, ...steps: number[]) => {
+  for (const step of steps) await commit(store, name(step), files(step));
+  return store;
+};
+const bytesOf = async (store: Store, folder: string, file: string) => {
+  const source = (await store.file(folder, file))!;
+  const bytes = (await source.read(0, source.size)).slice();
+  await source.close();
+  return bytes;
+};
+
+describe.each(STORES)('in %s', (_, make) => {
+  test('the newest is found, newest first', async () => {
+    const store = await saved(make(), 3, 1, 20);
+    expect(await listed(store)).toEqual([name(20), name(3), name(1)]);
+    expect((await newestCheckpoint(store, () => {}))?.step).toBe(20);
+    await clear(store);
+    expect(await listed(store)).toEqual([]);
+    expect(await newestCheckpoint(store, () => {})).toBeUndefined();
+  });
+
+  test('an older one where the newest is damaged, and it is said', async () => {
+    const store = await saved(make(), 1, 2, 3);
+    for (const [step, file] of [
+      [3, 'state.safetensors'],
+      [2, 'manifest.json'],
+    ] as const) {
+      const bytes = await bytesOf(store, name(step), file);
+      await store.write(name(step), file, bytes.slice(0, -1));
+    }
+    const said: string[] = [];
+    expect((await newestCheckpoint(store, (text) => said.push(text)))?.step).toBe(1);
+    expect(said).toHaveLength(2);
+    expect(said[0]).toMatch(/step-00000003 does not verify \(state.safetensors is not what was written\)/);
+  });
+
+  test('a folder without its manifest is none, and is swept', async () => {
+    const store = await saved(make(), 1);
+    await store.write(name(2), 'state.safetensors', 'half');
+    await sweep(store);
+    expect(await listed(store)).toEqual([name(1)]);
+  });
+
+  test('two runs do not share it; one that has ended makes room', async () => {
+    const store = make();
+    const release = await store.lock();
+    await expect(store.lock()).rejects.toThrow('expected no other run to write into');
+    await release();
+    await (await store.lock())();
+  });
+});
+
+test('every single byte of a checkpoint counts: each flip of it is found', async () => {
+  const store = memoryStore();
+  await saved(store, 1);
+  const folder = store.files.get(name(1))!;
+  let flips = 0;
+  for (const [file, bytes] of folder)
+    for (let at = 0; at < bytes.length; at++)
+      for (const flip of [1 << (at % 8), 0xff]) {
+        const changed = bytes.slice();
+        changed[at] ^= flip;
+        folder.set(file, changed);
+        await expect(verify(store, name(1)), `${file} at ${at}`).rejects.toThrow();
+        folder.set(file, bytes);
+        flips++;
+      }
+  expect(flips).toBeGreaterThan(1000);
+  await verify(store, name(1));
+});
+
+test('files cut short, emptied, removed or exchanged are found', async () => {
+  const store = memoryStore();
+  await saved(store, 1, 2);
+  const [one, two] = [store.files.get(name(1))!, store.files.get(name(2))!];
+  for (const [file, bytes] of [...one]) {
+    for (const other of [bytes.slice(0, -1), new Uint8Array(), new Uint8Array([...bytes, 0]), undefined, two.get(file)!]) {
+      if (other) one.set(file, other);
+      else one.delete(file);
+      await expect(verify(store, name(1))).rejects.toThrow();
+      one.set(file, bytes);
+    }
+  }
+  await verify(store, name(1));
+});
+
+test('a write that fails at any place leaves what was there', async () => {
+  for (let fails = 0; fails < 5; fails++) {
+    let writes = 0;
+    const store = memoryStore(() => {
+      if (armed && writes++ === fails) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    });
+    let armed = false;
+    await saved(store, 1);
+    armed = true;
+    const failed = await commit(store, name(2), files(2)).then(
+      () => false,
+      () => true,
+    );
+    expect(await listed(store)).toEqual(failed ? [name(1)] : [name(2), name(1)]);
+    expect((await newestCheckpoint(store, () => expect.unreachable('all are sound')))?.step).toBe(failed ? 1 : 2);
+  }
+});
+
+describe('on disk', () => {
+  const folder = () => join(root, String(n++), 'checkpoints');
+  const owner = (more: object) => JSON.stringify({ id: 'x', pid: process.pid, host: hostname(), beat: Date.now(), ...more });
+  const held = (more: object) => {
+    const path = folder();
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, 'lock'), owner(more));
+    return { path, store: diskStore(path) };
+  };
+
+  test('what killed writers left half written is swept, and nothing else', async () => {
+    const path = folder();
+    const store = await saved(diskStore(path), 1);
+    writeFileSync(join(path, name(1), 'state.safetensors.partial-0123abcd'), 'x');
+    mkdirSync(join(path, 'step-00000002.partial-0123abcd'));
+    writeFileSync(join(path, 'notes.txt'), 'mine');
+    await sweep(store);
+    expect(readdirSync(path).sort()).toEqual(['notes.txt', name(1)]);
+    expect(readdirSync(join(path, name(1))).sort()).toEqual(['manifest.json', 'run.json', 'state.safetensors']);
+  });
+
+  test.each([
+    ['a process that is gone', { pid: 2 ** 22 - 1 }],
+    ['a heart that stopped', { host: 'another', beat: Date.now() - 1e6 }],
+    ['nothing that can be read', { id: undefined, pid: null, beat: 0 }],
+  ])('the lock of %s is taken over', async (_, more) => {
+    const { path, store } = held(more);
+    const release = await store.lock();
+    expect(JSON.parse(readFileSync(join(path, 'lock'), 'utf8')).pid).toBe(process.pid);
+    await release();
+    expect(readdirSync(path)).toEqual([]);
+  });
+
+  test.each([
+    ['a process that lives', {}],
+    ['another machine', { host: 'another', pid: 2 ** 22 - 1 }],
+    ['a page', { pid: null, host: null }],
+  ])('the lock of %s is respected', async (_, more) => {
+    await expect(held(more).store.lock()).rejects.toThrow(/got one that does: process/);
+  });
+});
