@@ -50,8 +50,14 @@ async function main(argv: string[]): Promise<number> {
     return stop.aborted ? 130 : 0;
   } catch (e) {
     close();
-    return fail((e as Error).message, 1);
+    return fail(withCure(e as Error), 1);
   }
+}
+
+/** What could not be allocated, with the flags that make a run smaller. */
+function withCure(e: Error & { tooLarge?: string }): string {
+  if (e.tooLarge === undefined) return e.message;
+  return `${e.message} Use a smaller --batch or --max-length, --recompute on, or another --device.`;
 }
 
 /**

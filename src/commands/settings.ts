@@ -39,11 +39,11 @@ export const modulesOf = (o: Pick<Settled, 'targets'>) => o.targets.map((t) => `
 export function tuneOptions(o: Settled, method: Method, cache?: AutotuneCache): TuneOptions {
   const { steps, epochs, batch, accumulate, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip, optimizer, muonScale } =
     o;
-  const { evalEvery, patience, recompute, memory } = o;
+  const { evalEvery, patience, maxSkips, spike, recompute, memory } = o;
   return {
     ...{ method, steps, epochs, batch, accumulate, shuffle: !o.noShuffle, seed },
     ...{ lr, schedule, lrWarmup, betas, eps, weightDecay, clip, optimizer, muonScale },
-    ...{ evalEvery, patience, recompute, memory, autotune: o.tune === 'on', cache },
+    ...{ evalEvery, patience, maxSkips, spike, recompute, memory, autotune: o.tune === 'on', cache },
     ...(o.out !== undefined &&
       (o.checkpointEvery !== 0 || o.resume) && {
         checkpoints: { folder: o.out, every: o.checkpointEvery, keep: o.keep, resume: o.resume ?? false, anew: o.force ?? false },

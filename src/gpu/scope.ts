@@ -48,9 +48,9 @@ export function allocate(scope: Scope, home: Home): GPUBuffer {
   const { maxBufferSize, maxStorageBufferBindingSize: binding } = memory.device.limits;
   const most = home.usage & STORAGE ? Math.min(maxBufferSize, binding) : maxBufferSize;
   if (home.bytes > most)
-    throw new Error(
-      `expected a buffer of at most ${most} bytes (this adapter's limit), got ${home.name} with ${home.bytes}. ` +
-        'Use a smaller --batch or --max-length, or another --device.',
+    throw Object.assign(
+      new Error(`expected a buffer of at most ${most} bytes (this adapter's limit), got ${home.name} with ${home.bytes}.`),
+      { tooLarge: home.name }, // how a run is made smaller, the host knows
     );
   const buffer = memory.device.createBuffer({ label: home.name, size: home.bytes, usage: home.usage });
   memory.live.set(buffer, home);

@@ -207,12 +207,23 @@ export function nodeProcess(): { pid?: number; host?: string; alive: (pid: numbe
     alive(pid) {
       try {
         process!.kill!(pid, 0);
-        return true;
+        return !isZombie(pid);
       } catch (e) {
         return (e as { code?: string }).code === 'EPERM'; // another's, and alive
       }
     },
   };
+}
+
+/** Dead, but not yet taken note of by whoever started it: in a container without an init, never. Linux alone says so. */
+function isZombie(pid: number): boolean {
+  const { process } = globalThis as { process?: Partial<NodeJS.Process> };
+  const fs = process?.getBuiltinModule?.('node:fs') as typeof import('node:fs') | undefined;
+  try {
+    return /\) Z/.test(fs!.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 async function openDisk(path: string): Promise<{ folder: Folder } | { source: Source }> {

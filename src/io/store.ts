@@ -1,7 +1,6 @@
-// Where a run keeps what must not be lost: folders of files behind one interface, on disk, in a browser's own file system (OPFS, in a
-// worker) or in memory. A file is written aside, flushed and put in place whole; a folder counts once its manifest is there.
-// What is kept is train/checkpoint.ts; the disk is store-disk.ts, OPFS store-opfs.ts.
-import { memorySource, type Source } from './bytes.ts';
+// Where a run keeps what must not be lost: folders of files behind one interface. A file is written aside, flushed and put in place
+// whole; a folder counts once its manifest is there. What is kept is train/checkpoint.ts; the disk is store-disk.ts.
+import type { Source } from './bytes.ts';
 
 export type Chunks = AsyncIterable<Uint8Array> | Uint8Array | string;
 
@@ -36,41 +35,6 @@ export async function* piecesOf(chunks: Chunks): AsyncGenerator<Uint8Array> {
   if (typeof chunks === 'string') yield new TextEncoder().encode(chunks);
   else if (chunks instanceof Uint8Array) yield chunks;
   else yield* chunks;
-}
-
-/** A store in memory. `fault`: called before each piece is written; what it throws is what a disk would. */
-export function memoryStore(
-  fault: (folder: string, name: string) => void = () => {},
-): Store & { files: Map<string, Map<string, Uint8Array<ArrayBuffer>>> } {
-  const files = new Map<string, Map<string, Uint8Array<ArrayBuffer>>>();
-  let locked = false;
-  return {
-    name: 'memory',
-    files,
-    folders: async () => [...files.keys()].sort(),
-    async file(folder, name) {
-      const bytes = files.get(folder)?.get(name);
-      return bytes && memorySource(bytes, name);
-    },
-    async write(folder, name, chunks) {
-      const parts: BlobPart[] = [];
-      for await (const piece of piecesOf(chunks)) {
-        fault(folder, name);
-        parts.push(piece.slice());
-      }
-      const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
-      files.set(folder, (files.get(folder) ?? new Map()).set(name, bytes));
-    },
-    async remove(folder) {
-      files.delete(folder);
-    },
-    sweep: async () => {},
-    async lock() {
-      if (locked) throw inUse('memory', 'this program');
-      locked = true;
-      return async () => void (locked = false);
-    },
-  };
 }
 
 export const inUse = (place: string, owner: string) =>

@@ -197,6 +197,8 @@ export const OPTIONS = {
   checkpointEvery: int(WATCH, 'steps between checkpoints (default: one a minute where --out is given; 0 is off)', 0),
   resume: flag(WATCH, 'go on from the newest sound checkpoint'),
   keep: or(int(WATCH, 'checkpoints kept'), 2),
+  maxSkips: or(int(WATCH, 'steps in a row skipped, as a gradient was not finite, that end the run'), 10),
+  spike: number(WATCH, 'X', "tell of a gradient's norm over X times its running median", { above: 1 }),
   perExample: flag(['watch', ['eval']], 'one line a row'),
 
   prompt: text(ANSWER, 'T', 'what to go on from'),

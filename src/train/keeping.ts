@@ -64,6 +64,7 @@ export function keepingIn(
     from: found?.step ?? 0,
     stopping: found?.stopping,
     rates: found?.rates,
+    skips: found?.skips,
     async save(at, tensors, best) {
       if (every === 0 || at.step === saved) return;
       last = performance.now();

@@ -21,6 +21,10 @@ export interface RunOptions extends OptimizerOptions {
   /** Steps between evaluations on held-out rows (an epoch where absent), and evaluations without a better one before the run stops. */
   evalEvery?: number;
   patience?: number;
+  /** Steps in a row without a finite gradient that end the run; none do where absent. */
+  maxSkips?: number;
+  /** A norm of the gradient over so many running medians is told. */
+  spike?: number;
   /** Trace layers again in the backward instead of keeping what they made. */
   recompute: boolean;
   /** Asked before each step: the run waits for the promise that it answers, if any. What a pause button is made of. */

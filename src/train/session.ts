@@ -17,6 +17,7 @@ import { rateByRule, ratesAround, type Tried, tryRates } from './rates.ts';
 import type { Run } from './run.ts';
 import { lrAt, warmupSteps } from './schedule.ts';
 import { type TrainResult, train } from './step.ts';
+import { type Skips, troubleOf } from './trouble.ts';
 import { warmUp } from './warmup.ts';
 
 /** What hangs on a model and what it takes there; `removeAdapter` takes it off and frees it. */
@@ -40,6 +41,7 @@ export interface Keeping {
   stopping?: Stopping;
   /** The learning rates that it tried. */
   rates?: Tried | null;
+  skips?: Skips;
   /** Does nothing for a step that is saved already. */
   save(at: Standing, tensors: Tensor[], best: Map<string, Float32Array<ArrayBuffer>>): Promise<void>;
   /** Writes what was saved into the tensors, and answers the best values; does nothing where the run is new. */
@@ -58,6 +60,7 @@ export interface Standing {
   stopping?: Stopping;
   /** The learning rates that were tried, where any were. */
   rates: Tried | null;
+  skips?: Skips;
 }
 
 /** Trains a loaded model. What was trained stays on the device, hung on the model. */
@@ -138,19 +141,28 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
     await resume(keeping, state, attached, watch);
     await attached.refresh?.(base);
   }
-  const save = async (step: number) =>
-    keeping?.save(
-      { step, choice: method.choice ?? null, moved, stopping: watch?.standing, rates: rates.tried },
-      state,
-      watch?.best ?? new Map(),
-    );
+  const trouble = troubleOf(run.options, keeping?.skips ?? { row: 0, all: 0 }, report);
+  const standing = (step: number) => ({
+    step,
+    choice: method.choice ?? null,
+    moved,
+    stopping: watch?.standing,
+    skips: trouble.skips,
+    rates: rates.tried,
+  });
+  const save = async (step: number) => keeping?.save(standing(step), state, watch?.best ?? new Map());
   report({ kind: 'start', phase: 'train', total: order.steps });
   const weigh = once((program) => report({ kind: 'memory', program, planned: phase.plan.bytes.total, allocated: memory.bytes }));
-  const ran = await train({ ...loop(run, attached, phase, machine, rates.lr), ...pauses(keeping, watch, save) }, (line) => {
-    report(line);
-    if (line.kind === 'step') weigh('train');
-  });
-  if (signal?.aborted) await save(ran.steps);
+  const ran = await train(
+    { ...loop(run, attached, phase, machine, rates.lr), ...pauses(keeping, watch, save), heard: trouble.heard },
+    (line) => {
+      report(line);
+      if (line.kind === 'step') weigh('train');
+    },
+  );
+  const fault = trouble.fault();
+  if (signal?.aborted || fault) await save(ran.steps);
+  if (fault) throw new Error(`${fault}${keeping ? ` The run is saved at step ${ran.steps}.` : ''}`);
   if (watch) {
     await watch.end(ran.steps);
     await attached.refresh?.(base);

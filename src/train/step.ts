@@ -28,6 +28,8 @@ export interface Loop {
   /** Steps (from 1) after which the run waits for all results and calls `after`, which stops it by answering false. */
   pausesAt?: (step: number) => boolean;
   after?: (step: number) => Promise<boolean>;
+  /** Hears of each step's norm, and whether it was skipped; stops the run by answering false. */
+  heard?: (step: number, norm: number, skipped: boolean) => boolean;
   /** Asked before each step: the loop waits for what it answers, and the time does not count. */
   hold?: () => Promise<void> | undefined;
   signal?: AbortSignal;
@@ -62,6 +64,7 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
     const p = pending.shift()!;
     const r = await p.results;
     const now = performance.now();
+    const skipped = r[RESULTS.skipped] !== 0;
     done.steps = p.step;
     done.inputTokens += p.tokens;
     done.seconds += (now - last) / 1000;
@@ -74,8 +77,9 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
       tokens: p.targets,
       input_tokens: p.tokens,
       ms: now - last,
-      skipped: r[RESULTS.skipped] !== 0,
+      skipped,
     });
+    if (l.heard?.(p.step, r[RESULTS.norm], skipped) === false) going = false;
     last = now;
   };
   for (let t = l.from ?? 0; t < l.steps && going && !l.signal?.aborted; t++) {
@@ -97,7 +101,7 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
     if (pending.length >= ahead) await arrive();
     if (!l.pausesAt?.(t + 1)) continue;
     while (pending.length) await arrive();
-    going = (await l.after?.(t + 1)) ?? true;
+    if ((await l.after?.(t + 1)) === false) going = false;
     last = performance.now();
   }
   while (pending.length) await arrive();

@@ -253,7 +253,7 @@ describe('the table', () => {
       alpha: 32,
       dropout: 0,
       base: 'keep',
-      checkpointEvery: 0,
+      maxSkips: 10,
       keep: 2,
       maxNewTokens: 128,
       temperature: 0,

@@ -5,9 +5,12 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { writeSafetensors } from '../../src/io/safetensors.ts';
-import { memoryStore, type Store } from '../../src/io/store.ts';
+import type { Store } from '../../src/io/store.ts';
 import { diskStore } from '../../src/io/store-disk.ts';
 import { clear, commit, listed, newestCheckpoint, sweep, verify } from '../../src/train/checkpoint.ts';
+import { keepingIn } from '../../src/train/keeping.ts';
+import type { Model } from '../../src/train/model.ts';
+import { memoryStore } from '../io/memory-store.ts';
 
 const root = mkdtempSync(`${tmpdir()}/blocktune-store-`);
 afterAll(() => rmSync(root, { recursive: true }));
@@ -168,4 +171,37 @@ describe('on disk', () => {
   ])('the lock of %s is respected', async (_, more) => {
     await expect(held(more).store.lock()).rejects.toThrow(/got one that does: process/);
   });
+});
+
+test('no room: it is said, the last checkpoint stays, the run goes on, and saves again once there is room', async () => {
+  let full = false;
+  const store = memoryStore(() => {
+    if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+  });
+  const said: string[] = [];
+  const model = { gpu: { memory: null }, planning: { choices: {} } } as unknown as Model;
+  const of = async () => ({ config: '', weights: '', data: '', held: '', settings: {} });
+  const keeping = keepingIn(
+    store,
+    model,
+    of,
+    { every: 1, keep: 2 },
+    (line) => 'text' in line && line.text && said.push(line.text),
+  );
+  const save = (step: number) => keeping.save({ step, choice: null, moved: false }, [], new Map());
+  await save(1);
+  full = true;
+  await save(2);
+  await save(3);
+  expect(await listed(store)).toEqual([name(1)]);
+  full = false;
+  await save(4);
+  expect(await listed(store)).toEqual([name(4), name(1)]);
+  expect(said.map((text) => text.slice(0, 62))).toEqual([
+    'no room in memory for the checkpoint of step 2: training goes ',
+    'no room in memory for the checkpoint of step 3: training goes ',
+    'there is room again: the checkpoint of step 4 is saved',
+  ]);
+  await save(5);
+  expect(await listed(store)).toEqual([name(5), name(4)]);
 });

@@ -53,6 +53,8 @@ const LABELS: Partial<Record<Key, string>> = {
   checkpointEvery: 'Steps between checkpoints',
   resume: 'Go on from a checkpoint',
   keep: 'Checkpoints kept',
+  maxSkips: 'Skipped steps in a row that end it',
+  spike: 'Tell of a norm over medians',
   perExample: 'A line a row',
   prompt: 'Prompt',
   chat: 'As a chat',
