@@ -79,7 +79,7 @@ async function flushFolder(path: string): Promise<void> {
 }
 
 async function lock(root: string, path: string): Promise<() => Promise<void>> {
-  const { mkdir, rename, rm } = await nodeFs();
+  const { mkdir, rename, rm, rmdir } = await nodeFs();
   await mkdir(root, { recursive: true });
   const { pid = null, host = null } = nodeProcess();
   const id = crypto.randomUUID();
@@ -120,6 +120,7 @@ async function lock(root: string, path: string): Promise<() => Promise<void>> {
   return async () => {
     clearInterval(beat);
     if ((await owner().catch(() => ({}) as Partial<Owner>)).id === id) await rm(path, { force: true });
+    await rmdir(root).catch(() => {}); // where nothing was kept, nothing is left
   };
 }
 
