@@ -188,7 +188,7 @@ test('no room: it is said, the last checkpoint stays, the run goes on, and saves
     { every: 1, keep: 2 },
     (line) => 'text' in line && line.text && said.push(line.text),
   );
-  const save = (step: number) => keeping.save({ step, choice: null, moved: false }, [], new Map());
+  const save = (step: number) => keeping.save({ step, choice: null, moved: false, rates: null }, [], new Map());
   await save(1);
   full = true;
   await save(2);
