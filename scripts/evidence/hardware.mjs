@@ -1,8 +1,8 @@
 // Is what a GPU would run right? Every test that runs kernels, and the command line against its PyTorch references, with the software
 // adapters here treated as hardware: goldens of every family, gradients, methods, ops, the self-test. Writes docs/hardware.md.
-// Words, if any: only those parts; then nothing is written.
+// Words, if any: only those parts, whose lines of the page are written anew.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const deno = createRequire(import.meta.url)('deno/install_api.cjs').runInstall();
+const PAGE = join(root, 'docs/hardware.md');
 const config = 'scripts/evidence/hardware/vitest.config.ts';
 const VITEST = 'node_modules/vitest/vitest.mjs';
 const RUNTIMES = {
@@ -48,7 +49,7 @@ export async function run(words) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  if (!words.length) writeFileSync(join(root, 'docs/hardware.md'), page(rows));
+  writeFileSync(PAGE, page(rows));
   return rows.some((r) => r.failed.length) ? 1 : 0;
 }
 
@@ -85,9 +86,16 @@ function textOf(program, args) {
   return new Promise((resolve) => child.on('close', () => resolve(text)));
 }
 
+/** The page with these rows in the place of what it had of their parts. */
 function page(rows) {
-  const cells = rows.map((r) => `| ${r.part} | ${r.runtime} | ${r.passed} | ${r.failed.length} | ${r.skipped} | ${r.seconds} |`);
-  const failed = rows.flatMap((r) => r.failed.map((name) => `- ${r.part} in ${r.runtime}: ${name}`));
+  const has = existsSync(PAGE) ? readFileSync(PAGE, 'utf8').split('\n') : [];
+  const lines = Object.entries(PARTS).flatMap(([part, { in: runtimes }]) =>
+    runtimes.flatMap((runtime) => {
+      const r = rows.find((r) => r.part === part && r.runtime === runtime);
+      const before = has.filter((line) => line.startsWith(`| ${part} | ${runtime} |`));
+      return r ? [`| ${part} | ${runtime} | ${r.passed} | ${r.failed.length} | ${r.skipped} | ${r.seconds} |`] : before;
+    }),
+  );
   return `# The hardware path, run
 
 Written by \`npm run evidence hardware\`. GPUs run other kernels than the software adapters that most tests have. Here every adapter is
@@ -98,6 +106,6 @@ every family against PyTorch, ops against f64, whole runs of every method, and t
 
 | part | runtime | passed | failed | skipped | seconds |
 |---|---|---|---|---|---|
-${cells.join('\n')}
-${failed.length ? `\n${failed.join('\n')}\n` : ''}`;
+${lines.join('\n')}
+`;
 }
