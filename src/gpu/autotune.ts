@@ -19,6 +19,8 @@ export interface AutotuneCache {
 /** Kernels for the same work. The first is the default. */
 export interface Contest {
   key: string;
+  /** What of the work the key does not say, but a memory of its times must. */
+  of?: string;
   entrants: Entrant[];
 }
 
@@ -88,9 +90,14 @@ interface Allowed {
 }
 
 /** The fastest of the entrants, as far as that is known or there is time to measure it. */
-async function winner(watch: Stopwatch, { key, entrants }: Contest, allowed: Allowed, cache?: AutotuneCache): Promise<string> {
+async function winner(
+  watch: Stopwatch,
+  { key, of, entrants }: Contest,
+  allowed: Allowed,
+  cache?: AutotuneCache,
+): Promise<string> {
   const [standard, ...others] = entrants;
-  const keyOf = (e: Entrant) => ['blocktune', VERSION, watch.name, key, standard.name, e.name].join('|');
+  const keyOf = (e: Entrant) => ['blocktune', VERSION, watch.name, of ? `${key}, ${of}` : key, standard.name, e.name].join('|');
   const ratios = new Map<Entrant, number>();
   const unknown: Entrant[] = [];
   for (const e of others) {
@@ -102,7 +109,8 @@ async function winner(watch: Stopwatch, { key, entrants }: Contest, allowed: All
   if (unknown.length) {
     const standings = await race(watch, standard, unknown, allowed);
     // a default that this adapter refuses: the first of the others that it takes
-    if (standings === 'refused') return others.length > 1 ? winner(watch, { key, entrants: others }, allowed) : others[0].name;
+    if (standings === 'refused')
+      return others.length > 1 ? winner(watch, { key, of, entrants: others }, allowed) : others[0].name;
     for (const [e, { ratio, verdict }] of standings) {
       if (verdict === 'faster') ratios.set(e, ratio);
       if (verdict !== 'unsure') await cache?.set(keyOf(e), verdict === 'faster' ? ratio.toPrecision(3) : NOT_FASTER);

@@ -2,8 +2,9 @@
 
 import { type AutotuneOptions, autotuneKernels, autotunePace } from '../gpu/autotune.ts';
 import { type Planning, planningOf } from '../gpu/limits.ts';
-import { type DecoderConfig, MODULES, matrixShape } from '../models/config.ts';
+import type { Decoder } from '../models/decoder.ts';
 import { gemmContests, type ProductSizes } from '../ops/matmul/gemm-contests.ts';
+import type { Weight } from '../ops/stored/weight.ts';
 import type { Sizes } from '../ops/stream/stream.ts';
 import type { Model } from './model.ts';
 
@@ -18,18 +19,16 @@ export async function withKernels(
   options: AutotuneOptions = {},
 ): Promise<Planning> {
   await autotunePace(gpu, options);
-  const products = productsOf(decoder.config, sizes, wholeGradients);
+  const products = productsOf(decoder, sizes, wholeGradients);
   return planningOf(planning, { choices: await autotuneKernels(gpu, gemmContests(products, planning), options) });
 }
 
 /** The products of one step: y = x W^T, dx = dy W and dW = dy^T x of every matrix, and of the head over the targets. */
-export function productsOf(config: DecoderConfig, { N, M }: Sizes, wholeGradients: boolean): ProductSizes[] {
-  const of = (tokens: number, rows: number, cols: number): ProductSizes[] => [
-    { layout: 'nt', m: tokens, n: rows, k: cols },
-    { layout: 'nn', m: tokens, n: cols, k: rows },
+export function productsOf({ layers, head }: Decoder, { N, M }: Sizes, wholeGradients: boolean): ProductSizes[] {
+  const of = (tokens: number, { rows, cols, format: stored }: Weight): ProductSizes[] => [
+    { layout: 'nt', m: tokens, n: rows, k: cols, stored },
+    { layout: 'nn', m: tokens, n: cols, k: rows, stored },
     ...(wholeGradients ? [{ layout: 'tn' as const, m: rows, n: cols, k: tokens }] : []),
   ];
-  const layer = MODULES.flatMap((m) => of(N, ...matrixShape(config, m)));
-  const layers = Array.from({ length: config.n_layers }, () => layer).flat();
-  return [...layers, ...of(M, config.vocab_size, config.hidden_size)];
+  return [...layers.flatMap(({ matrices }) => Object.values(matrices).flatMap((w) => of(N, w))), ...of(M, head)];
 }

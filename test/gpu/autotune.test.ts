@@ -10,6 +10,7 @@ import { resident } from '../../src/gpu/tensor.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
 import { gemmContests } from '../../src/ops/matmul/gemm-contests.ts';
 import { chooseVariant, classOf, type Shape, VARIANTS } from '../../src/ops/matmul/gemm-variants.ts';
+import type { StoredFormat } from '../../src/ops/stored/formats.ts';
 import { productsOf, withKernels } from '../../src/train/autotune.ts';
 import { testGpu } from './harness.ts';
 
@@ -152,12 +153,47 @@ test('on GPUs shapes of as many workgroups are of one class, and a contest keeps
       const [e] = trace('contest', build, {}, gpu).entries.filter((e) => e.op === 'run');
       const n = e.grid[0] * Number(name.match(/tile(\d+)/)![1]);
       expect(classOf('nt', shapeOf('nt', 512, n, 256), gpu)).toBe(key);
-      expect(e.flops).toBeLessThanOrEqual(2 * 512 * 8192 * 256);
+      expect(e.flops).toBeLessThanOrEqual(8e9);
     }
 });
 
+const desktop = planningOf({ maxBinding: 2 ** 31 - 4, maxBuffer: 2 ** 31 - 4, software: false, subgroups: 32 });
+
+test.each<StoredFormat>(['bf16', 'q8_0', 'q4_k'])('on GPUs a contest multiplies by weights as they are stored: %s', (stored) => {
+  const [contest] = gemmContests([{ layout: 'nt', m: 512, n: 8192, k: 2048, stored }], desktop);
+  expect(contest.of).toBe(stored);
+  expect(contest.entrants.length).toBeGreaterThan(2);
+  for (const { name, build } of contest.entrants) {
+    const runs = trace('contest', build, {}, desktop).entries.filter((e) => e.op === 'run');
+    expect([
+      name,
+      runs.some((e) => e.kernel.name.includes(stored) && e.kernel.linked.bindings.some((b) => b.name === 'wq')),
+    ]).toEqual([name, true]);
+  }
+  const [software] = gemmContests(
+    [{ layout: 'nt', m: 512, n: 8192, k: 2048, stored }],
+    planningOf({ ...desktop, software: true }),
+  );
+  expect(software.of).toBeUndefined();
+});
+
+test('times of one stored format are not remembered for another', async () => {
+  const keys: string[] = [];
+  const get = (key: string) => {
+    keys.push(key);
+    return 'no';
+  };
+  const a = contest('a', { slow: slowly(1), fast: slowly(1) });
+  for (const of of [undefined, 'bf16', 'q8_0']) await autotuneKernels(gpu, [{ ...a, of }], { cache: { get, set: () => {} } });
+  expect(new Set(keys).size).toBe(3);
+});
+
 test('a contest has the default first and every variant that the device can take, at a size of a few milliseconds', () => {
-  const products = productsOf(LLAMA_3M, { N: 256, M: 255 }, true);
+  const products = productsOf(
+    newDecoder(LLAMA_3M, 256, () => 'f32', gpu.limits.maxBinding),
+    { N: 256, M: 255 },
+    true,
+  );
   expect(products.length).toBe((4 * 7 + 1) * 3);
   const contests = gemmContests(products, planningOf(gpu.limits));
   // 256 and 255 rows; no dimension of the model or of the batch but the latter is odd

@@ -87,7 +87,8 @@ export function hardwareDispatches(): Map<Kernel, Dispatch> {
   for (const config of [LLAMA_1B, STORIES, ODD])
     for (const half of [false, true]) {
       const planning = planningOf(DESKTOP, { half });
-      const contests = SIZES.flatMap((sizes) => gemmContests(productsOf(config, sizes, true), planning));
+      const decoder = newDecoder(config, 128, () => 'f32', planning.maxBinding);
+      const contests = SIZES.flatMap((sizes) => gemmContests(productsOf(decoder, sizes, true), planning));
       for (const { entrants } of contests)
         for (const { build } of entrants) see(plan([{ name: 'contest', build, dims: {} }], planning));
       const most = Math.max(...contests.map((c) => c.entrants.length));
