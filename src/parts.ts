@@ -22,7 +22,7 @@ export { storedBytes } from './io/tensors.ts';
 export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
 export { type Attached, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
 export { blockEdge, parseBudget } from './methods/smt/budget.ts';
-export { type Scored, toldLie, toldSelection } from './methods/smt/method.ts';
+export { explained, type Scored, toldLie, toldSelection } from './methods/smt/method.ts';
 export { overlap, type Selection, selectionIn } from './methods/smt/select.ts';
 export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts';
 export type { Decoder } from './models/decoder.ts';

@@ -128,6 +128,15 @@ export type Line =
   | { kind: 'blocks_update'; norm: number; blocks: (BlockPlace & { share: number })[] }
   /** Blocks that the choices by the two halves of the warm-up share, and each with the whole's; shares of the budget, 0 to 1. */
   | { kind: 'stability'; steps: number; halves: number; whole: [first: number, second: number]; by_chance: number }
+  /**
+   * Of `select --explain`: for each matrix the sum of its scores and the share of it (0 to 1) that each spread chooses at this budget,
+   * and the share of the choice that two spreads have in common.
+   */
+  | {
+      kind: 'explained';
+      matrices: { layer: number; module: string; score: number; fair: number; global: number; matrix: number }[];
+      overlap: { fair_global: number; fair_matrix: number; global_matrix: number };
+    }
   /** Of `compare`: a run that begins, what it came to, and the table of all. */
   | { kind: 'run'; index: number; of: number; method: string; size: string | null; seed: number; lr: number }
   | ({ kind: 'result' } & RunFigures)

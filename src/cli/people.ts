@@ -166,6 +166,21 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     const told = tried.map((t) => `${t.lr} ${t.loss === null ? 'breaks' : t.loss.toFixed(3)}`).join(', ');
     say('rates', `${lr} of ${told} (loss after a few steps)`);
   },
+  explained({ say }, { matrices, overlap }) {
+    const all = matrices.reduce((sum, m) => sum + m.score, 0) || 1;
+    const share = (x: number) => `${(100 * x).toFixed(1)} %`.padStart(8);
+    say('matrix', `${'scores'.padStart(28)}     fair   global   matrix (shares of the matrix that are chosen)`);
+    for (const m of matrices)
+      say(
+        '',
+        `${`layer ${m.layer}`.padEnd(9)} ${m.module.padEnd(10)}${share(m.score / all)} ${share(m.fair)} ${share(m.global)} ${share(m.matrix)}`,
+      );
+    const { fair_global, fair_matrix, global_matrix } = overlap;
+    say(
+      'overlap',
+      `fair and global ${share(fair_global).trim()}, fair and matrix ${share(fair_matrix).trim()}, global and matrix ${share(global_matrix).trim()}`,
+    );
+  },
   stability({ say }, line) {
     const chance = `${percent(line.by_chance)} by chance`;
     say(

@@ -2,8 +2,10 @@
 
 import { writeSafetensors } from '../io/safetensors.ts';
 import { writeFile } from '../io/write.ts';
+import type { Settled } from '../options/table.ts';
 import {
   closeGpu,
+  explained,
   halvesOf,
   longestOf,
   type Model,
@@ -36,7 +38,8 @@ export async function selectVerb({ o, report, signal, cache }: Task): Promise<vo
     const line = toldSelection(model.decoder, settings, scored);
     report(line);
     for (const told of toldLie(model.decoder, settings, scored)) report(told);
-    if (o.stability) {
+    if (o.explain) report(explained(model.decoder, settings, scored));
+    if (o.stability || (o.explain && canHalve(o, run))) {
       const told = await stability(run, settings, scored);
       if (told) report(told);
     }
@@ -47,6 +50,10 @@ export async function selectVerb({ o, report, signal, cache }: Task): Promise<vo
     await opened.files.close();
   }
 }
+
+/** Whether the choice was made by a frozen warm-up that has halves. */
+const canHalve = ({ select, warmup, warmupSteps }: Settled, { order }: Run) =>
+  ['gradient', 'activation'].includes(select) && warmup === 'frozen' && Math.min(warmupSteps, order.microBatches) >= 2;
 
 /**
  * Chooses by either half of the warm-up alone, and tells in how many blocks they agree with each other and with the whole's choice.

@@ -131,6 +131,10 @@ export const OPTIONS = {
   ),
   selection: text(['blocks', ['train', 'plan']], 'FILE', 'train these blocks (what select --out wrote), without a warm-up'),
   scores: text(['blocks', ['select']], 'FILE', 'write the score of every block (safetensors)'),
+  explain: flag(
+    ['blocks', ['select']],
+    'tell for every matrix its scores and what each spread would choose of it, what the spreads have in common, and stability',
+  ),
   stability: flag(['blocks', ['select']], 'choose by each half of the warm-up alone too, and tell how many blocks agree'),
 
   rank: or(int(RANK, 'rank of the adapters'), RANK_DEFAULTS.rank),

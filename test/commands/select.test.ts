@@ -53,6 +53,30 @@ test('stability is the overlap of what either half of the warm-up chooses', asyn
   expect(line.halves).toBeLessThan(1);
 });
 
+test('explained: what each spread chooses, as it would be chosen', async () => {
+  const lines = await select('rows.jsonl', { warmupSteps: 4, explain: true });
+  const line = lines.find((l) => l.kind === 'explained') as Extract<Line, { kind: 'explained' }>;
+  expect(line.matrices).toHaveLength(4);
+  const choices = { fair: chosenIn(lines), global: chosenIn(lines), matrix: chosenIn(lines) };
+  for (const spread of ['global', 'matrix'] as const)
+    choices[spread] = chosenIn(await select('rows.jsonl', { warmupSteps: 4, spread }));
+  for (const { layer, module, score, ...shares } of line.matrices) {
+    expect(score).toBeGreaterThan(0);
+    const blocks = module === 'q_proj' ? 16 : 8; // [32, 32] and [16, 32] by 8
+    for (const spread of ['fair', 'global', 'matrix'] as const)
+      expect(shares[spread] * blocks).toBeCloseTo(
+        choices[spread].blocks.filter((b) => b.layer === layer && b.module === module).length,
+        9,
+      );
+  }
+  expect(line.overlap).toEqual({
+    fair_global: overlap(choices.fair, choices.global),
+    fair_matrix: overlap(choices.fair, choices.matrix),
+    global_matrix: overlap(choices.global, choices.matrix),
+  });
+  expect(lines.at(-1)!.kind).toBe('stability');
+});
+
 test('a warm-up of one step has no halves', async () => {
   const one = select('rows.jsonl', { targets: ['q'], budget: '2b', batch: 8, stability: true });
   await expect(one).rejects.toThrow(/at least 2 steps for --stability, got 1/);

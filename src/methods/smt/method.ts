@@ -16,12 +16,15 @@ import {
   byRank,
   chooseBlocks,
   lieOf,
+  overlap,
   type ScoreMaps,
   type Selection,
+  type Spread,
   type Spreading,
   selectionIn,
   selectionLine,
   selectionOf,
+  sharesOf,
 } from './select.ts';
 
 /** Settings of SMT: where blocks are chosen, how many, and by which scores. */
@@ -203,6 +206,33 @@ async function adapterOf(
 /** The line that tells of chosen blocks. */
 export function toldSelection(d: Decoder, { targets }: Pick<SmtSettings, 'targets'>, selection: Selection) {
   return selectionLine(selection, sizeOfTargets(targetsOf(d, targets)), matrixParameters(d));
+}
+
+/** What each spread would choose by these scores at this budget, matrix by matrix. */
+export function explained(d: Decoder, s: SmtSettings, { maps }: Scored): Extract<Line, { kind: 'explained' }> {
+  const { targets, block, groups } = candidates(d, s);
+  const by = (spread: Spread): Selection => ({
+    block,
+    blocks: groups.flatMap((g) => chooseBlocks(g.targets, maps, block, g.count, { spread, kappa: s.kappa })),
+  });
+  const [fair, global, matrix] = [by('fair'), by('global'), by('matrix')];
+  const [ofFair, ofGlobal, ofMatrix] = [fair, global, matrix].map((choice) => sharesOf(choice, targets));
+  return {
+    kind: 'explained',
+    matrices: targets.map((t, i) => ({
+      layer: t.layer,
+      module: t.module,
+      score: maps.get(t.name)!.reduce((sum, x) => sum + x, 0),
+      fair: ofFair[i],
+      global: ofGlobal[i],
+      matrix: ofMatrix[i],
+    })),
+    overlap: {
+      fair_global: overlap(fair, global),
+      fair_matrix: overlap(fair, matrix),
+      global_matrix: overlap(global, matrix),
+    },
+  };
 }
 
 /** How the chosen blocks lie, for people; and that they crowd, where one ranking of all has let them. */

@@ -148,12 +148,18 @@ export interface Lie {
 }
 
 export function lieOf({ block, blocks }: Selection, targets: Target[]): Lie {
+  const shares = sharesOf({ block, blocks }, targets);
+  const most = shares.reduce((at, share, i) => (share > shares[at] ? i : at), 0);
+  const matrices = shares.filter((share) => share > 0).length;
+  return { layers: new Set(blocks.map((b) => b.layer)).size, matrices, fullest: targets[most], share: shares[most] };
+}
+
+/** The share (0 to 1) of each target that is chosen. */
+export function sharesOf({ block, blocks }: Selection, targets: Target[]): number[] {
   const place = ({ layer, module }: { layer: number; module: string }) => `${layer} ${module}`;
   const counts = new Map<string, number>();
   for (const b of blocks) counts.set(place(b), (counts.get(place(b)) ?? 0) + 1);
-  const shareOf = (t: Target) => ((counts.get(place(t)) ?? 0) * block * block) / (t.rows * t.cols);
-  const fullest = targets.reduce((most, t) => (shareOf(t) > shareOf(most) ? t : most));
-  return { layers: new Set(blocks.map((b) => b.layer)).size, matrices: counts.size, fullest, share: shareOf(fullest) };
+  return targets.map((t) => ((counts.get(place(t)) ?? 0) * block * block) / (t.rows * t.cols));
 }
 
 /** The line that tells of a selection; shares are fractions of the 2-D parameters of the targets and of the model. */
