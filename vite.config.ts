@@ -52,6 +52,7 @@ const chromium = { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', 
 const gpu = ['test/gpu/**/*.test.ts', 'test/ops/**/*.test.ts', 'test/models/**/*.test.ts', 'test/methods/**/*.test.ts'];
 /** Whole runs with the kernels of a GPU; products and models have them in their own tests, the rest is evidence. */
 const asHardware = ['test/hardware/pretended.hw.ts', 'test/methods/**/*.test.ts', 'test/train/warmup.test.ts'];
+const inBrowser = ['test/browser/*.test.ts'];
 const installed = ['test/package/*.test.ts'];
 const shared = { setupFiles: ['test/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
 
@@ -69,7 +70,14 @@ export default defineConfig({
     projects: [
       {
         root,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: installed, pool: 'forks', maxWorkers: 2, ...shared },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...installed, ...inBrowser],
+          pool: 'forks',
+          maxWorkers: 2,
+          ...shared,
+        },
       },
       { root, test: { name: 'package', include: installed, ...shared } },
       {
@@ -82,7 +90,7 @@ export default defineConfig({
         root,
         test: {
           name: 'browser',
-          include: gpu,
+          include: [...gpu, ...inBrowser],
           // minutes on SwiftShader, where Node runs it on the same driver; and a run by the command line, on disk
           exclude: ['test/methods/lora.test.ts', 'test/methods/topk.test.ts'],
           ...shared,

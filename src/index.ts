@@ -39,7 +39,10 @@ export { type TopkSettings, topkLayers } from './methods/topk.ts';
 
 // A plan and a run
 
+export type { Store } from './io/store.ts';
+export { opfsStore } from './io/store-opfs.ts';
 export type { Line, Report } from './report.ts';
+export type { CheckpointOptions } from './train/keeping.ts';
 export type { OnModel, Tuned } from './train/session.ts';
 export type { TuneData } from './train/tune.ts';
 
