@@ -4,6 +4,7 @@ import type { Source } from './bytes.ts';
 
 export type Chunks = AsyncIterable<Uint8Array> | Uint8Array | string;
 
+/** Folders of files that are written whole or not at all: where a run keeps its checkpoints. */
 export interface Store {
   /** For messages. */
   name: string;

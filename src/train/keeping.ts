@@ -8,6 +8,7 @@ import type { Identity } from './identity.ts';
 import type { Model } from './model.ts';
 import type { Keeping } from './session.ts';
 
+/** Where, how often and how many checkpoints of a run are kept, and whether it goes on from one. */
 export interface CheckpointOptions {
   /** A path, whose subfolder `checkpoints` they are in, or a store. */
   folder: string | Store;
