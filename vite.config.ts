@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import preact from '@preact/preset-vite';
 import { playwright } from '@vitest/browser-playwright';
@@ -39,6 +40,21 @@ const policy = {
   'form-action': "'none'",
 };
 
+/** Shaders without the comments that are for readers; the marks that the linker reads stay. */
+function leanShaders(): Plugin {
+  return {
+    name: 'lean-shaders',
+    apply: 'build',
+    enforce: 'pre',
+    load(id) {
+      if (!id.endsWith('.wgsl?raw')) return undefined;
+      const lines = readFileSync(id.replace('?raw', ''), 'utf8').split('\n');
+      const lean = lines.map((line) => line.replace(/\s*\/\/(?! @).*$/, '').trim()).filter((line) => line !== '');
+      return `export default ${JSON.stringify(`${lean.join('\n')}\n`)};`;
+    },
+  };
+}
+
 function contentPolicy(): Plugin {
   const content = Object.entries(policy).map(([name, from]) => `${name} ${from}`);
   const tag = { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: content.join('; ') } };
@@ -62,7 +78,7 @@ export default defineConfig({
   appType: 'mpa', // a file that is not there is a 404, not the page: a model's optional files are asked for
   optimizeDeps: { entries: ['index.html', 'worker.ts'] },
   publicDir: '../demo/built-in',
-  plugins: [preact(), sharedWorker(), contentPolicy()],
+  plugins: [preact(), sharedWorker(), leanShaders(), contentPolicy()],
   build: { outDir: '../dist/web', license: { fileName: 'licenses.md' }, emptyOutDir: true, target: 'esnext' },
   server: { headers: isolated, fs: { allow: ['..'] } },
   preview: { headers: isolated },

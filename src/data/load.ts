@@ -94,7 +94,14 @@ export async function showRows(sources: Source[], options: LoadOptions, see: (ro
     const learned = targetCount(row);
     if (cut > 0) data.cut++;
     if (learned === 0) data.untargeted.push(index);
-    see({ index, ids, labels, text: options.tokenizer?.decode(ids, { skip_special: false }) ?? '', learned, cut });
+    const seen = { index, ids, labels, learned, cut };
+    // made when it is asked for: whoever counts rows has no use for it
+    see({
+      ...seen,
+      get text() {
+        return options.tokenizer?.decode(ids, { skip_special: false }) ?? '';
+      },
+    });
   });
   const { files, bad, firstFault } = tally;
   const shown = [...files.map(fileWords), ...leftOut({ ...data, ...tally }, tally, options.max_length)].join('; ');

@@ -1,5 +1,6 @@
 // A person's own model and data on the page: what they are, rows as the model sees them, a recipe, a plan, runs by each method.
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { blocktune, newFolder, writeModel, writeRows } from '../cli/tiny.ts';
 import { faults, strangers, violations } from './helpers.ts';
@@ -94,7 +95,7 @@ test('each method trains, and its result can be taken home', async ({ page }) =>
   const abroad = strangers(page);
   await bench(page);
   await page.getByLabel('Steps', { exact: true }).fill('4');
-  await page.getByLabel('Prompts asked before and after').fill('1');
+  await page.getByLabel('Prompts to ask').fill('1');
   const methods = await page.locator('input[name="method"]').evaluateAll((all) => all.map((x) => (x as HTMLInputElement).value));
   expect(methods).toEqual(expect.arrayContaining(['smt', 'full', 'lora', 'dora', 'topk-layers']));
   for (const method of methods) {
@@ -113,6 +114,7 @@ test('each method trains, and its result can be taken home', async ({ page }) =>
     const names = await page.getByTestId('take-home').locator('.file').allTextContents();
     expect(names.join(' ')).toContain('.safetensors');
   }
+  await expect(page.getByTestId('runs').locator('tbody tr')).toHaveCount(methods.length);
   expect(await violations(page)).toEqual([]);
   expect([broken(), abroad()]).toEqual([[], []]);
 });
@@ -121,7 +123,7 @@ test('a run can be held, goes on, and is stopped', async ({ page }) => {
   await bench(page);
   await page.getByRole('radio', { name: /^lora/ }).check();
   await page.getByLabel('Steps', { exact: true }).fill('4000');
-  await page.getByLabel('Prompts asked before and after').fill('0');
+  await page.getByLabel('Prompts to ask').fill('0');
   await page.getByTestId('own-start').click();
   const chart = page.locator('[data-testid="own-loss"] .chart');
   const points = async () => Number(await chart.getAttribute('data-points'));
@@ -163,7 +165,9 @@ test('what does not fit is made to fit, and the recipe says it', async ({ page }
   const recipe = JSON.parse((await page.getByTestId('recipe-json').textContent())!);
   expect(recipe).toMatchObject({ memory: limit, recompute: 'on', budget: '30%t' });
   expect(recipe.batch * recipe.accumulate).toBeGreaterThanOrEqual(4);
-  await expect(page.getByTestId('command')).toContainText(`--data rows.jsonl`);
+  await expect(page.getByTestId('command')).toContainText('--data rows.jsonl');
+  await page.getByLabel('Time of a step on').selectOption('M2');
+  await expect(page.getByTestId('expected')).toHaveText(/ a step, .* in all/);
   await loadRecipe({ stepz: 1 });
   await expect(page.getByTestId('recipe-fault')).toContainText('stepz is no option');
   await expect(page.getByTestId('own-start')).toBeEnabled();
@@ -204,6 +208,25 @@ test('what cannot be read is said with its cure, and the page stays usable', asy
   await page.getByLabel('Rows, pasted').fill('The owl can sing.\nThe fox can not.');
   await page.getByRole('button', { name: 'Use these rows' }).click();
   await expect(page.getByTestId('data-facts')).toContainText('2 rows of text');
+});
+
+test('a model by its address is read from there, and from nowhere else', async ({ page }) => {
+  const abroad = strangers(page);
+  await page.route('https://models.example/**', (route) => {
+    const path = join(model, new URL(route.request().url()).pathname.replace('/tiny/', ''));
+    const headers = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' };
+    return existsSync(path) ? route.fulfill({ path, headers }) : route.fulfill({ status: 404, headers });
+  });
+  await page.goto('./#own');
+  const address = page.getByLabel('Hub name or address');
+  await address.fill('https://models.example/none/');
+  await page.getByRole('button', { name: 'Open' }).click();
+  await expect(page.getByTestId('model-fault')).toContainText('https://models.example/none/');
+  await address.fill('https://models.example/tiny/');
+  await page.getByRole('button', { name: 'Open' }).click();
+  await expect(page.getByTestId('model-facts')).toContainText('llama, 2 layers');
+  expect(abroad().length).toBeGreaterThan(0);
+  expect(abroad().filter((url) => !url.startsWith('https://models.example/'))).toEqual([]);
 });
 
 test.describe('dark', () => {

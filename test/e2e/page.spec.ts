@@ -1,13 +1,14 @@
 // The page as a person meets it: the adapter named, one button, a loss that falls, blocks on the map, answers, an adapter to keep.
 import { readFile } from 'node:fs/promises';
 import { expect, type Page, test } from '@playwright/test';
-import { arrives, faults } from './helpers.ts';
+import { arrives, faults, strangers, violations } from './helpers.ts';
 
 /** A run short enough for a software adapter, and long enough to learn the skill's beginnings. */
 const SHORT = './?steps=48&warmup=4&eval=4';
 
 test('one press fine-tunes the built-in model', async ({ page }) => {
   const broken = faults(page);
+  const abroad = strangers(page);
   await page.goto(SHORT);
   await expect(page.getByTestId('adapter')).toHaveText(/\w{3,}/);
   const start = page.getByTestId('start');
@@ -43,7 +44,8 @@ test('one press fine-tunes the built-in model', async ({ page }) => {
   await page.getByLabel('Your own prompt').fill('Make it a question: The dog can run.');
   await page.getByRole('button', { name: 'Ask' }).click();
   await expect(page.locator('.replies li')).toContainText(['Tuned'], { timeout: 30_000 });
-  expect(broken()).toEqual([]);
+  expect(await violations(page)).toEqual([]);
+  expect([broken(), abroad()]).toEqual([[], []]);
 });
 
 test('a run can be stopped, and another one started', async ({ page }) => {

@@ -12,8 +12,9 @@ export interface Calls {
   look: [FileFrom[], Look[]];
   data: [DataAsked, DataFacts];
   rows: [RowsAsked, SeenToken[][]];
-  plan: [Options, PlanFacts];
+  plan: [PlanAsked, PlanFacts];
   fit: [Options, Fitted];
+  alike: [Options, Alike[]];
   train: [RunAsked, Finished];
   ask: [Asked, Reply];
   result: [null, AdapterFile[]];
@@ -30,6 +31,7 @@ export type Told = { id: number; value: unknown } | { id: number; error: string 
 export type Event =
   | Line
   | { kind: 'bytes'; of: 'model' | 'weights'; done: number; all: number | null }
+  | { kind: 'reading'; rows: number }
   | { kind: 'asking'; when: 'before' | 'after'; total: number }
   | { kind: 'answered'; when: 'before' | 'after'; index: number; text: string }
   | { kind: 'prompts'; prompts: { prompt: string; expected: string }[] }
@@ -112,6 +114,12 @@ export interface SeenToken {
   row?: { index: number; cut: number; learned: number; held: boolean };
 }
 
+export interface PlanAsked {
+  o: Options;
+  /** The GPU whose published figures the time of a step is estimated by; null where none is chosen. */
+  gpu: string | null;
+}
+
 export interface PlanFacts {
   train: Figures;
   warmup: Figures | null;
@@ -124,10 +132,15 @@ export interface PlanFacts {
   steps: number;
   /** Tokens of the largest micro-batch. */
   tokens: number;
+  /** Milliseconds that a step should take, good to a factor of two, and what takes most of it; null where the GPU's figures are not known. */
+  expected: { ms: number; bound: string } | null;
 }
 
 /** Options changed so that a run fits, and what was changed in words; null where nothing will do. */
 export type Fitted = { changes: Options; said: string[]; peak: number } | { changes: null; said: string[]; peak: number };
+
+/** A method with options of a given size, or why it has none. */
+export type Alike = { method: string; o: Options; why?: undefined } | { method: string; o?: undefined; why: string };
 
 export interface RunAsked {
   o: Options;
@@ -153,6 +166,8 @@ export interface Reply {
   prompt: string;
   before: string | null;
   after: string | null;
+  /** Why there is no answer. */
+  fault?: string;
 }
 
 export type { Columns };

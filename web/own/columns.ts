@@ -5,10 +5,10 @@ import type { Columns, Look } from '../../src/parts.ts';
 /** Kinds of row by their roles; those that may be left empty end in a question mark. */
 export const KINDS: { name: string; roles: string[] }[] = [
   { name: 'Prompt and completion', roles: ['prompt', 'completion', 'context?'] },
-  { name: 'Instruction, input and output', roles: ['instruction', 'output', 'input?'] },
-  { name: 'Conversation (messages)', roles: ['messages'] },
-  { name: 'Conversation (ShareGPT)', roles: ['conversations'] },
-  { name: 'Text, learned whole', roles: ['text'] },
+  { name: 'Instruction and output', roles: ['instruction', 'output', 'input?'] },
+  { name: 'Messages', roles: ['messages'] },
+  { name: 'ShareGPT', roles: ['conversations'] },
+  { name: 'Text', roles: ['text'] },
   { name: 'Token ids', roles: ['input_ids', 'labels?'] },
 ];
 

@@ -13,6 +13,7 @@ export function hearRun(s: PageState, e: Event, now: number): PageState {
     case 'prompts':
       return { ...s, examples: e.prompts };
     case 'bytes':
+    case 'reading':
     case 'remark':
       return s;
     default:

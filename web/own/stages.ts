@@ -3,6 +3,7 @@
 import { duration, grouped } from '../format.ts';
 import type { Stage } from '../protocol.ts';
 import { type PageState, secondsLeft, tokensPerSecond } from '../state.ts';
+import { several } from './several.ts';
 
 export interface StageName {
   stage: Stage;
@@ -41,7 +42,7 @@ export function statusOf(s: PageState, stages: StageName[], paused: boolean, rea
     case 'stopping':
       return 'Stopping after the step that is on its way.';
     case 'stopped':
-      return `Stopped${s.steps.length ? ` after ${grouped(s.steps.length)} steps; what was trained until then is kept` : ''}.`;
+      return `Stopped${s.steps.length ? ` after ${several(s.steps.length, 'step')}; what was trained until then is kept` : ''}.`;
     case 'done':
       return 'Done. The result is yours to keep.';
     case 'failed':

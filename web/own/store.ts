@@ -5,11 +5,13 @@ import { batch, computed, effect, signal } from '@preact/signals';
 import { contradiction } from '../../src/options/rules.ts';
 import { type Key, type Options, withDefaults } from '../../src/options/table.ts';
 import type { Columns, Look } from '../../src/parts.ts';
+import { grouped } from '../format.ts';
 import { initial, type PageState, titleOf } from '../state.ts';
 import { way } from '../way.ts';
 import { missing } from '../webgpu.ts';
 import type { DataFacts, Event, FileFrom, GpuFacts, ModelFacts, ModelFrom, PlanFacts, Reply, SeenToken, Show } from './calls.ts';
 import { effective } from './form.ts';
+import type { Past } from './history.ts';
 import { hearRun } from './run.ts';
 import { inPageWords } from './words.ts';
 import { type Caller, callerOf } from './worker-calls.ts';
@@ -37,11 +39,16 @@ export const refused = signal<string[]>([]);
 export const given = signal<Options>({});
 /** Fields in which something stands that cannot be. */
 export const faulty = signal<Key[]>([]);
+/** The GPU that the time of a step is estimated for. */
+export const speedOf = signal('');
 export const plan = signal<Part<PlanFacts>>(none);
 /** What was changed to make a run fit. */
 export const fitted = signal<string[]>([]);
 export const run = signal<PageState>(initial);
 export const prompts = signal(3);
+/** Runs on this model and data that ended, and what is said of a comparison. */
+export const past = signal<Past[]>([]);
+export const comparing = signal<{ left: number; said: string[] } | null>(null);
 export const paused = signal(false);
 export const replies = signal<Reply[]>([]);
 export const asking = signal(false);
@@ -99,6 +106,8 @@ function hear(event: Event): void {
   if (event.kind === 'bytes') {
     const since = loading.value?.since ?? performance.now();
     loading.value = event.done === event.all ? null : { done: event.done, all: event.all, since };
+  } else if (event.kind === 'reading') {
+    if (data.value.state === 'busy') data.value = { state: 'busy', what: `Reading the rows: ${grouped(event.rows)} so far.` };
   } else run.value = hearRun(run.value, event, performance.now());
 }
 
@@ -108,6 +117,7 @@ export async function chooseModel(from: ModelFrom): Promise<void> {
     modelFrom.value = from;
     run.value = initial;
     replies.value = [];
+    past.value = [];
     data.value = none;
     plan.value = none;
   });
@@ -123,6 +133,7 @@ export async function chooseData(files: FileFrom[], held: FileFrom[] | null = nu
     trainFiles.value = null;
     heldFiles.value = held;
     run.value = initial;
+    past.value = [];
     plan.value = none;
     looks.value = [];
   });
@@ -225,9 +236,10 @@ function follow(): void {
   });
   effect(() => {
     const o = options.value;
+    const gpu = speedOf.value || null;
     clearTimeout(planSoon);
     if (data.value.state !== 'there') return;
     if (clash.value) plan.value = { state: 'failed', text: clash.value };
-    else planSoon = setTimeout(() => void fill(plan, 'Planning.', () => worker().call('plan', o)), SOON);
+    else planSoon = setTimeout(() => void fill(plan, 'Planning.', () => worker().call('plan', { o, gpu })), SOON);
   });
 }

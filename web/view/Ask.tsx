@@ -8,7 +8,7 @@ interface Props {
   asking: boolean;
   /** What stands in the field at first. */
   first: string;
-  replies: { prompt: string; before: string | null; after: string | null }[];
+  replies: { prompt: string; before: string | null; after: string | null; fault?: string }[];
   ask: (prompt: string) => void;
   /** More to choose, beside the prompt. */
   children?: ComponentChildren;
@@ -40,6 +40,7 @@ export function Ask({ free, asking, first, replies, ask, children }: Props) {
         {replies.map((r, i) => (
           <li key={replies.length - i}>
             <p class="asked">{r.prompt}</p>
+            {r.fault && <p class="warn">{r.fault}</p>}
             {r.before !== null && (
               <p>
                 <b>Base</b> {r.before || <em>says nothing</em>}

@@ -80,7 +80,7 @@ export function BlockMap({ matrices, selection }: { matrices: Matrix[]; selectio
         <button type="button" onClick={() => middle(1 / 1.5)} aria-label="Zoom out">
           −
         </button>
-        <button type="button" onClick={() => setCamera(all())} aria-label="Show the whole map">
+        <button type="button" onClick={() => setCamera(all())} aria-label="fit the whole map">
           fit
         </button>
       </fieldset>

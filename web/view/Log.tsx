@@ -5,7 +5,8 @@ export function Log({ lines }: { lines: string[] }) {
   return (
     <details class="log">
       <summary>The engine's lines</summary>
-      <pre>{lines.join('\n')}</pre>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region is reached by keys */}
+      <pre tabIndex={0}>{lines.join('\n')}</pre>
     </details>
   );
 }

@@ -5,10 +5,9 @@ import uPlot from 'uplot';
 import { grouped } from '../format.ts';
 import type { EvalLine, StepLine } from '../state.ts';
 import { onScheme, variable } from './colours.ts';
+import { mean } from './mean.ts';
 
 const HEIGHT = 280;
-/** Weight of the newest step in the running mean. */
-const NEWEST = 0.15;
 
 export function Loss({ steps, held = [], total }: { steps: StepLine[]; held?: EvalLine[]; total: number }) {
   const box = useRef<HTMLDivElement>(null);
@@ -99,16 +98,6 @@ function Caption({ steps, held, at }: { steps: StepLine[]; held: EvalLine[]; at?
       )}
     </>
   );
-}
-
-/** Exponential mean without the pull of its start. */
-export function mean(y: number[]): number[] {
-  let [sum, weight] = [0, 0];
-  return y.map((value) => {
-    sum = (1 - NEWEST) * sum + NEWEST * value;
-    weight = (1 - NEWEST) * weight + NEWEST;
-    return sum / weight;
-  });
 }
 
 function options(width: number, log: boolean, point: (index: number | null) => void, zoom: (on: boolean) => void): uPlot.Options {

@@ -1,7 +1,9 @@
 // What the page knows of a run on one's own model, its stages, its figures, its curves, and lengths as bars.
 import { describe, expect, test } from 'vitest';
+import { withDefaults } from '../../../src/options/table.ts';
 import type { Event } from '../../../web/own/calls.ts';
 import { histogram, median } from '../../../web/own/histogram.ts';
+import { overlaid, pastOf } from '../../../web/own/history.ts';
 import { hearRun } from '../../../web/own/run.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../../../web/own/stages.ts';
 import { initial, type PageState } from '../../../web/state.ts';
@@ -53,7 +55,7 @@ describe('stages', () => {
     expect(statusOf(s, stages, false, null)).toBe('Train.');
     expect(statusOf(s, stages, true, null)).toMatch(/^Held/);
     expect(statusOf({ ...s, phase: 'stopped' }, stages, false, null)).toBe(
-      'Stopped after 1 steps; what was trained until then is kept.',
+      'Stopped after 1 step; what was trained until then is kept.',
     );
     expect(statusOf(initial, stages, false, 'Choose a model first.')).toBe('Choose a model first.');
   });
@@ -74,6 +76,39 @@ test('curves of both losses lie over the steps of either', () => {
   ]);
   expect(smooth[1]).toBeCloseTo(4);
   expect(smooth[2]).toBeLessThan(4);
+});
+
+describe('runs that ended', () => {
+  const ended = { steps: 2, seconds: 3, input_tokens: 20, model: false, stopped: false };
+  const ran = (...events: Event[]) => heard({ kind: 'prompts', prompts: [{ prompt: 'p', expected: 'e' }] }, ...events);
+  const options = withDefaults({ method: 'lora', rank: 4, lr: 1e-3, maxLength: 9 });
+  const one = pastOf(ran(step(1, 4), step(2, 2), evaluated(2, 5), evaluated(4, 3)), options, ended, 1);
+  const two = pastOf(
+    ran(step(1, 6), evaluated(1, 7), evaluated(2, 6), { kind: 'answered', when: 'after', index: 0, text: 'e' }),
+    options,
+    ended,
+    2,
+  );
+
+  test('are told by what was said of them, and what they came to', () => {
+    expect(one).toMatchObject({ number: 1, method: 'lora', settings: 'rank 4, lr 0.001', heldLoss: 3, seconds: 3, right: null });
+    expect(one.loss).toBeLessThan(4);
+    expect(two.right).toEqual({ before: 0, after: 1, of: 1 });
+  });
+  test('lie over one another by held-out losses', () =>
+    expect(overlaid([one, two])).toEqual({
+      x: [1, 2, 4],
+      y: [
+        [null, 5, 3],
+        [7, 6, null],
+      ],
+      of: 'held-out',
+    }));
+  test('where one has none, by running means of the rows trained on', () => {
+    const { x, y, of } = overlaid([one, { ...two, held: [] }]);
+    expect([of, x, y[1]]).toEqual(['training', [1, 2], [6, null]]);
+    expect(y[0][0]).toBeCloseTo(4);
+  });
 });
 
 describe('lengths', () => {

@@ -1,10 +1,11 @@
 // Memory before the run: what it takes by what the bytes are for, against what it may take, and a click that makes it fit.
 
+import { GPU_NAMES } from '../../../src/gpus.ts';
 import { parseSize } from '../../../src/size.ts';
-import { bytes, count, grouped } from '../../format.ts';
+import { bytes, count, duration, grouped } from '../../format.ts';
 import { Bars, Legend } from '../../view/Memory.tsx';
 import type { GpuFacts, PlanFacts } from '../calls.ts';
-import { fitted, given, gpu, makeFit, plan, set } from '../store.ts';
+import { fitted, given, gpu, makeFit, plan, set, speedOf } from '../store.ts';
 import { labelOf } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Choice } from './Choice.tsx';
@@ -81,7 +82,7 @@ function Figures({ plan: p, gpu: g }: { plan: PlanFacts; gpu: GpuFacts | null })
       <dl class="legend plain">
         <div>
           <dt>Trains</dt>
-          <dd>{count(p.train.trainable)} parameters</dd>
+          <dd>{p.train.trainable < 1e4 ? grouped(p.train.trainable) : count(p.train.trainable)} parameters</dd>
         </div>
         {p.warmup && (
           <div>
@@ -95,8 +96,39 @@ function Figures({ plan: p, gpu: g }: { plan: PlanFacts; gpu: GpuFacts | null })
             {grouped(p.steps)} steps, micro-batches of up to {grouped(p.tokens)} tokens
           </dd>
         </div>
+        {p.expected && (
+          <div>
+            <dt>Expected</dt>
+            <dd data-testid="expected">
+              {stepTime(p.expected.ms)} a step, {duration((p.steps * p.expected.ms) / 1000)} in all
+            </dd>
+          </div>
+        )}
       </dl>
+      <StepTime plan={p} />
       {!over && p.note && <p class="hint">{p.note}</p>}
+    </div>
+  );
+}
+
+const stepTime = (ms: number) => (ms < 1000 ? `${Number(ms.toPrecision(2))}\u00a0ms` : duration(ms / 1000));
+
+/** By whose published figures the time of a step is estimated: browsers do not tell which GPU it is. */
+function StepTime({ plan: p }: { plan: PlanFacts }) {
+  const what = { arithmetic: 'arithmetic', memory: 'reading memory', dispatches: 'starting kernels' }[p.expected?.bound ?? ''];
+  return (
+    <div class="step-time">
+      <Choice
+        id="speed-of"
+        label="Time of a step on"
+        value={speedOf.value}
+        of={[['', 'choose a GPU like yours'], ...GPU_NAMES.map((name) => [name, name] as const)]}
+        choose={(name) => {
+          speedOf.value = name;
+        }}
+        inline
+      />
+      {p.expected && <p class="hint">An estimate, good to a factor of two; most of it is {what}.</p>}
     </div>
   );
 }

@@ -10,9 +10,9 @@ import { Files } from './Files.tsx';
 const SHARES = ['2%', '5%', '10%', '20%'];
 
 const TEMPLATES = [
-  ['auto', 'as their kind says (auto)'],
-  ['chat', "a chat, by the model's template"],
-  ['alpaca', "Alpaca's instruction"],
+  ['auto', 'by their kind'],
+  ['chat', 'a chat'],
+  ['alpaca', 'Alpaca'],
   ['plain', 'plain text'],
 ] as const;
 

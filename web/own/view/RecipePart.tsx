@@ -17,21 +17,23 @@ export function RecipePart() {
     <BenchPart id="recipe" number={4} title="Recipe" note="What is left empty has its default">
       <fieldset class="methods">
         <legend class="spoken">Method</legend>
-        {METHODS.map(({ name, help }) => (
+        {METHODS.map(({ name }) => (
           <label key={name} class={name === method ? 'method chosen' : 'method'}>
             <input type="radio" name="method" value={name} checked={name === method} onChange={() => set({ method: name })} />
-            <b>{name}</b>
-            <span class="about">{help}</span>
+            <span>{name}</span>
           </label>
         ))}
       </fieldset>
+      <p class="hint">
+        {method}: {METHODS.find((m) => m.name === method)?.help}
+      </p>
       {clash.value && <Fault text={clash.value} testid="clash" />}
       <div class="fields">
         {first.map((key) => (
           <Field key={`${method} ${key}`} name={key} />
         ))}
-        <div class="field">
-          <label for="prompts">Prompts asked before and after</label>
+        <div class="field" title="How many held-out rows the model answers before and after">
+          <label for="prompts">Prompts to ask</label>
           <input
             id="prompts"
             type="number"

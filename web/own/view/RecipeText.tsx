@@ -54,7 +54,8 @@ export function RecipeText() {
       <pre>
         <code data-testid="command">{command}</code>
       </pre>
-      <pre class="json">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region is reached by keys */}
+      <pre class="json" tabIndex={0}>
         <code data-testid="recipe-json">{json}</code>
       </pre>
     </details>

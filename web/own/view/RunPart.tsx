@@ -10,9 +10,10 @@ import { Panel } from '../../view/Panel.tsx';
 import { StageBar } from '../../view/Run.tsx';
 import { askModel, pauseRun, startRun, stopRun } from '../actions.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
-import { asking, chatting, clash, data, faulty, model, paused, plan, prompts, replies, run } from '../store.ts';
+import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run } from '../store.ts';
 import { labelOf } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
+import { History } from './History.tsx';
 import { Loading } from './ModelPart.tsx';
 import { TakeHome } from './TakeHome.tsx';
 
@@ -36,6 +37,7 @@ export function RunPart() {
         )}
       </BenchPart>
       {begun && <Watched />}
+      {past.value.length > 0 && <History />}
       {model.value.state === 'there' && <Talk />}
     </>
   );

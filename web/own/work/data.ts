@@ -59,10 +59,16 @@ function tokensOf(b: Bench, { ids, labels, index, cut, learned, held }: ViewRow)
   return tokens;
 }
 
+/** Rows read between two tellings. */
+const TOLD_EVERY = 250;
+
 async function see(b: Bench, files: FileFrom[], o: Settled) {
   const all: ViewRow[] = [];
   const sources = await Promise.all(files.map(sourceOf));
-  const found = await seeRows(modelOf(b), sources, dataOptions(o), (row) => all.push(viewOf(row)));
+  const found = await seeRows(modelOf(b), sources, dataOptions(o), (row) => {
+    all.push(viewOf(row));
+    if (all.length % TOLD_EVERY === 0) b.tell({ kind: 'reading', rows: all.length });
+  });
   return { all, ...found };
 }
 

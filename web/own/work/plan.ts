@@ -1,45 +1,65 @@
-// The memory of a run before it: planned for the adapter at hand, and changed until it fits. No GPU is touched.
+// The memory of a run before it, and the time of its steps: planned for the adapter at hand, and changed until it fits. No GPU is touched.
 
 import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
-import { type Options, withDefaults } from '../../../src/options/table.ts';
-import { orderRows, plan, weighRecompute } from '../../../src/parts.ts';
-import type { Fitted, PlanFacts } from '../calls.ts';
+import { gpuNamed } from '../../../src/gpus.ts';
+import { type Options, type Settled, withDefaults } from '../../../src/options/table.ts';
+import { decoderFor, longestOf, type Method, orderRows, plan, trainingCost, weighRecompute } from '../../../src/parts.ts';
+import type { Fitted, PlanAsked, PlanFacts } from '../calls.ts';
 import { changesThatFit } from '../fit.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
 
-/** Bytes of a run by these options; throws where the method does not fit the model. */
-export function planOwn(b: Bench, given: Options): PlanFacts {
+/** Bytes of a run by these options, and the time of a step; throws where the method does not fit the model. */
+export function planOwn(b: Bench, { o: given, gpu }: PlanAsked): PlanFacts {
   const o = withDefaults(given);
-  const { rows, held } = dataOf(b);
   const method = methodFrom(o);
-  const settings = tuneOptions(o, method);
-  const figures = new Map<boolean, ReturnType<typeof plan>>();
-  const of = (again: boolean) => {
-    const known = figures.get(again);
-    if (known) return known;
-    const more = { base: o.base, planning: b.planning };
-    const made = plan(modelOf(b), { rows, held }, { ...settings, recompute: again ? 'on' : 'off', ...more });
-    figures.set(again, made);
-    return made;
-  };
-  const weighed = weighRecompute(o, (again) => peakOf(of(again)));
-  const { steps, sizes } = orderRows(rows, settings, held);
-  const found = of(weighed.recompute);
+  const { rows, held } = dataOf(b);
+  const { steps, sizes } = orderRows(rows, tuneOptions(o, method), held);
+  const { found, recompute, shown, fault } = weighed(b, o, method);
   return {
     ...found,
     peak: peakOf(found),
-    recompute: weighed.recompute,
-    note: weighed.fault?.message ?? weighed.shown,
-    over: weighed.fault !== undefined,
+    recompute,
+    note: fault?.message ?? shown,
+    over: fault !== undefined,
     steps,
     tokens: sizes.N,
+    expected: expected(b, o, method, recompute, gpu),
   };
 }
 
 /** Changes options until the run takes no more than their limit. */
 export function fitOwn(b: Bench, given: Options): Fitted {
   const frozen = !methodFrom(withDefaults(given)).movesBase;
-  return changesThatFit(given, frozen, (options) => planOwn(b, options).peak);
+  const peak = (options: Options) => {
+    const o = withDefaults(options);
+    return peakOf(weighed(b, o, methodFrom(o)).found);
+  };
+  return changesThatFit(given, frozen, peak);
+}
+
+/** The plan, with layers kept or made again as the options and their limit have it. */
+function weighed(b: Bench, o: Settled, method: Method) {
+  const { rows, held } = dataOf(b);
+  const made = new Map<boolean, ReturnType<typeof plan>>();
+  const of = (again: boolean) => {
+    const settings = { ...tuneOptions(o, method), base: o.base, planning: b.planning, recompute: again ? 'on' : 'off' } as const;
+    if (!made.has(again)) made.set(again, plan(modelOf(b), { rows, held }, settings));
+    return made.get(again)!;
+  };
+  const settled = weighRecompute(o, (again) => peakOf(of(again)));
+  return { ...settled, found: of(settled.recompute) };
+}
+
+function expected(b: Bench, o: Settled, method: Method, recompute: boolean, gpu: string | null): PlanFacts['expected'] {
+  const speed = gpu === null ? undefined : gpuNamed(gpu);
+  if (!speed) return null;
+  const { rows, held } = dataOf(b);
+  const settings = tuneOptions(o, method);
+  const order = orderRows(rows, settings, held);
+  const stored = method.movesBase ? 'f32' : o.base;
+  const decoder = decoderFor(modelOf(b).files)(longestOf(rows, held), stored, b.planning.maxBinding);
+  const { expected: found } = trainingCost(decoder, method, { ...settings, ...order, recompute }, b.planning, speed);
+  return found ? { ms: o.accumulate * found.ms, bound: found.bound } : null;
 }
 
 const peakOf = ({ train, warmup }: ReturnType<typeof plan>) => Math.max(train.bytes.total, warmup?.bytes.total ?? 0);

@@ -1,6 +1,7 @@
 // Calls of the page answered one by one. What uses the GPU waits its turn; the rest is answered meanwhile.
 
 import type { Call, CallName, Calls, Event, Told } from '../calls.ts';
+import { alike } from './alike.ts';
 import { type Bench, newBench } from './bench.ts';
 import { look, readOwn, viewRows } from './data.ts';
 import { findGpu } from './device.ts';
@@ -21,6 +22,7 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
   rows: viewRows,
   plan: planOwn,
   fit: fitOwn,
+  alike,
   train: trainOwn,
   ask: askOwn,
   result: resultOf,

@@ -1,0 +1,91 @@
+// Walks both ways in, in both themes and three widths: a picture of every part, and what must hold of each.
+import { expect, type Page, test } from '@playwright/test';
+import { violations } from '../../../test/e2e/helpers.ts';
+
+const OUT = 'out/page';
+/** Parts that are not drawn yet where they have nothing to show. */
+const PARTS = ['model', 'data', 'tokens', 'recipe', 'plan', 'run', 'own-loss', 'own-blocks', 'own-answers', 'take-home', 'talk'];
+/** A main-thread task longer than this would be felt. */
+const LONG_MS = 50;
+
+for (const colorScheme of ['light', 'dark'] as const)
+  for (const width of [360, 1280, 1920])
+    test.describe(`${colorScheme}, ${width} pixels`, () => {
+      test.use({ colorScheme, viewport: { width, height: 900 } });
+      /** These are the pictures of the README. */
+      const ofReadme = colorScheme === 'light' && width === 1280;
+      const name = (part: string) => `${OUT}/${part}-${colorScheme}-${width}.png`;
+
+      async function shown(page: Page, screen: string): Promise<void> {
+        await page.screenshot({ path: name(screen), fullPage: true });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+        expect(await violations(page)).toEqual([]);
+      }
+
+      test('the built-in task', async ({ page }) => {
+        await page.goto('./?steps=24&warmup=3&eval=2');
+        await expect(page.getByTestId('start')).toBeEnabled({ timeout: 60_000 });
+        await shown(page, 'built-in');
+        await page.getByTestId('start').click();
+        await expect(page.getByTestId('summary')).toBeVisible({ timeout: 300_000 });
+        await shown(page, 'built-in-done');
+        if (ofReadme) await page.locator('main').screenshot({ path: 'docs/page.png' });
+      });
+
+      test('one’s own model and data', async ({ page }) => {
+        await watch(page);
+        await page.goto('./#own');
+        await expect(page.getByTestId('adapter')).not.toHaveText(/looking/);
+        await shown(page, 'own');
+        await prepare(page);
+        await shown(page, 'own-ready');
+        await page.getByTestId('own-start').click();
+        const chart = page.locator('[data-testid="own-loss"] .chart');
+        await expect.poll(async () => Number(await chart.getAttribute('data-points')), { timeout: 300_000 }).toBeGreaterThan(2);
+        await restart(page); // of what is measured: panels have come, and from here on nothing may move
+        await expect(page.getByTestId('own-status')).toHaveText(/Ask again/, { timeout: 300_000 });
+        const { shift, long } = await measured(page);
+        expect(shift).toBeLessThan(0.01);
+        console.log(
+          `${colorScheme} ${width}: layout shift ${shift.toFixed(4)}, tasks over ${LONG_MS} ms: ${JSON.stringify(long)}`,
+        );
+        await expect(page.getByTestId('own-status')).toHaveText(/^Done/, { timeout: 300_000 });
+        await page.getByTestId('make-result').click();
+        await expect(page.getByTestId('take-home').getByRole('link').first()).toBeVisible();
+        await shown(page, 'own-done');
+        if (ofReadme) await page.getByTestId('tokens').screenshot({ path: 'docs/page-rows.png' });
+        if (ofReadme) await page.locator('.pair').screenshot({ path: 'docs/page-recipe.png' });
+        for (const part of PARTS) await page.getByTestId(part).screenshot({ path: name(part) });
+      });
+    });
+
+/** The built-in model and task as one's own, and a short recipe that learns something. */
+async function prepare(page: Page): Promise<void> {
+  await page.getByTestId('model-built-in').click();
+  await page.getByTestId('data-built-in').click();
+  await expect(page.getByTestId('rows').locator('li').first()).toBeVisible({ timeout: 60_000 });
+  await page.getByLabel('Budget').fill('5%t');
+  await page.getByLabel('Matrices that may train').fill('all');
+  await page.getByLabel('Learning rate', { exact: true }).fill('5e-3');
+  await page.getByLabel('Steps', { exact: true }).fill('40');
+  await page.getByLabel('Rows a micro-batch').fill('16');
+  await page.getByText('All settings', { exact: true }).click();
+  await page.getByLabel('Micro-batches of the warm-up').fill('4');
+  await page.getByLabel('Steps between evaluations').fill('10');
+  await page.getByText('All settings', { exact: true }).click();
+  await expect(page.getByTestId('own-start')).toBeEnabled({ timeout: 60_000 });
+}
+
+const watch = (page: Page) =>
+  page.addInitScript(() => {
+    const seen = { shift: 0, long: [] as number[] };
+    Object.assign(globalThis, { seen });
+    const each = (type: string, take: (entry: any) => void) =>
+      new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: true });
+    each('layout-shift', (e) => {
+      if (!e.hadRecentInput) seen.shift += e.value;
+    });
+    each('longtask', (e) => void seen.long.push(Math.round(e.duration)));
+  });
+const restart = (page: Page) => page.evaluate(() => Object.assign((globalThis as any).seen, { shift: 0, long: [] }));
+const measured = (page: Page): Promise<{ shift: number; long: number[] }> => page.evaluate(() => (globalThis as any).seen);
