@@ -79,7 +79,14 @@ export default defineConfig({
   optimizeDeps: { entries: ['index.html', 'worker.ts'] },
   publicDir: '../demo/built-in',
   plugins: [preact(), sharedWorker(), leanShaders(), contentPolicy()],
-  build: { outDir: '../dist/web', license: { fileName: 'licenses.md' }, emptyOutDir: true, target: 'esnext' },
+  build: {
+    // a worker has no document to put links to preload into
+    modulePreload: { resolveDependencies: (_, deps, { hostType }) => (hostType === 'html' ? deps : []) },
+    outDir: '../dist/web',
+    license: { fileName: 'licenses.md' },
+    emptyOutDir: true,
+    target: 'esnext',
+  },
   server: { headers: isolated, fs: { allow: ['..'] } },
   preview: { headers: isolated },
   test: {

@@ -6,7 +6,6 @@ import { endingOf, type Source } from '../io/bytes.ts';
 import { parseNumbers } from '../io/json.ts';
 import { type DataRecord, nameOf } from './columns.ts';
 import { readTable } from './csv.ts';
-import { readParquet } from './parquet.ts';
 
 /** A record, or what is wrong with it; where: its place in the file, in words. */
 export type Read = { where: string; record: DataRecord; fault?: undefined } | { where: string; fault: string };
@@ -90,6 +89,8 @@ function paragraphs(text: string, name: string): { records: Read[]; shown: strin
 
 async function parquet(source: Source): Promise<Read[]> {
   try {
+    // its reader is as large as that of all other kinds together: a page loads it when it is needed
+    const { readParquet } = await import('./parquet.ts');
     const rows = await readParquet(source);
     if (rows.length === 0) throw new Error('it has no rows');
     return rows.map((row, i) => recordOf(row, `${source.name} row ${i + 1}`));

@@ -188,6 +188,9 @@ test('what cannot be read is said with its cure, and the page stays usable', asy
   await page.getByLabel('prompt', { exact: true }).selectOption('x');
   await page.getByLabel('completion', { exact: true }).selectOption('y');
   await expect(page.getByTestId('data-facts')).toBeVisible();
+  await page.getByTestId('data-files').setInputFiles('test/fixtures/data/types.parquet'); // its reader is loaded only now
+  await expect(page.getByTestId('columns')).toBeVisible();
+  await expect(fault).not.toContainText('cannot be read');
   await give('song.mp3', 'x');
   await expect(page.getByTestId('refused')).toContainText('neither a model nor data');
 

@@ -92,6 +92,7 @@ export function inPageWords(text: string): string {
     const key = BY_FLAG.get(flag);
     return key === undefined ? flag : `“${labelOf(key)}”`;
   });
-  const whole = named.trim().replace(/^[a-z]/, (letter) => letter.toUpperCase());
+  // a name of a file stays what it is
+  const whole = named.trim().replace(/^[a-z](?=[a-z]*[\s,;:])/, (letter) => letter.toUpperCase());
   return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }

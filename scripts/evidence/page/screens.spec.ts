@@ -23,11 +23,11 @@ for (const colorScheme of ['light', 'dark'] as const)
       }
 
       test('the built-in task', async ({ page }) => {
-        await page.goto('./?steps=24&warmup=3&eval=2');
+        await page.goto(ofReadme ? './' : './?steps=24&warmup=3&eval=2');
         await expect(page.getByTestId('start')).toBeEnabled({ timeout: 60_000 });
         await shown(page, 'built-in');
         await page.getByTestId('start').click();
-        await expect(page.getByTestId('summary')).toBeVisible({ timeout: 300_000 });
+        await expect(page.getByTestId('summary')).toBeVisible({ timeout: 540_000 });
         await shown(page, 'built-in-done');
         if (ofReadme) await page.locator('main').screenshot({ path: 'docs/page.png' });
       });
