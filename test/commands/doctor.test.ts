@@ -100,7 +100,7 @@ function linkedByChecks() {
 }
 
 /** Not run by any program: they measure. */
-const MEASURE = ['peak.wgsl', 'bandwidth.wgsl'];
+const MEASURE = ['peak.wgsl', 'bandwidth.wgsl', 'plain_read.wgsl'];
 
 test('every shader is part of a check', () => {
   const text = new Set(linkedByChecks().flatMap(({ parts }) => parts.flatMap((part) => [part, ...part.split(/\n(?=\/\/ )/)])));

@@ -243,8 +243,8 @@ export function toldLie(d: Decoder, { targets, spread }: Pick<SmtSettings, 'targ
   const note: Line = {
     kind: 'note',
     text:
-      `${n} blocks lie in ${layers} of ${d.layers.length} layers and ${matrices} of ${all.length} matrices; ` +
-      `most of one is ${Number((100 * share).toPrecision(2))} %, of ${fullest.name}`,
+      `${n} blocks lie in ${layers} of ${d.layers.length} layers and ${matrices} of ${all.length} matrices, ` +
+      `the fullest, ${fullest.module} of layer ${fullest.layer}, to ${Number((100 * share).toPrecision(2))} %`,
   };
   const room = Math.min(n, all.length);
   if (spread !== 'global' || matrices >= CROWDED * room) return [note];

@@ -73,7 +73,7 @@ test.each([
   const share = (100 * 3 * 64) / (TINY.hidden_size * TINY.n_heads * TINY.head_dim);
   expect(lines[0]).toMatchObject({
     kind: 'note',
-    text: `${n} blocks lie in 1 of 2 layers and ${n - 2} of 4 matrices; most of one is ${Number(share.toPrecision(2))} %, of model.layers.0.self_attn.q_proj.weight`,
+    text: `${n} blocks lie in 1 of 2 layers and ${n - 2} of 4 matrices, the fullest, q_proj of layer 0, to ${Number(share.toPrecision(2))} %`,
   });
   expect(lines.slice(1).map((l) => l.kind)).toEqual(warns ? ['warning'] : []);
 });
