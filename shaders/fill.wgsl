@@ -1,4 +1,8 @@
-// What a product is added to: y[n, o] = bias[o] + residual[n, o], either, or zero. Parts: lanes, one of fill_*.
+// What a product is added to: y[n, o] = bias[o] + residual[n, o], either, or zero; y is columns from AT on of rows LD apart (0: all
+// of them). Parts: lanes, one of fill_*.
+
+const AT = 0u;
+const LD = 0u;
 
 struct Params {
   origin: vec3u,
@@ -12,6 +16,10 @@ struct Params {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = (group.x + P.origin.x) * 64u + lane;
   if (i < P.count) {
-    y[i] = start(i);
+    if (LD == 0u) {
+      y[i] = start(i);
+    } else {
+      y[AT + i / P.cols * LD + i % P.cols] = start(i);
+    }
   }
 }

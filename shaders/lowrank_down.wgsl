@@ -11,6 +11,8 @@ struct Params {
   width: u32,
   along_rank: u32, // from F(k, j) to F(k + 1, j)
   along_width: u32, // from F(k, j) to F(k, j + 1)
+  x_at: u32,
+  ldx: u32, // from one row of x to the next
   out_at: u32,
   scale: f32,
 }
@@ -34,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // rows and ranks beyond the edge repeat the last; their sums are not stored
   // @unroll
   for (var q = 0u; q < 8u; q++) {
-    row[q] = min(n0 + q, P.N - 1u) * P.width;
+    row[q] = P.x_at + min(n0 + q, P.N - 1u) * P.ldx;
   }
   // @unroll
   for (var q = 0u; q < 4u; q++) {

@@ -11,6 +11,8 @@ struct Params {
   width: u32,
   along_rank: u32, // from F(k, j) to F(k + 1, j)
   along_width: u32, // from F(k, j) to F(k, j + 1)
+  y_at: u32,
+  ldy: u32, // from one row of y to the next
   accumulate: u32,
 }
 @group(0) @binding(0) var<uniform> P: Params;
@@ -49,7 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // @unroll
   for (var q = 0u; q < 8u; q++) {
     if (n0 + q < P.N) {
-      let at = (n0 + q) * P.width + j0;
+      let at = P.y_at + (n0 + q) * P.ldy + j0;
       // @unroll
       for (var c = 0u; c < 4u; c++) {
         if (j0 + c * ACROSS < P.width) {

@@ -12,6 +12,8 @@ struct Params {
   width: u32,
   along_rank: u32, // from dF(k, j) to dF(k + 1, j)
   along_width: u32, // from dF(k, j) to dF(k, j + 1)
+  x_at: u32,
+  ldx: u32, // from one row of x to the next
   accumulate: u32,
 }
 @group(0) @binding(0) var<uniform> P: Params;
@@ -38,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     col[q] = min(j0 + q * ACROSS, P.width - 1u);
   }
   for (var n = lane / ACROSS; n < P.N; n += SHARES) {
-    let at = n * P.width;
+    let at = P.x_at + n * P.ldx;
     let v = vec4f(x[at + col[0]], x[at + col[1]], x[at + col[2]], x[at + col[3]]);
     // @unroll
     for (var q = 0u; q < 4u; q++) {

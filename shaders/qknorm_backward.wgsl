@@ -1,10 +1,15 @@
 // Gradient of the q/k norm with respect to its input, in place over dy: with g = dy w, dx = inv (g - x inv² mean(g x)).
-// One invocation a head. Parts: lanes.
+// x and dy may be columns of wider rows. One invocation a head. Parts: lanes.
 
 struct Params {
   origin: vec3u,
   rows: u32, // tokens x heads
   cols: u32, // of E
+  heads: u32,
+  x_at: u32,
+  ldx: u32, // from one token's x to the next's
+  y_at: u32,
+  ldy: u32,
 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> x: array<E>;
@@ -18,14 +23,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (row >= P.rows) {
     return;
   }
-  let at = row * P.cols;
+  let head = row % P.heads * P.cols;
+  let at = P.x_at + row / P.heads * P.ldx + head;
+  let to = P.y_at + row / P.heads * P.ldy + head;
   let scale = inv[row];
   var products = E();
   for (var c = 0u; c < P.cols; c++) {
-    products += dy[at + c] * w[c] * (x[at + c] * scale);
+    products += dy[to + c] * w[c] * (x[at + c] * scale);
   }
   let mean = total(products) / f32(P.cols * LANES);
   for (var c = 0u; c < P.cols; c++) {
-    dy[at + c] = scale * (dy[at + c] * w[c] - x[at + c] * scale * mean);
+    dy[to + c] = scale * (dy[to + c] * w[c] - x[at + c] * scale * mean);
   }
 }

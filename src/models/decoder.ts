@@ -10,7 +10,7 @@ import { swiglu } from '../ops/elementwise/swiglu.ts';
 import { linear } from '../ops/matmul/linear.ts';
 import { rmsnorm } from '../ops/norm/rmsnorm.ts';
 import type { StoredFormat } from '../ops/stored/formats.ts';
-import { newVector, newWeight, tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
+import { newStack, newVector, newWeight, tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
 import { embed } from '../ops/stream/embed.ts';
 import type { Stream } from '../ops/stream/stream.ts';
 import { type DecoderConfig, hasBias, MODULES, type Module, matrixShape, parentOf, weightName } from './config.ts';
@@ -35,6 +35,9 @@ export interface Decoder {
   rope: Tensor;
 }
 
+/** Matrices of a layer by their input: those that share one are multiplied together. */
+const TOGETHER: Module[][] = [['q_proj', 'k_proj', 'v_proj'], ['o_proj'], ['gate_proj', 'up_proj'], ['down_proj']];
+
 /** A decoder's tensors, described and not yet allocated. format: how a matrix is stored on the device, by its name. */
 export function newDecoder(
   c: DecoderConfig,
@@ -46,7 +49,14 @@ export function newDecoder(
   const embed = matrix('model.embed_tokens.weight', c.vocab_size, c.hidden_size);
   const layers = Array.from({ length: c.n_layers }, (_, l): Layer => {
     const at = `model.layers.${l}`;
-    const made = MODULES.map((m) => [m, matrix(weightName(l, m), ...matrixShape(c, m))] as const);
+    const made = TOGETHER.flatMap((modules) => {
+      const named = modules.map((m) => ({ name: weightName(l, m), rows: matrixShape(c, m)[0] }));
+      const [first, ...others] = named.map(({ name }) => format(name));
+      const weights = others.every((f) => f === first)
+        ? newStack(named, matrixShape(c, modules[0])[1], first, maxBinding)
+        : named.map(({ name, rows }) => matrix(name, rows, matrixShape(c, modules[0])[1]));
+      return modules.map((m, i) => [m, weights[i]] as const);
+    });
     const bias = MODULES.map(
       (m) => [m, hasBias(c, m) ? newVector(`${at}.${parentOf(m)}.${m}.bias`, matrixShape(c, m)[0]) : null] as const,
     );
@@ -102,13 +112,12 @@ export function hiddenStates(p: Program, d: Decoder, s: Stream, recompute = fals
 }
 
 function decoderLayer(p: Program, d: Decoder, l: Layer, index: number, h: Tensor, attend: Attend): Tensor {
-  const { n_heads, n_kv_heads, head_dim, rms_norm_eps: eps } = d.config;
+  const { head_dim, rms_norm_eps: eps } = d.config;
   const { matrices: w, biases: b } = l;
 
   const x = rmsnorm(p, h, l.input_norm, eps);
   let [q, k, v] = linear(p, x, [w.q_proj, w.k_proj, w.v_proj], { bias: [b.q_proj, b.k_proj, b.v_proj] });
-  if (l.q_norm) q = qkNorm(p, q, l.q_norm, { heads: n_heads, head_dim, eps });
-  if (l.k_norm) k = qkNorm(p, k, l.k_norm, { heads: n_kv_heads, head_dim, eps });
+  if (l.q_norm && l.k_norm) [q, k] = qkNorm(p, [q, k], [l.q_norm, l.k_norm], { head_dim, eps });
   const o = attend(p, index, { q, k, v });
   const [mid] = linear(p, o, [w.o_proj], { add: h, bias: [b.o_proj] });
 

@@ -2,7 +2,7 @@
 
 import { backward, copy, giveGrad, gradOf, onBackward, type Program, temp } from '../../gpu/program.ts';
 import { again, whenThere } from '../../gpu/recompute.ts';
-import { columns, resident, type Tensor } from '../../gpu/tensor.ts';
+import { columns, resident, rowsOf, type Tensor } from '../../gpu/tensor.ts';
 import { rope, ropeTable } from '../../ops/attention/rope.ts';
 import { addInto, fill } from '../../ops/elementwise/fill.ts';
 import { swiglu } from '../../ops/elementwise/swiglu.ts';
@@ -22,7 +22,8 @@ const CLOSE = 1e-5;
 export function rowChecks(): Check[] {
   const rows = Object.entries(LENGTHS).flatMap(([by, cols]) => [
     norming(by, cols),
-    normingHeads(by, cols),
+    normingHeads(by, cols, false),
+    normingHeads(by, cols, true),
     summing(by, cols),
     ...[0, 1, 2, 3].map((from) => filling(by, cols, from)),
     picking(by, cols),
@@ -82,20 +83,23 @@ function norming(by: string, D: number): Check {
   };
 }
 
-function normingHeads(by: string, D: number): Check {
+/** columns: heads that are all columns of rows, which are rows of a stack to the kernels. */
+function normingHeads(by: string, D: number, asColumns: boolean): Check {
   const [tokens, heads, eps] = [9, 4, 1e-6];
   return {
-    name: `qknorm ${by}`,
+    name: `qknorm ${by}${asColumns ? ' of columns' : ''}`,
     make() {
       const shape = [tokens, heads * D];
       const [x, dy, w] = [noisy('x', shape, 43), noisy('dy', shape, 44), noisy('w', [D], 45)];
       const grad = resident('dw', [D], 'other');
+      const seen = (t: Tensor) => (asColumns ? columns(t, 0, heads * D, t.name) : t);
       const build = (p: Program) => {
-        p.needs.add(x[0]);
-        const y = qkNorm(p, x[0], vector(w[0], grad), { heads, head_dim: D, eps });
-        giveGrad(p, y, dy[0]);
+        const input = seen(x[0]);
+        p.needs.add(input);
+        const [y] = qkNorm(p, [input], [vector(w[0], grad)], { head_dim: D, eps });
+        giveGrad(p, y, seen(dy[0]));
         backward(p);
-        return [y, gradOf(p, x[0])!, grad];
+        return [rowsOf(y).t, dy[0], grad];
       };
       const { y, dx, dw } = normF64(x[1], w[1], dy[1], D, eps);
       return { inputs: [x, dy, w], build, want: [y, dx, dw].map((v) => near(v, CLOSE)) };

@@ -1,9 +1,9 @@
 // Chosen blocks on a model: differences D beside the base, gradients for these blocks alone, and what they become.
 
-import { read, resident, write } from '../../gpu/tensor.ts';
+import { arena, read, resident, write } from '../../gpu/tensor.ts';
 import type { SmtAdapter } from '../../io/adapter.ts';
 import type { Decoder } from '../../models/decoder.ts';
-import { type BlockSet, eachBlockLine, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
+import { type BlockSet, eachBlockLine, joined, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
 import { type Part, trainedTogether } from '../../ops/optimizer/trained.ts';
 import type { Weight } from '../../ops/stored/weight.ts';
 import type { Line } from '../../report.ts';
@@ -28,19 +28,21 @@ export function attachBlocks(
     weight,
     set: newBlockSet(weight.name, weight.rows, weight.cols, b, index, train !== null),
   }));
-  const hooks = matrices.map(({ weight, set }) => ({ weight, trains: trainsBlocks(set) }));
-  for (const { weight, trains } of hooks) weight.trains = trains;
   const parts = matrices.map(({ set }) => partOf(set, train));
   const trained = train ? trainedTogether('blocks', parts, { decay: true, most: train.most }) : [];
+  const stacked = train ? stacksOf(matrices, train.most) : [];
+  const hooks = [...matrices, ...stacked].map(({ weight, set }) => ({ weight, trains: trainsBlocks(set) }));
+  for (const { weight, trains } of hooks) weight.trains = trains;
   return {
     matrices,
     trained,
     hooks,
-    tensors: matrices.flatMap(({ set }) => [set.delta, set.lists]),
+    tensors: [...matrices.flatMap(({ set }) => [set.delta, set.lists]), ...stacked.map(({ set }) => set.lists)],
     scratch: [],
     sorted: false,
     async fill(base) {
       const { memory } = base.gpu;
+      for (const { set } of stacked) write(memory, set.lists, set.places.words);
       for (const [i, { weight, set }] of matrices.entries()) {
         write(memory, set.lists, set.places.words);
         write(memory, set.delta, saved ? deltasOf(saved, weight, set) : new Float32Array(set.delta.bytes / 4));
@@ -50,6 +52,23 @@ export function attachBlocks(
     },
     told: async (base) => [await blocksUpdate(base, selection, matrices)],
   };
+}
+
+/**
+ * The blocks of matrices that are multiplied as one, where their differences lie one behind the other too. Which lists a program reads
+ * is the device's matter, so that those of a stack lie in one buffer.
+ */
+function stacksOf(matrices: SparseMatrix[], most: number): SparseMatrix[] {
+  const stacks = new Set(matrices.flatMap(({ weight }) => weight.stack ?? []));
+  return [...stacks].flatMap((stack) => {
+    const sets = stack.parts.map((part) => matrices.find(({ weight }) => weight === part)?.set ?? null);
+    const set = joined(stack, sets);
+    if (!set) return [];
+    const lists = [...sets, set].flatMap((s) => s?.lists ?? []);
+    const { parts } = arena(set.lists.name, lists, 'other', most);
+    lists.forEach((t, i) => Object.assign(t, { home: parts[i].home, start: parts[i].start }));
+    return [{ weight: stack, set }];
+  });
 }
 
 /** Block rows and columns by weight; throws where a block lies outside this model, or is named twice. */

@@ -19,7 +19,7 @@ import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { type Mat, type Product, tileFor, whole } from '../matmul/gemm.ts';
 import { tiledPlaces } from '../matmul/gemm-tile.ts';
 import { type Blocks, beside, productInto, productTransposedInto, takesBlocks } from '../matmul/linear.ts';
-import type { Trains } from '../stored/weight.ts';
+import type { Stack, Trains } from '../stored/weight.ts';
 import { type Places, placesOf, wordsFor } from './lists.ts';
 
 /** n chosen blocks of one matrix [rows, cols]; D and its gradient are [n, b, b], in the order of `index` (by row, then column). */
@@ -61,6 +61,30 @@ export function newBlockSet(
   };
 }
 
+/**
+ * The blocks of a stack's matrices as blocks of the stack, where the differences of one lie behind those of the one before, and their
+ * gradients too; null where they do not. sets: in the order of the matrices, null where one has none.
+ */
+export function joined({ name, rows, cols, parts }: Stack, sets: readonly (BlockSet | null)[]): BlockSet | null {
+  const some = sets.filter((s) => s !== null);
+  const [{ b, delta, grad }] = some;
+  const follows = (t: Tensor | null, before: Tensor | null) =>
+    t === before || (t?.home === before?.home && t?.start === before!.start + before!.bytes);
+  const gapless = some.every((s, i) => i === 0 || (follows(s.delta, some[i - 1].delta) && follows(s.grad, some[i - 1].grad)));
+  if (!gapless || parts.some((w) => w.rows % b)) return null;
+  const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, w) => sum + w.rows / b, 0));
+  const sorted = sets.flatMap((s, i) =>
+    Array.from({ length: (s?.index.length ?? 0) / 2 }, (_, n) => [s!.index[2 * n] + starts[i], s!.index[2 * n + 1]] as const),
+  );
+  const bytes = some.reduce((sum, s) => sum + s.delta.bytes, 0);
+  const all = (t: Tensor): Tensor => ({ ...t, name: `${name}.blocks`, shape: [sorted.length, b, b], bytes });
+  return {
+    ...{ rows, cols, b, index: Uint32Array.from(sorted.flat()), delta: all(delta), grad: grad && all(grad) },
+    lists: resident(`${name}.lists`, [wordsFor(sorted.length, (rows / b) * (cols / b))], 'other', 'u32'),
+    places: placesOf(sorted, rows / b, cols / b),
+  };
+}
+
 /** What trains of the weight the blocks belong to. */
 export function trainsBlocks(s: BlockSet): Trains {
   const apart = beside((p, x, y) => {
@@ -71,6 +95,7 @@ export function trainsBlocks(s: BlockSet): Trains {
     };
   });
   return {
+    columns: s.b % 4 === 0,
     forward(p, w, x, n, y, start) {
       if (s.b % 4 || !takesBlocks(p, w, x, n, y)) return apart.forward(p, w, x, n, y, start);
       const blocks = differencesOf(s);

@@ -7,19 +7,19 @@ import fromBoth from '../../../shaders/fill_both.wgsl?raw' with { type: 'text' }
 import fromResidual from '../../../shaders/fill_residual.wgsl?raw' with { type: 'text' };
 import fromZero from '../../../shaders/fill_zero.wgsl?raw' with { type: 'text' };
 import { adds, giveGrad, gradOf, kernel, type Program, run } from '../../gpu/program.ts';
-import { elementsOf, type Tensor } from '../../gpu/tensor.ts';
-import { columnSum, valuesOf } from '../norm/columnsum.ts';
+import { elementsOf, rowsOf, type Tensor } from '../../gpu/tensor.ts';
+import { columnSum, columnsIn, valuesOf } from '../norm/columnsum.ts';
 import type { Vector } from '../stored/weight.ts';
 import { lanesOf, vec4sOf, workgroups } from './lanes.ts';
 
-/** y[n, o] = bias[o] + residual[n, o]; zero where neither is given. States no backward: see fillBackward. */
+/** y[n, o] = bias[o] + residual[n, o]; zero where neither is given. y may be columns of wider rows. States no backward: see fillBackward. */
 export function fill(p: Program, y: Tensor, bias: Vector | null, residual?: Tensor): void {
   const O = y.shape[y.shape.length - 1];
   const { part, per } = lanesOf(O);
   const count = elementsOf(y.shape) / per;
   const from = bias ? (residual ? fromBoth : fromBias) : residual ? fromResidual : fromZero;
-  const k = kernel('fill', [part, fillCode, from]);
-  const bind = { y, ...(bias && { bias: bias.value }), ...(residual && { residual }) };
+  const k = kernel('fill', [part, fillCode, from], columnsIn(y));
+  const bind = { y: rowsOf(y).t, ...(bias && { bias: bias.value }), ...(residual && { residual }) };
   run(p, k, bind, { cols: O / per, count }, [workgroups(count)]);
 }
 

@@ -6,12 +6,12 @@ import applyCode from '../../../shaders/dora_apply.wgsl?raw' with { type: 'text'
 import scaleCode from '../../../shaders/dora_scale.wgsl?raw' with { type: 'text' };
 import squaresCode from '../../../shaders/dora_squares.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../../gpu/program.ts';
-import { resident, type Tensor } from '../../gpu/tensor.ts';
+import { resident, rowsOf, type Tensor } from '../../gpu/tensor.ts';
 import { lanesOf, workgroups } from '../elementwise/lanes.ts';
 import { reducing } from '../elementwise/reduce.ts';
 import { whole } from '../matmul/gemm.ts';
 import { begin, entire, panels, productInto, productTransposedInto } from '../matmul/linear.ts';
-import { columnSum } from '../norm/columnsum.ts';
+import { columnSum, columnsIn } from '../norm/columnsum.ts';
 import type { Into, Trains, Weight } from '../stored/weight.ts';
 import { dropout, drops } from './dropout.ts';
 import { down, type LowRank, type LowRankBackward, lowRankForward, masked, ofA } from './lowrank.ts';
@@ -47,9 +47,10 @@ export function newDora(weight: Weight, factors: LowRank): Dora {
 /** What trains of the weight, in place of its plain product. */
 export function trainsDora(d: Dora): Trains {
   return {
+    columns: true,
     forward(p, w, x, n, y, start) {
-      const back = forward(p, d, entire(x, w), n, entire(y, w), begin(p, w, y, start));
-      return (dy, x, dx) => back(entire(dy, w), (use) => x((input) => use(entire(input, w))), dx);
+      const back = forward(p, d, entire(x, w.cols), n, entire(y, w.rows), begin(p, w, y, start));
+      return (dy, x, dx) => back(entire(dy, w.rows), (use) => x((input) => use(entire(input, w.cols))), dx);
     },
   };
 }
@@ -95,12 +96,18 @@ function backward(p: Program, d: Dora, z: Tensor, factors: LowRankBackward, dy: 
   const { weight: w, factors: f } = d;
   if (!d.grad) throw new Error(`expected magnitudes of ${w.name} that train, got some without a gradient`);
   const [N] = dy.shape;
-  columnSum(p, { part: magnitudeTerm, bind: { dy, z, inv_norm: d.invNorm } }, N, w.rows, d.grad);
+  columnSum(
+    p,
+    { part: magnitudeTerm, bind: { dy: rowsOf(dy).t, z, inv_norm: d.invNorm }, consts: columnsIn(dy) },
+    N,
+    w.rows,
+    d.grad,
+  );
   const dz = temp(p, 'd_product', dy.shape);
   apply(p, d, dy, [1, 0], dz, 0);
   x((input) => factors.gradients(dz, masked(p, f, input)));
   if (!dx) return;
-  const into = entire(dx.into, w);
+  const into = entire(dx.into, w.cols);
   if (!drops(p, f.dropout)) {
     productTransposedInto(p, whole(dz), N, w, dx.into, dx.accumulate);
     factors.input(dz, into, 1);
@@ -118,8 +125,10 @@ function backward(p: Program, d: Dora, z: Tensor, factors: LowRankBackward, dy: 
 function apply(p: Program, d: Dora, x: Tensor, [weight, plain]: [number, number], y: Tensor, accumulate: 0 | 1): void {
   const { part, per } = lanesOf(d.weight.rows);
   const [cols, count] = [d.weight.rows / per, (x.shape[0] * d.weight.rows) / per];
-  const k = kernel('dora_apply', [part, applyCode]);
-  run(p, k, { scale: d.scale, x, y }, { cols, count, weight, plain, accumulate }, [workgroups(count)], {
+  const [{ AT: X_AT = 0, LD: LDX = 0 }, { AT: Y_AT = 0, LD: LDY = 0 }] = [columnsIn(x), columnsIn(y)];
+  const k = kernel('dora_apply', [part, applyCode], { X_AT, LDX, Y_AT, LDY });
+  const params = { cols, count, weight, plain, accumulate };
+  run(p, k, { scale: d.scale, x: rowsOf(x).t, y: rowsOf(y).t }, params, [workgroups(count)], {
     flops: 2 * count * per,
   });
 }

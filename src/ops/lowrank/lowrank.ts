@@ -5,7 +5,7 @@ import downCode from '../../../shaders/lowrank_down.wgsl?raw' with { type: 'text
 import upCode from '../../../shaders/lowrank_up.wgsl?raw' with { type: 'text' };
 import weightCode from '../../../shaders/lowrank_weight.wgsl?raw' with { type: 'text' };
 import { adds, kernel, type Program, run, temp } from '../../gpu/program.ts';
-import { resident, type Tensor } from '../../gpu/tensor.ts';
+import { resident, rowsOf, type Tensor } from '../../gpu/tensor.ts';
 import { beside } from '../matmul/linear.ts';
 import type { Trains } from '../stored/weight.ts';
 import { type Dropout, dropout, drops } from './dropout.ts';
@@ -56,18 +56,21 @@ export function newLowRank(
 
 /** What trains of the weight that the factors belong to. */
 export function trainsFactors(f: LowRank): Trains {
-  return beside((p, x, y) => {
-    const back = lowRankForward(p, f, masked(p, f, x), y);
-    return {
-      gradients: (dy, x) => back.gradients(dy, masked(p, f, x)),
-      input(dy, dx) {
-        const masks = drops(p, f.dropout);
-        const inner = masks ? temp(p, 'd_dropped', dx.shape) : dx;
-        back.input(dy, inner, masks ? 0 : 1);
-        if (masks) dropout(p, f.dropout!, inner, dx, 1);
-      },
-    };
-  });
+  return beside(
+    (p, x, y) => {
+      const back = lowRankForward(p, f, masked(p, f, x), y);
+      return {
+        gradients: (dy, x) => back.gradients(dy, masked(p, f, x)),
+        input(dy, dx) {
+          const masks = drops(p, f.dropout);
+          const inner = masks ? temp(p, 'd_dropped', dx.shape) : dx;
+          back.input(dy, inner, masks ? 0 : 1);
+          if (masks) dropout(p, f.dropout!, inner, dx, 1);
+        },
+      };
+    },
+    { columns: true },
+  );
 }
 
 /** The input as the factors see it: with dropout a copy, made anew by whoever asks. */
@@ -125,23 +128,28 @@ const ofB = ({ B, rank, rows }: LowRank): Factor => ({ t: B, rank, width: rows, 
 
 /** out[row0 + n, k] = scale sum_j x[n, j] F(k, j) for N rows of x. */
 export function down(p: Program, x: Tensor, N: number, { t, ...f }: Factor, out: Tensor, scale: number, row0 = 0): void {
-  const params = { N, ...f, out_at: row0 * f.rank, scale };
+  const rows = x.of ? rowsOf(x) : { t: x, at: 0, ld: f.width };
+  const params = { N, ...f, x_at: rows.at, ldx: rows.ld, out_at: row0 * f.rank, scale };
   const grid = [Math.ceil(N / (2 * TILE)), Math.ceil(f.rank / 4)];
-  run(p, kernel('lowrank_down', [downCode]), { x, factor: t, out }, params, grid, costOf(N, f));
+  run(p, kernel('lowrank_down', [downCode]), { x: rows.t, factor: t, out }, params, grid, costOf(N, f));
 }
 
 /** y[n, j] (+)= sum_k u[n, k] F(k, j). */
 function up(p: Program, u: Tensor, { t, ...f }: Factor, y: Tensor, accumulate: 0 | 1): void {
   const N = u.shape[0];
   const grid = [Math.ceil(f.width / (4 * TILE)), Math.ceil(N / (2 * TILE))];
-  run(p, kernel('lowrank_up', [upCode]), { u, factor: t, y }, { N, ...f, accumulate }, grid, costOf(N, f));
+  const rows = rowsOf(y);
+  const params = { N, ...f, y_at: rows.at, ldy: rows.ld, accumulate };
+  run(p, kernel('lowrank_up', [upCode]), { u, factor: t, y: rows.t }, params, grid, costOf(N, f));
 }
 
 /** dF(k, j) (+)= sum_n u[n, k] x[n, j]. */
 function gradient(p: Program, u: Tensor, x: Tensor, { t, ...f }: Factor, accumulate: 0 | 1): void {
   const N = x.shape[0];
   const grid = [Math.ceil(f.width / (4 * TILE)), Math.ceil(f.rank / 4)];
-  run(p, kernel('lowrank_weight', [weightCode]), { u, x, grad: t }, { N, ...f, accumulate }, grid, costOf(N, f));
+  const rows = rowsOf(x);
+  const params = { N, ...f, x_at: rows.at, ldx: rows.ld, accumulate };
+  run(p, kernel('lowrank_weight', [weightCode]), { u, x: rows.t, grad: t }, params, grid, costOf(N, f));
 }
 
 const TILE = 16; // invocations along the width; a workgroup takes twice as many rows

@@ -3,7 +3,7 @@
 
 import { adds, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../../gpu/program.ts';
 import { whenThere } from '../../gpu/recompute.ts';
-import type { Tensor } from '../../gpu/tensor.ts';
+import { columns, type Tensor } from '../../gpu/tensor.ts';
 import { fill, fillBackward } from '../elementwise/fill.ts';
 import { gemv, unpack } from '../stored/unpack.ts';
 import type { Backward, Into, Start, Trains, Vector, Weight, Window } from '../stored/weight.ts';
@@ -22,25 +22,66 @@ export interface LinearOptions {
   add?: Tensor;
 }
 
-/** One output [N, rows] a weight, all of the same input x [N, cols]. Adding a residual hands its gradient through. */
+/**
+ * One output [N, rows] a weight, all of the same input x [N, cols]; where products run in tiles, columns of the same rows, in the order
+ * of the weights. Adding a residual hands its gradient through.
+ */
 export function linear(p: Program, x: Tensor, weights: Weight[], options: LinearOptions = {}): Tensor[] {
   const { add } = options;
+  const outputs = outputsOf(p, x, weights);
+  const biases = weights.map((_, i) => options.bias?.[i] ?? null);
+  const stack = biases.every((bias) => !bias) ? stackFor(weights, outputs) : null;
+  const joint = stack && product(p, stack, whole(x), x.shape[0], whole(outputs[0].of!.t), 0);
   const made = weights.map((w, i) => {
-    const bias = options.bias?.[i] ?? null;
-    const y = temp(p, short(w), [x.shape[0], w.rows], 'activations');
-    const back = product(p, w, whole(x), x.shape[0], whole(y), bias || add ? { bias, add } : 0);
-    flows(p, y, add ? [x, add] : [x], w.trains !== null || Boolean(bias?.grad));
+    const [y, bias] = [outputs[i], biases[i]];
+    const back = joint ? null : product(p, w, whole(x), x.shape[0], whole(y), bias || add ? { bias, add } : 0);
+    flows(p, y, add ? [x, add] : [x], (stack ?? w).trains !== null || Boolean(bias?.grad));
     return { y, bias, back };
   });
+  const input = (use: (x: Mat) => void) => whenThere(p, x, (t) => use(whole(t)));
   onBackward(p, () => {
+    const dys = outputs.flatMap((y) => gradOf(p, y) ?? []);
+    if (joint && dys.length) joint(whole(together(dys, outputs)), input, p.needs.has(x) ? intoWhole(p, x) : null);
     for (const { y, bias, back } of made) {
       const dy = gradOf(p, y);
       if (!dy) continue;
-      back(whole(dy), (use) => whenThere(p, x, (t) => use(whole(t))), p.needs.has(x) ? intoWhole(p, x) : null);
+      back?.(whole(dy), input, p.needs.has(x) ? intoWhole(p, x) : null);
       fillBackward(p, dy, bias, add && p.needs.has(add) ? add : undefined);
     }
   });
-  return made.map(({ y }) => y);
+  return outputs;
+}
+
+/** The weights as one, where their outputs lie side by side and what trains of them is one thing, or nothing. */
+function stackFor(weights: Weight[], outputs: Tensor[]): Weight | null {
+  const { stack } = weights[0];
+  if (!stack || !outputs[0].of || stack.parts.length !== weights.length) return null;
+  if (!stack.parts.every((part, i) => part === weights[i])) return null;
+  return stack.trains?.columns || (!stack.trains && weights.every((w) => !w.trains)) ? stack : null;
+}
+
+/** Gradients of all outputs as what they are columns of. */
+function together(dys: Tensor[], outputs: Tensor[]): Tensor {
+  const all = dys[0].of?.t;
+  if (!all || dys.length < outputs.length || dys.some((dy, i) => dy.of?.t !== all || dy.of.at !== outputs[i].of!.at))
+    throw new Error(
+      `expected gradients of ${outputs.map((y) => y.name).join(', ')} side by side as they are: give all of them so`,
+    );
+  return all;
+}
+
+/** Room for what comes of x by each weight: side by side where several do and all can be written and read so. */
+function outputsOf(p: Program, x: Tensor, weights: Weight[]): Tensor[] {
+  const [n] = x.shape;
+  const names = weights.map(short);
+  const room = (name: string, width: number) => temp(p, name, [n, width], 'activations');
+  const width = weights.reduce((sum, w) => sum + w.rows, 0);
+  const starts = weights.map((_, i) => weights.slice(0, i).reduce((sum, w) => sum + w.rows, 0));
+  const able = weights.length > 1 && weights.every((w) => w.trains === null || w.trains.columns);
+  const tiled = able ? weights.map((w, i) => takesBlocks(p, w, whole(x), n, { t: x, at: starts[i], ld: width })) : [false];
+  if (tiled.includes(false)) return weights.map((w, i) => room(names[i], w.rows));
+  const all = room(names.join(' '), width);
+  return weights.map((w, i) => columns(all, starts[i], w.rows, `${p.label}.${names[i]}`));
 }
 
 /** y = what x becomes by a weight as it trains, over n rows, onto what it begins at; returns the backward. */
@@ -69,6 +110,7 @@ const FROZEN: Trains = {
 export function dense(grads: Tensor[]): Trains {
   return {
     grads,
+    columns: true,
     forward(p, w, x, n, y, start) {
       const frozen = FROZEN.forward(p, w, x, n, y, start);
       return (dy, x, dx) => {
@@ -94,26 +136,25 @@ export interface BesideBackward {
 }
 
 /** Something beside the stored product, which `add` adds to y: chosen blocks, low-rank factors, or only a score of the gradient. */
-export function beside(add: (p: Program, x: Tensor, y: Tensor) => BesideBackward): Trains {
+export function beside(add: (p: Program, x: Tensor, y: Tensor) => BesideBackward, { columns = false } = {}): Trains {
   return {
+    columns,
     forward(p, w, x, n, y, start) {
       const frozen = FROZEN.forward(p, w, x, n, y, start);
-      const part = add(p, entire(x, w), entire(y, w));
+      const part = add(p, entire(x, w.cols), entire(y, w.rows));
       return (dy, x, dx) => {
         const { gradients } = part;
-        if (gradients) x((input) => gradients(entire(dy, w), entire(input, w)));
+        if (gradients) x((input) => gradients(entire(dy, w.rows), entire(input, w.cols)));
         frozen(dy, x, dx);
-        if (dx) part.input?.(entire(dy, w), entire(dx.into, w));
+        if (dx) part.input?.(entire(dy, w.rows), entire(dx.into, w.cols));
       };
     },
   };
 }
 
-/** The tensor behind a matrix that is all of it. */
-export function entire({ t, at, ld }: Mat, w: Weight): Tensor {
-  if (at !== 0 || ld !== t.shape[t.shape.length - 1])
-    throw new Error(`expected whole inputs and outputs of ${w.name}, got a part of ${t.name}: what trains beside it needs them`);
-  return t;
+/** A matrix `width` wide as a tensor: what is behind it where it is all of that, else columns of it. */
+export function entire({ t, at, ld }: Mat, width: number): Tensor {
+  return at === 0 && ld === width ? t : columns(t, at, width, t.name);
 }
 
 // --- the stored product -------------------------------------------------------------------------------------------------
@@ -182,7 +223,7 @@ function beginsThere(p: Program, w: Weight, v: Window, rows: (r0: number, r1: nu
 /** What y begins at, where the product does not see to it: whether it adds. */
 export function begin(p: Program, w: Weight, y: Mat, start: Start): 0 | 1 {
   if (typeof start === 'number') return start;
-  fill(p, entire(y, w), start.bias, start.add);
+  fill(p, entire(y, w.rows), start.bias, start.add);
   return 1;
 }
 

@@ -1,6 +1,6 @@
-// Matrices inside tensors, and what a product is made of and added to. Types, and nothing that runs.
+// Matrices inside tensors, and what a product is made of and added to. Types, and next to nothing that runs.
 
-import type { Tensor } from '../../gpu/tensor.ts';
+import { rowsOf, type Tensor } from '../../gpu/tensor.ts';
 import type { StoredFormat } from '../stored/formats.ts';
 
 /** A matrix inside a tensor: element offset of its first entry and distance between rows. */
@@ -14,8 +14,8 @@ export interface Mat {
   blocks?: Differences;
 }
 
-/** A whole tensor [rows, cols] as a matrix. */
-export const whole = (t: Tensor): Mat => ({ t, at: 0, ld: t.shape[t.shape.length - 1] });
+/** A whole tensor [rows, cols], or what is columns of one, as a matrix. */
+export const whole = (t: Tensor): Mat => rowsOf(t);
 
 /** What is multiplied: c[m, n] summed over k. How a and b lie is the layout's matter. */
 export interface Product {

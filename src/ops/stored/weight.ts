@@ -2,7 +2,7 @@
 // Models never ask which method trains it; methods never ask where in the network it sits.
 
 import type { Program } from '../../gpu/program.ts';
-import { type Role, resident, type Tensor } from '../../gpu/tensor.ts';
+import { arena, type Role, resident, type Tensor } from '../../gpu/tensor.ts';
 import type { Mat } from '../matmul/gemm.ts';
 import { type StoredFormat, storedBytes } from './formats.ts';
 
@@ -22,6 +22,13 @@ export interface Weight {
   format: StoredFormat;
   windows: Window[];
   trains: Trains | null;
+  /** Where matrices of one input lie one behind the other: all of them as one matrix, with what trains of it as such. */
+  stack?: Stack;
+}
+
+/** Matrices, one behind the other, as one. */
+export interface Stack extends Weight {
+  parts: Weight[];
 }
 
 /** A vector parameter (norm weight, bias), always f32. `grad` is there where it trains. */
@@ -35,6 +42,8 @@ export interface Vector {
 export interface Trains {
   /** y = f(x), onto what it begins at, over n rows of x[n, cols] and y[n, rows]; returns its own backward. */
   forward(p: Program, w: Weight, x: Mat, n: number, y: Mat, start: Start): Backward;
+  /** Whether y and its gradient may be columns of wider rows, where takesBlocks() says that products run in tiles. */
+  columns?: boolean;
   /** Where all of the matrix trains: its gradient, one tensor a window. A lookup of rows (an embedding) adds to it. */
   grads?: Tensor[];
 }
@@ -75,6 +84,46 @@ export function newWeight(
     };
   });
   return { name, rows, cols, format, windows, trains: null };
+}
+
+/** Where one buffer may be bound from: WebGPU's default minStorageBufferOffsetAlignment, in bytes. */
+const ALIGNED = 256;
+
+/**
+ * Matrices that share their input, [rows, cols] each, not yet allocated: where a binding holds them all they lie one behind the other in
+ * one buffer, so that one product can go through them.
+ */
+export function newStack(
+  matrices: readonly { name: string; rows: number }[],
+  cols: number,
+  format: StoredFormat,
+  maxBinding: number,
+): Weight[] {
+  const rows = matrices.reduce((sum, m) => sum + m.rows, 0);
+  const each = matrices.map((m) => storedBytes(format, m.rows, cols));
+  const all = storedBytes(format, rows, cols);
+  const gapless = each.slice(0, -1).every((b) => b.q % ALIGNED === 0 && (b.s ?? 0) % ALIGNED === 0);
+  if (!gapless || Math.max(all.q, all.s ?? 0) > maxBinding)
+    return matrices.map((m) => newWeight(m.name, m.rows, cols, format, maxBinding));
+  const name = matrices.map((m) => m.name).join(' ');
+  const dtype = format === 'f32' ? 'f32' : 'u32';
+  const words = (bytes: number) => [Math.ceil(bytes / 4)];
+  const lay = (suffix: string, kind: 'q' | 's', type: 'f32' | 'u32') => {
+    const asked = matrices.map((m, i) => ({ name: m.name + suffix, shape: words(each[i][kind]!), dtype: type }));
+    const { whole, parts } = arena(name + suffix, asked, 'weights', maxBinding);
+    return { whole: { ...whole[0], shape: words(all[kind]!), dtype: type }, parts };
+  };
+  const q = lay('', 'q', dtype);
+  const s = all.s === undefined ? undefined : lay('.scales', 's', 'u32');
+  const stack: Stack = {
+    ...{ name, rows, cols, format, trains: null, parts: [] },
+    windows: [{ r0: 0, r1: rows, q: q.whole, s: s?.whole }],
+  };
+  stack.parts = matrices.map((m, i) => {
+    const windows = [{ r0: 0, r1: m.rows, q: q.parts[i], s: s?.parts[i] }];
+    return { name: m.name, rows: m.rows, cols, format, windows, trains: null, stack };
+  });
+  return stack.parts;
 }
 
 /** The rows of a matrix in as few windows of whole rows as fit a binding. A block of rows may lie in two of them. */
