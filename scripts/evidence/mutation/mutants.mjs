@@ -169,7 +169,7 @@ const BY_TESTS = {
       'no barrier before the next keys take the place of the values',
     ],
     ['attention_tiled_forward', 'last[t0 + lane]', 'last[t0]', 'only the first query of a tile says which keys are seen'],
-    ['attention_tiled_dq', 'if (column == 0u) {', 'if (false) {', 'delta is not left for the pass of the keys'],
+    ['attention_tiled_dq', 'if (part + column == 0u) {', 'if (false) {', 'delta is not left for the pass of the keys'],
     ['attention_tiled_dq', '(key <= mine)', '(key < mine)', 'a query does not see itself in the backward'],
     ['attention_tiled_dq', '* P.scale; }', '; }', 'dq lacks its scale'],
     [
