@@ -79,7 +79,9 @@ async function flushFolder(path: string): Promise<void> {
 }
 
 async function lock(root: string, path: string): Promise<() => Promise<void>> {
-  const { mkdir, rename, rm, rmdir } = await nodeFs();
+  const { mkdir, rename, rm, rmdir, stat } = await nodeFs();
+  const around = /^(.+)[\\/][^\\/]+$/.exec(root)?.[1];
+  const fresh = around !== undefined && !(await stat(around).catch(() => undefined));
   await mkdir(root, { recursive: true });
   const { pid = null, host = null } = nodeProcess();
   const id = crypto.randomUUID();
@@ -120,7 +122,9 @@ async function lock(root: string, path: string): Promise<() => Promise<void>> {
   return async () => {
     clearInterval(beat);
     if ((await owner().catch(() => ({}) as Partial<Owner>)).id === id) await rm(path, { force: true });
-    await rmdir(root).catch(() => {}); // where nothing was kept, nothing is left
+    // where nothing was kept, nothing is left
+    await rmdir(root).catch(() => {});
+    if (fresh) await rmdir(around).catch(() => {});
   };
 }
 

@@ -42,7 +42,7 @@ export function mustBeSame(name: string, was: Identity, is: Identity): void {
     throw new Error(`expected ${name} to say what its run was of, got an older form. ${cure}`);
   const other = [...new Set([...Object.keys(was.settings), ...Object.keys(is.settings)])].find((key) => differs(was, is, key));
   if (other) {
-    const said = ({ settings }: Identity) => settings[other] ?? 'none';
+    const said = ({ settings }: Identity) => settings[other] ?? 'not given';
     throw new Error(`expected ${flagOf(other)} ${said(was)} as in ${name}, got ${said(is)}. ${cure}`);
   }
   const [field] = Object.entries(WHAT).find(([key]) => was[key as keyof typeof WHAT] !== is[key as keyof typeof WHAT]) ?? [];

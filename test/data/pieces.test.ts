@@ -1,6 +1,6 @@
 // The text of rows token by token: together it is the text of the whole, and each token has what it says.
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { partsOf, piecesOf } from '../../src/data/pieces.ts';
 import { loadTokenizer, type Tokenizer } from '../../src/data/tokenizer.ts';
 import { byteTokenizer } from './bytes-tokenizer.ts';
@@ -45,8 +45,11 @@ describe('the built-in tokenizer', () => {
 
 describeShared('tokenizers of real models', () => {
   describe.each(['smollm', 'gpt2', 'tinyllama'])('%s', (name) => {
-    const config = name === 'tinyllama' ? sharedJson('data/tokenizers/tinyllama/tokenizer_config.json') : {};
-    const tokenizer = loadTokenizer({ json: sharedJson(`data/tokenizers/${name}/tokenizer.json`), config });
+    let tokenizer: Tokenizer;
+    beforeAll(() => {
+      const config = name === 'tinyllama' ? sharedJson('data/tokenizers/tinyllama/tokenizer_config.json') : {};
+      tokenizer = loadTokenizer({ json: sharedJson(`data/tokenizers/${name}/tokenizer.json`), config });
+    });
     test.each(TEXTS)('%j', (text) => void holds(tokenizer, text));
     test('a space before a word is its own', () => expect(holds(tokenizer, 'One day').at(-1)).toBe(' day'));
   });

@@ -72,14 +72,14 @@ test.each<[string, () => Promise<Identity>, RegExp]>([
 });
 
 test.each<[Options, string]>([
-  [{ lr: 2e-4 }, 'expected --lr 0.0001 as in step-00000010, got 0.0002.'],
+  [{ lr: 2e-4 }, 'expected --lr not given as in step-00000010, got 0.0002.'],
   [{ base: 'q8_0' }, 'expected --base f32 as in step-00000010, got q8_0.'],
   [{ arithmetic: 'f16' }, 'expected --arithmetic f32 as in step-00000010, got f16.'],
   [{ weightDecay: 0.1 }, 'expected --weight-decay 0 as in step-00000010, got 0.1.'],
-  [{ steps: 20 }, 'expected --steps none as in step-00000010, got 20.'],
+  [{ steps: 20 }, 'expected --steps not given as in step-00000010, got 20.'],
   [{ betas: [0.9, 0.99] }, 'expected --betas 0.9,0.95 as in step-00000010, got 0.9,0.99.'],
   [{ targets: ['q'] }, 'expected --targets q,k,v as in step-00000010, got q.'],
-  [{ noShuffle: true }, 'expected --no-shuffle none as in step-00000010, got true.'],
+  [{ noShuffle: true }, 'expected --no-shuffle not given as in step-00000010, got true.'],
 ])('the settings %j are named', async (more, words) => {
   expect(refusal(await of(), await of(files(), ROWS, settings(more)))).toContain(words);
 });
