@@ -29,6 +29,15 @@ const cases: [name: string, words: string[]][] = [
   ['dora with dropout, accumulated', ['--method', 'dora', '--rank', '3', '--dropout', '0.3', '--accumulate', '2']],
 ];
 
+/** Stopping is one thing for all of a method's settings: one of each that keeps something of its own. */
+const STOPPED = [
+  'smt, accumulated',
+  'smt after a full warm-up, accumulated',
+  'full',
+  'lora with dropout, accumulated',
+  'dora by Muon',
+];
+
 describe.each(cases)('%s', (name, words) => {
   // 11 rows by two (or four): an epoch ends within the run, and its last batch is not whole
   const all = [
@@ -58,7 +67,9 @@ describe.each(cases)('%s', (name, words) => {
     expect(new Set(steps.map((s) => s.tokens)).size).toBeGreaterThan(1);
   });
 
-  test.each([3, 6])('cut off after the checkpoint of step %i', async (step) => {
+  // the end of the epoch is still before it
+  test('cut off after the first checkpoint', async () => {
+    const step = 3;
     const cut = `${called}-${step}`;
     cutOff(at(called), at(cut), step);
     const resumed = of(await run(train(cut, ...all, '--resume')), 'step');
@@ -68,14 +79,15 @@ describe.each(cases)('%s', (name, words) => {
     expect(filesOf(at(cut))).toEqual(filesOf(at(called)));
   });
 
-  test('stopped by Ctrl-C between two checkpoints', async () => {
-    const stopped = of(await run(train(`${called}-stopped`, ...all), 4), 'step').length;
-    expect(stopped).toBeGreaterThanOrEqual(4);
-    expect(stopped).toBeLessThan(8);
-    const resumed = of(await run(train(`${called}-stopped`, ...all, '--resume')), 'step');
-    expect(resumed.map((s) => s.step)).toEqual([5, 6, 7, 8].filter((step) => step > stopped));
-    expect(filesOf(at(`${called}-stopped`))).toEqual(filesOf(at(called)));
-  });
+  if (STOPPED.includes(name))
+    test('stopped by Ctrl-C between two checkpoints', async () => {
+      const stopped = of(await run(train(`${called}-stopped`, ...all), 4), 'step').length;
+      expect(stopped).toBeGreaterThanOrEqual(4);
+      expect(stopped).toBeLessThan(8);
+      const resumed = of(await run(train(`${called}-stopped`, ...all, '--resume')), 'step');
+      expect(resumed.map((s) => s.step)).toEqual([5, 6, 7, 8].filter((step) => step > stopped));
+      expect(filesOf(at(`${called}-stopped`))).toEqual(filesOf(at(called)));
+    });
 });
 
 // The best so far, and how long there has been no better, are part of where a run stood.
