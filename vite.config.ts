@@ -69,6 +69,10 @@ const gpu = ['test/gpu/**/*.test.ts', 'test/ops/**/*.test.ts', 'test/models/**/*
 /** Whole runs with the kernels of a GPU; products and models have them in their own tests, the rest is evidence. */
 const asHardware = ['test/hardware/pretended.hw.ts', 'test/methods/**/*.test.ts', 'test/train/warmup.test.ts'];
 const inBrowser = ['test/browser/*.test.ts'];
+/** `npm run evidence everywhere`: the engine's whole tests in Node and Chromium too, not what differs from one runtime to the next. */
+const everywhere = process.env.EVERYWHERE === '1';
+/** Minutes on SwiftShader each; their kernels have tests of their own. */
+const long = ['test/methods/lora.test.ts', 'test/methods/topk.test.ts'];
 const installed = ['test/package/*.test.ts'];
 const shared = { setupFiles: ['test/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
 
@@ -108,14 +112,16 @@ export default defineConfig({
         plugins: [pretendHardware()],
         test: { name: 'hardware', include: asHardware, pool: 'forks', maxWorkers: 2, ...shared },
       },
-      { root, test: { name: 'node', include: gpu, pool: 'forks', maxWorkers: 2, ...shared } },
+      { root, test: { name: 'node', include: gpu, exclude: everywhere ? [] : long, pool: 'forks', maxWorkers: 2, ...shared } },
       {
         root,
         test: {
           name: 'browser',
-          include: [...gpu, ...inBrowser],
-          // minutes on SwiftShader, where Node runs it on the same driver; and a run by the command line, on disk
-          exclude: ['test/methods/lora.test.ts', 'test/methods/topk.test.ts'],
+          // Chromium's WebGPU is Node's, Dawn on SwiftShader: what a browser is host to, and a model's steps
+          include: everywhere
+            ? [...gpu, ...inBrowser]
+            : [gpu[0], 'test/models/golden.test.ts', 'test/ops/gemm*.test.ts', ...inBrowser],
+          exclude: long, // a run by the command line, on disk, is among them
           ...shared,
           browser: {
             enabled: true,
