@@ -72,11 +72,13 @@ export interface Trying {
 export async function tryRates(run: Run, trial: Trial, list: number[], trying: Trying): Promise<Tried | null> {
   const { report, signal } = run;
   report({ kind: 'note', text: `trying ${list.length} learning rates, ${trial.steps} steps each: ${list.join(', ')}` });
+  await trying.restart();
+  const before = await judged(run, trial, trying);
   const tried: Tried['tried'] = [];
   const best = () =>
     tried.reduce<Tried['tried'][number] | null>((b, x) => (x.loss !== null && (!b || x.loss < b.loss!) ? x : b), null);
   const attempt = async (lr: number) => {
-    tried.push({ lr, loss: await lossAt(run, trial, lr, trying) });
+    tried.push({ lr, loss: await lossAt(run, trial, lr, trying, before) });
     tried.sort((a, b) => a.lr - b.lr);
   };
   for (const lr of list) {
@@ -96,19 +98,25 @@ export async function tryRates(run: Run, trial: Trial, list: number[], trying: T
   return { tried, lr: found.lr };
 }
 
-/** The loss after a trial, on the rows that judge; null where it ended before. */
-async function lossAt({ model, options, signal }: Run, trial: Trial, lr: number, t: Trying): Promise<number | null> {
+/**
+ * The loss after a trial, on the rows that judge; null where it is not finite, or has doubled since `before`. Losses of the steps are of
+ * few rows each, and tell nothing of one another.
+ */
+async function lossAt(run: Run, trial: Trial, lr: number, t: Trying, before: number): Promise<number | null> {
+  const { signal } = run;
   await t.restart();
   const ended = new AbortController();
-  let first: number | undefined;
   const hear = (line: Line) => {
-    if (line.kind !== 'step') return;
-    first ??= line.loss;
-    if (line.skipped || !Number.isFinite(line.loss) || line.loss > 2 * first) ended.abort();
+    if (line.kind === 'step' && (line.skipped || !Number.isFinite(line.loss))) ended.abort();
   };
   await t.steps(trial.steps, lr, hear, AbortSignal.any([ended.signal, ...(signal ? [signal] : [])]));
   if (ended.signal.aborted || signal?.aborted) return null;
-  const likelihood = { machine: t.machine, stream: t.phase.stream, sizes: evaluationOf(trial, options.batch) };
-  const { loss } = summary(await scoreRows(model.gpu, likelihood, trial.rows, options.batch));
-  return Number.isFinite(loss) && loss <= 2 * first! ? loss : null;
+  const loss = await judged(run, trial, t);
+  return Number.isFinite(loss) && loss <= 2 * before ? loss : null;
+}
+
+/** The loss on the rows that judge, as what trains stands now. */
+async function judged({ model, options }: Run, trial: Trial, { machine, phase }: Trying): Promise<number> {
+  const likelihood = { machine, stream: phase.stream, sizes: evaluationOf(trial, options.batch) };
+  return summary(await scoreRows(model.gpu, likelihood, trial.rows, options.batch)).loss;
 }

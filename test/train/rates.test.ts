@@ -71,3 +71,13 @@ test('a short run goes by rule, and says at which rate', async () => {
   expect(lr).toBeGreaterThan(1e-4);
   expect(lines).toContainEqual({ kind: 'note', text: expect.stringContaining(`learning rate ${lr} by rule`) });
 });
+
+test('rows of one a step, whose losses differ more than twofold, tell a rate all the same', async () => {
+  const words = ['--steps', '420', '--batch', '1', '--max-length', '32', '--warmup-steps', '2', '--out', at('one')];
+  const lines = await run(['train', ...words, '--json'], 8);
+  const losses = of(lines, 'step').map((s) => s.loss);
+  expect(Math.max(...losses)).toBeGreaterThan(2 * losses[0]);
+  const [{ tried, lr }] = of(lines, 'rates');
+  expect(tried.filter((t) => t.loss !== null).length).toBeGreaterThanOrEqual(3);
+  expect(tried.map((t) => t.lr)).toContain(lr);
+});
