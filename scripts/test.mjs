@@ -1,81 +1,95 @@
-// All tests: types and lint, the suite in Deno, runs of it with the kernels of a GPU, the engine in Node and in Chromium, the package, the page. Ends in one line, N passed, N failed.
-import { spawnSync } from 'node:child_process';
+// All tests: types and lint, the suite in Deno, runs of it with the kernels of a GPU, the engine in Node and in Chromium, the package, the page. What failed is said again at the end, before its one line: N passed, N failed.
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { failuresOfPlaywright, failuresOfVitest } from './failures.mjs';
 
 const require = createRequire(import.meta.url);
 const deno = require('deno/install_api.cjs').runInstall();
 const out = mkdtempSync(join(tmpdir(), 'blocktune-'));
 const env = { ...process.env };
 env.XDG_RUNTIME_DIR ??= tmpdir();
+/** Of a part whose failure no report explains, the end of its output is said again. */
+const LAST_CHARACTERS = 3000;
 let passed = 0;
-let failed = 0;
+const failures = [];
 
-check('types', 'npx', ['--no-install', 'tsc']);
-check('docs', process.execPath, ['scripts/docs.mjs', '--check']);
-check('lint', 'npx', ['--no-install', 'biome', 'check', '.']);
-vitest('Deno', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'unit');
-vitest('Deno, as on hardware', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'hardware');
-vitest('Node', process.execPath, ['node_modules/vitest/vitest.mjs'], 'node');
-vitest('Chromium', process.execPath, ['node_modules/vitest/vitest.mjs'], 'browser');
-vitest('package', process.execPath, ['node_modules/vitest/vitest.mjs'], 'package');
-playwright();
+await check('types', 'npx', ['--no-install', 'tsc']);
+await check('docs', process.execPath, ['scripts/docs.mjs', '--check']);
+await check('lint', 'npx', ['--no-install', 'biome', 'check', '.']);
+await vitest('Deno', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'unit');
+await vitest('Deno, as on hardware', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'hardware');
+await vitest('Node', process.execPath, ['node_modules/vitest/vitest.mjs'], 'node');
+await vitest('Chromium', process.execPath, ['node_modules/vitest/vitest.mjs'], 'browser');
+await vitest('package', process.execPath, ['node_modules/vitest/vitest.mjs'], 'package');
+await playwright();
 
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+for (const text of failures) console.log(`\n== failed: ${text}`);
+console.log(`${passed} passed, ${failures.length} failed`);
+process.exit(failures.length ? 1 : 0);
 
-function run(name, command, args, more = {}) {
-  console.log(`\n== ${name}`);
-  const t = Date.now();
-  const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...env, ...more } });
-  console.log(`== ${name}: ${((Date.now() - t) / 1000).toFixed(0)} s`);
-  return status === 0;
+async function check(name, command, args) {
+  const { ok, end } = await run(name, command, args);
+  if (ok) passed++;
+  else failures.push(`${name}\n${end}`);
 }
 
-function check(name, command, args) {
-  if (run(name, command, args)) passed++;
-  else failed++;
-}
-
-/** Counts from the JSON report; a run that wrote none has failed once. */
-function vitest(name, command, args, project) {
+async function vitest(name, command, args, project) {
   const file = join(out, `${project}.json`);
-  const ok = run(name, command, [
-    ...args,
-    'run',
-    '--project',
-    project,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${file}`,
-  ]);
-  count(ok, () => {
+  const reports = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const ran = await run(name, command, [...args, 'run', '--project', project, ...reports]);
+  count(name, ran, () => {
     const r = JSON.parse(readFileSync(file, 'utf8'));
-    // a file that does not load has no tests of its own
-    const broken = r.testResults.filter((f) => f.status === 'failed' && !f.assertionResults.length).length;
-    return [r.numPassedTests, r.numFailedTests + broken];
+    return [r.numPassedTests, failuresOfVitest(r)];
   });
 }
 
-function playwright() {
+async function playwright() {
   const file = join(out, 'e2e.json');
-  const ok = run('page', 'npx', ['--no-install', 'playwright', 'test', '--reporter=list,json'], {
+  const ran = await run('page', 'npx', ['--no-install', 'playwright', 'test', '--reporter=list,json'], {
     PLAYWRIGHT_JSON_OUTPUT_NAME: file,
   });
-  count(ok, () => {
-    const { stats } = JSON.parse(readFileSync(file, 'utf8'));
-    return [stats.expected + stats.flaky, stats.unexpected];
+  count('page', ran, () => {
+    const r = JSON.parse(readFileSync(file, 'utf8'));
+    return [r.stats.expected + r.stats.flaky, failuresOfPlaywright(r)];
   });
 }
 
-function count(ok, read) {
+/** A part that failed and names no test, or wrote no report, has failed once. */
+function count(name, { ok, end }, read) {
+  let named = [];
   try {
     const [good, bad] = read();
     passed += good;
-    failed += ok || bad ? bad : 1;
-  } catch {
-    failed++;
+    named = bad;
+  } catch (e) {
+    named = [`no report: ${e.message}\n${end}`];
   }
+  if (!ok && !named.length) named = [`an error outside its tests\n${end}`];
+  failures.push(...named.map((text) => `${name}: ${text}`));
+}
+
+/** Runs a command, its output shown as it comes: {ok, the end of what it said}. */
+async function run(name, command, args, more = {}) {
+  console.log(`\n== ${name}`);
+  const t = Date.now();
+  const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...env, ...more } });
+  let end = '';
+  const show = (to) => (chunk) => {
+    to.write(chunk);
+    end = (end + chunk).slice(-LAST_CHARACTERS);
+  };
+  child.stdout.on('data', show(process.stdout));
+  child.stderr.on('data', show(process.stderr));
+  const status = await new Promise((done) => {
+    child.on('error', (e) => {
+      end += e.message;
+      done(-1);
+    });
+    child.on('close', done);
+  });
+  console.log(`== ${name}: ${((Date.now() - t) / 1000).toFixed(0)} s`);
+  return { ok: status === 0, end };
 }
