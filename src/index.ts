@@ -19,7 +19,7 @@ import { longestOf, orderRows } from './train/order.ts';
 import { type Figures, trainingFigures, warmupFigures } from './train/plans.ts';
 import { checkSavable, type ModelDtype, mergedFiles, resultFiles } from './train/save.ts';
 import type { OnModel, Tuned } from './train/session.ts';
-import { type TuneData, type TuneOptions, tuneModel } from './train/tune.ts';
+import { type RecordedRun, type TuneData, type TuneOptions, tuneModel } from './train/tune.ts';
 
 // A GPU, a model, data
 
@@ -44,7 +44,7 @@ export { opfsStore } from './io/store-opfs.ts';
 export type { Line, Report } from './report.ts';
 export type { CheckpointOptions } from './train/keeping.ts';
 export type { OnModel, Tuned } from './train/session.ts';
-export type { TuneData } from './train/tune.ts';
+export type { RecordedRun, TuneData } from './train/tune.ts';
 
 /** Settings of a run: only the method must be given, all else has the command line's defaults. */
 export type RunSettings = Partial<TuneOptions> & { method: Method };
@@ -85,7 +85,7 @@ export function tune(
   settings: RunSettings,
   report: Report = () => {},
   signal?: AbortSignal,
-): Promise<Tuned> {
+): Promise<RecordedRun> {
   return tuneModel(model, data, settled(settings), report, signal);
 }
 

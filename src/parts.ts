@@ -31,14 +31,16 @@ export { withKernels } from './train/autotune.ts';
 export { CHECKPOINTS } from './train/checkpoint.ts';
 export { decodeCost, trainingCost, warmupCost } from './train/cost.ts';
 export { lossOf } from './train/evaluate.ts';
+export type { Identity } from './train/identity.ts';
 export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
 export { endsOf, openPrompts, type Place, promptIds, seeRows } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { weighRecompute } from './train/recompute.ts';
+export type { RunRecord } from './train/record.ts';
 export type { Run } from './train/run.ts';
 export { checkSavable, modelDtype, resultFiles } from './train/save.ts';
-export { prepareRun, type TuneOptions } from './train/tune.ts';
+export { type Again, prepareRun, type TuneOptions } from './train/tune.ts';
 
 /** Scores the blocks of a prepared run's targets and chooses, without training; null where it was stopped meanwhile. */
 export const selectBlocks = (run: Run, settings: SmtSettings): Promise<Scored | null> => chooseBlocksBy(choosing(run), settings);

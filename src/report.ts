@@ -155,6 +155,20 @@ export type Line =
       /** For people: the text in parts, each learned or not. */
       parts?: { text: string; learned: boolean }[];
     }
+  /**
+   * Of `replay`: whether the run came out the same to the bit, over so many steps; where not, the first step that differs (0: before the
+   * first; null: none does, but what it left), in what, the values then (expected) and now (got), and why it may.
+   */
+  | {
+      kind: 'replay';
+      equal: boolean;
+      steps: number;
+      step?: number | null;
+      what?: string;
+      expected?: string | number | null;
+      got?: string | number | null;
+      because?: string[];
+    }
   /** made: what lies at `out`. */
   | { kind: 'done'; out: string | null; made?: 'adapter' | 'model'; steps: number; seconds: number; tokens_per_second: number }
   /** One measurement. gflops and its share of the adapter's FMA peak where the work is arithmetic, gbs where it is traffic. */

@@ -11,7 +11,7 @@ import { printer } from './print.ts';
 import { LOAD } from './verbs.ts';
 
 /** Verbs that a signal ends at once. */
-const NOTHING_TO_SAVE: Verb[] = ['eval', 'rows', 'plan', 'inspect', 'doctor', 'bench'];
+const NOTHING_TO_SAVE: Verb[] = ['eval', 'rows', 'plan', 'inspect', 'doctor', 'bench', 'replay'];
 
 process.exitCode = await main(process.argv.slice(2));
 process.exit();
@@ -39,11 +39,11 @@ async function main(argv: string[]): Promise<number> {
     report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' });
   });
   try {
-    const task = { o: withDefaults(options), files, report, signal: stop, cache: kernelCache() };
+    const task = { o: withDefaults(options), files, report, signal: stop, runtime: runtime(), cache: kernelCache() };
     checkRuntime(task.o.runtime);
     if (task.o.runtime === 'chrome') await (await import('./chrome/host.ts')).runInChrome(verb, task);
     else {
-      if (verb === 'doctor') report({ kind: 'note', text: `runtime   ${runtime()}` });
+      if (verb === 'doctor') report({ kind: 'note', text: `runtime   ${runtime()}${why()}` });
       await (await LOAD[verb]())(task);
     }
     close();
@@ -88,11 +88,16 @@ function checkRuntime(asked: string): void {
     );
 }
 
-/** The runtime of this command, and why it is that one, as the program that chose it says. */
+/** The runtime of this command. */
 function runtime(): string {
   const { deno, node } = process.versions;
-  const why = process.env.BLOCKTUNE_RUNTIME;
-  return `${deno ? `Deno ${deno}` : `Node ${node}`}${why ? `: ${why}` : ''}`;
+  return deno ? `Deno ${deno}` : `Node ${node}`;
+}
+
+/** Why it is that one, as the program that chose it says. */
+function why(): string {
+  const { BLOCKTUNE_RUNTIME: said } = process.env;
+  return said ? `: ${said}` : '';
 }
 
 function say(text: string): number {

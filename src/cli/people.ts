@@ -200,15 +200,19 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     progress.stop();
     for (const text of comparisonTable(t, line)) answer(text);
   },
+  replay({ say, progress }, { equal, steps }) {
+    progress.stop();
+    if (equal) say('replay', `bit-equal: ${several(steps, 'step')}, and every byte that is left`);
+  },
   done({ t, command, progress, tell }, line) {
     progress.stop();
     for (const text of endOf(t, command, line)) tell(text);
   },
 };
 
-/** Modules that blocks were to be chosen from; the demo's are all. */
+/** Modules that blocks were to be chosen from; all, where the options do not say it. */
 function targetModules({ verb, options }: Command, { modules }: { modules: object }): string[] {
-  if (verb === 'demo') return Object.keys(modules);
+  if (verb === 'demo' || verb === 'replay') return Object.keys(modules);
   return options.selection ? [] : withDefaults(options).targets.map((name) => `${name}_proj`);
 }
 

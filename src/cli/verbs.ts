@@ -22,6 +22,7 @@ export const LOAD: Record<Verb, () => Promise<Run>> = {
   doctor: async () => (await import('../commands/doctor/doctor.ts')).doctorVerb,
   bench: async () => (await import('../commands/bench/verb.ts')).benchVerb,
   compare: async () => (await import('../commands/compare/verb.ts')).compareVerb,
+  replay: async () => (await import('../commands/replay.ts')).replayVerb,
   demo: async () => {
     const { demo } = await import('../commands/demo.ts');
     return (task) => demo(task, recipe.smt);

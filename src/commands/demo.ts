@@ -20,6 +20,7 @@ import {
 import type { Compared, Report } from '../report.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';
+import { RECEIPT, withReceipt } from './receipt.ts';
 import { methodFrom, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
 
@@ -41,7 +42,7 @@ export const builtInPlaces = (): Places => ({
 /** Where the demo leaves its adapter, unless told otherwise. */
 const OUT = 'out/demo-adapter';
 /** What may lie there: an adapter that an earlier demo left. */
-const ADAPTER = ['adapter_config.json', 'adapter_model.safetensors'];
+const ADAPTER = ['adapter_config.json', 'adapter_model.safetensors', RECEIPT];
 /** Held-out prompts that are shown with their answers. */
 const SHOWN = 6;
 
@@ -74,7 +75,8 @@ export async function demo(task: Task, recipe: object, places: Places = builtInP
     const after = await examine(model, opened, exams, 'after', report, signal);
     if (!signal.aborted) report(skills(opened, exams, before, after));
     if (!tuned.made) return;
-    await writeFolder(out, await resultFiles(model, tuned.made, 'f32'), place);
+    const recorded = { given: o.given, record: tuned.record!, gpu: model.gpu, runtime: task.runtime };
+    await writeFolder(out, withReceipt(await resultFiles(model, tuned.made, 'f32'), recorded), place);
     const tokens_per_second = tuned.inputTokens / Math.max(1e-9, tuned.seconds);
     report({ kind: 'done', out, steps: tuned.steps, seconds: tuned.seconds, tokens_per_second, made: 'adapter' });
   } finally {

@@ -10,6 +10,8 @@ export interface Task {
   files: string[];
   report: Report;
   signal: AbortSignal;
+  /** What runs it, with its version: "Deno 2.9.5". */
+  runtime?: string;
   /** Where kernel choices are remembered; measured anew each time where there is none. */
   cache?: AutotuneCache;
 }

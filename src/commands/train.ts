@@ -1,15 +1,17 @@
 // The verb `train`: open, load, train, save. What a run is, is the library's business; what was asked for is settings.ts's.
 
 import { holdOut, parseHeldOut } from '../data/split.ts';
-import { checkWritable, writeFolder } from '../io/write.ts';
+import { checkWritable, type FileToWrite, writeFolder } from '../io/write.ts';
 import type { Settled } from '../options/table.ts';
 import {
+  type Again,
   CHECKPOINTS,
   checkAdapterBase,
   checkSavable,
   closeGpu,
   loadAdapter,
   longestOf,
+  type Model,
   type OpenModel,
   type Row,
   resultFiles,
@@ -19,14 +21,34 @@ import {
 import type { Report } from '../report.ts';
 import { builtIn } from './built-in.ts';
 import { openFiles, openOnGpu, openRows } from './open.ts';
+import { type Receipt, withReceipt } from './receipt.ts';
 import { readSelection } from './selection.ts';
 import { adopt, methodFrom, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
 
-export async function trainVerb({ o: asked, report, signal, cache }: Task): Promise<void> {
+/** A run that has ended, its model still on the device. */
+export interface Ran {
+  model: Model;
+  steps: number;
+  /** What it leaves, its receipt among them; null where nothing trained. `receipt` is there once they have been read. */
+  files: FileToWrite[] | null;
+  receipt?: Receipt;
+  /** Writes them where `out` says, if it does. */
+  write(): Promise<void>;
+}
+
+/** A run to be made again, and after how many steps it ends. */
+export type Replayed = Again & { until: number };
+
+export const trainVerb = (task: Task): Promise<void> => trained(task, (ran) => ran.write());
+
+/** Trains as the options say; `end` has the result before it is freed. again: another run's, which it must be the same as. */
+export async function trained<T>(task: Task, end: (ran: Ran) => Promise<T>, again?: Replayed): Promise<T> {
+  const { o: asked, report, signal, cache } = task;
   const adapter = asked.adapter ? await loadAdapter(asked.adapter) : undefined;
   const o = adapter ? adopt(asked, adapter) : asked;
-  const method = methodFrom(o, { adapter, selection: o.selection ? await readSelection(o.selection) : undefined });
+  const selection = o.selection ? await readSelection(o.selection) : undefined;
+  const method = methodFrom(o, { adapter, selection });
   const place = { force: o.force || o.resume, beside: [CHECKPOINTS] };
   const dtype = o.dtype ?? 'f32';
   // whatever could fail after the long run fails before it
@@ -38,18 +60,28 @@ export async function trainVerb({ o: asked, report, signal, cache }: Task): Prom
   const model = await openOnGpu(o, opened, longest, report, method.movesBase ? 'f32' : o.base);
   try {
     if (adapter) await checkAdapterBase(model, adapter, report);
-    const { made, ...tuned } = await tune(model, data, tuneOptions(o, method, cache), report, signal);
+    const options = { ...tuneOptions(o, method, cache), start: { adapter, selection }, again, until: again?.until };
+    const { made, record, ...tuned } = await tune(model, data, options, report, signal);
     const nothing = !made || (signal.aborted && tuned.steps === 0);
-    if (nothing) report({ kind: 'warning', text: 'stopped before the first training step: nothing was saved' });
-    const out = nothing ? null : (o.out ?? null);
-    if (out && made) {
-      report({ kind: 'start', phase: 'save', total: 1 });
-      await writeFolder(out, await resultFiles(model, made, dtype), place);
-    }
-    const { steps, seconds, inputTokens } = tuned;
-    const tokens_per_second = inputTokens / Math.max(1e-9, seconds);
-    const what = method.movesBase ? 'model' : 'adapter';
-    report({ kind: 'done', out, steps, seconds, tokens_per_second, made: what });
+    const files = nothing ? null : await resultFiles(model, made, dtype);
+    const recorded = { given: o.given, record: record!, gpu: model.gpu, runtime: task.runtime };
+    const ran: Ran = {
+      model,
+      steps: tuned.steps,
+      files: files && withReceipt(files, recorded, (receipt) => (ran.receipt = receipt)),
+      async write() {
+        if (nothing) report({ kind: 'warning', text: 'stopped before the first training step: nothing was saved' });
+        const out = (ran.files && o.out) ?? null;
+        if (out) {
+          report({ kind: 'start', phase: 'save', total: 1 });
+          await writeFolder(out, ran.files!, place);
+        }
+        const { steps, seconds, inputTokens } = tuned;
+        const tokens_per_second = inputTokens / Math.max(1e-9, seconds);
+        report({ kind: 'done', out, steps, seconds, tokens_per_second, made: method.movesBase ? 'model' : 'adapter' });
+      },
+    };
+    return await end(ran);
   } finally {
     closeGpu(model.gpu);
     await opened.files.close();

@@ -195,6 +195,16 @@ export async function nodeFs(): Promise<typeof import('node:fs/promises')> {
 }
 
 /**
+ * A running SHA-256, where the runtime has one.
+ * @internal
+ */
+export function nodeHash(): import('node:crypto').Hash | undefined {
+  const { process } = globalThis as { process?: Partial<NodeJS.Process> };
+  const crypto = process?.getBuiltinModule?.('node:crypto') as typeof import('node:crypto') | undefined;
+  return crypto?.createHash?.('sha256');
+}
+
+/**
  * This process, where there is one: what a lock says of its owner.
  * @internal
  */

@@ -1,8 +1,31 @@
 // SHA-256 as hexadecimal text, by the platform's own implementation: of bytes in memory, and of a stream of any length.
 
+import { nodeHash } from './bytes.ts';
+import { type Chunks, piecesOf } from './store.ts';
+
 /** The SHA-256 of the bytes of a view. */
 export async function sha256(view: ArrayBufferView<ArrayBuffer>): Promise<string> {
   return hex(await digest(view));
+}
+
+/**
+ * The chunks of a file as they go; `done` hears of their number of bytes and of their SHA-256, which sha256sum would give. By the
+ * runtime's own running hash; a page has none, so there all of the file waits in memory.
+ */
+export async function* sha256Of(
+  chunks: Chunks,
+  done: (sum: { bytes: number; sha256: string }) => void,
+): AsyncGenerator<Uint8Array> {
+  const running = nodeHash();
+  const parts: BlobPart[] = [];
+  let bytes = 0;
+  for await (const part of piecesOf(chunks)) {
+    if (running) running.update(part);
+    else parts.push(part.slice());
+    bytes += part.length;
+    yield part;
+  }
+  done({ bytes, sha256: running ? running.digest('hex') : await sha256(new Uint8Array(await new Blob(parts).arrayBuffer())) });
 }
 
 /** Bytes of a stream that are hashed at a time. */

@@ -18,7 +18,7 @@ export function fitting<S extends v.GenericSchema>(schema: S, value: unknown, fi
 export const whole = (least: number) =>
   v.pipe(
     v.number(),
-    v.integer(`expected a whole number from ${least}`),
+    v.safeInteger(`expected a whole number from ${least}`),
     v.minValue(least, `expected a whole number from ${least}`),
   );
 

@@ -41,9 +41,11 @@ export async function writeFolder(path: string, files: FileToWrite[], options: W
       await rmdir(place).catch(() => {});
       await rename(aside, place);
     } else {
-      // What an older model or adapter left would be read beside the new one: weights that are not written again go.
+      // What an older model or adapter left would be read beside the new one: weights and a receipt that are not written again go.
       const names = new Set(files.map((f) => f.name));
-      const stale = there.filter((name) => /^(adapter_)?model.*\.safetensors(\.index\.json)?$/.test(name) && !names.has(name));
+      const stale = there.filter(
+        (name) => /^((adapter_)?model.*\.safetensors(\.index\.json)?|receipt\.json)$/.test(name) && !names.has(name),
+      );
       for (const name of stale) await rm(`${place}/${name}`);
       for (const file of files) await rename(`${aside}/${file.name}`, `${place}/${file.name}`);
     }

@@ -90,6 +90,7 @@ function ofFiles(verb: Verb, files: string[]): string | undefined {
   if (verb === 'inspect') return files.length ? undefined : 'expected files or folders to inspect, got none; name them';
   if (verb === 'compare')
     return files.length === 1 ? undefined : `expected one recipe, got ${named}; name it, and what else to do by options`;
+  if (verb === 'replay') return files.length === 1 ? undefined : `expected one receipt.json, got ${named}; name it`;
   if (files.length > 1) return `expected at most one saved recipe, got ${named}; give data by --data`;
   return /\.(jsonl|ndjson|csv|tsv|txt|parquet)$/i.test(files[0] ?? '')
     ? `expected options that begin with --, got "${files[0]}"; give data by --data`

@@ -44,6 +44,10 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
   compare: [
     ['compare docs/recipes/plateau-built-in.json --out plateau', 'score against trainable share; stopped, it goes on there'],
   ],
+  replay: [
+    ['replay adapter/receipt.json', 'the run that left adapter, compared'],
+    ['replay receipt.json --model DIR --data rows.jsonl', 'where its model and data lie elsewhere here'],
+  ],
   demo: [['demo', 'under two minutes, without a GPU too']],
 };
 

@@ -12,13 +12,19 @@ export const VERBS = {
   doctor: 'the GPU found, its limits, and whether every kernel is right on it',
   bench: 'how fast the kernels are on this GPU',
   compare: 'several methods on the same data at equal size, side by side: a table and a report',
+  replay: 'a run again by its receipt.json, and whether it comes out the same to the bit',
   demo: 'fine-tune the built-in model on the built-in task, and show it',
 } as const;
 
 export type Verb = keyof typeof VERBS;
 
 /** Verbs that take files beside their options, and how those are called. */
-export const FILES: Partial<Record<Verb, string>> = { train: '[RECIPE.json]', inspect: 'FILE...', compare: 'RECIPE.json' };
+export const FILES: Partial<Record<Verb, string>> = {
+  train: '[RECIPE.json]',
+  inspect: 'FILE...',
+  compare: 'RECIPE.json',
+  replay: 'RECEIPT.json',
+};
 
 export const GROUPS = {
   model: 'Model',

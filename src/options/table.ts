@@ -22,8 +22,10 @@ const ALL = Object.keys(VERBS) as Verb[];
 const LOADS = ALL.filter((verb) => !['inspect', 'demo', 'compare'].includes(verb));
 const READS: Verb[] = ['train', 'select', 'eval', 'rows', 'plan'];
 const ROWS: Verb[] = [...READS, 'generate'];
+/** What a replay may be told anew: where things lie. */
+const again = (...verbs: Verb[]): Verb[] => [...verbs, 'replay'];
 const CHOOSES: Verb[] = ['train', 'select', 'plan'];
-const SAVES: Verb[] = ['train', 'select', 'rows', 'merge', 'demo'];
+const SAVES: Verb[] = ['train', 'select', 'rows', 'merge', 'replay', 'demo'];
 
 const MODEL: Where = ['model', LOADS];
 const RUN: Where = ['run', ['train', 'plan']];
@@ -45,19 +47,27 @@ export const OPTIONS = {
   hub: or(text(MODEL, 'URL', 'host of hf:OWNER/NAME'), 'https://huggingface.co'),
   base: or(choice(MODEL, ['keep', ...WRITABLE], 'how frozen weights are stored on the GPU'), 'keep'),
   adapter: text(
-    ['model', ['train', 'eval', 'generate', 'merge']],
+    ['model', again('train', 'eval', 'generate', 'merge')],
     'A',
     'start from, or apply, this adapter folder: ours, or LoRA and DoRA as PEFT saves them',
   ),
 
-  data: texts(['data', ROWS], 'D...', '.jsonl .json .csv .tsv .txt .parquet, one or several (default: the built-in task)'),
+  data: texts(
+    ['data', again(...ROWS)],
+    'D...',
+    '.jsonl .json .csv .tsv .txt .parquet, one or several (default: the built-in task)',
+  ),
   columns: text(
     ['data', ROWS],
     'R=C,...',
     'which column is which, for example prompt=question,completion=answer (default: detected and shown)',
   ),
   template: or(
-    text(['data', ROWS], 'T', 'how rows are written: auto, alpaca, chat, plain, or a file with a chat template (Jinja)'),
+    text(
+      ['data', again(...ROWS)],
+      'T',
+      'how rows are written: auto, alpaca, chat, plain, or a file with a chat template (Jinja)',
+    ),
     'auto',
   ),
   learn: or(choice(['data', READS], ['response', 'all'], 'which tokens are learned'), 'response'),
@@ -129,7 +139,7 @@ export const OPTIONS = {
     int(BLOCKS, 'micro-batches that scores gather over; fewer where the data is shorter'),
     SMT_DEFAULTS.warmupSteps,
   ),
-  selection: text(['blocks', ['train', 'plan']], 'FILE', 'train these blocks (what select --out wrote), without a warm-up'),
+  selection: text(['blocks', again('train', 'plan')], 'FILE', 'train these blocks (what select --out wrote), without a warm-up'),
   scores: text(['blocks', ['select']], 'FILE', 'write the score of every block (safetensors)'),
   explain: flag(
     ['blocks', ['select']],
@@ -194,10 +204,10 @@ export const OPTIONS = {
   weightDecay: or(number(STEP, 'X', 'on matrices only', { min: 0 }), 0),
   clip: or(number(STEP, 'X', 'largest norm of the gradient; 0 is off', { min: 0 }), 1),
 
-  eval: text(WATCH, 'FILE|SHARE', 'held-out rows: a file, or a share of the data such as 5%'),
+  eval: text(['watch', again('train')], 'FILE|SHARE', 'held-out rows: a file, or a share of the data such as 5%'),
   evalEvery: int(WATCH, 'steps between evaluations (default: at the end of an epoch)'),
   patience: int(WATCH, 'stop after N evaluations without a better one, and keep the best'),
-  guard: text(WATCH, 'FILE', 'a second data set, whose loss before and after tells what the model forgets'),
+  guard: text(['watch', again('train')], 'FILE', 'a second data set, whose loss before and after tells what the model forgets'),
   checkpointEvery: int(WATCH, 'steps between checkpoints (default: one a minute where --out is given; 0 is off)', 0),
   resume: flag(WATCH, 'go on from the newest sound checkpoint'),
   keep: or(int(WATCH, 'checkpoints kept'), 2),
@@ -260,7 +270,7 @@ export const OPTIONS = {
     choice(
       ['machine', ALL.filter((verb) => verb !== 'inspect')],
       ['on', 'off'],
-      'time kernel variants for at most 5 s before the first step',
+      'time kernel variants for at most 5 s before the first step (replay: off leaves those of the receipt for the default ones)',
     ),
     'on',
   ),

@@ -11,6 +11,7 @@ import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import { type Chunks, piecesOf, type Store } from '../io/store.ts';
 import { version } from '../version.ts';
 import type { Identity } from './identity.ts';
+import type { Curve } from './record.ts';
 import type { Standing } from './session.ts';
 
 /** Enough, with the tensors, to go on. */
@@ -19,6 +20,8 @@ export interface Checkpoint extends Standing {
   kernels: Choices;
   /** What the run is of: it goes on only with the same. */
   of: Identity;
+  /** All that the run has told. */
+  curve: Curve;
 }
 
 export interface Found extends Checkpoint {

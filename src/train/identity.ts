@@ -3,8 +3,10 @@
 
 import type { Row } from '../data/rows.ts';
 import { formatBytes } from '../formats.ts';
+import { type Adapter, adapterFiles } from '../io/adapter.ts';
 import { streamHash } from '../io/hash.ts';
 import type { ModelFiles } from '../io/model.ts';
+import { piecesOf } from '../io/store.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';
 
 /** A plain value; a list is written with commas. */
@@ -16,8 +18,16 @@ export interface Identity {
   weights: string;
   data: string;
   held: string;
+  /** Of the adapter and the blocks that it starts from. */
+  start: string;
   /** By the option's key. */
   settings: Record<string, Setting>;
+}
+
+/** What a run may start from beside its model: an adapter to go on from, blocks that were chosen before. */
+export interface Start {
+  adapter?: Adapter;
+  selection?: unknown;
 }
 
 /** Hashes the model's files and the rows, a piece at a time; settings: what else decides figures. */
@@ -25,19 +35,20 @@ export async function identityOf(
   files: Pick<ModelFiles, 'config' | 'tensors'>,
   { rows, held = [] }: { rows: readonly Row[]; held?: readonly Row[] },
   settings: Record<string, Setting>,
+  start: Start = {},
 ): Promise<Identity> {
   return {
     config: await streamHash([words(files.config.raw)]),
     weights: await streamHash(bytesOf(files.tensors.values())),
     data: await streamHash(bytesOfRows(rows)),
     held: await streamHash(bytesOfRows(held)),
+    start: await streamHash(bytesOfStart(start)),
     settings,
   };
 }
 
-/** Throws where a run is not of the same as the one that goes on, naming the first thing that differs. `name`: the checkpoint's. */
-export function mustBeSame(name: string, was: Identity, is: Identity): void {
-  const cure = 'Resume with the same command, or start anew in another --out.';
+/** Throws where a run is not of the same as one before, naming the first thing that differs. `name`: what says what that was of. */
+export function mustBeSame(name: string, was: Identity, is: Identity, cure = RESUME): void {
   if (typeof was.settings !== 'object')
     throw new Error(`expected ${name} to say what its run was of, got an older form. ${cure}`);
   const other = [...new Set([...Object.keys(was.settings), ...Object.keys(is.settings)])].find((key) => differs(was, is, key));
@@ -49,11 +60,14 @@ export function mustBeSame(name: string, was: Identity, is: Identity): void {
   if (field) throw new Error(`expected ${WHAT[field as keyof typeof WHAT]} as in ${name}, got other ones. ${cure}`);
 }
 
+const RESUME = 'Resume with the same command, or start anew in another --out.';
+
 const WHAT = {
   config: 'the config values of --model',
   weights: 'the weights of --model',
   data: 'the rows of --data',
   held: 'the rows of --eval',
+  start: 'the adapter or selection that the run starts from',
 } as const;
 
 const differs = (was: Identity, is: Identity, key: string) => (was.settings[key] ?? null) !== (is.settings[key] ?? null);
@@ -71,6 +85,15 @@ const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${lette
 
 const words = (value: unknown) =>
   new TextEncoder().encode(`${JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? `${v}n` : v))}\n`);
+
+/** The files of an adapter as it would be saved, and the blocks. */
+async function* bytesOfStart({ adapter, selection }: Start): AsyncGenerator<Uint8Array> {
+  for (const { name, chunks } of adapter ? adapterFiles(adapter) : []) {
+    yield words(name);
+    yield* piecesOf(chunks);
+  }
+  yield words(selection ?? null);
+}
 
 /** Bytes read of a tensor at a time, about. */
 const READ = 1 << 22;

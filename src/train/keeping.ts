@@ -6,6 +6,7 @@ import type { Report } from '../report.ts';
 import { CHECKPOINTS, clear, type Found, listed, newestCheckpoint, restore, saveCheckpoint, sweep } from './checkpoint.ts';
 import type { Identity } from './identity.ts';
 import type { Model } from './model.ts';
+import { type Curve, copyOf } from './record.ts';
 import type { Keeping } from './session.ts';
 
 /** Where, how often and how many checkpoints of a run are kept, and whether it goes on from one. */
@@ -47,11 +48,11 @@ export async function openCheckpoints(c: CheckpointOptions, report: Report) {
   }
 }
 
-/** Keeps a run in a store, from where `found` stood. `of` is asked for with the first checkpoint: it reads all of the model. */
+/** Keeps a run in a store, from where `found` stood. `of` is asked for with the first checkpoint: it reads all of the model. curve: what the run tells. */
 export function keepingIn(
   store: Store,
   { gpu: { memory }, planning }: Model,
-  of: () => Promise<Identity>,
+  { of, curve }: { of: () => Promise<Identity>; curve: Curve },
   { every, keep }: Pick<CheckpointOptions, 'every' | 'keep'>,
   report: Report,
   found?: Found,
@@ -70,7 +71,7 @@ export function keepingIn(
       if (every === 0 || at.step === saved) return;
       last = performance.now();
       try {
-        const checkpoint = { ...at, kernels: planning.choices, of: await of() };
+        const checkpoint = { ...at, kernels: planning.choices, of: await of(), curve: copyOf(curve) };
         await saveCheckpoint(store, memory, tensors, best, checkpoint, keep);
         saved = at.step;
         if (full) report({ kind: 'note', text: `there is room again: the checkpoint of step ${at.step} is saved` });

@@ -27,6 +27,8 @@ export interface RunOptions extends OptimizerOptions {
   spike?: number;
   /** Trace layers again in the backward instead of keeping what they made. */
   recompute: boolean;
+  /** Ends after so many of its steps, as if it had been stopped there. */
+  until?: number;
   /** Asked before each step: the run waits for the promise that it answers, if any. What a pause button is made of. */
   hold?: () => Promise<void> | undefined;
 }

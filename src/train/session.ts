@@ -210,7 +210,7 @@ function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attac
     phase,
     rows,
     batches: order.batches,
-    steps: order.steps,
+    steps: Math.min(order.steps, o.until ?? order.steps),
     lrAt: (t: number) => lrAt(t, order.steps, lr, o.schedule, rise),
     sorted,
     hold: o.hold,

@@ -3,19 +3,20 @@
 
 import type { Row } from '../data/rows.ts';
 import type { AutotuneCache } from '../gpu/autotune.ts';
-import { planningOf } from '../gpu/limits.ts';
+import { type Choices, planningOf } from '../gpu/limits.ts';
 import type { Method } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { Report } from '../report.ts';
 import { withKernels } from './autotune.ts';
 import type { Found } from './checkpoint.ts';
 import { lossOf } from './evaluate.ts';
-import { type Identity, identityOf, mustBeSame, plainSettings } from './identity.ts';
+import { type Identity, identityOf, mustBeSame, plainSettings, type Start } from './identity.ts';
 import { type CheckpointOptions, keepingIn, openCheckpoints } from './keeping.ts';
 import { baseOf, type Model } from './model.ts';
 import type { RunOptions } from './options.ts';
 import { evaluationOf, trialOf } from './rates.ts';
 import { type MemoryOptions, settleRecompute } from './recompute.ts';
+import { type RunRecord, recording } from './record.ts';
 import { newRun, type Run } from './run.ts';
 import { runMethod, type Tuned } from './session.ts';
 
@@ -34,6 +35,22 @@ export interface TuneOptions extends Omit<RunOptions, 'recompute'>, MemoryOption
   autotune: boolean;
   cache?: AutotuneCache;
   checkpoints?: CheckpointOptions;
+  /** What the method starts from beside its settings: part of what the run is of. */
+  start?: Start;
+  /** A run to be made again: refused where this one is not of the same. */
+  again?: Again;
+}
+
+/** What is known of a run that is made again: what it was of, and its kernels; absent: those of this run's own. */
+export interface Again {
+  name: string;
+  of: Identity;
+  kernels?: Choices;
+}
+
+/** A run with the record of what it was and told; of one that trained nothing, there is none. */
+export interface RecordedRun extends Tuned {
+  record: RunRecord | null;
 }
 
 /** Trains a loaded model on rows by a method. What was trained stays on the device, hung on the model; the base is not written but by a method that says so. */
@@ -43,7 +60,7 @@ export async function tuneModel(
   o: TuneOptions,
   report: Report,
   signal?: AbortSignal,
-): Promise<Tuned> {
+): Promise<RecordedRun> {
   const kept = o.checkpoints && (await openCheckpoints(o.checkpoints, report));
   try {
     return await tuneKept(model, data, o, report, signal, kept);
@@ -54,12 +71,23 @@ export async function tuneModel(
 
 type Kept = Awaited<ReturnType<typeof openCheckpoints>>;
 
-async function tuneKept(model: Model, data: TuneData, o: TuneOptions, report: Report, signal?: AbortSignal, kept?: Kept) {
+async function tuneKept(
+  model: Model,
+  data: TuneData,
+  o: TuneOptions,
+  listener: Report,
+  signal?: AbortSignal,
+  kept?: Kept,
+): Promise<RecordedRun> {
   const found = kept?.found;
+  const { report, told } = recording(listener, found?.curve);
   const method = found?.choice ? o.method.chosen!(found.choice) : o.method;
   const run = await prepareRun(model, data, { ...o, method }, report, signal, found);
+  const of = once(() => identityOf(model.files, { rows: run.rows, held: run.held }, settingsOf(run, method), o.start));
+  if (o.again) mustBeSame(o.again.name, o.again.of, await of(), 'Give the model and the data of that run.');
+  if (found) mustBeSame(found.name, found.of, await of());
   if (found?.moved) model.moved = true; // its weights are in the checkpoint
-  const keeping = kept && (await keepRun(run, method, o.checkpoints!, kept));
+  const keeping = kept && keepingIn(kept.store, model, { of, curve: told.curve }, o.checkpoints!, report, found);
   const { guard } = data;
   const forgotten = async (step: number) => {
     if (guard) report({ kind: 'eval', step, ...(await lossOf(model, guard.rows, o.batch)), guard: guard.name });
@@ -68,7 +96,8 @@ async function tuneKept(model: Model, data: TuneData, o: TuneOptions, report: Re
   const tuned = await runMethod(run, method, keeping);
   for (const line of (await tuned.made?.attached.told?.(baseOf(model))) ?? []) report(line);
   await forgotten(tuned.steps);
-  return tuned;
+  const record = tuned.made && { of, kernels: model.planning.choices, ...told };
+  return { ...tuned, record };
 }
 
 /** The run laid out, with the model's kernels chosen and its memory settled. Choosing comes first: it decides on bytes too. */
@@ -89,19 +118,18 @@ export async function prepareRun(
   // a run that goes on has its rate
   run.trial = found?.rates || found?.step ? null : trialOf(run, o.method);
   if (run.trial) run.order.evaluate ??= evaluationOf(run.trial, o.batch);
-  if (found) model.planning = planningOf(model.planning, { choices: found.kernels });
+  const kernels = found?.kernels ?? o.again?.kernels;
+  if (kernels) model.planning = planningOf(model.planning, { choices: kernels });
   else if (o.autotune) model.planning = await withKernels(model, run.order.sizes, o.method, { cache: o.cache });
   const { recompute, shown } = settleRecompute(model.decoder, o.method, { ...run.options, ...run.order }, model.planning, o);
   if (shown) report({ kind: 'note', text: shown });
   return { ...run, options: { ...run.options, recompute } };
 }
 
-async function keepRun(run: Run, method: Method, c: CheckpointOptions, { store, found }: Kept) {
-  const { model, rows, held } = run;
-  let identity: Promise<Identity> | undefined;
-  const of = () => (identity ??= identityOf(model.files, { rows, held }, settingsOf(run, method)));
-  if (found) mustBeSame(found.name, found.of, await of());
-  return keepingIn(store, model, of, c, run.report, found);
+/** Made when it is first asked for. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /** Options that decide figures and are compared as they stand. */

@@ -79,7 +79,7 @@ describe('a tiny model', () => {
     expect([out, steps]).toEqual([at('adapter'), 6]);
     const tokens = of('step').reduce((n, s) => n + s.input_tokens, 0);
     expect(tokens_per_second * seconds).toBeCloseTo(tokens, 3);
-    expect(readdirSync(at('adapter')).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    expect(readdirSync(at('adapter')).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'receipt.json']);
   });
 
   test('the same command gives the same bits', async () => {

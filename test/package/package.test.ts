@@ -92,7 +92,8 @@ describe('the commands', () => {
     const { code, stderr } = await blocktune(whole, ['demo', '--out', 'adapter']);
     expect(stderr).toMatch(/new skill\s+0 % ->\s+[89]\d %/);
     expect(code).toBe(0);
-    expect((await readdir(join(whole, 'adapter'))).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    const files = ['adapter_config.json', 'adapter_model.safetensors', 'receipt.json'];
+    expect((await readdir(join(whole, 'adapter'))).sort()).toEqual(files);
   });
 
   test.concurrent('without optional packages: plan works, and what needs a GPU says how to get one', async () => {

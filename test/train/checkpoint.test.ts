@@ -10,6 +10,7 @@ import { diskStore } from '../../src/io/store-disk.ts';
 import { clear, commit, listed, newestCheckpoint, sweep, verify } from '../../src/train/checkpoint.ts';
 import { keepingIn } from '../../src/train/keeping.ts';
 import type { Model } from '../../src/train/model.ts';
+import { newCurve } from '../../src/train/record.ts';
 import { memoryStore } from '../io/memory-store.ts';
 
 const root = mkdtempSync(`${tmpdir()}/blocktune-store-`);
@@ -180,11 +181,11 @@ test('no room: it is said, the last checkpoint stays, the run goes on, and saves
   });
   const said: string[] = [];
   const model = { gpu: { memory: null }, planning: { choices: {} } } as unknown as Model;
-  const of = async () => ({ config: '', weights: '', data: '', held: '', settings: {} });
+  const of = async () => ({ config: '', weights: '', data: '', held: '', start: '', settings: {} });
   const keeping = keepingIn(
     store,
     model,
-    of,
+    { of, curve: newCurve() },
     { every: 1, keep: 2 },
     (line) => 'text' in line && line.text && said.push(line.text),
   );

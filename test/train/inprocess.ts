@@ -36,7 +36,8 @@ export async function run(
     if (line.kind === 'step' && line.step >= stopAfter) stop.abort();
   };
   const verb = await LOAD[parsed.verb]();
-  await verb({ o: withDefaults(parsed.options), files: parsed.files, report, signal: stop.signal, cache });
+  const o = withDefaults(parsed.options);
+  await verb({ o, files: parsed.files, report, signal: stop.signal, runtime: 'a test', cache });
   return lines;
 }
 

@@ -24,13 +24,11 @@ async function perform(): Promise<void> {
   ask('stopped').then(() => stop.abort());
   const { report, flush } = reporter();
   const cache = { get: (key: string) => ask('recall', [key]), set: (key: string, value: string) => ask('keep', [key, value]) };
-  if (verb === 'doctor') {
-    const version = /Chrome\/([\d.]+)/.exec(navigator.userAgent)?.[1] ?? 'of unknown version';
-    report({ kind: 'note', text: `runtime   Chrome ${version}, without a window: as asked` });
-  }
+  const runtime = `Chrome ${/Chrome\/([\d.]+)/.exec(navigator.userAgent)?.[1] ?? 'of unknown version'}`;
+  if (verb === 'doctor') report({ kind: 'note', text: `runtime   ${runtime}, without a window: as asked` });
   try {
     const run = await LOAD[verb]();
-    await run({ o: withDefaults(options), files, report, signal: stop.signal, cache });
+    await run({ o: withDefaults(options), files, report, signal: stop.signal, runtime, cache });
   } finally {
     await flush();
   }
