@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   report: ['gpu'],
   ops: ['shaders', 'gpu', 'config', 'formats'],
   models: ['gpu', 'ops', 'config'],
-  io: ['gpu', 'config', 'formats'],
+  io: ['gpu', 'config', 'formats', 'version'],
   data: ['io', 'random'],
   eval: ['gpu', 'ops', 'models', 'data', 'report'],
   methods: ['gpu', 'ops', 'models', 'src/io/adapter', 'random', 'report', 'version', 'config'],
@@ -136,7 +136,8 @@ test('every shader is imported', () => {
 test(`no file is longer than ${MAX_LINES} lines`, () => {
   const all = ['src', 'web', 'shaders', 'test', 'scripts', 'demo'].flatMap(files).filter((f) => /\.(tsx?|wgsl|mjs|py)$/.test(f));
   const lines = (f: string) => read(f).split('\n').length - 1;
-  expect(all.filter((f) => lines(f) > MAX_LINES).map((f) => `${f}: ${lines(f)}`)).toEqual([]);
+  const written = all.filter((f) => !/_pb\.d\.ts$/.test(f)); // the others are made of a schema
+  expect(written.filter((f) => lines(f) > MAX_LINES).map((f) => `${f}: ${lines(f)}`)).toEqual([]);
 });
 
 test('no path of a machine', () => {

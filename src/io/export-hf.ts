@@ -22,11 +22,20 @@ export interface HfExport {
 
 /** The files of the folder, for `writeFolder`. Tensors that are not the config's are an error. */
 export function hfFiles(model: HfExport): FileToWrite[] {
-  checkTensorShapes(new Map(model.tensors.map(({ name, shape }) => [name, shape])), model.config, 'the export');
+  checkTensors(model);
+  return [...weightFiles(model), ...configFiles(model)];
+}
+
+/** Throws unless the tensors are the config's. */
+export function checkTensors({ tensors, config }: Pick<HfExport, 'tensors' | 'config'>): void {
+  checkTensorShapes(new Map(tensors.map(({ name, shape }) => [name, shape])), config, 'the export');
+}
+
+/** The files that describe the model: config, generation config, tokenizer. `more` is what else its config.json says. */
+export function configFiles(model: Omit<HfExport, 'tensors'> & { more?: Record<string, unknown> }): FileToWrite[] {
   const json = (name: string, value: unknown) => ({ name, chunks: `${JSON.stringify(value, null, 2)}\n` });
   return [
-    ...weightFiles(model),
-    json('config.json', hfConfig(model.config, model.dtype)),
+    json('config.json', { ...hfConfig(model.config, model.dtype), ...model.more }),
     json('generation_config.json', generationConfig(model)),
     { name: 'tokenizer.json', chunks: JSON.stringify(model.tokenizer.json) },
     json('tokenizer_config.json', model.tokenizer.config),
@@ -100,7 +109,7 @@ function weightFiles({ tensors, dtype, shardBytes = SHARD_BYTES }: HfExport): Fi
   ];
 }
 
-function generationConfig({ config, generation }: HfExport): Record<string, unknown> {
+function generationConfig({ config, generation }: Pick<HfExport, 'config' | 'generation'>): Record<string, unknown> {
   const ids = config.eos_token_ids;
   const tokens = { bos_token_id: config.bos_token_id, eos_token_id: ids.length > 1 ? ids : ids[0] };
   const known = Object.entries(tokens).filter(([, id]) => id !== null && id !== undefined);

@@ -25,17 +25,20 @@ export interface WriteOptions {
   alone?: boolean;
 }
 
-/** Writes files into a folder: aside first, then renamed, so that a failure leaves nothing under a final name. */
+/** Writes files into a folder, and folders in it: aside first, then renamed, so that a failure leaves nothing under a final name. */
 export async function writeFolder(path: string, files: FileToWrite[], options: WriteOptions = {}): Promise<void> {
   const { mkdir, rename, rm, rmdir } = await nodeFs();
   const place = path.replace(/(?<=.)[\\/]+$/, '');
   for (const { name } of files)
-    if (!/^(?!\.{0,2}$)[^/\\]+$/.test(name)) throw new Error(`expected a plain file name to write, got ${JSON.stringify(name)}`);
+    if (!name.split('/').every((part) => /^(?!\.{0,2}$)[^/\\]+$/.test(part)))
+      throw new Error(`expected a plain file name to write, got ${JSON.stringify(name)}`);
   const there = await checkWritable(place, options);
   await sweep(place, options);
   const aside = there.length ? `${place}/${partial()}` : `${place}${partial()}`;
   await mkdir(aside, { recursive: true });
   try {
+    const folders = new Set(files.flatMap(({ name }) => /^(.*)\//.exec(name)?.[1] ?? []));
+    for (const folder of folders) await mkdir(`${aside}/${folder}`, { recursive: true });
     for (const file of files) await writeChunks(`${aside}/${file.name}`, file.chunks);
     if (there.length === 0) {
       await rmdir(place).catch(() => {});
@@ -47,6 +50,7 @@ export async function writeFolder(path: string, files: FileToWrite[], options: W
         (name) => /^((adapter_)?model.*\.safetensors(\.index\.json)?|receipt\.json)$/.test(name) && !names.has(name),
       );
       for (const name of stale) await rm(`${place}/${name}`);
+      for (const folder of folders) await mkdir(`${place}/${folder}`, { recursive: true });
       for (const file of files) await rename(`${aside}/${file.name}`, `${place}/${file.name}`);
     }
   } finally {

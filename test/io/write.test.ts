@@ -72,13 +72,26 @@ describe('writeFolder', () => {
     expect(readFileSync(`${root}/config.json`, 'utf8')).toBe('new');
   });
 
+  test('folders within: made with the rest, and with force beside what they hold already', async () => {
+    const files = (text: string) => [
+      { name: 'config.json', chunks: text },
+      { name: `onnx/${text}`, chunks: text },
+    ];
+    await writeFolder(`${root}/out`, files('first'));
+    await writeFolder(`${root}/out`, files('second'), { force: true });
+    expect(readdirSync(`${root}/out`).sort()).toEqual(['config.json', 'onnx']);
+    expect(readdirSync(`${root}/out/onnx`).sort()).toEqual(['first', 'second']);
+    expect(readFileSync(`${root}/out/onnx/second`, 'utf8')).toBe('second');
+    expect(readdirSync(root)).toEqual(['out']);
+  });
+
   test('what may stand beside does not count as in use', async () => {
     mkdirSync(`${root}/checkpoints`);
     await writeFolder(root, [{ name: 'a', chunks: 'x' }], { beside: ['checkpoints'] });
     expect(readdirSync(root).sort()).toEqual(['a', 'checkpoints']);
   });
 
-  test.each(['../a', 'a/b', '', '.', '..'])('the name %o is refused', async (name) => {
+  test.each(['../a', 'a/', '/a', 'a/../b', '', '.', '..'])('the name %o is refused', async (name) => {
     await expect(writeFolder(`${root}/out`, [{ name, chunks: 'x' }])).rejects.toThrow('a plain file name');
     expect(readdirSync(root)).toEqual([]);
   });
