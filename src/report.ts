@@ -142,6 +142,40 @@ export type Line =
   | ({ kind: 'result' } & RunFigures)
   | { kind: 'comparison'; title: string; rows: Summary[]; report: string }
   | { kind: 'example'; index: number; logprob: number; tokens: number }
+  /**
+   * Of `eval --task`: what the model said (by likelihood, the choice it finds likeliest), the row's answer, what was read of it (null:
+   * nothing). logprobs: of the choices, in nats. model: 'base' where it is the one that another is held against.
+   */
+  | {
+      kind: 'answer';
+      task: string;
+      index: number;
+      text: string;
+      answer: string;
+      read: string | null;
+      right: boolean;
+      logprobs?: number[];
+      model?: 'base';
+    }
+  /** Accuracy with its 95 % interval, 0 to 1. cut: prompts cut from the left; tokens of the prompts answered now, and the seconds. */
+  | {
+      kind: 'task';
+      task: string;
+      rows: number;
+      right: number;
+      accuracy: number;
+      low: number;
+      high: number;
+      unread: number;
+      form: string;
+      decoding: string;
+      cut?: number;
+      tokens?: number;
+      seconds?: number;
+      model?: 'base';
+    }
+  /** Two models on the same rows: how many each has right, how many only the tuned (gained) or the other (lost), and McNemar's exact p. */
+  | { kind: 'paired'; task: string; rows: number; base: number; tuned: number; gained: number; lost: number; p: number }
   | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
   /** Of `rows`: token ids, labels (-100: not learned), their text; how many tokens are learned, and how many were cut off. */
   | {
@@ -200,7 +234,11 @@ export type Line =
   | { kind: 'device'; name: string; software: boolean }
   /** The model on the device: parameters, layers, and the shape [out, in] of each module of a layer. */
   | { kind: 'model'; name: string; parameters: number; layers: number; modules: Record<string, readonly [number, number]> }
-  | { kind: 'start'; phase: 'load' | 'compile' | 'warmup' | 'train' | 'eval' | 'before' | 'after' | 'save'; total: number }
+  | {
+      kind: 'start';
+      phase: 'load' | 'compile' | 'warmup' | 'train' | 'eval' | 'before' | 'after' | 'save' | 'answers';
+      total: number;
+    }
   /** Rows of the phase done so far, where no line above says it. */
   | { kind: 'progress'; done: number };
 

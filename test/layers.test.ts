@@ -15,16 +15,17 @@ const MAY_IMPORT: Record<string, string[]> = {
   formats: [],
   gpus: [],
   words: [],
+  tasks: [],
   config: [],
   gpu: ['shaders'],
   report: ['gpu'],
   ops: ['shaders', 'gpu', 'config', 'formats'],
   models: ['gpu', 'ops', 'config'],
   io: ['gpu', 'config', 'formats', 'version'],
-  data: ['io', 'random'],
+  data: ['io', 'random', 'tasks'],
   eval: ['gpu', 'ops', 'models', 'data', 'report'],
   methods: ['gpu', 'ops', 'models', 'src/io/adapter', 'random', 'report', 'version', 'config'],
-  options: ['methods', 'size', 'formats', 'gpus'],
+  options: ['methods', 'size', 'formats', 'gpus', 'tasks'],
   train: [
     ...[
       'gpu',
@@ -45,7 +46,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ],
   index: ['gpu', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report'],
   parts: ['index', 'gpu', 'models', 'methods', 'io', 'data', 'eval', 'train'],
-  commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'gpus'],
+  commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'gpus', 'tasks'],
   cli: ['options', 'commands', 'report', 'version', 'demo', 'words'],
   web: ['parts', 'options', 'commands', 'report', 'demo', 'gpus', 'size', 'words'],
 };
@@ -56,8 +57,8 @@ const MAY_ALSO: Record<string, string[]> = {
   'src/commands/doctor/': ['gpu', 'ops', 'random'],
   'src/commands/task.ts': ['src/gpu/autotune.ts'],
 };
-/** Where a method may be named; all else asks what a method is, not which. */
-const NAMES_METHODS = [/^src\/(methods|options)\//, /^src\/io\/adapter/, /^web\/protocol\.ts$/];
+/** Where a method may be named (in tasks.ts it names a prompt); all else asks what a method is, not which. */
+const NAMES_METHODS = [/^src\/tasks\.ts$/, /^src\/(methods|options)\//, /^src\/io\/adapter/, /^web\/protocol\.ts$/];
 /** Layers that need no npm package: what a person reads there is all there is. */
 const SELF_MADE = ['ops', 'models', 'methods'];
 /** Where navigator, Deno, process and node: may be named. */
@@ -68,10 +69,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = [...files('src'), ...files('web')].filter((f) => /\.tsx?$/.test(f) && !f.endsWith('.d.ts'));
 const edges = sources.flatMap((from) => imports(read(from)).map((i) => ({ from, ...i, to: resolve(from, i.specifier) })));
 
-test('there is something to look at', () => {
-  expect(sources).toContain('src/gpu/program.ts');
-  expect(edges.length).toBeGreaterThan(50);
-});
+test('there is something to look at', () => expect(edges.length).toBeGreaterThan(50));
 
 test('every source file belongs to a known layer', () => {
   expect(sources.filter((f) => !(layerOf(f) in MAY_IMPORT))).toEqual([]);

@@ -23,7 +23,7 @@ export type Message =
   | Line
   | { kind: 'ready'; subject: Subject }
   | { kind: 'stage'; stage: Stage; total: number }
-  | { kind: 'answer'; when: When; skill: Skill; index: number; text: string; right: boolean }
+  | { kind: 'answered'; when: When; skill: Skill; index: number; text: string; right: boolean }
   | { kind: 'graded'; when: When; skill: Skill; right: number; of: number }
   | { kind: 'adapter'; files: AdapterFile[] }
   | { kind: 'reply'; prompt: string; before: string; after: string | null }

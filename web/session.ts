@@ -127,7 +127,7 @@ async function examine(s: Session, ready: Ready, model: Model, when: When, skill
   if (!rows.length || signal.aborted) return;
   const eos = endsOf(ready.files);
   const answers = await answerRows(model, rows, { eos, signal }, ({ row, ids, right }) =>
-    s.tell({ kind: 'answer', when, skill, index: row, text: textOf(ready, ids), right }),
+    s.tell({ kind: 'answered', when, skill, index: row, text: textOf(ready, ids), right }),
   );
   if (answers.length === rows.length)
     s.tell({ kind: 'graded', when, skill, right: answers.filter((a) => a.right).length, of: answers.length });

@@ -99,7 +99,7 @@ function told(s: PageState, m: Heard, now: number): PageState {
       return enter(s, m.stage, m.total, now);
     case 'start':
       return m.phase === 'warmup' || m.phase === 'train' ? enter(s, m.phase, m.total, now) : s;
-    case 'answer':
+    case 'answered':
       return answered(unit(s, now), m);
     case 'graded':
       return { ...s, grades: { ...s.grades, [m.skill]: { ...s.grades[m.skill], [m.when]: { right: m.right, of: m.of } } } };
@@ -142,7 +142,7 @@ function unit(s: PageState, now: number): PageState {
   return { ...s, done: s.done + 1, pace: [...s.pace, now - s.last].slice(-PACE), last: now };
 }
 
-function answered(s: PageState, m: Extract<Message, { kind: 'answer' }>): PageState {
+function answered(s: PageState, m: Extract<Message, { kind: 'answered' }>): PageState {
   if (m.skill !== 'new' || m.index >= s.examples.length) return s;
   const shown = [...s.answers[m.when]];
   shown[m.index] = { text: m.text, right: m.right };
@@ -169,5 +169,5 @@ export function titleOf({ phase, done, total }: PageState): string {
   return phase === 'done' ? 'Done · blocktune' : 'blocktune';
 }
 
-const NOT_LINES = new Set(['unit', 'ready', 'stage', 'answer', 'graded', 'adapter', 'reply', 'finished', 'stopped', 'failed']);
+const NOT_LINES = new Set(['unit', 'ready', 'stage', 'answered', 'graded', 'adapter', 'reply', 'finished', 'stopped', 'failed']);
 const isLine = (m: Heard): m is Line => !NOT_LINES.has(m.kind);

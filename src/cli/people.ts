@@ -11,6 +11,7 @@ import { endOf } from './end.ts';
 import { memoryBar, methodTable, type PlanLine, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';
 import type { Progress } from './progress.ts';
+import { pairedWords, taskWords } from './task-words.ts';
 import { LABEL, padded, paint, sparkline, type Terminal, wrapped } from './terminal.ts';
 
 interface Seen {
@@ -22,6 +23,10 @@ interface Seen {
   losses: number[];
   /** The phase's last steps. */
   recent: { tokens: number; ms: number }[];
+  /** The first row of the phase, which waited for kernels, and when it was done. */
+  first: { done: number; at: number } | null;
+  /** Of a task. */
+  answers: { right: number; all: number };
 }
 
 export interface People {
@@ -37,7 +42,17 @@ interface Out {
 }
 
 export function forPeople(t: Terminal, command: Command, progress: Progress, { tell, answer, raw }: Out): People {
-  const seen: Seen = { model: null, plans: [], costs: [], phase: '', total: 0, losses: [], recent: [] };
+  const seen: Seen = {
+    model: null,
+    plans: [],
+    costs: [],
+    phase: '',
+    total: 0,
+    losses: [],
+    recent: [],
+    first: null,
+    answers: { right: 0, all: 0 },
+  };
   // what is read in a terminal is broken at its edge; a log keeps a line a sentence
   const broken = (text: string) => (t.live ? wrapped(text, t.width - LABEL - 1) : [text]);
   const say = (name: string, text: string) =>
@@ -100,13 +115,15 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
       tell(`${paint(t, 'yellow', 'warning')}  ${program}: planned ${planned} bytes, allocated ${allocated}`);
   },
   start({ seen, progress }, { phase, total }) {
-    Object.assign(seen, { phase, total, losses: [], recent: [] });
+    Object.assign(seen, { phase, total, losses: [], recent: [], first: null });
     const name = PHASES[phase];
     if (name) progress.start(name, total, 'compiling kernels');
     else progress.stop();
   },
   progress({ seen, progress }, { done }) {
-    progress.tick(done, seen.phase === 'eval' ? 'rows' : 'prompts answered');
+    const { right, all } = seen.answers;
+    const what = { eval: 'rows', answers: `${percent(right / Math.max(1, all))} right` }[seen.phase] ?? 'prompts answered';
+    progress.tick(done, what + remaining(seen, done));
   },
   warmup({ t, seen, progress }, { step, loss, tokens, ms }) {
     advance(seen, loss, tokens, ms);
@@ -133,6 +150,19 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
   },
   example({ answer }, { index, logprob, tokens }) {
     answer(`row ${index}  logprob ${logprob.toFixed(4)}  ${several(tokens, 'token')}`);
+  },
+  answer({ seen }, { right }) {
+    seen.answers.all++;
+    if (right) seen.answers.right++;
+  },
+  task({ seen, progress, answer }, line) {
+    progress.stop();
+    seen.answers = { right: 0, all: 0 };
+    answer(taskWords(line));
+  },
+  paired({ progress, answer }, line) {
+    progress.stop();
+    answer(pairedWords(line));
   },
   generation({ raw }, { text }) {
     raw(text);
@@ -223,6 +253,7 @@ const PHASES: Partial<Record<string, string>> = {
   eval: 'score',
   before: 'before',
   after: 'after',
+  answers: 'answers',
 };
 
 /** Learned text: in colour, line by line, or within marks where there is none. */
@@ -251,4 +282,13 @@ function left(seen: Seen, step: number): string {
   if (step < 2 || step >= seen.total) return '';
   const each = recently(seen).ms / seen.recent.length;
   return `  ${duration((each * (seen.total - step)) / 1000)} left`;
+}
+
+/** Time that the rows of a phase still take, at the pace of those since the first. */
+function remaining(seen: Seen, done: number): string {
+  const now = performance.now();
+  seen.first ??= { done, at: now };
+  const { done: from, at } = seen.first;
+  if (done === from || done >= seen.total) return '';
+  return `  ${duration((((now - at) / (done - from)) * (seen.total - done)) / 1000)} left`;
 }

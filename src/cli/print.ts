@@ -12,7 +12,18 @@ import { standardError, unpainted } from './terminal.ts';
 const FOR_PEOPLE: Line['kind'][] = ['note', 'warning', 'device', 'model', 'start', 'progress'];
 
 /** What --quiet leaves: what was asked for, and what should not go unseen. */
-const LOUD: Line['kind'][] = ['warning', 'generation', 'example', 'row', 'file', 'skills', 'comparison', 'replay'];
+const LOUD: Line['kind'][] = [
+  'warning',
+  'task',
+  'paired',
+  'generation',
+  'example',
+  'row',
+  'file',
+  'skills',
+  'comparison',
+  'replay',
+];
 
 export function printer(command: Command): { report: Report; close: () => void } {
   const { json, quiet } = command.options;

@@ -1,4 +1,4 @@
-// The verb `eval`: how well a model, with or without an adapter, predicts the answers of data.
+// The verb `eval`: how well a model, with or without an adapter, predicts the answers of data, or how it does on published tasks (tasks/).
 
 import { applyAdapter, closeGpu, type Example, evaluate, longestOf } from '../parts.ts';
 import { builtIn } from './built-in.ts';
@@ -6,7 +6,9 @@ import { openFiles, openOnGpu, openRows } from './open.ts';
 import type { Task } from './task.ts';
 
 /** Loss and perplexity of the rows' targets; with perExample one line a row. */
-export async function evaluateVerb({ o, report }: Task): Promise<void> {
+export async function evaluateVerb(command: Task): Promise<void> {
+  const { o, report } = command;
+  if (o.task) return (await import('./tasks/verb.ts')).tasksVerb(command);
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   const data = await openRows(o, opened, o.data ?? [builtIn('task/heldout.jsonl')], report);
   const model = await openOnGpu(o, opened, longestOf(data.rows), report);

@@ -19,7 +19,13 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
     ],
   ],
   select: [['select --model DIR --data a.jsonl --budget 863b --out blocks.json', 'blocks for train --selection blocks.json']],
-  eval: [['eval --model DIR --adapter adapter --data test.jsonl --per-example', 'log-probability of every answer']],
+  eval: [
+    ['eval --model DIR --adapter adapter --data test.jsonl --per-example', 'log-probability of every answer'],
+    [
+      'eval --model DIR --adapter adapter --task boolq,arc-easy --data dataset --rank --against base',
+      'published tasks, tuned against base',
+    ],
+  ],
   rows: [
     ['rows --model DIR --data chats.jsonl', 'each row as text, with what is learned of it'],
     ['rows --model DIR --data chats.jsonl --out ids.jsonl', 'token ids and labels for train --data'],

@@ -35,6 +35,7 @@ export const GROUPS = {
   run: 'Run',
   optimizer: 'Optimizer',
   watch: 'Evaluation and checkpoints',
+  task: 'Published tasks',
   answer: 'Answers',
   output: 'Output',
   machine: 'Machine',
@@ -50,6 +51,7 @@ export type Kind =
   | 'number'
   | 'choice'
   | 'choices'
+  | 'tasks'
   | 'pair'
   | 'block'
   | 'rate'
@@ -62,6 +64,8 @@ export interface Option<T> {
   verbs: readonly Verb[];
   group: keyof typeof GROUPS;
   help: string;
+  /** The flag, where it is not the key in kebab case: one flag may mean one thing to some verbs and another to others. */
+  flag?: string;
   /** What the value is called in help. */
   metavar?: string;
   choices?: readonly string[];

@@ -6,6 +6,7 @@ import { GPU_NAMES, gpuNamed } from '../gpus.ts';
 import { METHODS, methodNamed } from '../methods/index.ts';
 import { looksLikeBudget } from '../methods/smt/budget.ts';
 import { looksLikeSize } from '../size.ts';
+import { taskNamed } from '../tasks.ts';
 import { flagOf, type Key, type Option, type Options, option, type Verb, withDefaults } from './table.ts';
 
 /** What is wrong with a value of this option, or undefined. */
@@ -21,7 +22,7 @@ export function expected({ kind, choices, min, above, max, below }: Option<unkno
   if (kind === 'day') return 'a day such as 2024-07-26';
   if (kind === 'texts') return 'one or more texts';
   if (kind === 'choice') return choices!.length === 1 ? choices![0] : `one of ${choices!.join(' ')}`;
-  if (kind === 'choices') return `some of ${choices!.join(' ')}`;
+  if (kind === 'choices' || kind === 'tasks') return `some of ${choices!.join(' ')}`;
   if (kind === 'pair') return 'two numbers from 0 to below 1, such as 0.9,0.95';
   if (kind === 'block') return 'auto or a whole number from 1';
   if (kind === 'rate') return 'auto or a number above 0';
@@ -54,6 +55,7 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
     case 'choice':
       return choices!.includes(value as string);
     case 'choices':
+    case 'tasks':
       return (
         all(value, (item) => choices!.includes(item as string)) && new Set(value as string[]).size === (value as string[]).length
       );
@@ -100,6 +102,8 @@ const EITHER: [Key, Key][] = [
   ...SAID_BY_ADAPTERS.map((key): [Key, Key] => ['adapter', key]),
   ['prompt', 'data'],
   ['resume', 'force'],
+  ...(['perExample', 'columns', 'template', 'learn'] as const).map((key): [Key, Key] => ['task', key]),
+  ...(['maxNewTokens'] as const).map((key): [Key, Key] => ['byRank', key]),
   ['table', 'method'],
   ['table', 'device'],
   ['table', 'cost'],
@@ -107,13 +111,24 @@ const EITHER: [Key, Key][] = [
 ];
 
 // Options that mean nothing without another.
-const NEEDS: [Key, Key][] = [
-  ['evalEvery', 'eval'],
-  ['patience', 'eval'],
-  ['resume', 'out'],
-  ['checkpointEvery', 'out'],
-  ['keep', 'out'],
-];
+const NEEDS: Partial<Record<Verb, [Key, Key][]>> = {
+  train: [
+    ['evalEvery', 'eval'],
+    ['patience', 'eval'],
+    ['resume', 'out'],
+    ['checkpointEvery', 'out'],
+    ['keep', 'out'],
+  ],
+  eval: [
+    ...(['promptForm', 'byRank', 'against', 'limit', 'maxNewTokens', 'out', 'resume', 'force'] as const).map(
+      (key): [Key, Key] => [key, 'task'],
+    ),
+    ['task', 'data'],
+    ['rankBy', 'byRank'],
+    ['resume', 'out'],
+    ['force', 'out'],
+  ],
+};
 
 const REQUIRED: Partial<Record<Verb, Key[]>> = { merge: ['adapter', 'out'] };
 
@@ -122,9 +137,14 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
   const has = (key: Key) => given[key] !== undefined && given[key] !== false;
   for (const [one, other] of EITHER)
     if (has(one) && has(other)) return `expected ${flagOf(one)} or ${flagOf(other)}, got both; leave one out`;
-  for (const [key, other] of NEEDS)
-    if (has(key) && !has(other) && verb === 'train') return `expected ${flagOf(other)} beside ${flagOf(key)}, got none; give it`;
+  for (const [key, other] of NEEDS[verb] ?? [])
+    if (has(key) && !has(other)) return `expected ${flagOf(other)} beside ${flagOf(key)}, got none; give it`;
   for (const key of REQUIRED[verb] ?? []) if (!has(key)) return `expected ${flagOf(key)}, got none; ${verb} needs it`;
+  if (given.against === 'base' && !has('adapter'))
+    return 'expected --adapter beside --against base, got none; give it, or --against FILE with the answers of the base';
+  const counted = given.byRank ? given.task?.filter((name) => !taskNamed(name)?.words) : [];
+  if (counted?.length)
+    return `expected --rank with tasks of choices, got ${counted.join(', ')}, whose answers are open; leave --rank or them out`;
   if ((verb === 'train' || verb === 'plan') && !has('table')) return ofMethod(given, has);
   return ofSelect(given, has);
 }

@@ -9,11 +9,11 @@ import { GPU_NAMES } from '../gpus.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { MUON_SCALES, OPTIMIZERS, type Optimizer } from '../methods/method.ts';
-import { FULL_WARMUP_RATE, SMT_DEFAULTS } from '../methods/smt/method.ts';
-import { SCORES, SELECTS, WARMUPS } from '../methods/smt/scores.ts';
-import { SPREADS } from '../methods/smt/select.ts';
+import { FULL_WARMUP_RATE } from '../methods/smt/method.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
 import { choice, choices, day, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
+import { BLOCK_OPTIONS } from './of-blocks.ts';
+import { TASK_OPTIONS } from './of-tasks.ts';
 import { PRESETS, withPreset } from './presets.ts';
 
 export { FILES, GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
@@ -25,11 +25,10 @@ const ROWS: Verb[] = [...READS, 'generate'];
 /** What a replay may be told anew: where things lie. */
 const again = (...verbs: Verb[]): Verb[] => [...verbs, 'replay'];
 const CHOOSES: Verb[] = ['train', 'select', 'plan'];
-const SAVES: Verb[] = ['train', 'select', 'rows', 'merge', 'replay', 'demo'];
+const SAVES: Verb[] = ['train', 'select', 'eval', 'rows', 'merge', 'replay', 'demo'];
 
 const MODEL: Where = ['model', LOADS];
 const RUN: Where = ['run', ['train', 'plan']];
-const BLOCKS: Where = ['blocks', CHOOSES];
 const RANK: Where = ['rank', ['train', 'plan']];
 const STEP: Where = ['optimizer', ['train']];
 const WATCH: Where = ['watch', ['train']];
@@ -100,52 +99,7 @@ export const OPTIONS = {
     ['q', 'k', 'v'],
   ),
 
-  budget: or(
-    {
-      kind: 'budget',
-      group: 'blocks',
-      verbs: CHOOSES,
-      metavar: 'B',
-      help: '0.84% of the model, 5%t of the targets, 863b blocks, or attn=0.8%,mlp=0.2%',
-    } as Option<string>,
-    SMT_DEFAULTS.budget,
-  ),
-  block: or(
-    {
-      kind: 'block',
-      group: 'blocks',
-      verbs: CHOOSES,
-      metavar: 'N',
-      help: 'edge of a block; auto: the largest power of two up to 256 that divides',
-    } as Option<number | 'auto'>,
-    SMT_DEFAULTS.block,
-  ),
-  score: or(choice(BLOCKS, SCORES, 'how gradients become the score of a block'), SMT_DEFAULTS.score),
-  select: or(choice(BLOCKS, SELECTS, 'what blocks are chosen by'), SMT_DEFAULTS.select),
-  spread: or(
-    choice(
-      BLOCKS,
-      SPREADS,
-      'fair: one ranking of all blocks in which every further block of a matrix counts less; global: one ranking of the scores as they are; matrix: a share for every matrix',
-    ),
-    SMT_DEFAULTS.spread,
-  ),
-  kappa: or(number(BLOCKS, 'X', 'the discount of a fair spread; 0 is a global one', { min: 0 }), SMT_DEFAULTS.kappa),
-  warmup: or(
-    choice(BLOCKS, WARMUPS, 'frozen: weights stay while scores gather; full: they train, and the result is a model'),
-    SMT_DEFAULTS.warmup,
-  ),
-  warmupSteps: or(
-    int(BLOCKS, 'micro-batches that scores gather over; fewer where the data is shorter'),
-    SMT_DEFAULTS.warmupSteps,
-  ),
-  selection: text(['blocks', again('train', 'plan')], 'FILE', 'train these blocks (what select --out wrote), without a warm-up'),
-  scores: text(['blocks', ['select']], 'FILE', 'write the score of every block (safetensors)'),
-  explain: flag(
-    ['blocks', ['select']],
-    'tell for every matrix its scores and what each spread would choose of it, what the spreads have in common, and stability',
-  ),
-  stability: flag(['blocks', ['select']], 'choose by each half of the warm-up alone too, and tell how many blocks agree'),
+  ...BLOCK_OPTIONS,
 
   rank: or(int(RANK, 'rank of the adapters'), RANK_DEFAULTS.rank),
   alpha: or(number(RANK, 'A', 'the adapter counts alpha / rank times', { above: 0 }), RANK_DEFAULTS.alpha),
@@ -209,22 +163,27 @@ export const OPTIONS = {
   patience: int(WATCH, 'stop after N evaluations without a better one, and keep the best'),
   guard: text(['watch', again('train')], 'FILE', 'a second data set, whose loss before and after tells what the model forgets'),
   checkpointEvery: int(WATCH, 'steps between checkpoints (default: one a minute where --out is given; 0 is off)', 0),
-  resume: flag(WATCH, 'go on from the newest sound checkpoint'),
+  resume: flag(
+    ['watch', ['train', 'eval']],
+    'go on from the newest sound checkpoint; eval --task: from the answers that --out holds',
+  ),
   keep: or(int(WATCH, 'checkpoints kept'), 2),
   maxSkips: or(int(WATCH, 'steps in a row skipped, as a gradient was not finite, that end the run'), 10),
   spike: number(WATCH, 'X', "tell of a gradient's norm over X times its running median", { above: 1 }),
   perExample: flag(['watch', ['eval']], 'one line a row'),
 
+  ...TASK_OPTIONS,
+
   prompt: text(ANSWER, 'T', 'what to go on from'),
   chat: flag(ANSWER, "the prompt is a user's message, in the model's chat template"),
-  maxNewTokens: or(int(ANSWER, 'longest answer'), 128),
+  maxNewTokens: or(int(['answer', ['generate', 'eval']], 'longest answer; eval --task: as published where not given'), 128),
   temperature: or(number(ANSWER, 'X', '0 takes the likeliest token', { min: 0 }), 0),
   topP: or(number(ANSWER, 'X', 'drawn from the likeliest tokens that make up this share', { above: 0, max: 1 }), 1),
 
   out: text(
     ['output', [...SAVES, 'compare']],
     'PLACE',
-    'folder or file to write; it must be new or empty, but for compare, which goes on there',
+    'folder or file to write; it must be new or empty, but for compare, which goes on there; eval --task: .jsonl of answers',
   ),
   force: flag(['output', SAVES], 'write over what is there'),
   saveRecipe: text(
@@ -300,7 +259,8 @@ export type Settled = Options & { -readonly [K in WithDefault]-?: ValueOf<(typeo
 export const KEYS = Object.keys(OPTIONS) as Key[];
 export const option = (key: Key) => OPTIONS[key] as Option<unknown>;
 export const keysOf = (verb: Verb) => KEYS.filter((key) => option(key).verbs.includes(verb));
-export const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+export const flagOf = (key: string) =>
+  (OPTIONS as Record<string, Option<unknown>>)[key]?.flag ?? `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** The options with the preset's settings, the table's defaults, and lr, betas and optimizer by method. */
 export function withDefaults(options: Options): Settled {

@@ -69,9 +69,9 @@ test('tokens a second are those of the latest eight steps', () => {
 test('only shown answers of the new skill are kept; grades of both are', () => {
   const s = after([
     { kind: 'ready', subject },
-    { kind: 'answer', when: 'before', skill: 'new', index: 0, text: 'a', right: false },
-    { kind: 'answer', when: 'before', skill: 'new', index: 1, text: 'b', right: false },
-    { kind: 'answer', when: 'before', skill: 'old', index: 0, text: 'c', right: true },
+    { kind: 'answered', when: 'before', skill: 'new', index: 0, text: 'a', right: false },
+    { kind: 'answered', when: 'before', skill: 'new', index: 1, text: 'b', right: false },
+    { kind: 'answered', when: 'before', skill: 'old', index: 0, text: 'c', right: true },
     { kind: 'graded', when: 'before', skill: 'old', right: 1, of: 1 },
   ]);
   expect(s.answers.before).toEqual([{ text: 'a', right: false }]);
