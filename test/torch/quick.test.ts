@@ -1,0 +1,16 @@
+// The PyTorch package (python/): the quick part of its own tests. All of them, with the command line beside: npm run evidence torch.
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const python = process.env.BLOCKTUNE_PYTHON ?? 'python3';
+const absent = spawnSync(python, ['-c', 'import torch, transformers, safetensors, pytest']).status !== 0;
+if (absent) console.warn(`python/ is not tested: ${python} has no torch, transformers and pytest (pip install './python[test]')`);
+
+test.skipIf(absent)('the quick part of its own tests (skipped where python3 has no torch, transformers or pytest)', () => {
+  const cwd = fileURLToPath(new URL('../../python', import.meta.url));
+  const { status, stdout, stderr } = spawnSync(python, ['-m', 'pytest', '-q', '-m', 'quick'], { cwd, encoding: 'utf8' });
+  expect(`${stdout}${stderr}`).toMatch(/^\d+ passed/m);
+  expect(status).toBe(0);
+});
