@@ -1,4 +1,5 @@
 // out[n, k] = scale sum_j x[n, j] F(k, j): from a wide row to the few numbers of a rank. F is either factor, by its strides.
+// Where the width is that of up to three matrices side by side, z says whose: each has `rank` numbers of its own in a row of out.
 // Sixteen invocations share the width of eight rows and meet in workgroup memory; each holds 8 x 4 sums.
 
 const ACROSS = 16u;
@@ -13,7 +14,10 @@ struct Params {
   along_width: u32, // from F(k, j) to F(k, j + 1)
   x_at: u32,
   ldx: u32, // from one row of x to the next
+  band1: u32, // where the second matrix begins, and the third; the width where there is none
+  band2: u32,
   out_at: u32,
+  ld_out: u32, // from one row of out to the next
   scale: f32,
 }
 @group(0) @binding(0) var<uniform> P: Params;
@@ -30,6 +34,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let wg = group + P.origin;
   let n0 = (wg.x * 4u + lane / ACROSS) * ROWS;
   let k0 = wg.y * 4u;
+  let start = select(select(0u, P.band1, wg.z == 1u), P.band2, wg.z == 2u);
+  let end = select(select(P.band1, P.band2, wg.z == 1u), P.width, wg.z == 2u);
   var acc: array<vec4f, 8>;
   var row: array<u32, 8>;
   var col: array<u32, 4>;
@@ -42,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var q = 0u; q < 4u; q++) {
     col[q] = min(k0 + q, P.rank - 1u) * P.along_rank;
   }
-  for (var j = lane % ACROSS; j < P.width; j += ACROSS) {
+  for (var j = start + lane % ACROSS; j < end; j += ACROSS) {
     let at = j * P.along_width;
     let f = vec4f(factor[col[0] + at], factor[col[1] + at], factor[col[2] + at], factor[col[3] + at]);
     // @unroll
@@ -62,7 +68,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       sum += parts[((lane / ACROSS) * ACROSS + i) * PITCH + q][k];
     }
     if (n0 + q < P.N && k0 + k < P.rank) {
-      out[P.out_at + (n0 + q) * P.rank + k0 + k] = P.scale * sum;
+      out[P.out_at + (n0 + q) * P.ld_out + wg.z * P.rank + k0 + k] = P.scale * sum;
     }
   }
 }

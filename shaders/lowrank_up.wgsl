@@ -1,4 +1,5 @@
-// y[n, j] (+)= sum_k u[n, k] F(k, j): from the few numbers of a rank to a wide row. F is either factor, by its strides.
+// y[n, j] (+)= sum_k u[n, k] F(k, j): from the few numbers of a rank to a wide row. F is either factor, by its strides. Part: lowrank_store*.
+// Where the width is that of up to three matrices side by side, which begin at multiples of 64, each has `rank` numbers of its own in u.
 // An invocation holds 8 rows x 4 columns; neighbours hold neighbouring columns.
 
 const ACROSS = 16u;
@@ -11,6 +12,9 @@ struct Params {
   width: u32,
   along_rank: u32, // from F(k, j) to F(k + 1, j)
   along_width: u32, // from F(k, j) to F(k, j + 1)
+  ldu: u32, // from one row of u to the next
+  band1: u32, // where the second matrix begins, and the third; the width where there is none
+  band2: u32,
   y_at: u32,
   ldy: u32, // from one row of y to the next
   accumulate: u32,
@@ -18,7 +22,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> u: array<f32>;
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -28,13 +31,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (j0 >= P.width || n0 >= P.N) {
     return;
   }
+  let first = wg.x * (4u * ACROSS);
+  let own = (select(0u, 1u, first >= P.band1) + select(0u, 1u, first >= P.band2)) * P.rank;
   var acc: array<vec4f, 8>;
   var row: array<u32, 8>;
   var col: array<u32, 4>;
   // rows and columns beyond the edge repeat the last; their sums are not stored
   // @unroll
   for (var q = 0u; q < 8u; q++) {
-    row[q] = min(n0 + q, P.N - 1u) * P.rank;
+    row[q] = min(n0 + q, P.N - 1u) * P.ldu + own;
   }
   // @unroll
   for (var q = 0u; q < 4u; q++) {
@@ -51,11 +56,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // @unroll
   for (var q = 0u; q < 8u; q++) {
     if (n0 + q < P.N) {
-      let at = P.y_at + (n0 + q) * P.ldy + j0;
       // @unroll
       for (var c = 0u; c < 4u; c++) {
         if (j0 + c * ACROSS < P.width) {
-          y[at + c * ACROSS] = select(0.0, y[at + c * ACROSS], P.accumulate != 0u) + acc[q][c];
+          store(n0 + q, j0 + c * ACROSS, acc[q][c]);
         }
       }
     }

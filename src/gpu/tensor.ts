@@ -67,6 +67,13 @@ export function arena(
   return { whole, parts };
 }
 
+/** Residents that lie one behind the other without a gap, as one tensor; null where they do not. */
+export function runOf(name: string, parts: readonly Tensor[], shape: readonly number[]): Tensor | null {
+  const follows = (t: Tensor, before: Tensor) => t.home === before.home && t.start === before.start + before.bytes;
+  if (parts.some((t, i) => !t.home || (i > 0 && !follows(t, parts[i - 1])))) return null;
+  return { ...parts[0], name, shape, bytes: parts.reduce((sum, t) => sum + t.bytes, 0) };
+}
+
 /** Columns at .. at + width of a tensor's rows: a tensor to such ops as bind it by `rowsOf`. */
 export function columns(t: Tensor, at: number, width: number, name: string): Tensor {
   const shape = [t.shape[0], width];

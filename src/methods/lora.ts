@@ -10,12 +10,12 @@ import type { Adapter } from '../io/adapter.ts';
 import type { PeftAdapter } from '../io/adapter-peft.ts';
 import type { Module } from '../models/config.ts';
 import { type Decoder, matrixNamed } from '../models/decoder.ts';
-import { type Dora, doraScale, doraSquares, newDora, trainsDora } from '../ops/lowrank/dora.ts';
-import { type LowRank, newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
-import { type Part, type Trained, trainedTogether } from '../ops/optimizer/trained.ts';
+import { doraSquares, newDora, trainsDora } from '../ops/lowrank/dora.ts';
+import { newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
 import type { Weight } from '../ops/stored/weight.ts';
 import { random } from '../random.ts';
 import type { Attached, Base, Method, MethodKind, Rates, Training } from './method.ts';
+import { type RankedMatrix, rescale, stacksOf, trainedOf } from './ranked.ts';
 import { targetsOf, weightOf } from './targets.ts';
 
 /** Settings of LoRA and DoRA. */
@@ -93,14 +93,6 @@ function ranked(name: Name, settings: RankSettings, saved?: PeftAdapter): Method
   };
 }
 
-/** What is attached to one matrix. */
-interface RankedMatrix {
-  weight: Weight;
-  factors: LowRank;
-  /** With DoRA; the factors are its. */
-  dora: Dora | null;
-}
-
 /** Values of a matrix's factors: A [rank, cols], B [rows, rank], and DoRA's magnitudes [rows], by default the rows' norms. */
 interface Factors {
   A: Float32Array<ArrayBuffer>;
@@ -117,41 +109,32 @@ function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | un
     const factors = newLowRank(weight.name, weight.rows, weight.cols, rank, scale, train && { dropout });
     return { weight, factors, dora: name === 'dora' ? newDora(weight, factors) : null };
   });
-  const hooks = matrices.map(({ weight, factors, dora }) => ({
+  const trained = train ? trainedOf(matrices, train) : []; // which lays them together
+  const stacks = train ? stacksOf(matrices, train.most) : [];
+  const own = matrices.map(({ weight, factors, dora }) => ({
     weight,
     trains: dora ? trainsDora(dora) : trainsFactors(factors),
   }));
+  const hooks = [...own, ...stacks.map(({ weight, trains }) => ({ weight, trains }))];
   for (const { weight, trains } of hooks) weight.trains = trains;
   const kept = (m: RankedMatrix) => [m.factors.A, m.factors.B, ...(m.dora ? [m.dora.scale] : [])];
-  const forScale = matrices.flatMap(({ dora: x }) => (x ? [x.magnitude, x.squares, x.invNorm] : []));
+  const forScale = matrices.flatMap(({ dora: x }) => (x ? [x.magnitude, x.squares!, x.invNorm] : []));
+  const scales = rescale(matrices, stacks);
   return {
-    trained: train ? trainedOf(matrices, train) : [],
+    trained,
     of: weights.reduce((n, w) => n + w.rows * w.cols, 0),
     hooks,
     tensors: [...matrices.flatMap(kept), ...(train ? forScale : [])],
     scratch: train ? [] : forScale,
     sorted: false,
-    fill: (base) => fill(base, matrices, saved ? savedIn(saved) : fresh(s.seed)),
-    after: rescale(matrices),
-    refresh: (base) => rescaleNow(base, matrices),
+    async fill(base) {
+      await fill(base, matrices, saved ? savedIn(saved) : fresh(s.seed));
+      if (name === 'dora') await once(base, scales);
+    },
+    after: scales,
+    refresh: async (base) => void (name === 'dora' && (await once(base, scales))),
     adapter: (base, hashes) => adapterOf(base, name, matrices, s, saved, hashes),
   };
-}
-
-/** Weight decay acts on the factors, as matrices; not on magnitudes. */
-function trainedOf(matrices: RankedMatrix[], { most, muon }: Training): Trained[] {
-  const factors = matrices.flatMap(({ factors: { A, B, grads } }) => [partOf(A, grads!.A, muon), partOf(B, grads!.B, muon)]);
-  const magnitudes = matrices.flatMap(({ dora: d }) => (d ? [{ value: d.magnitude, grad: d.grad! }] : []));
-  return [
-    ...trainedTogether('factors', factors, { decay: true, most }),
-    ...trainedTogether('magnitudes', magnitudes, { decay: false, most }),
-  ];
-}
-
-/** A factor is a matrix of its own for Muon; magnitudes stay AdamW's. */
-function partOf(value: Tensor, grad: Tensor, muon: Training['muon']): Part {
-  const [rows, cols] = value.shape;
-  return { value, grad, ...(muon && { matrices: { n: 1, rows, cols, scale: 1 } }) };
 }
 
 /** The target matrices; throws where one has no such rank. */
@@ -172,7 +155,7 @@ function checkRank({ name, rows, cols }: Weight, rank: number): void {
 
 // --- values -------------------------------------------------------------------------------------------------------------
 
-/** Writes the factors' values, and with DoRA makes what follows from them and the stored rows. */
+/** Writes the factors' values, and with DoRA the magnitudes. */
 async function fill(base: Base, matrices: RankedMatrix[], values: (m: RankedMatrix, i: number) => Factors): Promise<void> {
   const { memory } = base.gpu;
   const doras = matrices.flatMap(({ dora: d }) => (d ? [d] : []));
@@ -182,20 +165,8 @@ async function fill(base: Base, matrices: RankedMatrix[], values: (m: RankedMatr
     write(memory, m.factors.A, A);
     write(memory, m.factors.B, B);
     // B begins at zero, so rows begin at the length that they have
-    if (m.dora) write(memory, m.dora.magnitude, magnitude ?? (await read(memory, m.dora.squares)).map(Math.sqrt));
+    if (m.dora) write(memory, m.dora.magnitude, magnitude ?? (await read(memory, m.dora.squares!)).map(Math.sqrt));
   }
-  await rescaleNow(base, matrices);
-}
-
-/** Row scales as the factors now are. Nothing to do without DoRA. */
-function rescale(matrices: RankedMatrix[]): Build {
-  return (p) => {
-    for (const { dora: d } of matrices) if (d) doraScale(p, d);
-  };
-}
-
-async function rescaleNow(base: Base, matrices: RankedMatrix[]): Promise<void> {
-  if (matrices.some((m) => m.dora)) await once(base, rescale(matrices));
 }
 
 /** Runs a program a single time. */

@@ -17,6 +17,7 @@ import { newVector, newWeight, type Weight } from '../../src/ops/stored/weight.t
 import { SCALARS } from '../../src/ops/stream/stream.ts';
 import '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
+import { gpuWith } from '../gpu/kernels.ts';
 import { noise } from '../oracle/finite.ts';
 import { lowRank, lowRankBackward, rowNorms } from '../oracle/lowrank.ts';
 
@@ -54,6 +55,8 @@ interface Case {
 }
 
 const FULL = 1 << 26;
+/** The adapter's own kernels, and those of a GPU. */
+const SETS = ['own', 'tiles'] as const;
 const cases: Case[] = [
   { method: 'lora', rows: 1, cols: 1, r: 1, N: 1, format: 'f32', binding: FULL },
   { method: 'dora', rows: 1, cols: 1, r: 1, N: 1, format: 'f32', binding: FULL },
@@ -75,25 +78,28 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
   const [xs, dys, adds, biases] = [f32(N * cols, 5), f32(N * rows, 6), f32(N * rows, 7), f32(rows, 8)];
   const s = 1.7;
 
-  test('forward and every gradient, added to what was there', async () => {
-    const gpu = await testGpu();
+  test.each(SETS)('forward and every gradient, added to what was there, kernels: %s', async (set) => {
+    const gpu = await gpuWith(set);
     const { weight, W } = await newStored(rows, cols, c.format, c.binding);
     if (c.binding !== FULL) expect(weight.windows.length).toBeGreaterThan(1);
     const dropped = c.dropped ? { share: c.dropped, key: 9 } : null;
     const factors = newLowRank(weight.name, rows, cols, r, s, { dropout: dropped });
     const dora = method === 'dora' ? newDora(weight, factors) : null;
     weight.trains = dora ? trainsDora(dora) : trainsFactors(factors);
-    const values = [factors.A, factors.B, ...(dora ? [dora.magnitude, dora.squares, dora.scale, dora.invNorm] : [])];
+    const values = [factors.A, factors.B, ...(dora ? [dora.magnitude, dora.squares!, dora.scale, dora.invNorm] : [])];
     for (const t of values) allocate(gpu.scope, t.home!);
     write(gpu.memory, factors.A, A);
     write(gpu.memory, factors.B, B);
     if (dora) write(gpu.memory, dora.magnitude, m!);
     if (dora)
-      await runProgram((p) => {
-        doraSquares(p, dora);
-        doraScale(p, dora);
-        return {};
-      });
+      await runProgram(
+        (p) => {
+          doraSquares(p, dora);
+          doraScale(p, dora);
+          return {};
+        },
+        { gpu },
+      );
     const grads = [factors.grads!.A, factors.grads!.B, ...(dora ? [dora.grad!] : [])];
     for (const g of grads) {
       allocate(gpu.scope, g.home!);
@@ -123,7 +129,7 @@ describe.each(cases)('$method $rows x $cols of $format, rank $r, $N tokens, drop
           mask: maskOf(p, dropped, ones),
         };
       },
-      { accumulate: 1 },
+      { accumulate: 1, gpu },
     );
     const mask = c.dropped ? out.mask : undefined;
     const f = { N, out: rows, inner: cols, r, s, W, A, B, m, mask };
@@ -155,8 +161,8 @@ describe.each(cases.filter((c) => c.method === 'dora'))('dora $rows x $cols of $
   const [A, B, m] = [f32(r * cols, 2, cols ** -0.5), f32(rows * r, 3, 0.2), f32(rows, 4).map((v) => 2 + v)];
   const s = 1.7;
 
-  test('the scale is magnitude / norm of the rows formed in full', async () => {
-    const gpu = await testGpu();
+  test.each(SETS)('the scale is magnitude / norm of the rows formed in full, kernels: %s', async (set) => {
+    const gpu = await gpuWith(set);
     const { weight, W } = await newStored(rows, cols, c.format, c.binding);
     const matrix = { name: weight.name, shape: [rows, cols] as [number, number], A, B, magnitude: m };
     const adapter = { method, rank: r, alpha: s * r, use_rslora: false, dropout: 0, targets: [], base: '', matrices: [matrix] };
@@ -172,10 +178,13 @@ describe.each(cases.filter((c) => c.method === 'dora'))('dora $rows x $cols of $
     );
     const moved = B.map((v) => -3 * v);
     write(gpu.memory, ofB, moved);
-    const again = await runProgram((p) => {
-      attached.after!(p);
-      return { scale };
-    });
+    const again = await runProgram(
+      (p) => {
+        attached.after!(p);
+        return { scale };
+      },
+      { gpu },
+    );
     const after = rowNorms({ out: rows, inner: cols, r, s, W, A, B: moved });
     expect(again.scale).toBeAllclose(
       after.map((n, i) => m[i] / n),

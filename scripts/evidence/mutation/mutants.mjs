@@ -258,10 +258,20 @@ const BY_TESTS = {
     ['score_blocks_wide', 'i / P.width * pitch', 'i / P.width', 'the rows of a block are taken to be one behind the other'],
     ['score_dense', 'wg.x] += s', 'wg.x] = s', 'the score of a micro-batch takes the place of the ones before'],
   ],
-  [ops('lowrank', 'dropout')]: [
+  [ops('lowrank', 'stack-factors', 'dropout')]: [
     ['lowrank_down', 'P.scale * sum', 'sum', 'the factor alpha / r is forgotten'],
     ['lowrank_weight', 'workgroupBarrier();', '', 'no barrier between the shares of the rows and their sum'],
+    ['lowrank_down', 'wg.z * P.rank + k0', 'k0', 'numbers of the matrices side by side go to the same place'],
+    ['lowrank_up', 'P.ldu + own;', 'P.ldu;', 'every matrix takes the numbers of the first'],
+    ['lowrank_weight', 'own + min(', 'min(', 'every matrix takes the numbers of the first'],
+    ['lowrank_store_dora', 'scale[j] * whole', 'whole', 'what is made is not scaled'],
+    ['lowrank_store_dora', 'z[n * P.width + j] = whole;', '', 'the product is kept without its factors'],
     ['dora_scale', '2.0 * cross_', 'cross_', 'the norm lacks half of its mixed term'],
+    ['dora_norms', 'whose * P.rank', '0u * P.rank', 'every matrix has the factors of the first'],
+    ['dora_norms', 'i < 64u', 'i < 63u', 'the last invocation is left out of a sum'],
+    ['dora_weight', 'd_z[to + col[c]] = v[c];', 'd_z[to + col[c]] = d[c];', 'the gradient before scaling is not scaled'],
+    ['dora_weight', 'sum_m[c] * inv_norm[j]', 'sum_m[c]', 'the gradient of magnitudes is not divided by the norm'],
+    ['columnsum_magnitude', 'd_z[i] = scale[c] * d;', 'd_z[i] = d;', 'the gradient before scaling is not scaled'],
     ['dropout', 'x[i] * P.scale', 'x[i]', 'what is kept is not scaled up'],
   ],
   [ops('swiglu', 'embed', 'fill')]: [

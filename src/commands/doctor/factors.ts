@@ -1,15 +1,18 @@
 // Self-tests of what LoRA and DoRA put beside a weight: products with the factors, dropout, and the scaling of rows.
 
+import { planningOf } from '../../gpu/limits.ts';
 import { type Program, temp } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
 import { type Dora, doraScale, doraSquares, newDora, trainsDora } from '../../ops/lowrank/dora.ts';
 import { dropout } from '../../ops/lowrank/dropout.ts';
 import { newLowRank, trainsFactors } from '../../ops/lowrank/lowrank.ts';
 import { whole } from '../../ops/matmul/gemm.ts';
+import { STORED, type StoredFormat } from '../../ops/stored/formats.ts';
 import { newWeight } from '../../ops/stored/weight.ts';
 import { newStream, SCALARS } from '../../ops/stream/stream.ts';
 import { type Check, type Input, near, noise, noisy } from './check.ts';
 import { columnsF64, each, type Numbers, timesF64 } from './f64.ts';
+import { weightOf } from './stored.ts';
 
 const [N, inner, rank, scale] = [19, 70, 5, 0.75];
 const CLOSE = 1e-5;
@@ -20,9 +23,17 @@ export function factorChecks(): Check[] {
   return [
     { name: 'dropout', make: dropping },
     ...[null, DROPOUT].map((dropout) => lora(dropout)),
-    ...[44, 43].flatMap((out) => [null, DROPOUT].map((dropout) => dora(out, dropout))),
+    ...[44, 43].flatMap((out) => [null, DROPOUT].flatMap((dropout) => [dora(out, dropout), onGpu(dora(out, dropout))])),
+    ...(Object.keys(STORED) as StoredFormat[]).map((format) => onGpu(norms(format))),
   ];
 }
+
+/** The same by the kernels of a GPU. */
+const onGpu = (check: Check): Check => ({
+  ...check,
+  name: `${check.name}, as on a GPU`,
+  planning: (of) => planningOf({ ...of, software: false, half: false }),
+});
 
 type Drops = typeof DROPOUT | null;
 
@@ -176,6 +187,48 @@ function dora(out: number, drops: Drops): Check {
         [d.magnitude, m],
       ];
       return { inputs: [...inputs, ...stored], build, want: [forward, dm, dA, dB, back].map((v) => near(v, CLOSE)) };
+    },
+  };
+}
+
+/** Row norms of two matrices, one behind the other, from rows as they are stored. */
+function norms(format: StoredFormat): Check {
+  const [rows, second, cols, r] = [21, 16, 512, 3];
+  return {
+    name: `dora row norms of ${format}`,
+    make({ maxBinding }) {
+      const { w, inputs, values } = weightOf(format, rows, cols, maxBinding);
+      const one = newLowRank('w', rows, cols, r, scale, null);
+      const factors = { ...one, bands: [0, second], A: resident('A', [2 * r, cols], 'trained') };
+      const d = newDora(w, factors);
+      const [A, B, m] = [noise(2 * r * cols, 92), noise(rows * r, 93), noise(rows, 94)];
+      const build = (p: Program) => {
+        doraScale(p, d);
+        return [d.scale, d.invNorm];
+      };
+      const squares = new Float64Array(rows);
+      for (const [first, end, at] of [
+        [0, second, 0],
+        [second, rows, r * cols],
+      ])
+        timesF64('nn', B.subarray(first * r, end * r), A.subarray(at, at + r * cols), end - first, cols, r).forEach((ba, i) => {
+          squares[first + Math.floor(i / cols)] += (values[first * cols + i] + scale * ba) ** 2;
+        });
+      const long = squares.map(Math.sqrt);
+      return {
+        inputs: [...inputs, [factors.A, A], [factors.B, B], [d.magnitude, m]],
+        build,
+        want: [
+          near(
+            each(m, (v, o) => v / long[o]),
+            CLOSE,
+          ),
+          near(
+            long.map((n) => 1 / n),
+            CLOSE,
+          ),
+        ],
+      };
     },
   };
 }

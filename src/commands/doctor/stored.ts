@@ -40,7 +40,7 @@ export function storedChecks(): Check[] {
 const by = (cols: number) => (cols % 4 ? 'by 1' : 'by 4');
 
 /** A weight [rows, cols] of any bytes, and the values that they mean. */
-function weightOf(format: StoredFormat, rows: number, cols: number, maxBinding: number) {
+export function weightOf(format: StoredFormat, rows: number, cols: number, maxBinding: number) {
   const { block, bytes } = STORED[format];
   const next = random(3);
   // bit 6 of no byte is set, so that whatever is read as a float is finite and below 2

@@ -15,7 +15,7 @@ import weight8 from '../../../shaders/blocks_weight8.wgsl?raw' with { type: 'tex
 import lanes1 from '../../../shaders/lanes1.wgsl?raw' with { type: 'text' };
 import lanes4 from '../../../shaders/lanes4.wgsl?raw' with { type: 'text' };
 import { adds, decide, kernel, type Program, run } from '../../gpu/program.ts';
-import { resident, type Tensor } from '../../gpu/tensor.ts';
+import { resident, runOf, type Tensor } from '../../gpu/tensor.ts';
 import { type Mat, type Product, tileFor, whole } from '../matmul/gemm.ts';
 import { tiledPlaces } from '../matmul/gemm-tile.ts';
 import { type Blocks, beside, productInto, productTransposedInto, takesBlocks } from '../matmul/linear.ts';
@@ -67,19 +67,25 @@ export function newBlockSet(
  */
 export function joined({ name, rows, cols, parts }: Stack, sets: readonly (BlockSet | null)[]): BlockSet | null {
   const some = sets.filter((s) => s !== null);
-  const [{ b, delta, grad }] = some;
-  const follows = (t: Tensor | null, before: Tensor | null) =>
-    t === before || (t?.home === before?.home && t?.start === before!.start + before!.bytes);
-  const gapless = some.every((s, i) => i === 0 || (follows(s.delta, some[i - 1].delta) && follows(s.grad, some[i - 1].grad)));
-  if (!gapless || parts.some((w) => w.rows % b)) return null;
+  const [{ b, grad: trains }] = some;
+  const shape = [some.reduce((sum, s) => sum + s.delta.shape[0], 0), b, b];
+  const delta = runOf(
+    `${name}.blocks`,
+    some.map((s) => s.delta),
+    shape,
+  );
+  const grad = runOf(
+    `${name}.blocks.grad`,
+    some.flatMap((s) => s.grad ?? []),
+    shape,
+  );
+  if (!delta || (trains && !grad) || parts.some((w) => w.rows % b)) return null;
   const starts = parts.map((_, i) => parts.slice(0, i).reduce((sum, w) => sum + w.rows / b, 0));
   const sorted = sets.flatMap((s, i) =>
     Array.from({ length: (s?.index.length ?? 0) / 2 }, (_, n) => [s!.index[2 * n] + starts[i], s!.index[2 * n + 1]] as const),
   );
-  const bytes = some.reduce((sum, s) => sum + s.delta.bytes, 0);
-  const all = (t: Tensor): Tensor => ({ ...t, name: `${name}.blocks`, shape: [sorted.length, b, b], bytes });
   return {
-    ...{ rows, cols, b, index: Uint32Array.from(sorted.flat()), delta: all(delta), grad: grad && all(grad) },
+    ...{ rows, cols, b, index: Uint32Array.from(sorted.flat()), delta, grad: trains && grad },
     lists: resident(`${name}.lists`, [wordsFor(sorted.length, (rows / b) * (cols / b))], 'other', 'u32'),
     places: placesOf(sorted, rows / b, cols / b),
   };

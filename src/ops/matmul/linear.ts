@@ -6,7 +6,7 @@ import { whenThere } from '../../gpu/recompute.ts';
 import { columns, type Tensor } from '../../gpu/tensor.ts';
 import { fill, fillBackward } from '../elementwise/fill.ts';
 import { gemv, unpack } from '../stored/unpack.ts';
-import type { Backward, Into, Start, Trains, Vector, Weight, Window } from '../stored/weight.ts';
+import type { Backward, Into, Stack, Start, Trains, Vector, Weight, Window } from '../stored/weight.ts';
 import { gemm, type Mat, type Product, readsStored, whole, wouldTile } from './gemm.ts';
 import type { Differences, Onto } from './mat.ts';
 
@@ -76,7 +76,7 @@ function outputsOf(p: Program, x: Tensor, weights: Weight[]): Tensor[] {
   const names = weights.map(short);
   const room = (name: string, width: number) => temp(p, name, [n, width], 'activations');
   const width = weights.reduce((sum, w) => sum + w.rows, 0);
-  const starts = weights.map((_, i) => weights.slice(0, i).reduce((sum, w) => sum + w.rows, 0));
+  const starts = weights.map((_, i) => rowsBefore(weights, i));
   const able = weights.length > 1 && weights.every((w) => w.trains === null || w.trains.columns);
   const tiled = able ? weights.map((w, i) => takesBlocks(p, w, whole(x), n, { t: x, at: starts[i], ld: width })) : [false];
   if (tiled.includes(false)) return weights.map((w, i) => room(names[i], w.rows));
@@ -135,18 +135,36 @@ export interface BesideBackward {
   input?(dy: Tensor, dx: Tensor): void;
 }
 
+/** Adds a part to y for the input x. */
+export type Beside = (p: Program, x: Tensor, y: Tensor) => BesideBackward;
+
 /** Something beside the stored product, which `add` adds to y: chosen blocks, low-rank factors, or only a score of the gradient. */
-export function beside(add: (p: Program, x: Tensor, y: Tensor) => BesideBackward, { columns = false } = {}): Trains {
+export const beside = (add: Beside, { columns = false } = {}): Trains =>
+  besideEach((w) => [{ add, at: 0, rows: w.rows }], columns);
+
+/** The same of a stack, where each matrix has a part of its own, or none (null). */
+export const besideParts = ({ parts }: Stack, adds: readonly (Beside | null)[]): Trains =>
+  besideEach(() => parts.flatMap(({ rows }, i) => (adds[i] ? { add: adds[i], at: rowsBefore(parts, i), rows } : [])), true);
+
+/** Rows of the matrices before one in a stack. */
+const rowsBefore = (weights: readonly Weight[], i: number) => weights.slice(0, i).reduce((sum, w) => sum + w.rows, 0);
+
+function besideEach(partsOf: (w: Weight) => { add: Beside; at: number; rows: number }[], columns: boolean): Trains {
   return {
     columns,
     forward(p, w, x, n, y, start) {
       const frozen = FROZEN.forward(p, w, x, n, y, start);
-      const part = add(p, entire(x, w.cols), entire(y, w.rows));
+      const made = partsOf(w).map(({ add, at, rows }) => {
+        const own = (of: Mat) => entire({ ...of, at: of.at + at }, rows);
+        return { part: add(p, entire(x, w.cols), own(y)), own };
+      });
       return (dy, x, dx) => {
-        const { gradients } = part;
-        if (gradients) x((input) => gradients(entire(dy, w.rows), entire(input, w.cols)));
+        for (const { part, own } of made) {
+          const { gradients } = part;
+          if (gradients) x((input) => gradients(own(dy), entire(input, w.cols)));
+        }
         frozen(dy, x, dx);
-        if (dx) part.input?.(entire(dy, w.rows), entire(dx.into, w.cols));
+        if (dx) for (const { part, own } of made) part.input?.(own(dy), entire(dx.into, w.cols));
       };
     },
   };
