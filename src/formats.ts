@@ -47,6 +47,17 @@ export type WritableFormat = (typeof WRITABLE)[number];
 export const PLAIN = ['f32', 'f16', 'bf16'] as const;
 export type PlainFormat = (typeof PLAIN)[number];
 
+/** What a model is exported as, what that is, and the dtypes it may have; an adapter keeps its own. How each is written is io/exports.ts. */
+export const EXPORTS = {
+  hf: { what: 'a Hugging Face folder', dtypes: PLAIN },
+  gguf: { what: 'a GGUF file', dtypes: WRITABLE },
+} satisfies Record<string, { what: string; dtypes: readonly string[] }>;
+
+export type ExportFormat = keyof typeof EXPORTS;
+export const EXPORT_FORMATS = Object.keys(EXPORTS) as ExportFormat[];
+/** Every dtype that one of them takes. */
+export const EXPORT_DTYPES = [...new Set(Object.values(EXPORTS).flatMap(({ dtypes }): readonly string[] => dtypes))];
+
 /** The format that safetensors calls by this dtype. */
 export function formatOfDtype(dtype: string): Format | undefined {
   return (Object.keys(FORMATS) as Format[]).find((f) => FORMATS[f].safetensors === dtype);

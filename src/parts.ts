@@ -29,14 +29,15 @@ export { explained, type Scored, toldLie, toldSelection } from './methods/smt/me
 export { overlap, type Selection, selectionIn } from './methods/smt/select.ts';
 export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts';
 export type { Decoder } from './models/decoder.ts';
-export { checkBase as checkAdapterBase, warnOfOtherBase } from './train/adapter.ts';
+export { checkBase as checkAdapterBase } from './train/adapter.ts';
 export { withKernels } from './train/autotune.ts';
 export { CHECKPOINTS } from './train/checkpoint.ts';
 export { decodeCost, trainingCost, warmupCost } from './train/cost.ts';
 export { lossOf } from './train/evaluate.ts';
 export type { Identity } from './train/identity.ts';
+export { logprobsOf } from './train/logprobs.ts';
 export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
-export { endsOf, openPrompts, type Place, promptIds, seeRows } from './train/open.ts';
+export { endsOf, openPrompts, type Place, promptIds, seeRows, withTokenizer } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { weighRecompute } from './train/recompute.ts';

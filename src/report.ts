@@ -203,6 +203,8 @@ export type Line =
       got?: string | number | null;
       because?: string[];
     }
+  /** Opened again and compared: bytes of all files, and the largest difference of a log-probability over so many rows. */
+  | { kind: 'exported'; format: string; out: string; bytes: number; rows: number; worst: number }
   /** made: what lies at `out`. */
   | { kind: 'done'; out: string | null; made?: 'adapter' | 'model'; steps: number; seconds: number; tokens_per_second: number }
   /** One measurement. gflops and its share of the adapter's FMA peak where the work is arithmetic, gbs where it is traffic. */

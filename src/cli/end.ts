@@ -9,7 +9,7 @@ export function endOf(t: Terminal, { verb, options }: Command, line: Extract<Lin
   const { out, steps, seconds, tokens_per_second } = line;
   const label = (name: string) => paint(t, 'bold', padded(name, LABEL));
   const ran = `${several(steps, 'step')} in ${duration(seconds)}, ${rate(tokens_per_second)} tokens/s`;
-  if (verb === 'merge') return [`${label('done')}${out}`];
+  if (verb === 'merge' || verb === 'export') return [`${label('done')}${out}`];
   if (!out) return [`${label('done')}${ran}; not saved, as --out was not given`];
   const isModel = line.made === 'model';
   return [

@@ -234,6 +234,10 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     progress.stop();
     if (equal) say('replay', `bit-equal: ${several(steps, 'step')}, and every byte that is left`);
   },
+  exported({ progress, say }, { bytes: size, rows, worst }) {
+    progress.stop();
+    say('checked', `${bytes(size)}, opened again: log-probabilities of ${several(rows, 'row')} within ${worst.toPrecision(2)}`);
+  },
   done({ t, command, progress, tell }, line) {
     progress.stop();
     for (const text of endOf(t, command, line)) tell(text);

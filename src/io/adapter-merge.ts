@@ -1,9 +1,10 @@
 // An adapter added into its base on the CPU: every weight as a stream of rows, decoded, changed where the adapter says so, and
 // rounded once to the new dtype. What trains on a device is not known here; the result goes to export-hf.ts.
+
+import type { WritableFormat } from '../formats.ts';
 import { type Adapter, checkAdapter, type SmtMatrix } from './adapter.ts';
 import type { PeftAdapter, PeftMatrix } from './adapter-peft.ts';
 import { decode } from './dequant.ts';
-import type { HfExport } from './export-hf.ts';
 import { encode } from './quant.ts';
 import { rowCount, type TensorInfo } from './tensors.ts';
 
@@ -11,15 +12,21 @@ import { rowCount, type TensorInfo } from './tensors.ts';
 export function mergedTensors(
   tensors: Map<string, TensorInfo>,
   adapter: Adapter | undefined,
-  dtype: HfExport['dtype'],
-): HfExport['tensors'] {
-  if (adapter) checkAdapter(adapter, new Map([...tensors].map(([name, { shape }]) => [name, shape])));
-  const changes = adapter ? rowChanges(adapter) : new Map<string, RowChange>();
+  dtype: WritableFormat,
+  seen?: Seen,
+): { name: string; shape: number[]; bytes: () => AsyncIterable<Uint8Array> }[] {
+  const changes = changesOf(tensors, adapter);
   return [...tensors.values()].map((tensor) => ({
     name: tensor.name,
     shape: tensor.shape,
-    bytes: () => mergedRows(tensor, changes.get(tensor.name), dtype),
+    bytes: () => mergedRows(tensor, changes.get(tensor.name), dtype, { seen }),
   }));
+}
+
+/** What an adapter, where there is one, does to these weights. Throws where it is another model's. */
+export function changesOf(tensors: Map<string, TensorInfo>, adapter: Adapter | undefined): Map<string, RowChange> {
+  if (adapter) checkAdapter(adapter, new Map([...tensors].map(([name, { shape }]) => [name, shape])));
+  return adapter ? rowChanges(adapter) : new Map();
 }
 
 // Changes row r of a weight in place: values [in], f32.
@@ -27,25 +34,38 @@ export type RowChange = (values: Float32Array, r: number) => void;
 
 const PIECE = 1 << 20;
 
-async function* mergedRows(
+/** Whether any stored byte became another than without the adapter; undefined where no change was seen. */
+export interface Seen {
+  differs?: boolean;
+}
+
+/**
+ * A weight as `format`, the change made: whole rows, in pieces of a multiple of `unit` of them. What does not change and keeps its
+ * format moves as bytes. `seen` is told whether the change outlives the rounding.
+ */
+export async function* mergedRows(
   tensor: TensorInfo,
   change: RowChange | undefined,
-  dtype: HfExport['dtype'],
+  format: WritableFormat,
+  { unit = 1, seen = {} }: { unit?: number; seen?: Seen } = {},
 ): AsyncGenerator<Uint8Array> {
   const n_rows = rowCount(tensor.shape);
   const width = tensor.shape.at(-1) ?? 1;
-  const step = Math.max(1, Math.floor(PIECE / width));
+  const step = unit * Math.max(1, Math.floor(PIECE / width / unit));
   for (let r0 = 0; r0 < n_rows; r0 += step) {
     const r1 = Math.min(n_rows, r0 + step);
-    const values = await readRows(tensor, r0, r1);
+    const stored = await tensor.rows(r0, r1);
+    if (!change && tensor.format === format) {
+      yield stored;
+      continue;
+    }
+    const values = decode(tensor.format, stored, (r1 - r0) * width);
+    const untrained = change && !seen.differs ? encode(format, values) : undefined;
     for (let r = r0; change && r < r1; r++) change(values.subarray((r - r0) * width, (r - r0 + 1) * width), r);
-    yield encode(dtype, values);
+    const bytes = encode(format, values);
+    if (untrained) seen.differs = bytes.some((byte, i) => byte !== untrained[i]);
+    yield bytes;
   }
-}
-
-async function readRows(tensor: TensorInfo, r0: number, r1: number): Promise<Float32Array<ArrayBuffer>> {
-  const width = tensor.shape.at(-1) ?? 1;
-  return decode(tensor.format, await tensor.rows(r0, r1), (r1 - r0) * width);
 }
 
 /** What an adapter does to the rows of each weight that it changes, by the weight's name. */

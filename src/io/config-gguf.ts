@@ -1,6 +1,6 @@
 // The description of a decoder from a GGUF's metadata and tensor names. The same strictness as config.ts: a key that changes
 // the results and that the engine does not have is an error.
-import { type ModelConfig, type ModelType, type RopeScaling, ropeFrequencies } from '../models/config.ts';
+import { type ModelConfig, type ModelType, type RopeConfig, type RopeScaling, ropeFrequencies } from '../models/config.ts';
 import { checkConfig, positive, refuse, size } from './config.ts';
 import type { Gguf } from './gguf.ts';
 
@@ -71,14 +71,14 @@ function readScaling(keys: Record<string, any>, config: ModelConfig, factors: nu
       high_freq_factor: 4,
       original_max_position_embeddings: 8192,
     } as const;
-    const expected = factorsOf(named, config.rope.theta, config.head_dim);
+    const expected = ropeFactors({ theta: config.rope.theta, scaling: named }, config.head_dim);
     if (expected.every((f, i) => Math.abs(f - factors[i]) <= 1e-5 * f)) return named;
   }
   return { type: 'factors', factors };
 }
 
-/** What each frequency is divided by under a scaling: 1 for short waves, `factor` for long, a blend between. */
-function factorsOf(scaling: RopeScaling, theta: number, head_dim: number): number[] {
+/** What each frequency is divided by under a scaling: of llama3 1 for short waves, `factor` for long, a blend between. */
+export function ropeFactors({ theta, scaling }: RopeConfig, head_dim: number): number[] {
   const plain = ropeFrequencies({ theta, scaling: null }, head_dim);
   return ropeFrequencies({ theta, scaling }, head_dim).map((frequency, i) => plain[i] / frequency);
 }

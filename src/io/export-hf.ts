@@ -2,8 +2,10 @@
 // a stream, tensor by tensor, from whoever has them; nothing here reads or computes them.
 import { FORMATS, type PlainFormat } from '../formats.ts';
 import type { ModelConfig } from '../models/config.ts';
+import { mergedTensors } from './adapter-merge.ts';
 import { ARCHITECTURES, hasMlpBiasFlag } from './config.ts';
-import type { TokenizerFiles } from './model.ts';
+import type { Exporter } from './export.ts';
+import { openModelFiles, type TokenizerFiles } from './model.ts';
 import { type TensorToWrite, tensorBytes, writeSafetensors } from './safetensors.ts';
 import { checkTensorShapes } from './tensors.ts';
 import type { FileToWrite } from './write.ts';
@@ -80,6 +82,19 @@ export function hfConfig(config: ModelConfig, dtype: HfExport['dtype']): Record<
 }
 
 const SHARD_BYTES = 5e9;
+
+export const hfExporter: Exporter = {
+  place: 'folder',
+  async lay({ files, adapter, dtype, seen }) {
+    const { config, generation, tokenizer, tensors } = files;
+    const plain = dtype as PlainFormat;
+    return {
+      files: hfFiles({ config, generation, tokenizer, dtype: plain, tensors: mergedTensors(tensors, adapter, plain, seen) }),
+      notes: [],
+    };
+  },
+  open: async (place) => ({ files: await openModelFiles(place) }),
+};
 
 // One file where all fits, else numbered shards and the index that says what lies where.
 function weightFiles({ tensors, dtype, shardBytes = SHARD_BYTES }: HfExport): FileToWrite[] {

@@ -14,7 +14,8 @@ export async function ggufModel(gguf: Gguf): Promise<{ config: ModelConfig; tens
   for (const stored of gguf.tensors.values()) {
     if (IGNORED.test(stored.name) || (stored.name === 'output.weight' && config.tie_word_embeddings)) continue;
     const tensor = tensorOf(gguf, stored, hfName(stored.name));
-    tensors.set(tensor.name, isPermuted(gguf, tensor.name) ? unpermuted(tensor, config) : tensor);
+    const arch = gguf.metadata.get('general.architecture');
+    tensors.set(tensor.name, isPermuted(arch, tensor.name) ? unpermuted(tensor, config) : tensor);
   }
   checkTensorShapes(new Map([...tensors].map(([name, { shape }]) => [name, shape])), config, gguf.source.name);
   return { config, tensors };
@@ -51,6 +52,15 @@ function hfName(name: string): string {
   return layer === undefined ? `${known}.${kind}` : `model.layers.${Number(layer)}.${known}.${kind}`;
 }
 
+/** ggml's name of a weight of a decoder. */
+export function ggufName(name: string): string {
+  const [, layer, part, kind] = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
+  if (layer === undefined) return `${keyOf(TOP, name.replace(/\.weight$/, ''))}.weight`;
+  return `blk.${layer}.${keyOf(PARTS, part)}.${kind}`;
+}
+
+const keyOf = (table: Record<string, string>, value: string) => Object.keys(table).find((key) => table[key] === value);
+
 function tensorOf(gguf: Gguf, stored: GgufTensor, name: string): TensorInfo {
   return storedTensor(name, stored.type, [...stored.dims].reverse(), gguf.source, stored.offset);
 }
@@ -78,20 +88,33 @@ async function isTied(gguf: Gguf): Promise<boolean> {
 // layer, of SmolLM3's layers without RoPE too.
 const PERMUTED: unknown[] = ['llama', 'smollm3'];
 
-function isPermuted(gguf: Gguf, name: string): boolean {
-  return PERMUTED.includes(gguf.metadata.get('general.architecture')) && /\.self_attn\.[qk]_proj\.(weight|bias)$/.test(name);
+/** Whether a GGUF of this architecture holds the rows of a weight interleaved. */
+export function isPermuted(architecture: unknown, name: string): boolean {
+  return PERMUTED.includes(architecture) && /\.self_attn\.[qk]_proj\.(weight|bias)$/.test(name);
 }
 
-// Row h + p * half + j of the head that begins at h lies in the file at h + 2 * j + p. Rows move whole, whatever their format;
-// a bias is a column of one-value rows.
+/** Rows of q or k, or the values of a bias, each `row` bytes, as a GGUF has them. Every chunk holds whole heads. */
+export async function* permuted(chunks: AsyncIterable<Uint8Array>, head_dim: number, row: number): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    const out = new Uint8Array(chunk.length);
+    for (let r = 0; r * row < chunk.length; r++) out.set(chunk.subarray(r * row, (r + 1) * row), fileRow(r, head_dim) * row);
+    yield out;
+  }
+}
+
+/** Row h + p * half + j of the head that begins at h lies in the file at h + 2 * j + p. */
+function fileRow(r: number, head_dim: number): number {
+  const half = head_dim / 2;
+  return r - (r % head_dim) + 2 * (r % half) + (Math.floor(r / half) % 2);
+}
+
+// Rows move whole, whatever their format; a bias is a column of one-value rows.
 function unpermuted(tensor: TensorInfo, config: ModelConfig): TensorInfo {
   const { head_dim } = config;
-  const half = head_dim / 2;
-  const fileRow = (r: number) => r - (r % head_dim) + 2 * (r % half) + (Math.floor(r / half) % 2);
   const reorder = (bytes: Uint8Array, first: number, r0: number, r1: number, row: number) => {
     const out = new Uint8Array((r1 - r0) * row);
     for (let r = r0; r < r1; r++) {
-      const from = (fileRow(r) - first) * row;
+      const from = (fileRow(r, head_dim) - first) * row;
       out.set(bytes.subarray(from, from + row), (r - r0) * row);
     }
     return out;

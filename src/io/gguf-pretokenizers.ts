@@ -50,3 +50,38 @@ const TABLE: [names: string, patterns: string[], flags?: string][] = [
 
 /** Every pattern of the table: read here, and quick on any text. */
 export const PATTERNS: readonly string[] = TABLE.flatMap(([, patterns]) => patterns);
+
+/** The name under which a tokenizer.json's steps before byte-level merges are known; undefined where none says the same. */
+export function nameOfPreTokenizer(json: Record<string, any>): string | undefined {
+  const steps = patternsOf(json.pre_tokenizer);
+  if (steps === undefined) return undefined;
+  const nfc = json.normalizer?.type === 'NFC' || json.normalizer?.normalizers?.some((one: any) => one.type === 'NFC') === true;
+  if (json.normalizer && !nfc) return undefined;
+  const whole = json.model.ignore_merges === true;
+  const found = TABLE.find(
+    ([, patterns, flags = '']) =>
+      patterns.join('\n') === steps.join('\n') && flags.includes('whole') === whole && flags.includes('nfc') === nfc,
+  );
+  return found?.[0].split(' ')[0];
+}
+
+/** The patterns of Split, Digits and ByteLevel steps, in order; undefined where another step is among them. */
+function patternsOf(step: any): string[] | undefined {
+  switch (step?.type) {
+    case 'Sequence': {
+      const parts = step.pretokenizers.map(patternsOf);
+      return parts.includes(undefined) ? undefined : parts.flat();
+    }
+    case 'ByteLevel':
+      if (step.add_prefix_space) return undefined;
+      return step.use_regex === false ? [] : [GPT2];
+    case 'Digits':
+      return step.individual_digits ? [String.raw`\p{N}`] : undefined;
+    case 'Split':
+      return step.behavior === 'Isolated' && !step.invert && typeof step.pattern.Regex === 'string'
+        ? [step.pattern.Regex]
+        : undefined;
+    default:
+      return undefined;
+  }
+}

@@ -5,7 +5,7 @@ import { formatOfDtype } from '../formats.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { type Folder, openPlace, type PlaceOptions, readJson, readText, type Source } from './bytes.ts';
 import { configFromHf } from './config.ts';
-import { readGguf } from './gguf.ts';
+import { type Gguf, readGguf } from './gguf.ts';
 import { ggufConfig, ggufModel } from './gguf-model.ts';
 import { tokenizerFromGguf } from './gguf-tokenizer.ts';
 import { readSafetensors, readShards, type StoredTensor } from './safetensors.ts';
@@ -26,6 +26,9 @@ export interface ModelFiles {
   generation: Record<string, any>;
   tensors: Map<string, TensorInfo>;
   tokenizer: TokenizerFiles;
+  /** A GGUF's metadata; of a folder the folder itself, for files that an export carries on as they are. */
+  gguf?: Gguf;
+  folder?: Folder;
   close(): Promise<void>;
 }
 
@@ -97,7 +100,7 @@ async function openGguf(source: Source): Promise<ModelFiles> {
     throw new Error(`expected a model folder or a .gguf file, got ${source.name}; name the folder that holds it`);
   const gguf = await readGguf(source);
   const tokenizer = tokenizerFromGguf(gguf);
-  return { form: 'gguf', name: source.name, ...(await ggufModel(gguf)), generation: {}, tokenizer, close: async () => {} };
+  return { form: 'gguf', name: source.name, ...(await ggufModel(gguf)), generation: {}, tokenizer, gguf, close: async () => {} };
 }
 
 async function openFolder(folder: Folder): Promise<ModelFiles> {
@@ -112,7 +115,7 @@ async function openFolder(folder: Folder): Promise<ModelFiles> {
   await dropTiedHead(config, tensors, folder.name);
   checkTensorShapes(new Map([...tensors].map(([name, { shape }]) => [name, shape])), config, folder.name);
   const tokenizer = await readTokenizer(folder);
-  return { form, name: folder.name, config, generation, tensors, tokenizer, close: async () => {} };
+  return { form, name: folder.name, config, generation, tensors, tokenizer, folder, close: async () => {} };
 }
 
 // A model saved without its head has no prefix.

@@ -3,6 +3,7 @@
 import { nodeFs } from './bytes.ts';
 
 export interface FileToWrite {
+  /** Plain, or of a file one folder further down: onnx/model.onnx. */
   name: string;
   chunks: AsyncIterable<Uint8Array> | Uint8Array | string;
 }
@@ -21,6 +22,8 @@ export interface WriteOptions {
   force?: boolean;
   /** Names that may be there already and stay (checkpoints, say). */
   beside?: string[];
+  /** Looks at what was written, where it still lies aside, before it gets its name; what it throws leaves nothing. */
+  check?: (aside: string) => Promise<void>;
   /** Nobody else writes beside the place: whatever was left there by a killed writer goes at once, not only what is old. */
   alone?: boolean;
 }
@@ -40,6 +43,7 @@ export async function writeFolder(path: string, files: FileToWrite[], options: W
     const folders = new Set(files.flatMap(({ name }) => /^(.*)\//.exec(name)?.[1] ?? []));
     for (const folder of folders) await mkdir(`${aside}/${folder}`, { recursive: true });
     for (const file of files) await writeChunks(`${aside}/${file.name}`, file.chunks);
+    await options.check?.(aside);
     if (there.length === 0) {
       await rmdir(place).catch(() => {});
       await rename(aside, place);
@@ -66,6 +70,7 @@ export async function writeFile(path: string, chunks: FileToWrite['chunks'], opt
   const aside = `${path}${partial()}`;
   try {
     await writeChunks(aside, chunks);
+    await options.check?.(aside);
     await rename(aside, path);
   } finally {
     await rm(aside, { force: true });

@@ -5,6 +5,7 @@
  */
 import { parseArgs as tokenize } from 'node:util';
 import { help, overview } from './help.ts';
+import { choicesOf } from './kinds.ts';
 import { contradiction, expected, faultOf } from './rules.ts';
 import { FILES, flagOf, KEYS, type Key, keysOf, type Options, option, VERBS, type Verb } from './table.ts';
 import { valueIn } from './values.ts';
@@ -36,8 +37,8 @@ function parseArgs(verb: Verb, argv: readonly string[], width?: number): Parsed 
   const options: Record<string, unknown> = {};
   for (const [key, values] of words) {
     const value = valueIn(key, values);
-    if (faultOf(key, value) !== undefined)
-      return usage(verb, `expected ${flagOf(key)} to be ${expected(option(key))}, got "${values.join(' ')}"; correct it`);
+    if (faultOf(key, value, verb) !== undefined)
+      return usage(verb, `expected ${flagOf(key)} to be ${wanted(key, verb)}, got "${values.join(' ')}"; correct it`);
     options[key] = value;
   }
   // a saved recipe is held to the rules together with the flags, once it is read
@@ -71,7 +72,7 @@ function wordsOf(verb: Verb, argv: readonly string[]): { words: Map<Key, string[
         continue;
       }
       if (value === undefined || (!inlineValue && /^--./.test(value)))
-        return { fault: `expected ${flag} to be followed by ${expected(option(key))}, got nothing; give it a value` };
+        return { fault: `expected ${flag} to be followed by ${wanted(key, verb)}, got nothing; give it a value` };
       const several = option(key).kind === 'texts';
       if (words.has(key) && !several) return { fault: `expected ${flag} once, got it twice; leave one out` };
       words.set(key, [...(words.get(key) ?? []), value]);
@@ -80,6 +81,9 @@ function wordsOf(verb: Verb, argv: readonly string[]): { words: Map<Key, string[
   }
   return { words, files };
 }
+
+/** The values that the verb takes of an option, in words. */
+const wanted = (key: Key, verb: Verb) => expected({ ...option(key), choices: choicesOf(option(key), verb) });
 
 const isFlag = (key: Key) => option(key).kind === 'flag';
 

@@ -1,5 +1,6 @@
 /** The help texts, made from the options table: one page for the program, one for each verb. */
 import wrapAnsi from 'wrap-ansi';
+import { choicesOf } from './kinds.ts';
 import { FILES, flagOf, GROUPS, type Key, keysOf, type Option, option, VERBS, type Verb } from './table.ts';
 
 /** Columns, where a terminal does not say otherwise. */
@@ -35,6 +36,13 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
     ['generate --model DIR --data prompts.jsonl --temperature 0.7 --top-p 0.9', 'one answer a row, drawn by chance'],
   ],
   merge: [['merge --model DIR --adapter adapter --out merged', 'a folder that transformers loads']],
+  export: [
+    [
+      'export --model DIR --adapter adapter --format gguf --dtype q8_0 --out model.gguf',
+      'a file for llama.cpp, Ollama, LM Studio',
+    ],
+    ['export --model model.gguf --format hf --out folder', 'a folder that transformers loads, of a GGUF'],
+  ],
   plan: [
     ['plan --model DIR --batch 4 --max-length 512', 'bytes of weights, blocks, activations, ...'],
     ['plan --model DIR --table', 'methods by budgets'],
@@ -82,10 +90,20 @@ export function overview(width = WIDTH): string {
 /** The options of a verb, by group, with examples. */
 export function help(verb: Verb, width = WIDTH): string {
   const keys = keysOf(verb);
-  const left = widest(keys.map(entry));
+  const left = widest(keys.map((key) => entry(key, verb)));
   const groups = (Object.keys(GROUPS) as (keyof typeof GROUPS)[]).flatMap((group) => {
     const own = keys.filter((key) => option(key).group === group);
-    return own.length === 0 ? [] : ['', GROUPS[group], ...columns(own.map(entry), width, left)];
+    return own.length === 0
+      ? []
+      : [
+          '',
+          GROUPS[group],
+          ...columns(
+            own.map((key) => entry(key, verb)),
+            width,
+            left,
+          ),
+        ];
   });
   return [
     ...wrapped(`blocktune ${verb}: ${VERBS[verb]}`, width),
@@ -99,9 +117,9 @@ export function help(verb: Verb, width = WIDTH): string {
   ].join('\n');
 }
 
-function entry(key: Key): [string, string] {
+function entry(key: Key, verb: Verb): [string, string] {
   const one = option(key);
-  const value = one.kind === 'choice' ? one.choices!.join('|') : one.metavar;
+  const value = one.kind === 'choice' ? choicesOf(one, verb)!.join('|') : one.metavar;
   const short = value !== undefined && value.length > 14;
   const fallback = one.default === undefined ? '' : ` (default:\u00a0${shown(one)})`;
   return [

@@ -7,6 +7,7 @@ export const VERBS = {
   rows: 'what each row of data becomes: its tokens, and which of them are learned; no GPU',
   generate: 'let a model answer a prompt, or every row of data',
   merge: 'a base model and an adapter to one model',
+  export: 'a model, with or without an adapter, in the files that other programs run',
   plan: 'the memory that a run needs and what its steps cost, without a GPU and from a config alone',
   inspect: 'what is in model, adapter and data files, and whether they are sound',
   doctor: 'the GPU found, its limits, and whether every kernel is right on it',
@@ -69,6 +70,8 @@ export interface Option<T> {
   /** What the value is called in help. */
   metavar?: string;
   choices?: readonly string[];
+  /** Verbs that take but some of the choices. */
+  fewer?: Partial<Record<Verb, readonly string[]>>;
   /** Bounds of a number: at least; above; at most; below. */
   min?: number;
   above?: number;
@@ -125,6 +128,10 @@ export const choice = <const C extends string>([group, verbs]: Where, choices: r
   choices,
   help,
 });
+/** What of a choice a verb takes; all of them, where none is named. */
+export const choicesOf = ({ choices, fewer }: Option<unknown>, verb?: Verb) => (verb && fewer?.[verb]) ?? choices;
+/** The choice, of which some verbs take but a part. */
+export const narrowed = <O extends Option<any>>(option: O, fewer: Option<unknown>['fewer']): O => ({ ...option, fewer });
 export const choices = <const C extends string>(
   [group, verbs]: Where,
   of: readonly C[],

@@ -53,8 +53,8 @@ const recipeKeys = (verb: Verb) => keysOf(verb).filter((key) => option(key).grou
 function optionsIn(verb: Verb, recipe: unknown): Options {
   const sound = (key: Key) =>
     v.check(
-      (value) => faultOf(key, value) === undefined,
-      ({ input }) => faultOf(key, input) ?? '',
+      (value) => faultOf(key, value, verb) === undefined,
+      ({ input }) => faultOf(key, input, verb) ?? '',
     );
   const entries = recipeKeys(verb).map((key) => [key, v.optional(v.pipe(v.unknown(), sound(key)))]);
   const schema = v.pipe(

@@ -2,17 +2,20 @@
  * What makes options sound: the values that each may take, and which contradict each other. One set of rules for the
  * command line and for saved recipes; a fault is a sentence, no fault is undefined.
  */
+import { EXPORT_FORMATS, EXPORTS, type ExportFormat } from '../formats.ts';
 import { GPU_NAMES, gpuNamed } from '../gpus.ts';
 import { METHODS, methodNamed } from '../methods/index.ts';
 import { looksLikeBudget } from '../methods/smt/budget.ts';
 import { looksLikeSize } from '../size.ts';
 import { taskNamed } from '../tasks.ts';
+import { choicesOf } from './kinds.ts';
 import { flagOf, type Key, type Option, type Options, option, type Verb, withDefaults } from './table.ts';
 
-/** What is wrong with a value of this option, or undefined. */
-export function faultOf(key: Key, value: unknown): string | undefined {
-  const wanted = expected(option(key));
-  return sound(option(key), value) ? undefined : `expected ${flagOf(key)} to be ${wanted}, got ${JSON.stringify(value)}`;
+/** What is wrong with a value of this option (of this verb), or undefined. */
+export function faultOf(key: Key, value: unknown, verb?: Verb): string | undefined {
+  const one = { ...option(key), choices: choicesOf(option(key), verb) };
+  const wanted = expected(one);
+  return sound(one, value) ? undefined : `expected ${flagOf(key)} to be ${wanted}, got ${JSON.stringify(value)}`;
 }
 
 /** The values that an option takes, in words. */
@@ -130,7 +133,7 @@ const NEEDS: Partial<Record<Verb, [Key, Key][]>> = {
   ],
 };
 
-const REQUIRED: Partial<Record<Verb, Key[]>> = { merge: ['adapter', 'out'] };
+const REQUIRED: Partial<Record<Verb, Key[]>> = { merge: ['adapter', 'out'], export: ['out'] };
 
 /** The first contradiction among the options given to a verb, or undefined. */
 export function contradiction(verb: Verb, given: Options): string | undefined {
@@ -146,6 +149,7 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
   if (counted?.length)
     return `expected --rank with tasks of choices, got ${counted.join(', ')}, whose answers are open; leave --rank or them out`;
   if ((verb === 'train' || verb === 'plan') && !has('table')) return ofMethod(given, has);
+  if (verb === 'merge' || verb === 'export') return ofExport(given);
   return ofSelect(given, has);
 }
 
@@ -168,6 +172,13 @@ function ofMethod(given: Options, has: (key: Key) => boolean): string | undefine
   if (has('dtype') && adapters && warmup !== 'full')
     return 'expected --dtype with a run whose result is a model, got one that writes an adapter; give it to merge';
   return ofSelect(given, has);
+}
+
+function ofExport({ dtype, format = 'hf' }: Options): string | undefined {
+  const { what, dtypes } = EXPORTS[format];
+  if (dtype === undefined || dtypes.some((one) => one === dtype)) return undefined;
+  const others = EXPORT_FORMATS.filter((name: ExportFormat) => EXPORTS[name].dtypes.some((one) => one === dtype));
+  return `expected --dtype ${dtypes.join(', ')} for ${what}, got ${dtype}; choose one of them, or --format ${others.join(' or ')}`;
 }
 
 /** The methods that take an option: "smt, lora or dora". */

@@ -4,18 +4,20 @@
  * each other is rules.ts. A key is the flag in camel case: maxLength is --max-length, and max-length in no other spelling.
  */
 
-import { PLAIN, WRITABLE } from '../formats.ts';
+import { WRITABLE } from '../formats.ts';
 import { GPU_NAMES } from '../gpus.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { MUON_SCALES, OPTIMIZERS, type Optimizer } from '../methods/method.ts';
 import { FULL_WARMUP_RATE } from '../methods/smt/method.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
+import { OF_EXPORTS } from './exports.ts';
 import { choice, choices, day, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
 import { BLOCK_OPTIONS } from './of-blocks.ts';
 import { TASK_OPTIONS } from './of-tasks.ts';
 import { PRESETS, withPreset } from './presets.ts';
 
+export { EXPORTS, type ExportFormat } from '../formats.ts';
 export { FILES, GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
 
 const ALL = Object.keys(VERBS) as Verb[];
@@ -25,7 +27,7 @@ const ROWS: Verb[] = [...READS, 'generate'];
 /** What a replay may be told anew: where things lie. */
 const again = (...verbs: Verb[]): Verb[] => [...verbs, 'replay'];
 const CHOOSES: Verb[] = ['train', 'select', 'plan'];
-const SAVES: Verb[] = ['train', 'select', 'eval', 'rows', 'merge', 'replay', 'demo'];
+const SAVES: Verb[] = ['train', 'select', 'eval', 'rows', 'merge', 'export', 'replay', 'demo'];
 
 const MODEL: Where = ['model', LOADS];
 const RUN: Where = ['run', ['train', 'plan']];
@@ -46,7 +48,7 @@ export const OPTIONS = {
   hub: or(text(MODEL, 'URL', 'host of hf:OWNER/NAME'), 'https://huggingface.co'),
   base: or(choice(MODEL, ['keep', ...WRITABLE], 'how frozen weights are stored on the GPU'), 'keep'),
   adapter: text(
-    ['model', again('train', 'eval', 'generate', 'merge')],
+    ['model', again('train', 'eval', 'generate', 'merge', 'export')],
     'A',
     'start from, or apply, this adapter folder: ours, or LoRA and DoRA as PEFT saves them',
   ),
@@ -191,12 +193,7 @@ export const OPTIONS = {
     'FILE',
     'write every setting of the run, defaults included, as a recipe that train takes',
   ),
-  format: or(choice(['output', ['merge']], ['hf'], 'of the result: a Hugging Face folder'), 'hf'),
-  dtype: choice(
-    ['output', ['train', 'merge']],
-    PLAIN,
-    "of the result (default: the base's; f16 from a quantized base; f32 after training everything)",
-  ),
+  ...OF_EXPORTS,
   table: flag(['output', ['plan']], 'methods by rows, budgets by columns'),
   cost: flag(['output', ['plan']], 'what a step costs, counted from its kernels: dispatches, FLOPs, bytes, beside what it needs'),
   gpu: {

@@ -29,12 +29,17 @@ export async function openModel(
   place: Place,
   { hub, note = () => {} }: { hub?: string; note?: (text: string) => void } = {},
 ): Promise<OpenModel> {
-  const files = await openFiles(place, { hub, note });
-  const tokenizer = loadTokenizer({ ...files.tokenizer, eos: files.config.eos_token_ids[0] ?? null });
+  const { files, tokenizer } = withTokenizer(await openFiles(place, { hub, note }));
   const apart = endsApart({ files, tokenizer });
   if (apart) note(apart);
   return { files, tokenizer };
 }
+
+/** Open files with their tokenizer. */
+export const withTokenizer = (files: ModelFiles): OpenModel => ({
+  files,
+  tokenizer: loadTokenizer({ ...files.tokenizer, eos: files.config.eos_token_ids[0] ?? null }),
+});
 
 /** Ids that end an answer: every one that config and generation config name, and the tokenizer's own. */
 export function endsOf({ files, tokenizer }: OpenModel): number[] {

@@ -63,10 +63,12 @@ describe('a command line', () => {
     expect(help('bench')).toMatch(/--part P,\.\.\. .*gemm, kernel, step, memory, load, decode \(default:/);
   });
   test.each([
-    ['export --out O', /expected one of train select .* merge .*, got "export"/],
-    ['merge --adapter A --out O --format gguf', /--format to be hf, got "gguf"/],
-    ['merge --adapter A --out O --dtype q8_0', /--dtype to be one of f32 f16 bf16, got "q8_0"/],
-  ])('what is not built is wrong usage, with what there is: %s', (line, reason) => {
+    ['export --out O --format coreml', /--format to be one of hf gguf.*, got "coreml"/],
+    ['merge --adapter A --out O --dtype q8_0', /--dtype f32, f16, bf16 for a Hugging Face folder, got q8_0; .*--format gguf/],
+    ['export --out O --format gguf --dtype q3_k', /--dtype to be one of f32 f16 bf16 q8_0 .*, got "q3_k"/],
+    ['train --method full --dtype q8_0', /--dtype to be one of f32 f16 bf16, got "q8_0"/],
+    ['export --format gguf', /--out, got none/],
+  ])('an export that there is not is wrong usage, with what there is: %s', (line, reason) => {
     expect(refusal(line)).toMatch(reason);
   });
   test('inspect takes files', () => {
@@ -108,6 +110,8 @@ describe('a command line', () => {
     'select --model M --data D --batch 4 --max-length 512 --block 16 --warmup-steps 3 --targets q,k --budget 24b --no-shuffle --select gradient --score absmean-of-sum --out F --scores S',
     'select --warmup-steps 3 --select magnitude --out F --scores S',
     'merge --model M --adapter A --out O --tune off --json',
+    'merge --model M --adapter A --out O --format gguf --dtype q8_0 --json',
+    'export --model M --out O --format gguf --dtype q4_0 --force',
   ])('%s', (line) => {
     expect(parse(line)).toMatchObject({ kind: 'run' });
   });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evaluateVerb } from '../../src/commands/eval.ts';
-import { mergeVerb } from '../../src/commands/merge.ts';
+import { exportVerb } from '../../src/commands/export/verb.ts';
 import type { Task } from '../../src/commands/task.ts';
 import { trainVerb } from '../../src/commands/train.ts';
 import { adapterFiles, loadAdapter } from '../../src/io/adapter.ts';
@@ -81,7 +81,7 @@ describe.each([
     expect(stepsOf(more)[0]).toBeLessThan(stepsOf(first)[0]); // the same rows, three steps later
     expect(more.some((l) => l.kind === 'warmup')).toBe(false);
     if (options.base) return; // the merge is of the file's weights, not of the device's
-    const merged = await run(mergeVerb, { adapter: at(out), out: at(`${out}-merged`) });
+    const merged = await run(exportVerb, { adapter: at(out), out: at(`${out}-merged`) });
     expect(warnings(merged)).toEqual([]);
     await cp(at('model/tokenizer.json'), at(`${out}-merged/tokenizer.json`));
     expect(await logprobs({ model: at(`${out}-merged`) })).toBeCloseL2(applied, 1e-5);
@@ -108,7 +108,7 @@ describe('an adapter that does not fit', () => {
     expect(said).toHaveLength(1);
     expect(said[0]).toContain(`other values of ${name}:`);
     expect(warnings(await train('hash-on', { adapter, steps: 1 }))[0]).toContain(name);
-    expect(warnings(await run(mergeVerb, { adapter, out: at('hash-merged') }))[0]).toContain(name);
+    expect(warnings(await run(exportVerb, { adapter, out: at('hash-merged') }))[0]).toContain(name);
   });
 
   test('another shape: an error that names the matrix and both shapes', async () => {
@@ -120,7 +120,7 @@ describe('an adapter that does not fit', () => {
     const error = /expected model\.layers\.1\.mlp\.up_proj\.weight of shape 48 x 16 .* got 48 x 32 in the model/;
     await expect(run(evaluateVerb, { data: [at('rows.jsonl')], adapter })).rejects.toThrow(error);
     await expect(train('x', { adapter })).rejects.toThrow(error);
-    await expect(run(mergeVerb, { adapter, out: at('x') })).rejects.toThrow(error);
+    await expect(run(exportVerb, { adapter, out: at('x') })).rejects.toThrow(error);
   });
 
   test('a matrix that the model has not', async () => {

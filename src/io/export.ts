@@ -1,0 +1,32 @@
+// What a format of exports is made of. The formats themselves are listed in exports.ts.
+import type { Adapter } from './adapter.ts';
+import type { Seen } from './adapter-merge.ts';
+import type { ModelFiles } from './model.ts';
+import type { FileToWrite } from './write.ts';
+
+/** A model to be exported: the base's files, an adapter to be added, the dtype. */
+export interface Exporting {
+  files: ModelFiles;
+  adapter?: Adapter;
+  dtype: string;
+  /** Told, while weights are written, whether the adapter's change outlives their rounding. */
+  seen?: Seen;
+}
+
+/** What is written. */
+export interface Exported {
+  /** The files of the folder; of a single file the one. Their bytes are made when their turn comes. */
+  files: FileToWrite[];
+  /** What a person should know. */
+  notes: string[];
+  /** Texts may become other ids than by the model's own tokenizer: said in the notes, no fault. */
+  otherTokens?: boolean;
+}
+
+export interface Exporter {
+  place: 'file' | 'folder';
+  /** Lays the export out. What the format cannot say of the model is an error with a cure, before a byte is read or written. */
+  lay(model: Exporting): Promise<Exported>;
+  /** Opens what was written by our own reader, as a model or as the base with an adapter. */
+  open(place: string, model: Exporting): Promise<{ files: ModelFiles; adapter?: Adapter }>;
+}
