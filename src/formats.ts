@@ -43,6 +43,9 @@ export const isFormat = (name: string): name is Format => Object.hasOwn(FORMATS,
 export const WRITABLE = ['f32', 'f16', 'bf16', 'q8_0', 'q4_0'] as const;
 export type WritableFormat = (typeof WRITABLE)[number];
 
+/** Those that a file of ggml's is written in beside them. */
+export type EncodableFormat = WritableFormat | 'q4_1' | 'q5_0' | 'q4_k' | 'q6_k';
+
 /** Those that a Hugging Face folder holds. */
 export const PLAIN = ['f32', 'f16', 'bf16'] as const;
 export type PlainFormat = (typeof PLAIN)[number];
@@ -50,7 +53,7 @@ export type PlainFormat = (typeof PLAIN)[number];
 /** What a model is exported as, what that is, and the dtypes it may have; an adapter keeps its own. How each is written is io/exports.ts. */
 export const EXPORTS = {
   hf: { what: 'a Hugging Face folder', dtypes: PLAIN },
-  gguf: { what: 'a GGUF file', dtypes: WRITABLE },
+  gguf: { what: 'a GGUF file', dtypes: [...WRITABLE, 'q4_1', 'q4_k_m'] },
 } satisfies Record<string, { what: string; dtypes: readonly string[] }>;
 
 export type ExportFormat = keyof typeof EXPORTS;

@@ -1,7 +1,7 @@
 // An adapter added into its base on the CPU: every weight as a stream of rows, decoded, changed where the adapter says so, and
 // rounded once to the new dtype. What trains on a device is not known here; the result goes to export-hf.ts.
 
-import type { WritableFormat } from '../formats.ts';
+import type { EncodableFormat } from '../formats.ts';
 import { type Adapter, checkAdapter, type SmtMatrix } from './adapter.ts';
 import type { PeftAdapter, PeftMatrix } from './adapter-peft.ts';
 import { decode } from './dequant.ts';
@@ -12,7 +12,7 @@ import { rowCount, type TensorInfo } from './tensors.ts';
 export function mergedTensors(
   tensors: Map<string, TensorInfo>,
   adapter: Adapter | undefined,
-  dtype: WritableFormat,
+  dtype: EncodableFormat,
   seen?: Seen,
 ): { name: string; shape: number[]; bytes: () => AsyncIterable<Uint8Array> }[] {
   const changes = changesOf(tensors, adapter);
@@ -46,7 +46,7 @@ export interface Seen {
 export async function* mergedRows(
   tensor: TensorInfo,
   change: RowChange | undefined,
-  format: WritableFormat,
+  format: EncodableFormat,
   { unit = 1, seen = {} }: { unit?: number; seen?: Seen } = {},
 ): AsyncGenerator<Uint8Array> {
   const n_rows = rowCount(tensor.shape);

@@ -1,15 +1,15 @@
 // A model as one GGUF file that llama.cpp and what is built on it load: the keys of its architecture, tensors under ggml's names in
 // its order of rows, the tokenizer. The weights come as a stream; the bytes of the format are gguf-write.ts.
-import { FORMATS, formatBytes, type WritableFormat } from '../formats.ts';
+import { formatBytes } from '../formats.ts';
 import type { ModelConfig, ModelType } from '../models/config.ts';
 import { changesOf, mergedRows } from './adapter-merge.ts';
 import { ropeFactors } from './config-gguf.ts';
 import type { Exporter, Exporting } from './export.ts';
+import { FILE_TYPES, formatIn } from './gguf-mix.ts';
 import { ggufName, isPermuted, permuted } from './gguf-model.ts';
 import { ggufTokenizer, sameTokenizer } from './gguf-tokenizer-write.ts';
 import { type GgufField, type GgufTensorToWrite, writeGguf } from './gguf-write.ts';
 import { openModelFiles } from './model.ts';
-import type { TensorInfo } from './tensors.ts';
 
 export const ggufExporter: Exporter = {
   place: 'file',
@@ -48,9 +48,6 @@ function checkArchitecture({ model_type, rope, attention_bias, o_bias, mlp_bias,
     lacks('the last of every four layers without RoPE', `layers ${nope_layers.join(', ') || 'none'}`);
 }
 
-/** ggml's file types by the dtype of most tensors. */
-const FILE_TYPES: Record<WritableFormat, number> = { f32: 0, f16: 1, q4_0: 2, q8_0: 7, bf16: 32 };
-
 function general({ files, dtype }: Exporting): GgufField[] {
   const { config, gguf } = files;
   const name = gguf?.metadata.get('general.name') ?? files.name.split(/[\\/]/).filter(Boolean).at(-1) ?? config.model_type;
@@ -58,7 +55,7 @@ function general({ files, dtype }: Exporting): GgufField[] {
     ['general.architecture', 'string', ARCHITECTURES[config.model_type]],
     ['general.type', 'string', 'model'],
     ['general.name', 'string', String(name)],
-    ['general.file_type', 'u32', FILE_TYPES[dtype as WritableFormat]],
+    ['general.file_type', 'u32', FILE_TYPES[dtype]],
     ['general.quantization_version', 'u32', 2],
   ];
 }
@@ -95,7 +92,7 @@ function weights({ files: { config, tensors }, adapter, dtype, seen }: Exporting
   const arch = ARCHITECTURES[config.model_type];
   return [...tensors.values()].map((tensor) => {
     const { name, shape } = tensor;
-    const format = formatOf(tensor, dtype as WritableFormat);
+    const format = formatIn(dtype, tensor, config);
     const written = { name: ggufName(name), format, shape };
     if (!isPermuted(arch, name)) return { ...written, chunks: () => mergedRows(tensor, changes.get(name), format, { seen }) };
     const { head_dim } = config;
@@ -105,10 +102,4 @@ function weights({ files: { config, tensors }, adapter, dtype, seen }: Exporting
       chunks: () => permuted(mergedRows(tensor, changes.get(name), format, { unit: head_dim, seen }), head_dim, row),
     };
   });
-}
-
-/** Vectors are f32; a matrix whose rows are no whole blocks of the dtype is f16. */
-function formatOf({ shape }: TensorInfo, dtype: WritableFormat): WritableFormat {
-  if (shape.length === 1) return 'f32';
-  return shape[1] % FORMATS[dtype].block ? 'f16' : dtype;
 }

@@ -4,13 +4,30 @@ import { decode } from '../../src/io/dequant.ts';
 import { encode } from '../../src/io/quant.ts';
 import { FIXTURES, fromBase64 } from './shared.ts';
 
-const { encode: fixture } = JSON.parse(readFileSync(`${FIXTURES}/quants.json`, 'utf8'));
+const { encode: fixture, encode_k: k } = JSON.parse(readFileSync(`${FIXTURES}/quants.json`, 'utf8'));
 const f16Of = (values: Float32Array) => new Uint16Array(encode('f16', values).buffer);
 const floats = (text: string) => new Float32Array(fromBase64(text).buffer);
 
 describe('encode', () => {
-  test.each(['f32', 'f16', 'bf16', 'q8_0', 'q4_0'] as const)('%s equals the gguf package byte for byte', (format) => {
-    expect(encode(format, floats(fixture.values))).toEqual(fromBase64(fixture[format]));
+  test.each(['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_1', 'q5_0'] as const)(
+    '%s equals the gguf package byte for byte',
+    (format) => {
+      expect(encode(format, floats(fixture.values))).toEqual(fromBase64(fixture[format]));
+    },
+  );
+
+  test.each(['q4_k', 'q6_k'] as const)("%s errs no more than ggml's own quantizer, block by block", (format) => {
+    const values = floats(k.values);
+    const error = (bytes: Uint8Array, block: number) => {
+      const back = decode(format, bytes, values.length);
+      let sum = 0;
+      for (let i = 256 * block; i < 256 * (block + 1); i++) sum += (back[i] - values[i]) ** 2;
+      return Math.sqrt(sum);
+    };
+    const ours = encode(format, values);
+    for (let block = 0; block < 4; block++)
+      expect(error(ours, block)).toBeLessThanOrEqual(1.005 * error(fromBase64(k[format]), block));
+    expect(error(ours, 0)).toBeGreaterThan(0);
   });
 
   test('f16 and bf16 round ties to even, and at the ends of their range', () => {
