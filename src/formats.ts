@@ -54,6 +54,7 @@ export type PlainFormat = (typeof PLAIN)[number];
 export const EXPORTS = {
   hf: { what: 'a Hugging Face folder', dtypes: PLAIN },
   gguf: { what: 'a GGUF file', dtypes: [...WRITABLE, 'q4_1', 'q4_k_m'] },
+  peft: { what: 'the adapter alone as PEFT has it', dtypes: [] },
 } satisfies Record<string, { what: string; dtypes: readonly string[] }>;
 
 export type ExportFormat = keyof typeof EXPORTS;

@@ -88,14 +88,19 @@ export function peftFiles(adapter: PeftAdapter): { config: Record<string, unknow
     rank_pattern: {},
     alpha_pattern: {},
   };
-  const tensors = adapter.matrices.flatMap(({ name, shape: [out, inner], A, B, magnitude }) => {
-    const module = PREFIX + name.replace(/\.weight$/, '');
-    const tensor = (part: string, shape: number[], values: Float32Array): TensorToWrite => {
-      const bytes = () => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const tensors = adapter.matrices.flatMap((matrix) => {
+    const [out, inner] = matrix.shape;
+    const module = PREFIX + matrix.name.replace(/\.weight$/, '');
+    const tensor = (part: string, shape: number[], values: () => Float32Array): TensorToWrite => {
+      const bytes = () => {
+        const { buffer, byteOffset, byteLength } = values();
+        return new Uint8Array(buffer, byteOffset, byteLength);
+      };
       return { name: `${module}.${part}`, dtype: 'F32', shape, bytes };
     };
-    const factors = [tensor(LORA_A, [adapter.rank, inner], A), tensor(LORA_B, [out, adapter.rank], B)];
-    return magnitude ? [...factors, tensor(MAGNITUDE, [out], magnitude)] : factors;
+    const A = tensor(LORA_A, [adapter.rank, inner], () => matrix.A);
+    const B = tensor(LORA_B, [out, adapter.rank], () => matrix.B);
+    return matrix.magnitude ? [A, B, tensor(MAGNITUDE, [out], () => matrix.magnitude!)] : [A, B];
   });
   return { config, tensors };
 }

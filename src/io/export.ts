@@ -9,6 +9,8 @@ export interface Exporting {
   files: ModelFiles;
   adapter?: Adapter;
   dtype: string;
+  /** The rank that an adapter of blocks is truncated to where it is exported as a LoRA. */
+  svd?: number;
   /** Told, while weights are written, whether the adapter's change outlives their rounding. */
   seen?: Seen;
 }
@@ -21,6 +23,8 @@ export interface Exported {
   notes: string[];
   /** Texts may become other ids than by the model's own tokenizer: said in the notes, no fault. */
   otherTokens?: boolean;
+  /** How far log-probabilities may be from the tuned model's on average, in nats; by the dtype where absent. */
+  within?: number;
 }
 
 export interface Exporter {

@@ -4,5 +4,6 @@ import type { ExportFormat } from '../formats.ts';
 import type { Exporter } from './export.ts';
 import { ggufExporter } from './export-gguf.ts';
 import { hfExporter } from './export-hf.ts';
+import { peftExporter } from './export-peft.ts';
 
-export const EXPORTERS: Record<ExportFormat, Exporter> = { hf: hfExporter, gguf: ggufExporter };
+export const EXPORTERS: Record<ExportFormat, Exporter> = { hf: hfExporter, gguf: ggufExporter, peft: peftExporter };

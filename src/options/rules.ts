@@ -174,11 +174,14 @@ function ofMethod(given: Options, has: (key: Key) => boolean): string | undefine
   return ofSelect(given, has);
 }
 
-function ofExport({ dtype, format = 'hf' }: Options): string | undefined {
+function ofExport({ adapter, dtype, format = 'hf', svd }: Options): string | undefined {
   const { what, dtypes } = EXPORTS[format];
+  if (format === 'peft' && adapter === undefined) return 'expected --adapter beside --format peft, got none; give it';
+  if (svd !== undefined && format !== 'peft') return `expected --svd with --format peft, got --format ${format}; leave it out`;
   if (dtype === undefined || dtypes.some((one) => one === dtype)) return undefined;
   const others = EXPORT_FORMATS.filter((name: ExportFormat) => EXPORTS[name].dtypes.some((one) => one === dtype));
-  return `expected --dtype ${dtypes.join(', ')} for ${what}, got ${dtype}; choose one of them, or --format ${others.join(' or ')}`;
+  const known = dtypes.length ? `--dtype ${dtypes.join(', ')}` : 'no --dtype';
+  return `expected ${known} for ${what}, got ${dtype}; ${dtypes.length ? 'choose one of them' : 'leave it out'}, or --format ${others.join(' or ')}`;
 }
 
 /** The methods that take an option: "smt, lora or dora". */

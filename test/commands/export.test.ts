@@ -52,6 +52,16 @@ describe.each([
   });
 });
 
+test('blocks as a LoRA are the tuned model on its base; truncated they say what they lose', async () => {
+  const exact = await run(words('export', 'lora', '--format', 'peft'));
+  expect(of(exact, 'exported')[0].worst).toBeLessThan(1e-3);
+  const loss = await evaluated('--model', at('model'), '--adapter', at('lora'));
+  expect(Math.abs(loss - tuned)).toBeLessThan(1e-5);
+  const small = await run(words('export', 'small', '--format', 'peft', '--svd', '4'));
+  expect(of(small, 'note').map(({ text }) => text)).toContainEqual(expect.stringMatching(/rank 4 loses [\d.]+ % .* at most/));
+  expect(of(small, 'exported')[0].worst).toBeGreaterThan(1e-3);
+});
+
 test('merge writes a GGUF too, and says done last', async () => {
   const lines = await run(words('merge', 'merged.gguf', '--format', 'gguf'));
   expect(lines.slice(-1)).toEqual([expect.objectContaining({ kind: 'done', out: at('merged.gguf'), made: 'model' })]);
@@ -99,7 +109,7 @@ describe('a fault', () => {
     ['lost', { exported: tuned, tuned, base }, 'q4_0', /less than q4_0 rounds away/],
     ['far off', { exported: f(-1.1, -2.1, -3.1), tuned, base: null }, 'f16', /within 0\.02 .* got 0\.1/],
   ])('%s', (_, compared, dtype, says) => {
-    const fault = faultOf(compared, dtype, _ === 'lost');
+    const fault = faultOf(compared, { dtype, lost: _ === 'lost' });
     if (says) expect(fault).toMatch(says);
     else expect(fault).toBeUndefined();
   });

@@ -68,6 +68,10 @@ describe('a command line', () => {
     ['export --out O --format gguf --dtype q3_k', /--dtype to be one of f32 f16 bf16 q8_0 .*, got "q3_k"/],
     ['train --method full --dtype q8_0', /--dtype to be one of f32 f16 bf16, got "q8_0"/],
     ['export --format gguf', /--out, got none/],
+    ['export --out O --format peft', /--adapter beside --format peft, got none/],
+    ['export --out O --adapter A --format peft --dtype f16', /no --dtype for the adapter alone.*, got f16; leave it out/],
+    ['export --out O --adapter A --svd 8', /--svd with --format peft, got --format hf/],
+    ['merge --out O --adapter A --format peft', /--format to be one of hf gguf.*, got "peft"/],
   ])('an export that there is not is wrong usage, with what there is: %s', (line, reason) => {
     expect(refusal(line)).toMatch(reason);
   });

@@ -16,7 +16,7 @@ import {
 } from '../../parts.ts';
 import type { Report } from '../../report.ts';
 import { openOnGpu } from '../open.ts';
-import { type Compared, faultOf } from './compare.ts';
+import { type Compared, faultOf, type Rounded } from './compare.ts';
 import { otherIds, rowsFor } from './rows.ts';
 
 /** Log-probabilities of the rows' tokens by the model that is meant, and by its base where there is an adapter. */
@@ -43,7 +43,7 @@ export async function measure(o: Settled, opened: OpenModel, adapter: Adapter | 
 export async function compareExport(
   { gpu, opened, rows, tuned, base }: Meant,
   open: () => ReturnType<Exporter['open']>,
-  { dtype, otherTokens, lost }: { dtype: string; otherTokens: boolean; lost: boolean },
+  { otherTokens, ...o }: { otherTokens: boolean } & Rounded,
 ): Promise<Compared> {
   const { files, adapter } = await open();
   const again = withTokenizer(files);
@@ -54,7 +54,7 @@ export async function compareExport(
     if (adapter) await applyAdapter(model, adapter);
     const compared = { exported: await logprobsOf(model, rows), tuned, base };
     freeModel(model);
-    const fault = faultOf(compared, dtype, lost);
+    const fault = faultOf(compared, o);
     if (fault) throw new Error(fault);
     return compared;
   } finally {

@@ -14,11 +14,20 @@ export const worstOf = ({ exported, tuned, base }: Compared) => ({
   base: base && largest(exported, base),
 });
 
-/**
- * What is wrong with an export of this dtype, in words; undefined where nothing is. lost: every stored byte is as it would be without
- * the adapter.
- */
-export function faultOf({ exported, tuned, base }: Compared, dtype: string, lost: boolean): string | undefined {
+/** How an export was rounded. */
+export interface Rounded {
+  dtype: string;
+  /** Every stored byte is as it would be without the adapter. */
+  lost: boolean;
+  /** Mean difference of a log-probability that is rounding still; by the dtype where absent. */
+  within?: number;
+}
+
+/** What is wrong with an export, in words; undefined where nothing is. */
+export function faultOf(
+  { exported, tuned, base }: Compared,
+  { dtype, lost, within = MOST[dtype] ?? LOOSEST }: Rounded,
+): string | undefined {
   const broken = exported.findIndex((x) => !Number.isFinite(x));
   if (broken >= 0) return `expected finite log-probabilities, got ${exported[broken]}: values of this model are beyond ${dtype}`;
   if (lost)
@@ -30,9 +39,8 @@ export function faultOf({ exported, tuned, base }: Compared, dtype: string, lost
     return `expected the tuned model, got one nearer to the untrained one: log-probabilities differ by ${far}, from the base's by ${near}`;
   }
   const mean = exported.reduce((sum, x, i) => sum + Math.abs(x - tuned[i]), 0) / exported.length;
-  const most = MOST[dtype] ?? LOOSEST;
-  return mean > most
-    ? `expected log-probabilities within ${most} of the tuned model's on average, got ${Number(mean.toPrecision(3))}`
+  return mean > within
+    ? `expected log-probabilities within ${within} of the tuned model's on average, got ${Number(mean.toPrecision(3))}`
     : undefined;
 }
 

@@ -22,7 +22,14 @@ export async function exportVerb({ o, report }: Task): Promise<void> {
   } finally {
     await opened.files.close();
   }
-  report({ kind: 'done', out: o.out!, steps: 0, seconds: 0, tokens_per_second: 0, made: 'model' });
+  report({
+    kind: 'done',
+    out: o.out!,
+    steps: 0,
+    seconds: 0,
+    tokens_per_second: 0,
+    made: o.format === 'peft' ? 'adapter' : 'model',
+  });
 }
 
 async function exportModel({ o, report }: Pick<Task, 'o' | 'report'>, opened: OpenModel): Promise<void> {
@@ -31,22 +38,20 @@ async function exportModel({ o, report }: Pick<Task, 'o' | 'report'>, opened: Op
   const seen: Exporting['seen'] = {};
   const model: Exporting = {
     seen,
+    svd: o.svd,
     files: opened.files,
     adapter: o.adapter === undefined ? undefined : await loadAdapter(o.adapter),
     dtype: o.dtype ?? defaultDtype(format, opened.files.config.dtype),
   };
   const { place, lay, open } = EXPORTERS[format];
-  const { files, notes, otherTokens = false } = await lay(model);
+  const { files, notes, otherTokens = false, within } = await lay(model);
   for (const text of notes) report({ kind: 'note', text });
   const meant = await measure(o, opened, model.adapter, report);
   try {
     const size = { bytes: 0 };
     const check = async (aside: string) => {
-      const compared = await compareExport(meant, () => open(aside, model), {
-        dtype: model.dtype,
-        lost: seen.differs === false,
-        otherTokens,
-      }).catch(deleted);
+      const rounded = { dtype: model.dtype, lost: seen.differs === false, otherTokens, within };
+      const compared = await compareExport(meant, () => open(aside, model), rounded).catch(deleted);
       const { tuned, base } = worstOf(compared);
       report({ kind: 'exported', format, out, bytes: size.bytes, rows: meant.rows.length, worst: tuned });
       if (base !== null) report({ kind: 'note', text: `the untrained model's are up to ${base.toPrecision(2)} away` });

@@ -1,0 +1,20 @@
+// The adapter alone as a folder that PEFT loads, and what is built on its form: vLLM, llama.cpp's converter. The base stays what it is.
+import { adapterFiles, loadAdapter } from './adapter.ts';
+import { asLora } from './adapter-as-lora.ts';
+import { changesOf } from './adapter-merge.ts';
+import type { Exporter } from './export.ts';
+
+export const peftExporter: Exporter = {
+  place: 'folder',
+  async lay({ files, adapter, svd }) {
+    if (!adapter) throw new Error('expected an adapter to export in the form of PEFT, got none; name it by --adapter');
+    changesOf(files.tensors, adapter); // throws where it is another model's
+    const { adapter: lora, notes } = asLora(adapter, svd);
+    return {
+      files: adapterFiles({ ...lora, base: lora.base || files.name }),
+      notes,
+      within: svd === undefined ? 1e-3 : Number.POSITIVE_INFINITY,
+    };
+  },
+  open: async (place, { files }) => ({ files, adapter: await loadAdapter(place) }),
+};
