@@ -72,7 +72,7 @@ const inBrowser = ['test/browser/*.test.ts'];
 /** `npm run evidence everywhere`: the engine's whole tests in Node and Chromium too, not what differs from one runtime to the next. */
 const everywhere = process.env.EVERYWHERE === '1';
 /** Minutes on SwiftShader each; their kernels have tests of their own. */
-const long = ['test/methods/lora.test.ts', 'test/methods/topk.test.ts'];
+const long = ['test/methods/lora.test.ts', 'test/methods/topk.test.ts', 'test/models/golden-families.test.ts'];
 const installed = ['test/package/*.test.ts'];
 const shared = { setupFiles: ['test/setup.ts'], testTimeout: 120_000, hookTimeout: 120_000 };
 
@@ -120,7 +120,7 @@ export default defineConfig({
           // Chromium's WebGPU is Node's, Dawn on SwiftShader: what a browser is host to, and a model's steps
           include: everywhere
             ? [...gpu, ...inBrowser]
-            : [gpu[0], 'test/models/golden.test.ts', 'test/ops/gemm*.test.ts', ...inBrowser],
+            : [gpu[0], 'test/models/golden*.test.ts', 'test/ops/gemm*.test.ts', ...inBrowser],
           exclude: long, // a run by the command line, on disk, is among them
           ...shared,
           browser: {

@@ -56,7 +56,7 @@ describe('mergedTensors', () => {
     const since = performance.now();
     const [values] = await merged([wide], many);
     // a list copied for each block takes some 1.2 billion copies, half a minute
-    expect(performance.now() - since).toBeLessThan(2000);
+    expect(performance.now() - since).toBeLessThan(10_000);
     values.forEach((v, i) => {
       if (v !== i + 0.5) throw new Error(`expected ${i + 0.5} at ${i}, got ${v}`);
     });

@@ -14,7 +14,7 @@ describe('safetensors', () => {
     expect(new Set(safetensors.BROKEN.map(([rule]) => rule)).size).toBe(safetensors.BROKEN.length);
   });
 
-  test.each(safetensors.BROKEN)('%s', { timeout: 5000 }, async (_, bytes, message) => {
+  test.each(safetensors.BROKEN)('%s', { timeout: 60_000 }, async (_, bytes, message) => {
     await expect(readSafetensors(memorySource(bytes, 'x.safetensors'))).rejects.toThrow(message);
   });
 
@@ -34,7 +34,7 @@ describe('GGUF', () => {
     expect(new Set(gguf.BROKEN.map(([rule]) => rule)).size).toBe(gguf.BROKEN.length);
   });
 
-  test.each(gguf.BROKEN)('%s', { timeout: 5000 }, async (_, bytes, message) => {
+  test.each(gguf.BROKEN)('%s', { timeout: 60_000 }, async (_, bytes, message) => {
     await expect(readGguf(memorySource(bytes, 'x.gguf'))).rejects.toThrow(message);
   });
 

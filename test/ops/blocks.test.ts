@@ -119,7 +119,7 @@ describe('lists of many blocks', () => {
       32,
       2 * Math.ceil(50_000 / 32),
     ]);
-    expect(ms).toBeLessThan(2000); // a walk over all blocks for each of them takes minutes
+    expect(ms).toBeLessThan(10_000); // a walk over all blocks for each of them takes minutes
   });
 
   test('are visited line by line in every window, each line once', () => {
@@ -132,6 +132,6 @@ describe('lists of many blocks', () => {
         if (at === (index[n][0] * b + i - r0) * s.cols + index[n][1] * b) seen[n * b + i]++;
       });
     expect(seen.every((times) => times === 1)).toBe(true);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 });
