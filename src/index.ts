@@ -43,6 +43,7 @@ export type { Store } from './io/store.ts';
 export { opfsStore } from './io/store-opfs.ts';
 export type { Line, Report } from './report.ts';
 export type { CheckpointOptions } from './train/keeping.ts';
+export { type Life, onDevice } from './train/lives.ts';
 export type { OnModel, Tuned } from './train/session.ts';
 export type { RecordedRun, TuneData } from './train/tune.ts';
 

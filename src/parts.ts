@@ -36,6 +36,7 @@ export { decodeCost, trainingCost, warmupCost } from './train/cost.ts';
 export { lossOf } from './train/evaluate.ts';
 export type { Identity } from './train/identity.ts';
 export { logprobsOf } from './train/logprobs.ts';
+export { causeOf, type Life, openFor, survive } from './train/lives.ts';
 export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
 export { endsOf, openPrompts, type Place, promptIds, seeRows, withTokenizer } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';

@@ -1,28 +1,33 @@
 // One run of the page as a story, in the worker: open, answer as the base does, tune, answer again, hand over the adapter.
 // The page hears of it in messages; nothing here knows the page.
 
-import { openFiles, openOnGpu, openRows } from '../src/commands/open.ts';
+import { loadOn, openFiles, openRows } from '../src/commands/open.ts';
 import { methodFrom, tuneOptions } from '../src/commands/settings.ts';
 import type { Settled } from '../src/options/table.ts';
 import {
   answerRows,
+  causeOf,
   closeGpu,
   endsOf,
   expectedAnswer,
   type IndexedRow,
+  type Life,
   longestOf,
   type Model,
   type OpenModel,
+  openFor,
   positionsToAnswer,
   promptIds,
   putOn,
   removeAdapter,
   resultBlobs,
+  survive,
   type Tuned,
   takeOff,
   targetsOf,
   tune,
 } from '../src/parts.ts';
+import type { Report } from '../src/report.ts';
 import { fetchModel } from './files.ts';
 import type { Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
 import { recipeFor } from './recipe.ts';
@@ -64,7 +69,7 @@ export async function open(s: Session, { places, asked }: Extract<Command, { kin
   const longest = Math.max(ROOM, longestOf(rows, exams.new, exams.old));
   const positions = Math.max(longest + 1, positionsToAnswer(exams.new), positionsToAnswer(exams.old));
   const ready: Ready = { o, files, rows, exams, positions, model: null, tuned: null };
-  const { gpu } = await modelOf(s, ready);
+  const { gpu } = await modelOf(s, ready, { losses: 0 });
   for (const skill of ['new', 'old'] as const)
     exams[skill] = exams[skill].slice(0, asked.eval ?? (gpu.software ? ASKED.software : ASKED.gpu));
   s.opened = ready;
@@ -75,13 +80,17 @@ export async function open(s: Session, { places, asked }: Extract<Command, { kin
 export async function run(s: Session, signal: AbortSignal): Promise<void> {
   const ready = s.opened;
   if (!ready) throw new Error('expected an open model, got a run before it: reload the page.');
-  const model = await freshModel(s, ready);
+  await survive((life) => knowing(ready, () => tuneOn(s, ready, life, signal)), s.tell);
+}
+
+async function tuneOn(s: Session, ready: Ready, life: Life, signal: AbortSignal): Promise<void> {
+  const model = await freshModel(s, ready, life);
   for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'before', skill, signal);
   s.stage = 'warmup';
-  const settings = { ...tuneOptions(ready.o, methodFrom(ready.o)), autotune: false };
-  const follow: Session['tell'] = (line) => {
+  const settings = { ...tuneOptions(ready.o, methodFrom(ready.o)), autotune: false, life };
+  const follow: Report = (line) => {
     if (line.kind === 'start' && (line.phase === 'warmup' || line.phase === 'train')) s.stage = line.phase;
-    s.tell(line);
+    life.report(line);
   };
   if (!signal.aborted) ready.tuned = await tune(model, { rows: ready.rows }, settings, follow, signal);
   const { tuned } = ready;
@@ -97,7 +106,11 @@ export async function run(s: Session, signal: AbortSignal): Promise<void> {
 export async function ask(s: Session, prompt: string): Promise<void> {
   const ready = s.opened;
   if (!ready) throw new Error('expected an open model, got a prompt before it: reload the page.');
-  const model = await modelOf(s, ready);
+  await knowing(ready, () => answerOn(s, ready, prompt));
+}
+
+async function answerOn(s: Session, ready: Ready, prompt: string): Promise<void> {
+  const model = await modelOf(s, ready, { losses: 0 });
   const ids = await promptIds(ready.files, prompt);
   const room = ready.positions - 1 - ids.length;
   if (ids.length < 1 || room < 1)
@@ -134,18 +147,34 @@ async function examine(s: Session, ready: Ready, model: Model, when: When, skill
 }
 
 /** The model on the device; opened again where the device was lost. */
-async function modelOf(s: Session, ready: Ready): Promise<Model> {
+async function modelOf(s: Session, ready: Ready, life: Pick<Life, 'losses'>): Promise<Model> {
   if (ready.model && !ready.model.gpu.failed) return ready.model;
   if (ready.model) closeGpu(ready.model.gpu);
   ready.tuned = null;
   ready.model = null;
-  ready.model = await openOnGpu(ready.o, ready.files, ready.positions, s.tell);
-  return ready.model;
+  const gpu = await openFor(life, { device: ready.o.device });
+  try {
+    ready.model = await loadOn(gpu, ready.o, { opened: ready.files, longest: ready.positions }, s.tell);
+    return ready.model;
+  } catch (e) {
+    const cause = await causeOf(gpu, e);
+    closeGpu(gpu);
+    throw cause;
+  }
+}
+
+/** An error told by the loss of the device, where it came of that. */
+async function knowing<T>(ready: Ready, f: () => Promise<T>): Promise<T> {
+  try {
+    return await f();
+  } catch (e) {
+    throw ready.model ? await causeOf(ready.model.gpu, e) : e;
+  }
 }
 
 /** The model without what an earlier run left on it. */
-async function freshModel(s: Session, ready: Ready): Promise<Model> {
-  const model = await modelOf(s, ready);
+async function freshModel(s: Session, ready: Ready, life: Life): Promise<Model> {
+  const model = await modelOf(s, ready, life);
   if (ready.tuned?.made) removeAdapter(ready.tuned.made);
   ready.tuned = null;
   return model;

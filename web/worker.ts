@@ -9,8 +9,6 @@ import { ask, newSession, open, run } from './session.ts';
 const answer = serve((told) => self.postMessage(told));
 /** The built-in task: commands and messages. */
 const session = newSession((message: Message) => self.postMessage(message));
-/** The news of a loss may come a little after the first call that fails for it. */
-const NEWS_MS = 500;
 
 let stop = new AbortController();
 let queue = Promise.resolve();
@@ -32,16 +30,6 @@ async function perform(command: Exclude<Command, { kind: 'stop' }>): Promise<voi
     else if (command.kind === 'run') await run(session, stop.signal);
     else await ask(session, command.prompt);
   } catch (e) {
-    session.tell({ kind: 'failed', stage: session.stage, text: (await loss()) ?? (e instanceof Error ? e.message : String(e)) });
+    session.tell({ kind: 'failed', stage: session.stage, text: e instanceof Error ? e.message : String(e) });
   }
-}
-
-/** What became of the device, where it is gone: a call that failed for it may say so in words that help nobody. */
-async function loss(): Promise<string | null> {
-  const device = session.opened?.model?.gpu.device;
-  const late = new Promise<null>((done) => setTimeout(() => done(null), NEWS_MS));
-  const lost = device && (await Promise.race([device.lost, late]));
-  if (!lost || lost.reason === 'destroyed') return null;
-  const { message } = lost;
-  return `expected the GPU to stay, got its loss${message && ` (${message})`}: close what else uses it heavily, then start the run again.`;
 }

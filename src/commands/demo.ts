@@ -7,7 +7,6 @@ import { type Options, type Settled, withDefaults } from '../options/table.ts';
 import {
   type Answer,
   answerRows,
-  closeGpu,
   endsOf,
   type IndexedRow,
   longestOf,
@@ -19,7 +18,7 @@ import {
 } from '../parts.ts';
 import type { Compared, Report } from '../report.ts';
 import { builtIn } from './built-in.ts';
-import { openFiles, openOnGpu, openRows } from './open.ts';
+import { onGpu, openFiles, openRows } from './open.ts';
 import { RECEIPT, withReceipt } from './receipt.ts';
 import { methodFrom, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
@@ -61,26 +60,22 @@ export async function demo(task: Task, recipe: object, places: Places = builtInP
     { skill: 'old skills', how: 'prompts of the old kinds answered exactly', rows: await read(places.keep) },
   ];
   const positions = Math.max(longestOf(rows), ...exams.map((e) => positionsToAnswer(e.rows)));
-  const model = await openOnGpu(o, opened, positions, report);
   try {
-    const before = await examine(model, opened, exams, 'before', report, signal);
-    if (signal.aborted) return;
-    const tuned = await tune(
-      model,
-      { rows },
-      { ...tuneOptions(o, methodFrom(o)), autotune: false, checkpoints: undefined },
-      report,
-      signal,
-    );
-    const after = await examine(model, opened, exams, 'after', report, signal);
-    if (!signal.aborted) report(skills(opened, exams, before, after));
-    if (!tuned.made) return;
-    const recorded = { given: o.given, record: tuned.record!, gpu: model.gpu, runtime: task.runtime };
-    await writeFolder(out, withReceipt(await resultFiles(model, tuned.made, 'f32'), recorded), place);
-    const tokens_per_second = tuned.inputTokens / Math.max(1e-9, tuned.seconds);
-    report({ kind: 'done', out, steps: tuned.steps, seconds: tuned.seconds, tokens_per_second, made: 'adapter' });
+    await onGpu(o, { opened, longest: positions }, report, async (model, life) => {
+      const { report } = life;
+      const before = await examine(model, opened, exams, 'before', report, signal);
+      if (signal.aborted) return;
+      const settings = { ...tuneOptions(o, methodFrom(o)), autotune: false, checkpoints: undefined, life };
+      const tuned = await tune(model, { rows }, settings, report, signal);
+      const after = await examine(model, opened, exams, 'after', report, signal);
+      if (!signal.aborted) report(skills(opened, exams, before, after));
+      if (!tuned.made) return;
+      const recorded = { given: o.given, record: tuned.record!, gpu: model.gpu, runtime: task.runtime };
+      await writeFolder(out, withReceipt(await resultFiles(model, tuned.made, 'f32'), recorded), place);
+      const tokens_per_second = tuned.inputTokens / Math.max(1e-9, tuned.seconds);
+      report({ kind: 'done', out, steps: tuned.steps, seconds: tuned.seconds, tokens_per_second, made: 'adapter' });
+    });
   } finally {
-    closeGpu(model.gpu);
     await opened.files.close();
   }
 }

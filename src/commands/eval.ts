@@ -1,8 +1,8 @@
 // The verb `eval`: how well a model, with or without an adapter, predicts the answers of data, or how it does on published tasks (tasks/).
 
-import { applyAdapter, closeGpu, type Example, evaluate, longestOf } from '../parts.ts';
+import { applyAdapter, type Example, evaluate, longestOf } from '../parts.ts';
 import { builtIn } from './built-in.ts';
-import { openFiles, openOnGpu, openRows } from './open.ts';
+import { onGpu, openFiles, openRows } from './open.ts';
 import type { Task } from './task.ts';
 
 /** Loss and perplexity of the rows' targets; with perExample one line a row. */
@@ -11,13 +11,13 @@ export async function evaluateVerb(command: Task): Promise<void> {
   if (o.task) return (await import('./tasks/verb.ts')).tasksVerb(command);
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   const data = await openRows(o, opened, o.data ?? [builtIn('task/heldout.jsonl')], report);
-  const model = await openOnGpu(o, opened, longestOf(data.rows), report);
   try {
-    if (o.adapter) await applyAdapter(model, o.adapter, report);
-    const each = o.perExample ? (example: Example) => report({ kind: 'example', ...example }) : undefined;
-    await evaluate(model, data, { batch: o.batch, each }, report);
+    await onGpu(o, { opened, longest: longestOf(data.rows) }, report, async (model, { report }) => {
+      if (o.adapter) await applyAdapter(model, o.adapter, report);
+      const each = o.perExample ? (example: Example) => report({ kind: 'example', ...example }) : undefined;
+      await evaluate(model, data, { batch: o.batch, each }, report);
+    });
   } finally {
-    closeGpu(model.gpu);
     await opened.files.close();
   }
 }

@@ -1,8 +1,8 @@
 // The verb `generate`: lets a model, with or without an adapter, go on from a prompt, or from every row of data.
 
-import { answerPrompts, applyAdapter, closeGpu, endsOf, positionsFor, promptIds } from '../parts.ts';
+import { answerPrompts, applyAdapter, endsOf, positionsFor, promptIds } from '../parts.ts';
 import { builtIn } from './built-in.ts';
-import { openFiles, openOnGpu, openPrompts } from './open.ts';
+import { onGpu, openFiles, openPrompts } from './open.ts';
 import { dataOptions } from './settings.ts';
 import type { Task } from './task.ts';
 
@@ -14,13 +14,13 @@ export async function generateVerb({ o, report, signal }: Task): Promise<void> {
       ? await openPrompts(o, opened, o.data ?? [builtIn('task/heldout.jsonl')], report)
       : [{ index: 0, ids: await promptIds(opened, o.prompt, o.chat, dataOptions(o)) }];
   const { maxNewTokens, temperature, topP, seed } = o;
-  const model = await openOnGpu(o, opened, positionsFor(prompts, maxNewTokens), report);
   try {
-    if (o.adapter) await applyAdapter(model, o.adapter, report);
-    const options = { maxNewTokens, temperature, topP, seed, eos: endsOf(opened) };
-    await answerPrompts(model, tokenizer, prompts, options, report, signal);
+    await onGpu(o, { opened, longest: positionsFor(prompts, maxNewTokens) }, report, async (model, { report }) => {
+      if (o.adapter) await applyAdapter(model, o.adapter, report);
+      const options = { maxNewTokens, temperature, topP, seed, eos: endsOf(opened) };
+      await answerPrompts(model, tokenizer, prompts, options, report, signal);
+    });
   } finally {
-    closeGpu(model.gpu);
     await files.close();
   }
 }

@@ -5,14 +5,15 @@ import { MODULES, matrixShape } from '../models/config.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { Settled } from '../options/table.ts';
 import {
-  closeGpu,
   type Dataset,
   fallback,
+  type Gpu,
+  type Life,
   loadModel,
   type Model,
   type OpenModel,
+  onDevice,
   openData,
-  openGpu,
   openModel,
   openPrompts as openPromptFiles,
   type Place,
@@ -42,29 +43,38 @@ export async function openPrompts(o: Settled, model: OpenModel, places: (string 
   return prompts;
 }
 
-/** Opens the GPU and puts the model on it. longest: the longest row it will see; progress hears of bytes read and of all. */
-export async function openOnGpu(
+/** What a model is put on a device by. */
+export interface Loading {
+  opened: OpenModel;
+  /** The longest row it will see. */
+  longest: number;
+  /** How it is stored there, where that is not as the options say. */
+  base?: Settled['base'];
+  /** Hears of bytes read and of all. */
+  progress?: (done: number, all: number) => void;
+}
+
+/** Opens a GPU, puts the model on it and uses it; where the GPU is lost meanwhile, all of that again on another. */
+export function onGpu<T>(
   o: Settled,
-  opened: OpenModel,
-  longest: number,
+  loading: Loading,
   report: Report,
-  base: Settled['base'] = o.base,
-  progress?: (done: number, all: number) => void,
-): Promise<Model> {
-  const gpu = await openGpu({ device: o.device });
+  use: (model: Model, life: Life) => Promise<T>,
+): Promise<T> {
+  return onDevice({ device: o.device }, async (gpu, life) => use(await loadOn(gpu, o, loading, life.report), life), report);
+}
+
+/** Puts the model on a GPU. */
+export async function loadOn(gpu: Gpu, o: Settled, loading: Loading, report: Report): Promise<Model> {
+  const { opened, longest, base = o.base, progress } = loading;
   report({ kind: 'device', name: gpu.name, software: gpu.software });
-  try {
-    const half = o.arithmetic === 'f16' && (await askHalf(gpu, report));
-    report({ kind: 'start', phase: 'load', total: 1 });
-    const model = await loadModel(gpu, opened, { longest, base, planning: planningOf(gpu.limits, { half }), progress });
-    const other = fallback(model.decoder, base);
-    if (other) report({ kind: 'note', text: other });
-    report(modelLine(model));
-    return model;
-  } catch (e) {
-    closeGpu(gpu);
-    throw e;
-  }
+  const half = o.arithmetic === 'f16' && (await askHalf(gpu, report));
+  report({ kind: 'start', phase: 'load', total: 1 });
+  const model = await loadModel(gpu, opened, { longest, base, planning: planningOf(gpu.limits, { half }), progress });
+  const other = fallback(model.decoder, base);
+  if (other) report({ kind: 'note', text: other });
+  report(modelLine(model));
+  return model;
 }
 
 function modelLine({ files, decoder: d }: Model): Extract<Line, { kind: 'model' }> {

@@ -4,7 +4,6 @@ import { writeSafetensors } from '../io/safetensors.ts';
 import { writeFile } from '../io/write.ts';
 import type { Settled } from '../options/table.ts';
 import {
-  closeGpu,
   explained,
   halvesOf,
   longestOf,
@@ -21,7 +20,7 @@ import {
 } from '../parts.ts';
 import type { Line } from '../report.ts';
 import { builtIn } from './built-in.ts';
-import { openFiles, openOnGpu, openRows } from './open.ts';
+import { onGpu, openFiles, openRows } from './open.ts';
 import { methodFrom, methodSettings, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
 
@@ -29,24 +28,26 @@ export async function selectVerb({ o, report, signal, cache }: Task): Promise<vo
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   const { rows } = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
   const method = methodFrom(o);
-  const model = await openOnGpu(o, opened, longestOf(rows), report, method.movesBase ? 'f32' : o.base);
+  const base = method.movesBase ? 'f32' : o.base;
   try {
-    const settings = methodSettings(o);
-    const run = await prepareRun(model, { rows }, tuneOptions(o, method, cache), report, signal);
-    const scored = await selectBlocks(run, settings);
-    if (!scored) return report({ kind: 'warning', text: 'stopped in the warm-up: nothing was chosen, and nothing written' });
-    const line = toldSelection(model.decoder, settings, scored);
-    report(line);
-    for (const told of toldLie(model.decoder, settings, scored)) report(told);
-    if (o.explain) report(explained(model.decoder, settings, scored));
-    if (o.stability || (o.explain && canHalve(o, run))) {
-      const told = await stability(run, settings, scored);
-      if (told) report(told);
-    }
-    if (o.out) await writeFile(o.out, `${JSON.stringify(line)}\n`, { force: o.force });
-    if (o.scores) await writeFile(o.scores, scoreFile(model, scored), { force: o.force });
+    await onGpu(o, { opened, longest: longestOf(rows), base }, report, async (model, life) => {
+      const { report } = life;
+      const settings = methodSettings(o);
+      const run = await prepareRun(model, { rows }, { ...tuneOptions(o, method, cache), life }, report, signal);
+      const scored = await selectBlocks(run, settings);
+      if (!scored) return report({ kind: 'warning', text: 'stopped in the warm-up: nothing was chosen, and nothing written' });
+      const line = toldSelection(model.decoder, settings, scored);
+      report(line);
+      for (const told of toldLie(model.decoder, settings, scored)) report(told);
+      if (o.explain) report(explained(model.decoder, settings, scored));
+      if (o.stability || (o.explain && canHalve(o, run))) {
+        const told = await stability(run, settings, scored);
+        if (told) report(told);
+      }
+      if (o.out) await writeFile(o.out, `${JSON.stringify(line)}\n`, { force: o.force });
+      if (o.scores) await writeFile(o.scores, scoreFile(model, scored), { force: o.force });
+    });
   } finally {
-    closeGpu(model.gpu);
     await opened.files.close();
   }
 }

@@ -8,7 +8,6 @@ import {
   CHECKPOINTS,
   checkAdapterBase,
   checkSavable,
-  closeGpu,
   loadAdapter,
   longestOf,
   type Model,
@@ -20,7 +19,7 @@ import {
 } from '../parts.ts';
 import type { Report } from '../report.ts';
 import { builtIn } from './built-in.ts';
-import { openFiles, openOnGpu, openRows } from './open.ts';
+import { onGpu, openFiles, openRows } from './open.ts';
 import { type Receipt, withReceipt } from './receipt.ts';
 import { readSelection } from './selection.ts';
 import { adopt, methodFrom, tuneOptions } from './settings.ts';
@@ -57,33 +56,35 @@ export async function trained<T>(task: Task, end: (ran: Ran) => Promise<T>, agai
   if (o.out) checkSavable(method, opened.files, dtype);
   const data = await openTraining(o, opened, report);
   const longest = longestOf(data.rows, data.held, data.guard?.rows);
-  const model = await openOnGpu(o, opened, longest, report, method.movesBase ? 'f32' : o.base);
+  const base = method.movesBase ? 'f32' : o.base;
   try {
-    if (adapter) await checkAdapterBase(model, adapter, report);
-    const options = { ...tuneOptions(o, method, cache), start: { adapter, selection }, again, until: again?.until };
-    const { made, record, ...tuned } = await tune(model, data, options, report, signal);
-    const nothing = !made || (signal.aborted && tuned.steps === 0);
-    const files = nothing ? null : await resultFiles(model, made, dtype);
-    const recorded = { given: o.given, record: record!, gpu: model.gpu, runtime: task.runtime };
-    const ran: Ran = {
-      model,
-      steps: tuned.steps,
-      files: files && withReceipt(files, recorded, (receipt) => (ran.receipt = receipt)),
-      async write() {
-        if (nothing) report({ kind: 'warning', text: 'stopped before the first training step: nothing was saved' });
-        const out = (ran.files && o.out) ?? null;
-        if (out) {
-          report({ kind: 'start', phase: 'save', total: 1 });
-          await writeFolder(out, ran.files!, place);
-        }
-        const { steps, seconds, inputTokens } = tuned;
-        const tokens_per_second = inputTokens / Math.max(1e-9, seconds);
-        report({ kind: 'done', out, steps, seconds, tokens_per_second, made: method.movesBase ? 'model' : 'adapter' });
-      },
-    };
-    return await end(ran);
+    return await onGpu(o, { opened, longest, base }, report, async (model, life) => {
+      const { report } = life;
+      if (adapter) await checkAdapterBase(model, adapter, report);
+      const options = { ...tuneOptions(o, method, cache), life, start: { adapter, selection }, again, until: again?.until };
+      const { made, record, ...tuned } = await tune(model, data, options, report, signal);
+      const nothing = !made || (signal.aborted && tuned.steps === 0);
+      const files = nothing ? null : await resultFiles(model, made, dtype);
+      const recorded = { given: o.given, record: record!, gpu: model.gpu, runtime: task.runtime };
+      const ran: Ran = {
+        model,
+        steps: tuned.steps,
+        files: files && withReceipt(files, recorded, (receipt) => (ran.receipt = receipt)),
+        async write() {
+          if (nothing) report({ kind: 'warning', text: 'stopped before the first training step: nothing was saved' });
+          const out = (ran.files && o.out) ?? null;
+          if (out) {
+            report({ kind: 'start', phase: 'save', total: 1 });
+            await writeFolder(out, ran.files!, place);
+          }
+          const { steps, seconds, inputTokens } = tuned;
+          const tokens_per_second = inputTokens / Math.max(1e-9, seconds);
+          report({ kind: 'done', out, steps, seconds, tokens_per_second, made: method.movesBase ? 'model' : 'adapter' });
+        },
+      };
+      return end(ran);
+    });
   } finally {
-    closeGpu(model.gpu);
     await opened.files.close();
   }
 }

@@ -1,6 +1,7 @@
 // The GPU: Deno's and the browser's navigator.gpu, in Node Dawn from the npm package "webgpu".
 // Opens an adapter by name, asks for the limits it offers, and keeps what goes wrong where the next call sees it.
 
+import { lost } from './arrive.ts';
 import type { Limits } from './limits.ts';
 import { firstPace, type Pace } from './pace.ts';
 import type { Kernel } from './program.ts';
@@ -31,6 +32,8 @@ export interface Gpu {
   compiled: number;
   /** The first error that no call reported: a validation error, out of memory, or the loss of the device. */
   failed: Error | null;
+  /** `closeGpu` has ended the device: it is not lost. */
+  closed: boolean;
 }
 
 export interface OpenOptions {
@@ -90,6 +93,7 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
     layouts: new Map(),
     compiled: 0,
     failed: null,
+    closed: false,
   };
   device.addEventListener('uncapturederror', (e) => {
     const event = e as GPUUncapturedErrorEvent;
@@ -97,10 +101,7 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
     opened.failed ??= new Error(`the GPU reported: ${event.error.message}`);
   });
   device.lost.then((info) => {
-    if (info.reason !== 'destroyed')
-      opened.failed ??= new Error(
-        `the GPU was lost (${info.message || info.reason}). Close other programs that use it, or resume with --resume.`,
-      );
+    if (!opened.closed) opened.failed ??= lost(info);
   });
   return opened;
 }
@@ -132,6 +133,7 @@ export function check(gpu: Gpu): void {
 
 /** Frees the device and everything on it. */
 export function closeGpu(gpu: Gpu): void {
+  gpu.closed = true;
   free(gpu.scope);
   gpu.device.destroy();
 }
@@ -140,19 +142,6 @@ export function closeGpu(gpu: Gpu): void {
 export async function idle(gpu: Gpu): Promise<void> {
   await gpu.device.queue.onSubmittedWorkDone();
   check(gpu);
-}
-
-/** The bytes of a buffer that is mapped for reading, once they are there; of a device that is lost meanwhile, how it was lost. */
-export async function mapped(gpu: Gpu, buffer: GPUBuffer): Promise<ArrayBuffer> {
-  try {
-    await buffer.mapAsync(1); // GPUMapMode.READ
-  } catch (e) {
-    // a lost device rejects what is under way, in words of its own, before it says that it is lost
-    await Promise.race([gpu.device.lost, new Promise((late) => setTimeout(late, 500))]);
-    check(gpu);
-    throw e;
-  }
-  return buffer.getMappedRange();
 }
 
 async function findAdapter(gpu: GPU, device: string): Promise<GPUAdapter> {

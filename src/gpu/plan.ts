@@ -2,6 +2,7 @@
 // Temporaries whose lifetimes do not meet share a slot. Programs planned together share slots too: they never run at once,
 // so their dispatch lists are simply laid one behind the other in time.
 
+import { STAMP } from './arrive.ts';
 import type { Planning } from './limits.ts';
 import { entryMs, SLOW_GPU } from './pace.ts';
 import { type Build, type Dims, type Entry, type Grid, type Program, trace } from './program.ts';
@@ -52,7 +53,7 @@ export function plan(
     const largest = trace(a.name, a.build, a.dims, planning);
     const records = recordsOf(largest) + timedPieces(largest) + SPARE;
     const params: Home = { name: `${a.name} params`, bytes: records * RECORD, role: 'other', usage: USAGE.uniform };
-    return { ...a, largest, records, params, staging: a.readback ? ring(a.name, a.readback.bytes) : [] };
+    return { ...a, largest, records, params, staging: a.readback ? ring(a.name, a.readback.bytes + STAMP) : [] };
   });
   const slots = assignSlots(parts.map((part) => part.largest));
   const residents = new Set<Home>(also);

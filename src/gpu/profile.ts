@@ -1,6 +1,7 @@
 // Where the time of a program goes, dispatch by dispatch: timestamps where the device has them, fences elsewhere.
 
-import { idle, mapped } from './device.ts';
+import { arrived, STAMP, stamp } from './arrive.ts';
+import { idle } from './device.ts';
 import type { Part } from './plan.ts';
 import type { Dims } from './program.ts';
 import { encodeSteps, type Machine, partOf, tableOf, writeTable } from './run.ts';
@@ -45,7 +46,7 @@ async function byTimestamps(m: Machine, part: Part, table: Table): Promise<numbe
   const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * AT_ONCE });
   const bytes = 16 * AT_ONCE;
   const stamps: Home = { name: 'timestamps', bytes, role: 'other', usage: QUERY_RESOLVE | COPY_SRC };
-  const staging: Home = { name: 'timestamps read back', bytes, role: 'staging', usage: USAGE.staging };
+  const staging: Home = { name: 'timestamps read back', bytes: bytes + STAMP, role: 'staging', usage: USAGE.staging };
   const times: number[] = [];
   try {
     for (let from = 0; from < table.steps.length; from += AT_ONCE) {
@@ -56,11 +57,11 @@ async function byTimestamps(m: Machine, part: Part, table: Table): Promise<numbe
         encodeSteps(m, part, table, encoder, from + i, from + i + 1, { timestampWrites });
       }
       encoder.resolveQuerySet(querySet, 0, 2 * n, allocate(scope, stamps), 0);
-      encoder.copyBufferToBuffer(stamps.buffer!, 0, allocate(scope, staging), 0, bytes);
+      const number = stamp(device, allocate(scope, staging));
+      encoder.copyBufferToBuffer(stamps.buffer!, 0, staging.buffer!, 0, bytes);
       device.queue.submit([encoder.finish()]);
-      const t = new BigUint64Array(await mapped(m.gpu, staging.buffer!));
+      const t = new BigUint64Array(await arrived(device, staging.buffer!, number));
       for (let i = 0; i < n; i++) times.push(table.steps[from + i].grid ? Number(t[2 * i + 1] - t[2 * i]) / 1e6 : 0);
-      staging.buffer!.unmap();
     }
   } finally {
     free(scope);

@@ -1,7 +1,8 @@
 // Replay: a plan becomes buffers, pipelines and bind groups once; a step writes a few bytes and encodes a table of dispatches.
 // After a size has run once, running it again allocates nothing, compiles nothing and waits for nothing.
 
-import { check, type Gpu, mapped } from './device.ts';
+import { arrived, stamp } from './arrive.ts';
+import { check, type Gpu } from './device.ts';
 import { type Pace, scaled } from './pace.ts';
 import { homesOf, type Part, type Plan, SUBMIT_MS } from './plan.ts';
 import type { Dims, Kernel } from './program.ts';
@@ -90,16 +91,17 @@ export function readback(m: Machine, name: string): Promise<Float32Array<ArrayBu
       `expected at most ${part.staging.length} results of ${name} on their way, got one more: await the oldest first`,
     );
   m.arriving.add(home);
+  const number = stamp(m.gpu.device, home.buffer!);
   const encoder = m.gpu.device.createCommandEncoder();
-  encoder.copyBufferToBuffer(from.home.buffer, from.start, home.buffer!, 0, home.bytes);
+  encoder.copyBufferToBuffer(from.home.buffer, from.start, home.buffer!, 0, from.bytes);
   m.gpu.device.queue.submit([encoder.finish()]);
-  return arrive(m, home);
+  const results = arrive(m, home, number);
+  results.catch(() => {}); // it is told to who awaits it, if anybody still does
+  return results;
 }
 
-async function arrive(m: Machine, home: Home): Promise<Float32Array<ArrayBuffer>> {
-  const staging = home.buffer!;
-  const data = new Float32Array((await mapped(m.gpu, staging)).slice(0));
-  staging.unmap();
+async function arrive(m: Machine, home: Home, number: number): Promise<Float32Array<ArrayBuffer>> {
+  const data = new Float32Array(await arrived(m.gpu.device, home.buffer!, number));
   m.arriving.delete(home);
   check(m.gpu);
   return data;

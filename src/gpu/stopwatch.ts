@@ -1,6 +1,7 @@
 // Kernels timed on a device: many runs in one submit, by timestamps where the device has them, by fences elsewhere.
 
-import { type Gpu, idle, mapped } from './device.ts';
+import { arrived, STAMP, stamp } from './arrive.ts';
+import { type Gpu, idle } from './device.ts';
 import { planningOf } from './limits.ts';
 import { type Part, plan } from './plan.ts';
 import type { Build } from './program.ts';
@@ -108,7 +109,7 @@ interface Stamps {
 function newStamps({ gpu, scope }: Machine): Stamps {
   const querySet = gpu.device.createQuerySet({ type: 'timestamp', count: 2 });
   const written: Home = { name: 'timestamps', bytes: 16, role: 'other', usage: QUERY_RESOLVE | COPY_SRC };
-  const staging: Home = { name: 'timestamps read back', bytes: 16, role: 'staging', usage: USAGE.staging };
+  const staging: Home = { name: 'timestamps read back', bytes: 16 + STAMP, role: 'staging', usage: USAGE.staging };
   for (const home of [written, staging]) allocate(scope, home);
   return { querySet, written, staging };
 }
@@ -118,11 +119,10 @@ async function byTimestamps(m: Machine, part: Part, table: Table, { querySet, wr
   const encoder = m.gpu.device.createCommandEncoder();
   const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
   encodeSteps(m, part, table, encoder, 0, table.steps.length, { timestampWrites });
+  const number = stamp(m.gpu.device, staging.buffer!);
   encoder.resolveQuerySet(querySet, 0, 2, written.buffer!, 0);
-  encoder.copyBufferToBuffer(written.buffer!, 0, staging.buffer!, 0, staging.bytes);
+  encoder.copyBufferToBuffer(written.buffer!, 0, staging.buffer!, 0, written.bytes);
   m.gpu.device.queue.submit([encoder.finish()]);
-  const [begin, end] = new BigUint64Array(await mapped(m.gpu, staging.buffer!));
-  const ms = Number(end - begin) / 1e6;
-  staging.buffer!.unmap();
-  return ms;
+  const [begin, end] = new BigUint64Array(await arrived(m.gpu.device, staging.buffer!, number));
+  return Number(end - begin) / 1e6;
 }

@@ -2,6 +2,7 @@
 // A tensor is either resident (it has a Home that outlives a step: weights, moments, inputs) or a temporary whose slot the plan chooses.
 // Residents that are often handled together may be views of one home: an arena.
 
+import { arrived, STAMP, stamp } from './arrive.ts';
 import type { Home, Role } from './home.ts';
 import { allocate, type Memory, release } from './scope.ts';
 
@@ -139,14 +140,14 @@ export async function readU32(memory: Memory, t: Tensor): Promise<Uint32Array<Ar
 }
 
 async function readBytes(memory: Memory, from: GPUBuffer, start: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const home: Home = { name: 'read back', bytes, role: 'staging', usage: USAGE.staging };
+  const home: Home = { name: 'read back', bytes: bytes + STAMP, role: 'staging', usage: USAGE.staging };
   const staging = allocate(memory.root, home);
   try {
+    const number = stamp(memory.device, staging);
     const encoder = memory.device.createCommandEncoder();
     encoder.copyBufferToBuffer(from, start, staging, 0, bytes);
     memory.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1);
-    return new Uint8Array(staging.getMappedRange().slice(0));
+    return new Uint8Array(await arrived(memory.device, staging, number));
   } finally {
     release(memory.root, home);
   }

@@ -1,5 +1,6 @@
 // How a run is kept while it goes: when a checkpoint is due, what becomes of one that finds no room, whose folder it is.
 
+import type { Tensor } from '../gpu/tensor.ts';
 import { isFull, type Store } from '../io/store.ts';
 import { diskStore } from '../io/store-disk.ts';
 import type { Report } from '../report.ts';
@@ -21,6 +22,8 @@ export interface CheckpointOptions {
   resume: boolean;
   /** Begin anew where there are some, and remove them. */
   anew?: boolean;
+  /** Bytes of a checkpoint beyond which none is kept. */
+  most?: number;
 }
 
 /** Between checkpoints where no steps are given. */
@@ -53,7 +56,7 @@ export function keepingIn(
   store: Store,
   { gpu: { memory }, planning }: Model,
   { of, curve }: { of: () => Promise<Identity>; curve: Curve },
-  { every, keep }: Pick<CheckpointOptions, 'every' | 'keep'>,
+  { every, keep, most = Number.POSITIVE_INFINITY }: Pick<CheckpointOptions, 'every' | 'keep' | 'most'>,
   report: Report,
   found?: Found,
 ): Keeping {
@@ -68,7 +71,7 @@ export function keepingIn(
     rates: found?.rates,
     skips: found?.skips,
     async save(at, tensors, best) {
-      if (every === 0 || at.step === saved) return;
+      if (every === 0 || at.step === saved || bytesOf(tensors, best) > most) return;
       last = performance.now();
       try {
         const checkpoint = { ...at, kernels: planning.choices, of: await of(), curve: copyOf(curve) };
@@ -90,3 +93,6 @@ export function keepingIn(
     restore: async (tensors, best) => (found ? restore(memory, tensors, best, found) : new Map()),
   };
 }
+
+const bytesOf = (tensors: readonly Tensor[], best: Map<string, Float32Array>) =>
+  [...tensors, ...[...best.values()].map(({ byteLength }) => ({ bytes: byteLength }))].reduce((n, { bytes }) => n + bytes, 0);

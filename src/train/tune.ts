@@ -4,6 +4,7 @@
 import type { Row } from '../data/rows.ts';
 import type { AutotuneCache } from '../gpu/autotune.ts';
 import { type Choices, planningOf } from '../gpu/limits.ts';
+import { read } from '../gpu/tensor.ts';
 import type { Method } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { Report } from '../report.ts';
@@ -12,6 +13,7 @@ import type { Found } from './checkpoint.ts';
 import { lossOf } from './evaluate.ts';
 import { type Identity, identityOf, mustBeSame, plainSettings, type Start } from './identity.ts';
 import { type CheckpointOptions, keepingIn, openCheckpoints } from './keeping.ts';
+import type { Life } from './lives.ts';
 import { baseOf, type Model } from './model.ts';
 import type { RunOptions } from './options.ts';
 import { evaluationOf, trialOf } from './rates.ts';
@@ -35,6 +37,8 @@ export interface TuneOptions extends Omit<RunOptions, 'recompute'>, MemoryOption
   autotune: boolean;
   cache?: AutotuneCache;
   checkpoints?: CheckpointOptions;
+  /** Where the run may lose its device: what outlives it. */
+  life?: Life;
   /** What the method starts from beside its settings: part of what the run is of. */
   start?: Start;
   /** A run to be made again: refused where this one is not of the same. */
@@ -61,13 +65,24 @@ export async function tuneModel(
   report: Report,
   signal?: AbortSignal,
 ): Promise<RecordedRun> {
-  const kept = o.checkpoints && (await openCheckpoints(o.checkpoints, report));
+  const checkpoints = checkpointsOf(o);
+  const kept = checkpoints && (await openCheckpoints(checkpoints, report));
   try {
-    return await tuneKept(model, data, o, report, signal, kept);
+    return await tuneKept(model, data, { ...o, checkpoints }, report, signal, kept);
   } finally {
     await kept?.release();
   }
 }
+
+/** The checkpoints that a run is given; after the loss of a device it goes on from them, and where it has none from snapshots. */
+function checkpointsOf({ checkpoints: c, life }: TuneOptions): CheckpointOptions | undefined {
+  const resume = life !== undefined && life.losses > 0;
+  if (c) return resume ? { ...c, resume: c.resume || c.every !== 0 } : c;
+  return life && { folder: life.snapshots, keep: 1, most: SNAPSHOT, resume };
+}
+
+/** Bytes of a snapshot in memory at most: where there are more, a lost run begins anew. */
+const SNAPSHOT = 2 ** 30;
 
 type Kept = Awaited<ReturnType<typeof openCheckpoints>>;
 
@@ -118,9 +133,13 @@ export async function prepareRun(
   // a run that goes on has its rate
   run.trial = found?.rates || found?.step ? null : trialOf(run, o.method);
   if (run.trial) run.order.evaluate ??= evaluationOf(run.trial, o.batch);
-  const kernels = found?.kernels ?? o.again?.kernels;
+  const kernels = found?.kernels ?? o.again?.kernels ?? o.life?.kernels;
   if (kernels) model.planning = planningOf(model.planning, { choices: kernels });
-  else if (o.autotune) model.planning = await withKernels(model, run.order.sizes, o.method, { cache: o.cache });
+  else if (o.autotune) {
+    model.planning = await withKernels(model, run.order.sizes, o.method, { cache: o.cache });
+    await read(model.gpu.memory, model.decoder.norm.value); // what a device measured that was lost meanwhile is nothing
+  }
+  if (o.life) o.life.kernels = model.planning.choices;
   const { recompute, shown } = settleRecompute(model.decoder, o.method, { ...run.options, ...run.order }, model.planning, o);
   if (shown) report({ kind: 'note', text: shown });
   return { ...run, options: { ...run.options, recompute } };

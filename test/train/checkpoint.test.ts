@@ -7,11 +7,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { writeSafetensors } from '../../src/io/safetensors.ts';
 import type { Store } from '../../src/io/store.ts';
 import { diskStore } from '../../src/io/store-disk.ts';
+import { memoryStore } from '../../src/io/store-memory.ts';
 import { clear, commit, listed, newestCheckpoint, sweep, verify } from '../../src/train/checkpoint.ts';
 import { keepingIn } from '../../src/train/keeping.ts';
 import type { Model } from '../../src/train/model.ts';
 import { newCurve } from '../../src/train/record.ts';
-import { memoryStore } from '../io/memory-store.ts';
 
 const root = mkdtempSync(`${tmpdir()}/blocktune-store-`);
 afterAll(() => rmSync(root, { recursive: true }));

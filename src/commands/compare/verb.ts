@@ -6,7 +6,7 @@ import { diskFolder, openPlace, readJson } from '../../io/bytes.ts';
 import { writeFile, writeFolder } from '../../io/write.ts';
 import { parametersOf } from '../../models/decoder.ts';
 import { type Options, type Settled, withDefaults } from '../../options/table.ts';
-import { closeGpu, type Decoder, decoderFor, methodNamed, openGpu } from '../../parts.ts';
+import { type Decoder, decoderFor, type Gpu, type Life, methodNamed, onDevice } from '../../parts.ts';
 import type { Report } from '../../report.ts';
 import { version } from '../../version.ts';
 import { builtIn } from '../built-in.ts';
@@ -32,9 +32,8 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
       .replace(/\.json$/, '')}`;
   const common = withDefaults(withoutClash(recipe.common));
   const opened = await openFiles(common, common.model ?? builtIn('model'), report);
-  const gpu = await openGpu({ device: o.device });
-  report({ kind: 'device', name: gpu.name, software: gpu.software });
-  try {
+  const all = async (gpu: Gpu, { report }: Life) => {
+    report({ kind: 'device', name: gpu.name, software: gpu.software });
     const bench: Bench = { gpu, opened, ...(await rowsOf(recipe, common, opened, report)), seconds: recipe.seconds };
     const decoder = decoderFor(opened.files)(1, common.base, gpu.limits.maxBinding);
     const entries = entriesOf(recipe, decoder, report);
@@ -60,8 +59,11 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
     await writeFile(`${out}/results.json`, `${JSON.stringify(made, null, 1)}\n`, { force: true });
     await writeFile(`${out}/report.html`, reportPage(made), { force: true });
     report({ kind: 'comparison', title: recipe.title, rows: made.summary, report: `${out}/report.html` });
+  };
+  try {
+    // after a loss the runs that are kept are found, and the one that was under way begins anew
+    await onDevice({ device: o.device }, all, report);
   } finally {
-    closeGpu(gpu);
     await opened.files.close();
   }
 }

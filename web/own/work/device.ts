@@ -1,8 +1,18 @@
 // The GPU of the bench: what it offers, known before anything is loaded, and the model on it for as long as it serves.
 
-import { openOnGpu } from '../../../src/commands/open.ts';
+import { loadOn } from '../../../src/commands/open.ts';
 import type { Settled } from '../../../src/options/table.ts';
-import { closeGpu, type Method, type Model, openGpu, planningOf, removeAdapter } from '../../../src/parts.ts';
+import {
+  causeOf,
+  closeGpu,
+  type Life,
+  type Method,
+  type Model,
+  openFor,
+  openGpu,
+  planningOf,
+  removeAdapter,
+} from '../../../src/parts.ts';
 import type { GpuFacts } from '../calls.ts';
 import { type Bench, modelOf } from './bench.ts';
 
@@ -17,7 +27,13 @@ export async function findGpu(b: Bench): Promise<GpuFacts> {
 }
 
 /** The model on the device as it is stored: loaded anew where the one there will not do. */
-export async function freshModel(b: Bench, o: Settled, method: Method, positions: number): Promise<Model> {
+export async function freshModel(
+  b: Bench,
+  o: Settled,
+  method: Method,
+  positions: number,
+  life: Pick<Life, 'losses'>,
+): Promise<Model> {
   const base = method.movesBase ? 'f32' : o.base;
   const { loaded, tuned } = b;
   if (tuned?.made && loaded && !loaded.model.moved) removeAdapter(tuned.made);
@@ -31,9 +47,28 @@ export async function freshModel(b: Bench, o: Settled, method: Method, positions
   if (serves) return loaded.model;
   dropModel(b);
   const progress = (done: number, all: number) => b.tell({ kind: 'bytes', of: 'weights', done, all });
-  const model = await openOnGpu(o, modelOf(b), positions, b.tell, base, progress);
-  b.loaded = { model, positions, base: `${base} ${o.arithmetic}` };
-  return model;
+  const opened = modelOf(b);
+  const gpu = await openFor(life, { device: o.device });
+  try {
+    const model = await loadOn(gpu, o, { opened, longest: positions, base, progress }, b.tell);
+    b.loaded = { model, positions, base: `${base} ${o.arithmetic}` };
+    return model;
+  } catch (e) {
+    const cause = await causeOf(gpu, e);
+    closeGpu(gpu);
+    throw cause;
+  }
+}
+
+/** What was done on the model that is loaded; an error that came of the loss of its device says so, and the model is dropped. */
+export async function knowing<T>(b: Bench, f: () => Promise<T>): Promise<T> {
+  try {
+    return await f();
+  } catch (e) {
+    const cause = b.loaded ? await causeOf(b.loaded.model.gpu, e) : e;
+    if (cause !== e) dropModel(b);
+    throw cause;
+  }
 }
 
 /** Frees the device and all that is on it. */

@@ -6,6 +6,7 @@ import { withDefaults } from '../../../src/options/table.ts';
 import {
   answerPrompts,
   endsOf,
+  type Life,
   longestOf,
   type Model,
   type Prompt,
@@ -14,13 +15,14 @@ import {
   putOn,
   type Row,
   resultBlobs,
+  survive,
   takeOff,
   tune,
 } from '../../../src/parts.ts';
 import type { AdapterFile } from '../../protocol.ts';
 import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
-import { dropModel, freshModel } from './device.ts';
+import { freshModel, knowing } from './device.ts';
 
 /** Room for a person's own prompt and its answer, in tokens, beside the rows. */
 const ROOM = 256;
@@ -34,17 +36,23 @@ export interface Controls {
 }
 
 /** The whole run, on the model as it is stored: a second run starts where the first did. */
-export async function trainOwn(b: Bench, { o: given, prompts: count }: RunAsked, { signal, hold }: Controls): Promise<Finished> {
+export function trainOwn(b: Bench, asked: RunAsked, controls: Controls): Promise<Finished> {
+  return survive((life) => knowing(b, () => trainOn(b, asked, controls, life)), b.tell);
+}
+
+async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, controls: Controls, life: Life): Promise<Finished> {
+  const { signal, hold } = controls;
   const o = withDefaults(given);
   const { rows, held } = dataOf(b);
   const method = methodFrom(o);
   const exam = examOf(held?.length ? held : rows, count);
   const needed = Math.max(longestOf(rows, held) + ROOM, positionsFor(exam.prompts, exam.longest));
-  const model = await freshModel(b, o, method, needed);
+  const model = await freshModel(b, o, method, needed, life);
   if (exam.prompts.length)
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
-  if (!signal.aborted) b.tuned = await tune(model, { rows, held }, { ...tuneOptions(o, method), hold }, b.tell, signal);
+  if (!signal.aborted)
+    b.tuned = await tune(model, { rows, held }, { ...tuneOptions(o, method), hold, life }, life.report, signal);
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
   const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};
@@ -59,7 +67,7 @@ export async function resultOf(b: Bench): Promise<AdapterFile[]> {
 
 /** A prompt answered by the base and, where a run has ended, by the tuned model; where the base itself has moved, by that alone. */
 export async function askOwn(b: Bench, { prompt, chat }: Asked): Promise<Reply> {
-  const model = b.loaded?.model ?? (await freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM));
+  const model = b.loaded?.model ?? (await freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM, { losses: 0 }));
   const ids = await promptIds(modelOf(b), prompt, chat);
   const room = b.loaded!.positions - 1 - ids.length;
   if (ids.length < 1 || room < 1)
@@ -122,14 +130,4 @@ function answers(
 function wordsOf(b: Bench, row: Row, { ids }: Prompt): { prompt: string; expected: string } {
   const text = (of: ArrayLike<number>) => modelOf(b).tokenizer.decode(of, { skip_special: true }).trim();
   return { prompt: text(ids), expected: text(row.ids.subarray(ids.length)) };
-}
-
-/** Whether the device is gone: then what was on it is dropped, and the next run loads anew. */
-export async function lossOf(b: Bench, waitMs: number): Promise<string | null> {
-  const device = b.loaded?.model.gpu.device;
-  const late = new Promise<null>((done) => setTimeout(() => done(null), waitMs));
-  const lost = device && (await Promise.race([device.lost, late]));
-  if (!lost || lost.reason === 'destroyed') return null;
-  dropModel(b);
-  return `expected the GPU to stay, got its loss${lost.message && ` (${lost.message})`}: close what else uses it heavily, then start the run again.`;
 }

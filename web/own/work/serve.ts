@@ -4,13 +4,10 @@ import type { Call, CallName, Calls, Event, Told } from '../calls.ts';
 import { alike } from './alike.ts';
 import { type Bench, newBench } from './bench.ts';
 import { look, readOwn, viewRows } from './data.ts';
-import { findGpu } from './device.ts';
+import { findGpu, knowing } from './device.ts';
 import { openOwn } from './model.ts';
 import { fitOwn, planOwn } from './plan.ts';
-import { askOwn, lossOf, resultOf, trainOwn } from './run.ts';
-
-/** The news of a loss may come a little after the first call that fails for it. */
-const NEWS_MS = 500;
+import { askOwn, resultOf, trainOwn } from './run.ts';
 
 type Answer<K extends CallName> = (b: Bench, given: Calls[K][0], controls: Control) => Promise<Calls[K][1]> | Calls[K][1];
 
@@ -51,10 +48,10 @@ export function serve(post: (told: Told) => void): (call: Call) => void {
     if (call.call === 'train') [stop, held] = [new AbortController(), null];
     const controls = { signal: stop.signal, hold: () => held?.until };
     try {
-      post({ id: call.id, value: await (ANSWERS[call.call] as Answer<CallName>)(bench, call.given as never, controls) });
+      const answer = async () => (ANSWERS[call.call] as Answer<CallName>)(bench, call.given as never, controls);
+      post({ id: call.id, value: await (IN_TURN.includes(call.call) ? knowing(bench, answer) : answer()) });
     } catch (e) {
-      const lost = IN_TURN.includes(call.call) ? await lossOf(bench, NEWS_MS) : null;
-      post({ id: call.id, error: lost ?? (e instanceof Error ? e.message : String(e)) });
+      post({ id: call.id, error: e instanceof Error ? e.message : String(e) });
     }
   };
   return (call) => {

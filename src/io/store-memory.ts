@@ -1,12 +1,12 @@
-// A store in memory, whose writes can be made to fail. No test in here.
-import { memorySource } from '../../src/io/bytes.ts';
-import { inUse, piecesOf, type Store } from '../../src/io/store.ts';
+// A store in memory: of a run that keeps its checkpoints nowhere else, for as long as the program lives.
+import { memorySource } from './bytes.ts';
+import { inUse, piecesOf, type Store } from './store.ts';
 
-/** A store in memory. `fault`: called before each piece is written; what it throws is what a disk would. */
-export function memoryStore(
-  fault: (folder: string, name: string) => void = () => {},
-): Store & { files: Map<string, Map<string, Uint8Array<ArrayBuffer>>> } {
-  const files = new Map<string, Map<string, Uint8Array<ArrayBuffer>>>();
+export type MemoryStore = Store & { files: Map<string, Map<string, Uint8Array<ArrayBuffer>>> };
+
+/** An empty store. `fault`: called before each piece is written; what it throws is what a disk would. */
+export function memoryStore(fault: (folder: string, name: string) => void = () => {}): MemoryStore {
+  const files: MemoryStore['files'] = new Map();
   let locked = false;
   return {
     name: 'memory',

@@ -1,0 +1,127 @@
+// A run as a function of the device that it is on. Devices are lost: a driver resets, a laptop sleeps, a browser's GPU process dies.
+// All that was on one is gone then, pipelines and buffers and weights, so nothing is mended: the run begins another life, on a new
+// device, with the weights read again from their source, from its last checkpoint. Same seed, same kernels, same bits. A step that came
+// back (gpu/arrive.ts) counts, and is told once.
+
+import { lossOf, tellsOfLoss } from '../gpu/arrive.ts';
+import { closeGpu, type Gpu, type OpenOptions, openGpu } from '../gpu/device.ts';
+import type { Choices } from '../gpu/limits.ts';
+import type { Store } from '../io/store.ts';
+import { memoryStore } from '../io/store-memory.ts';
+import type { Line, Report } from '../report.ts';
+
+/** What of a run outlives its device. */
+export interface Life {
+  /** Devices that were lost before this one. */
+  losses: number;
+  /** The kernels that it runs: others would sum in another order. */
+  kernels?: Choices;
+  /** Where a run is saved that keeps no checkpoints elsewhere. */
+  snapshots: Store;
+  /** Takes the lines of the run; one that was told in an earlier life is not told again. */
+  report: Report;
+}
+
+/** Lives in a row without a new line that end the run: it would be lost again. */
+const MOST = 3;
+/** How long a device is waited for after a loss, and how often it is asked for. */
+const [PATIENCE_MS, PAUSE_MS] = [5000, 250];
+/** The news of a loss comes a little after the first call that fails for it. */
+const NEWS_MS = 200;
+
+/** Lives the run again for as long as it ends by the loss of its device, but not more than three times for nothing. */
+export async function survive<T>(run: (life: Life) => Promise<T>, report: Report = () => {}): Promise<T> {
+  const told = newlyTold(report);
+  const life: Life = { losses: 0, snapshots: memoryStore(), report: told.report };
+  for (let vain = 0; ; ) {
+    try {
+      return await run(life);
+    } catch (e) {
+      if (!tellsOfLoss(e)) throw e;
+      life.losses++;
+      vain = told.since() ? 1 : vain + 1;
+      if (vain > MOST) throw new Error(`${e.message} It was lost ${vain} times in a row before anything more was done.`);
+      report({ kind: 'warning', text: `${e.message} It is opened again, and the run goes on from what was saved` });
+    }
+  }
+}
+
+/** Runs on a device of its own, and where that is lost on another. It is closed in the end. */
+export function onDevice<T>(
+  options: OpenOptions,
+  run: (gpu: Gpu, life: Life) => Promise<T>,
+  report: Report = () => {},
+): Promise<T> {
+  return survive(async (life) => {
+    const gpu = await openFor(life, options);
+    try {
+      return await run(gpu, life);
+    } catch (e) {
+      throw await causeOf(gpu, e);
+    } finally {
+      closeGpu(gpu);
+    }
+  }, report);
+}
+
+/**
+ * Opens a device for a life. After a loss it may take a while to be there; where none is offered in that time the error says that it
+ * is `withheld`: a browser does so for two minutes after the second loss, or until the page is loaded anew.
+ */
+export async function openFor(life: Pick<Life, 'losses'>, options: OpenOptions): Promise<Gpu> {
+  for (const until = performance.now() + PATIENCE_MS; ; ) {
+    try {
+      return await openGpu(options);
+    } catch (e) {
+      if (!life.losses) throw e;
+      if (performance.now() > until)
+        throw Object.assign(new Error(`the GPU was lost, and is not offered again: ${(e as Error).message}`), { withheld: true });
+      await new Promise((done) => setTimeout(done, PAUSE_MS));
+    }
+  }
+}
+
+/** What an error came of: the loss of the device, where there was one. */
+export const causeOf = async (gpu: Gpu, e: unknown): Promise<unknown> => (await lossOf(gpu.device, NEWS_MS)) ?? e;
+
+// --- lines --------------------------------------------------------------------------------------------------------------
+
+/** Passes on what is told for the first time. `since`: whether anything of the work itself was, since it was last asked. */
+function newlyTold(report: Report): { report: Report; since: () => boolean } {
+  const told = new Set<string>();
+  /** Of lines that count up, how far they had. */
+  const furthest = new Map<string, number>();
+  let [within, news] = ['', false];
+  const isNew = (line: Line): boolean => {
+    if (ALWAYS.has(line.kind)) return true;
+    const at = 'step' in line ? line.step : 'index' in line ? line.index : null;
+    if (at === null || line.kind === 'run') {
+      const text = JSON.stringify(line);
+      const first = !told.has(text);
+      told.add(text);
+      return first;
+    }
+    const of = [within, line.kind, 'guard' in line ? line.guard : ''].join(' ');
+    if (at <= (furthest.get(of) ?? -1)) return false;
+    furthest.set(of, at);
+    return true;
+  };
+  return {
+    report(line) {
+      if (line.kind === 'run') within = line.index.toString();
+      if (!isNew(line)) return;
+      news ||= WORK.has(line.kind);
+      report(line);
+    },
+    since() {
+      const was = news;
+      news = false;
+      return was;
+    },
+  };
+}
+
+/** Lines that are for the moment. */
+const ALWAYS = new Set<Line['kind']>(['start', 'progress', 'warning']);
+/** Lines that come of work. */
+const WORK = new Set<Line['kind']>(['warmup', 'step', 'eval', 'example', 'generation', 'result', 'check', 'bench']);
