@@ -135,6 +135,26 @@ export async function read(memory: Memory, t: Tensor): Promise<Float32Array<Arra
   return new Float32Array((await readBytes(memory, t.home.buffer, t.start, t.bytes)).buffer, 0, n);
 }
 
+/** Bytes of several tensors that are on their way from the device at once. */
+const UNDERWAY = 32 << 20;
+
+/** Reads resident tensors back, one after the other; while the host copies what has arrived, the device copies what follows. */
+export async function readAll(memory: Memory, tensors: readonly Tensor[]): Promise<Float32Array<ArrayBuffer>[]> {
+  const asked: Promise<Float32Array<ArrayBuffer>>[] = [];
+  let [underway, first] = [0, 0];
+  for (const t of tensors) {
+    while (first < asked.length && underway + t.bytes > UNDERWAY) {
+      await asked[first];
+      underway -= tensors[first++].bytes;
+    }
+    const coming = read(memory, t);
+    coming.catch(() => {}); // it is told below
+    asked.push(coming);
+    underway += t.bytes;
+  }
+  return Promise.all(asked);
+}
+
 export async function readU32(memory: Memory, t: Tensor): Promise<Uint32Array<ArrayBuffer>> {
   return new Uint32Array((await read(memory, t)).buffer, 0, elementsOf(t.shape));
 }

@@ -4,7 +4,7 @@
 
 import type { Choices } from '../gpu/limits.ts';
 import type { Memory } from '../gpu/scope.ts';
-import { read, type Tensor, write } from '../gpu/tensor.ts';
+import { elementsOf, read, readAll, type Tensor, write } from '../gpu/tensor.ts';
 import { readText, type Source } from '../io/bytes.ts';
 import { sha256, streamHash, streamHasher } from '../io/hash.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
@@ -35,16 +35,32 @@ const MANIFEST = 'manifest.json';
 /** The folder under `--out`. */
 export const CHECKPOINTS = 'checkpoints';
 
-/** Writes a checkpoint of device tensors, one at a time, and of the best values so far; removes all but the newest `keep`. */
+/** Values of a tensor on the device, there already or as soon as they are asked for. */
+export interface Value {
+  name: string;
+  size: number;
+  values(): Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** Values that are read as they are written, one tensor at a time: the device must stand still meanwhile. */
+export const asWritten = (memory: Memory, tensors: readonly Tensor[]): Value[] =>
+  tensors.map((t) => ({ name: t.name, size: elementsOf(t.shape), values: () => read(memory, t) }));
+
+/** Values as they stand now: once this resolves the device may go on. */
+export async function asOfNow(memory: Memory, tensors: readonly Tensor[]): Promise<Value[]> {
+  const all = await readAll(memory, tensors);
+  return tensors.map((t, i) => ({ name: t.name, size: all[i].length, values: async () => all[i] }));
+}
+
+/** Writes a checkpoint of what the device holds, and of the best values so far; removes all but the newest `keep`. */
 export async function saveCheckpoint(
   store: Store,
-  memory: Memory,
-  tensors: Tensor[],
+  held: readonly Value[],
   best: Map<string, Float32Array<ArrayBuffer>>,
   at: Checkpoint,
   keep: number,
 ): Promise<void> {
-  const entry = (name: string, values: () => Promise<Float32Array<ArrayBuffer>>, size: number) => ({
+  const entry = ({ name, size, values }: Value) => ({
     name,
     dtype: 'F32',
     shape: [size],
@@ -53,10 +69,8 @@ export async function saveCheckpoint(
       return new Uint8Array(all.buffer, 0, all.byteLength);
     },
   });
-  const state = [
-    ...tensors.map((t) => entry(t.name, () => read(memory, t), sizeOf(t))),
-    ...[...best].map(([name, values]) => entry(bestOf(name), async () => values, values.length)),
-  ];
+  const kept = [...best].map(([name, all]) => ({ name: bestOf(name), size: all.length, values: async () => all }));
+  const state = [...held, ...kept].map(entry);
   await commit(store, nameOf(at.step), { [STATE]: writeSafetensors(state), [RUN]: `${JSON.stringify({ version, ...at })}\n` });
   for (const old of (await listed(store)).slice(keep)) await store.remove(old);
 }
@@ -125,7 +139,7 @@ export async function restore(memory: Memory, tensors: Tensor[], best: Map<strin
       if (t?.bytes === 4 * size) return new Float32Array((await source.read(t.offset, t.bytes)).slice().buffer);
       throw new Error(`expected ${key} in ${folder}, got ${t ? 'another shape' : 'none'}: start anew in another folder.`);
     };
-    for (const t of tensors) write(memory, t, await value(t.name, sizeOf(t)));
+    for (const t of tensors) write(memory, t, await value(t.name, elementsOf(t.shape)));
     const kept = new Map<string, Float32Array<ArrayBuffer>>();
     for (const [name, size] of best) if (stored.has(bestOf(name))) kept.set(name, await value(bestOf(name), size));
     return kept;
@@ -170,6 +184,5 @@ async function* partsOf(source: Source): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < source.size; at += PART) yield await source.read(at, Math.min(PART, source.size - at));
 }
 
-const sizeOf = (t: Tensor) => t.shape.reduce((a, b) => a * b, 1);
 const bestOf = (name: string) => `best.${name}`;
 const nameOf = (step: number) => `step-${String(step).padStart(8, '0')}`;

@@ -4,11 +4,23 @@ import type { Tensor } from '../gpu/tensor.ts';
 import { isFull, type Store } from '../io/store.ts';
 import { diskStore } from '../io/store-disk.ts';
 import type { Report } from '../report.ts';
-import { CHECKPOINTS, clear, type Found, listed, newestCheckpoint, restore, saveCheckpoint, sweep } from './checkpoint.ts';
+import {
+  asOfNow,
+  asWritten,
+  CHECKPOINTS,
+  clear,
+  type Found,
+  listed,
+  newestCheckpoint,
+  restore,
+  saveCheckpoint,
+  sweep,
+  type Value,
+} from './checkpoint.ts';
 import type { Identity } from './identity.ts';
 import type { Model } from './model.ts';
 import { type Curve, copyOf } from './record.ts';
-import type { Keeping } from './session.ts';
+import type { Keeping, Standing } from './session.ts';
 
 /** Where, how often and how many checkpoints of a run are kept, and whether it goes on from one. */
 export interface CheckpointOptions {
@@ -28,6 +40,8 @@ export interface CheckpointOptions {
 
 /** Between checkpoints where no steps are given. */
 const MINUTE_MS = 60_000;
+/** Bytes of a checkpoint that the host holds while it is written; of a larger one it holds a tensor at a time, and the run waits. */
+const BESIDE = 2 ** 30;
 
 /** A store that is this run's alone until `release`, swept, and the checkpoint that it goes on from. */
 export async function openCheckpoints(c: CheckpointOptions, report: Report) {
@@ -63,32 +77,55 @@ export function keepingIn(
   let last = performance.now();
   let saved = found?.step ?? -1;
   let full = false;
-  const due = (step: number) => (every === undefined ? performance.now() - last >= MINUTE_MS : every > 0 && step % every === 0);
+  /** The checkpoint that is being written, and what became of one that could not be. */
+  let writing: Promise<void> | null = null;
+  let fault: unknown = null;
+  const due = (step: number) =>
+    every === undefined ? !writing && performance.now() - last >= MINUTE_MS : every > 0 && step % every === 0;
+  const written = async () => {
+    await writing;
+    if (fault) throw fault;
+  };
+  const write = async (at: Standing & { curve: Curve }, held: Value[], best: Map<string, Float32Array<ArrayBuffer>>) => {
+    try {
+      await saveCheckpoint(store, held, best, { ...at, kernels: planning.choices, of: await of() }, keep);
+      if (full) report({ kind: 'note', text: `there is room again: the checkpoint of step ${at.step} is saved` });
+      full = false;
+    } catch (e) {
+      saved = -1;
+      if (!isFull(e)) throw e;
+      const [newest] = await listed(store).catch(() => []);
+      const stays = newest ? `${newest} stays` : 'there is none yet';
+      report({
+        kind: 'warning',
+        text: `no room in ${store.name} for the checkpoint of step ${at.step}: training goes on, saving is tried again later, ${stays}. Make room.`,
+      });
+      full = true;
+    }
+  };
   return {
     due,
     from: found?.step ?? 0,
     stopping: found?.stopping,
     rates: found?.rates,
     skips: found?.skips,
+    written,
     async save(at, tensors, best) {
-      if (every === 0 || at.step === saved || bytesOf(tensors, best) > most) return;
+      const bytes = bytesOf(tensors, best);
+      if (every === 0 || at.step === saved || bytes > most) return;
+      await written();
       last = performance.now();
-      try {
-        const checkpoint = { ...at, kernels: planning.choices, of: await of(), curve: copyOf(curve) };
-        await saveCheckpoint(store, memory, tensors, best, checkpoint, keep);
-        saved = at.step;
-        if (full) report({ kind: 'note', text: `there is room again: the checkpoint of step ${at.step} is saved` });
-        full = false;
-      } catch (e) {
-        if (!isFull(e)) throw e;
-        const [newest] = await listed(store).catch(() => []);
-        const stays = newest ? `${newest} stays` : 'there is none yet';
-        report({
-          kind: 'warning',
-          text: `no room in ${store.name} for the checkpoint of step ${at.step}: training goes on, saving is tried again later, ${stays}. Make room.`,
-        });
-        full = true;
-      }
+      saved = at.step;
+      const beside = bytes <= BESIDE;
+      const held = beside ? await asOfNow(memory, tensors) : asWritten(memory, tensors);
+      // what goes on changing is taken as it stands
+      writing = write({ ...at, curve: copyOf(curve) }, held, new Map(best)).then(
+        () => void (writing = null),
+        (e) => {
+          [writing, fault] = [null, e];
+        },
+      );
+      if (!beside) await written();
     },
     restore: async (tensors, best) => (found ? restore(memory, tensors, best, found) : new Map()),
   };

@@ -86,34 +86,39 @@ export const causeOf = async (gpu: Gpu, e: unknown): Promise<unknown> => (await 
 
 // --- lines --------------------------------------------------------------------------------------------------------------
 
-/** Passes on what is told for the first time. `since`: whether anything of the work itself was, since it was last asked. */
+/**
+ * Passes on what no earlier life has told: of lines that count up what goes further, of all others what is told once more often.
+ * `since`: whether anything of the work itself was passed on since it was last asked; with that another life begins.
+ */
 function newlyTold(report: Report): { report: Report; since: () => boolean } {
-  const told = new Set<string>();
-  /** Of lines that count up, how far they had. */
   const furthest = new Map<string, number>();
-  let [within, news] = ['', false];
+  const told = new Map<string, number>();
+  let now = new Map<string, number>();
+  let [within, news, again] = ['', false, false];
   const isNew = (line: Line): boolean => {
-    if (ALWAYS.has(line.kind)) return true;
-    const at = 'step' in line ? line.step : 'index' in line ? line.index : null;
-    if (at === null || line.kind === 'run') {
-      const text = JSON.stringify(line);
-      const first = !told.has(text);
-      told.add(text);
-      return first;
+    if (line.kind === 'step' || line.kind === 'warmup' || line.kind === 'eval') {
+      const of = [within, line.kind, line.kind === 'eval' ? line.guard : ''].join(' ');
+      if (line.step <= (furthest.get(of) ?? -1)) return false;
+      furthest.set(of, line.step);
+      return true;
     }
-    const of = [within, line.kind, 'guard' in line ? line.guard : ''].join(' ');
-    if (at <= (furthest.get(of) ?? -1)) return false;
-    furthest.set(of, at);
+    const key = line.kind === 'example' || line.kind === 'generation' ? `${line.kind} ${line.index}` : JSON.stringify(line);
+    const times = (now.get(key) ?? 0) + 1;
+    now.set(key, times);
+    if (times <= (told.get(key) ?? 0)) return false;
+    told.set(key, times);
     return true;
   };
   return {
     report(line) {
       if (line.kind === 'run') within = line.index.toString();
-      if (!isNew(line)) return;
+      if (!ALWAYS.has(line.kind) && !isNew(line) && again) return;
       news ||= WORK.has(line.kind);
       report(line);
     },
     since() {
+      now = new Map();
+      again = true;
       const was = news;
       news = false;
       return was;
@@ -124,4 +129,4 @@ function newlyTold(report: Report): { report: Report; since: () => boolean } {
 /** Lines that are for the moment. */
 const ALWAYS = new Set<Line['kind']>(['start', 'progress', 'warning']);
 /** Lines that come of work. */
-const WORK = new Set<Line['kind']>(['warmup', 'step', 'eval', 'example', 'generation', 'result', 'check', 'bench']);
+const WORK = new Set<Line['kind']>(['warmup', 'step', 'eval', 'example', 'generation', 'answer', 'result']);

@@ -42,8 +42,13 @@ export interface Keeping {
   /** The learning rates that it tried. */
   rates?: Tried | null;
   skips?: Skips;
-  /** Does nothing for a step that is saved already. */
+  /**
+   * Takes what the device holds, and writes it while the run goes on; does nothing for a step that is saved already. Waits for the
+   * one before it.
+   */
   save(at: Standing, tensors: Tensor[], best: Map<string, Float32Array<ArrayBuffer>>): Promise<void>;
+  /** Waits until all that was taken is written; throws where it could not be, for another reason than room. */
+  written(): Promise<void>;
   /** Writes what was saved into the tensors, and answers the best values; does nothing where the run is new. */
   restore(tensors: Tensor[], best: Map<string, number>): Promise<Map<string, Float32Array<ArrayBuffer>>>;
 }
@@ -162,6 +167,7 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   );
   const fault = trouble.fault();
   if (signal?.aborted || fault) await save(ran.steps);
+  if (fault) await keeping?.written();
   if (fault) throw new Error(`${fault}${keeping ? ` The run is saved at step ${ran.steps}.` : ''}`);
   if (watch) {
     await watch.end(ran.steps);
@@ -221,6 +227,7 @@ function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attac
 /** When the loop waits for its results, and what is done then. */
 function pauses(keeping: Keeping | undefined, watch: Watcher | undefined, save: (step: number) => Promise<unknown>) {
   return {
+    held: save,
     from: keeping?.from,
     ended: watch?.spent() ?? false,
     pausesAt: (step: number) => Boolean(watch?.due(step) || keeping?.due(step)),

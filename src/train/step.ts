@@ -32,6 +32,8 @@ export interface Loop {
   heard?: (step: number, norm: number, skipped: boolean) => boolean;
   /** Asked before each step: the loop waits for what it answers, and the time does not count. */
   hold?: () => Promise<void> | undefined;
+  /** Called where it begins to wait, with the steps done. */
+  held?: (step: number) => Promise<unknown>;
   signal?: AbortSignal;
 }
 
@@ -86,6 +88,7 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
     const held = l.hold?.();
     if (held) {
       while (pending.length) await arrive();
+      await l.held?.(t);
       await held;
       last = performance.now();
       if (l.signal?.aborted) break;

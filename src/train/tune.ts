@@ -108,7 +108,11 @@ async function tuneKept(
     if (guard) report({ kind: 'eval', step, ...(await lossOf(model, guard.rows, o.batch)), guard: guard.name });
   };
   await forgotten(0);
-  const tuned = await runMethod(run, method, keeping);
+  const tuned = await runMethod(run, method, keeping).catch(async (e) => {
+    await keeping?.written().catch(() => {}); // what had been taken before counts
+    throw e;
+  });
+  await keeping?.written();
   for (const line of (await tuned.made?.attached.told?.(baseOf(model))) ?? []) report(line);
   await forgotten(tuned.steps);
   const record = tuned.made && { of, kernels: model.planning.choices, ...told };

@@ -4,11 +4,14 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { closeGpu, openGpu } from '../../src/gpu/device.ts';
+import { allocate } from '../../src/gpu/scope.ts';
+import { read, resident, write } from '../../src/gpu/tensor.ts';
 import { writeSafetensors } from '../../src/io/safetensors.ts';
 import type { Store } from '../../src/io/store.ts';
 import { diskStore } from '../../src/io/store-disk.ts';
 import { memoryStore } from '../../src/io/store-memory.ts';
-import { clear, commit, listed, newestCheckpoint, sweep, verify } from '../../src/train/checkpoint.ts';
+import { clear, commit, listed, newestCheckpoint, restore, sweep, verify } from '../../src/train/checkpoint.ts';
 import { keepingIn } from '../../src/train/keeping.ts';
 import type { Model } from '../../src/train/model.ts';
 import { newCurve } from '../../src/train/record.ts';
@@ -189,7 +192,10 @@ test('no room: it is said, the last checkpoint stays, the run goes on, and saves
     { every: 1, keep: 2 },
     (line) => 'text' in line && line.text && said.push(line.text),
   );
-  const save = (step: number) => keeping.save({ step, choice: null, moved: false, rates: null }, [], new Map());
+  const save = async (step: number) => {
+    await keeping.save({ step, choice: null, moved: false, rates: null }, [], new Map());
+    await keeping.written();
+  };
   await save(1);
   full = true;
   await save(2);
@@ -205,4 +211,58 @@ test('no room: it is said, the last checkpoint stays, the run goes on, and saves
   ]);
   await save(5);
   expect(await listed(store)).toEqual([name(5), name(4)]);
+});
+
+test('a run goes on while its checkpoint is written, and what is written is what stood when it was taken', async () => {
+  const gpu = await openGpu();
+  const t = resident('t', [1000], 'trained');
+  const best = new Map([['t', Float32Array.of(1, 2)]]);
+  allocate(gpu.scope, t.home!);
+  let go = () => {};
+  const slow = new Promise<void>((done) => (go = done));
+  const store = memoryStore();
+  const { write: put } = store;
+  store.write = async (...given) => {
+    await slow;
+    await put(...given);
+  };
+  const model = { gpu, planning: { choices: {} } } as unknown as Model;
+  const of = async () => ({ config: '', weights: '', data: '', held: '', start: '', settings: {} });
+  const keeping = keepingIn(store, model, { of, curve: newCurve() }, { every: 1, keep: 2 }, () => {});
+  const standing = (step: number) => ({ step, choice: null, moved: false, rates: null });
+  write(gpu.memory, t, new Float32Array(1000).fill(3));
+  await keeping.save(standing(1), [t], best);
+  // the run goes on
+  write(gpu.memory, t, new Float32Array(1000).fill(4));
+  best.set('t', Float32Array.of(5, 6));
+  expect(await listed(store)).toEqual([]);
+  const second = keeping.save(standing(2), [t], best);
+  go();
+  await second;
+  await keeping.written();
+  expect(await listed(store)).toEqual([name(2), name(1)]);
+  for (const [step, value, kept] of [
+    [1, 3, [1, 2]],
+    [2, 4, [5, 6]],
+  ] as const) {
+    await verify(store, name(step));
+    const found = { ...standing(step), kernels: {}, of: await of(), curve: newCurve(), name: name(step), store };
+    const now = await restore(gpu.memory, [t], new Map([['t', 2]]), found);
+    expect(new Set(await read(gpu.memory, t))).toEqual(new Set([value]));
+    expect([...now.get('t')!]).toEqual(kept);
+  }
+  closeGpu(gpu);
+});
+
+test('what could not be written for another reason than room ends the run at the next checkpoint, or its end', async () => {
+  const store = memoryStore(() => {
+    throw new Error('the disk is broken');
+  });
+  const model = { gpu: { memory: null }, planning: { choices: {} } } as unknown as Model;
+  const of = async () => ({ config: '', weights: '', data: '', held: '', start: '', settings: {} });
+  const keeping = keepingIn(store, model, { of, curve: newCurve() }, { every: 1, keep: 2 }, () => {});
+  const save = (step: number) => keeping.save({ step, choice: null, moved: false, rates: null }, [], new Map());
+  await save(1);
+  await expect(save(2)).rejects.toThrow('the disk is broken');
+  await expect(keeping.written()).rejects.toThrow('the disk is broken');
 });

@@ -1,10 +1,10 @@
 // `eval --task`: a model on published tasks, by their own prompts and their own reading of answers. Every answer is told and written as
 // it comes; then each task's share of right ones with its interval, the mean of all, and where two models are asked for, their difference.
 
-import { applyAdapter, closeGpu } from '../../parts.ts';
+import { applyAdapter } from '../../parts.ts';
 import { taskNamed } from '../../tasks.ts';
 import { builtIn } from '../built-in.ts';
-import { openFiles, openOnGpu } from '../open.ts';
+import { onGpu, openFiles } from '../open.ts';
 import type { Task as Command } from '../task.ts';
 import { answerTask } from './answers.ts';
 import { type Asked, askTasks, positionsOf, protocolOf } from './ask.ts';
@@ -20,29 +20,33 @@ export async function tasksVerb({ o, report, signal }: Command): Promise<void> {
   const others = o.against !== undefined && o.against !== 'base' ? await answersOf(o.against, asked) : undefined;
   const runOf = await runsOf(opened, o.adapter, protocol);
   const runs = asked.flatMap((one) => [runOf(one, true), ...(o.against === 'base' ? [runOf(one, false)] : [])]);
-  const journal = await openJournal(o.out, runs, o);
-  const model = await openOnGpu(o, opened, positionsOf(asked, protocol), report);
   try {
-    /** The answers of the model as it stands to all tasks, and what they come to. */
-    const all = async (base: boolean) => {
-      const answers: AnswerLine[][] = [];
-      const lines = [];
-      for (const one of asked) {
-        const found = await answerTask(model, one, protocol, { run: runOf(one, !base), base, journal, report, signal });
-        answers.push(found.lines);
-        lines.push(taskLine(one, found, protocol));
-        report(lines.at(-1)!);
+    await onGpu(o, { opened, longest: positionsOf(asked, protocol) }, report, async (model, { report, losses }) => {
+      // what was answered before a loss stands in the journal
+      const journal = await openJournal(o.out, runs, { ...o, resume: o.resume || losses > 0 });
+      /** The answers of the model as it stands to all tasks, and what they come to. */
+      const all = async (base: boolean) => {
+        const answers: AnswerLine[][] = [];
+        const lines = [];
+        for (const one of asked) {
+          const found = await answerTask(model, one, protocol, { run: runOf(one, !base), base, journal, report, signal });
+          answers.push(found.lines);
+          lines.push(taskLine(one, found, protocol));
+          report(lines.at(-1)!);
+        }
+        if (lines.length > 1) report(averageLine(lines));
+        return answers;
+      };
+      try {
+        const base = o.against === 'base' ? await all(true) : others;
+        if (o.adapter) await applyAdapter(model, o.adapter, report);
+        const tuned = await all(false);
+        if (base) asked.forEach(({ task }, i) => report(pairedLine(task.name, base[i], tuned[i])));
+      } finally {
+        await journal.close();
       }
-      if (lines.length > 1) report(averageLine(lines));
-      return answers;
-    };
-    const base = o.against === 'base' ? await all(true) : others;
-    if (o.adapter) await applyAdapter(model, o.adapter, report);
-    const tuned = await all(false);
-    if (base) asked.forEach(({ task }, i) => report(pairedLine(task.name, base[i], tuned[i])));
+    });
   } finally {
-    await journal.close();
-    closeGpu(model.gpu);
     await opened.files.close();
   }
 }
