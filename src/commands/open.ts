@@ -5,6 +5,7 @@ import { MODULES, matrixShape } from '../models/config.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { Settled } from '../options/table.ts';
 import {
+  closeGpu,
   type Dataset,
   fallback,
   type Gpu,
@@ -14,6 +15,7 @@ import {
   type OpenModel,
   onDevice,
   openData,
+  openGpu,
   openModel,
   openPrompts as openPromptFiles,
   type Place,
@@ -62,6 +64,23 @@ export function onGpu<T>(
   use: (model: Model, life: Life) => Promise<T>,
 ): Promise<T> {
   return onDevice({ device: o.device }, async (gpu, life) => use(await loadOn(gpu, o, loading, life.report), life), report);
+}
+
+/** The model on a GPU that whoever asks closes; where it is lost, that is an error. */
+export async function openOnGpu(
+  o: Settled,
+  opened: OpenModel,
+  longest: number,
+  report: Report,
+  base?: Settled['base'],
+): Promise<Model> {
+  const gpu = await openGpu({ device: o.device });
+  try {
+    return await loadOn(gpu, o, { opened, longest, base }, report);
+  } catch (e) {
+    closeGpu(gpu);
+    throw e;
+  }
 }
 
 /** Puts the model on a GPU. */

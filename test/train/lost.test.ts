@@ -97,7 +97,9 @@ describe.each(all ? METHODS : METHODS.slice(0, 1))('%s', (name, words) => {
     if (stage !== 'saving begins') expect(devices.length).toBe(expected);
     expect(filesOf(place.at(out))).toEqual(filesOf(place.at(called)));
     expect(figures(lines)).toEqual(figures(whole));
-    expect(warnings(lines).filter((text) => /^the GPU was lost \(.*It is opened again/.test(text))).toHaveLength(devices.length - 1);
+    expect(warnings(lines).filter((text) => /^the GPU was lost \(.*It is opened again/.test(text))).toHaveLength(
+      devices.length - 1,
+    );
   });
 });
 
