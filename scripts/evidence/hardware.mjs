@@ -1,6 +1,6 @@
 // Is what a GPU would run right? Every test that runs kernels, and the command line against its PyTorch references, with the software
 // adapters here treated as hardware: goldens of every family, gradients, methods, ops, the self-test. Writes docs/hardware.md.
-// Words, if any: only those parts, whose lines of the page are written anew.
+// Words, if any: only those parts and runtimes, whose lines of the page are written anew; each as soon as it is known.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -30,26 +30,28 @@ const PARTS = {
 };
 
 export async function run(words) {
-  const unknown = words.filter((w) => !PARTS[w]);
-  if (unknown.length) throw new Error(`expected some of ${Object.keys(PARTS).join(' ')}, got ${unknown.join(' ')}`);
+  const known = [...Object.keys(PARTS), ...Object.keys(RUNTIMES)];
+  const unknown = words.filter((w) => !known.includes(w));
+  if (unknown.length) throw new Error(`expected some of ${known.join(' ')}, got ${unknown.join(' ')}`);
+  const among = (name, all) => !words.some((w) => all[w]) || words.includes(name);
   const folder = mkdtempSync(join(tmpdir(), 'blocktune-hardware-'));
   const rows = [];
   try {
     const env = { ...process.env, BLOCKTUNE: await command(folder), NO_COLOR: '1' };
     env.XDG_RUNTIME_DIR ??= tmpdir();
     for (const [part, { files, in: runtimes }] of Object.entries(PARTS))
-      for (const runtime of words.length && !words.includes(part) ? [] : runtimes) {
+      for (const runtime of runtimes.filter((r) => among(part, PARTS) && among(r, RUNTIMES))) {
         const row = { part, runtime, ...(await outcome(join(folder, 'report.json'), RUNTIMES[runtime], files, env)) };
         rows.push(row);
         console.log(
           `${part} in ${runtime}: ${row.passed} passed, ${row.failed.length} failed, ${row.skipped} skipped, ${row.seconds} s`,
         );
         for (const name of row.failed) console.log(`  FAILED ${name}`);
+        writeFileSync(PAGE, page(rows));
       }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  writeFileSync(PAGE, page(rows));
   return rows.some((r) => r.failed.length) ? 1 : 0;
 }
 

@@ -10,7 +10,7 @@ import { swiglu } from '../ops/elementwise/swiglu.ts';
 import { linear } from '../ops/matmul/linear.ts';
 import { rmsnorm } from '../ops/norm/rmsnorm.ts';
 import type { StoredFormat } from '../ops/stored/formats.ts';
-import { newStack, newVector, newWeight, tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
+import { newStack, newVector, newVectors, newWeight, tensorsOf, type Vector, type Weight } from '../ops/stored/weight.ts';
 import { embed } from '../ops/stream/embed.ts';
 import type { Stream } from '../ops/stream/stream.ts';
 import { type DecoderConfig, hasBias, MODULES, type Module, matrixShape, parentOf, weightName } from './config.ts';
@@ -57,16 +57,19 @@ export function newDecoder(
         : named.map(({ name, rows }) => matrix(name, rows, matrixShape(c, modules[0])[1]));
       return modules.map((m, i) => [m, weights[i]] as const);
     });
-    const bias = MODULES.map(
-      (m) => [m, hasBias(c, m) ? newVector(`${at}.${parentOf(m)}.${m}.bias`, matrixShape(c, m)[0]) : null] as const,
-    );
+    const biases = TOGETHER.flatMap((modules) => {
+      const have = modules.filter((m) => hasBias(c, m));
+      const named = have.map((m) => ({ name: `${at}.${parentOf(m)}.${m}.bias`, n: matrixShape(c, m)[0] }));
+      const vectors = newVectors(named, maxBinding);
+      return modules.map((m) => [m, vectors[have.indexOf(m)] ?? null] as const);
+    });
     return {
       input_norm: newVector(`${at}.input_layernorm.weight`, c.hidden_size),
       post_norm: newVector(`${at}.post_attention_layernorm.weight`, c.hidden_size),
       q_norm: c.qk_norm ? newVector(`${at}.self_attn.q_norm.weight`, c.head_dim) : null,
       k_norm: c.qk_norm ? newVector(`${at}.self_attn.k_norm.weight`, c.head_dim) : null,
       matrices: Object.fromEntries(made) as Record<Module, Weight>,
-      biases: Object.fromEntries(bias) as Record<Module, Vector | null>,
+      biases: Object.fromEntries(biases) as Record<Module, Vector | null>,
     };
   });
   const norm = newVector('model.norm.weight', c.hidden_size);

@@ -128,7 +128,7 @@ describe('panels of the vocabulary', () => {
     const norm = { name: 'n', value: await input('n', [D], f32(D, 3)), grad: null };
     const results = resident('results', [4], 'other');
     const kernelsIn: string[][] = [];
-    const go = async (of: 'own' | 'tiles') => {
+    const go = async (of: 'without subgroups' | 'tiles') => {
       // room for a binding of 64 KiB, and so for no more logits: the head's window is no larger
       const small = await gpuWith(of, { maxBinding: 1 << 16 });
       return runProgram(
@@ -143,7 +143,7 @@ describe('panels of the vocabulary', () => {
         { gpu: small, dims: { N, M } },
       );
     };
-    const [chunks, panels] = [await go('own'), await go('tiles')];
+    const [chunks, panels] = [await go('without subgroups'), await go('tiles')];
     expect([kernelsIn.flat().includes('crossentropy'), kernelsIn.flat().includes('head_panel')]).toEqual([true, true]);
     expect(panels.results[0]).toBeCloseTo(chunks.results[0], 3);
     expect(panels.logprob).toBeAllclose(chunks.logprob, { rtol: 1e-5, atol: 1e-5 });

@@ -9,7 +9,7 @@ import { joined, newBlockSet, trainsBlocks } from '../../src/ops/blocks/blocks.t
 import { linear } from '../../src/ops/matmul/linear.ts';
 import { trainedTogether } from '../../src/ops/optimizer/trained.ts';
 import { type StoredFormat, splitQuants } from '../../src/ops/stored/formats.ts';
-import { newStack, newWeight, type Weight } from '../../src/ops/stored/weight.ts';
+import { newStack, newVectors, newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import '../compare.ts';
 import { input, runProgram } from '../gpu/harness.ts';
 import { gpuWith } from '../gpu/kernels.ts';
@@ -137,6 +137,45 @@ test('chosen blocks: W + D of all, and dD of all where each keeps its own', asyn
   });
   expect(y).toBeCloseL2(matmulNT(X, sum, N, all, COLS), 1e-6);
   expect(dx).toBeCloseL2(matmulNN(DY, sum, N, COLS, all), 1e-6);
+});
+
+test('biases that lie one behind the other are where the one product begins', async () => {
+  const rows = [128, 64, 64];
+  const weights = newStack(
+    rows.map((n, i) => ({ name: `w${i}`, rows: n })),
+    COLS,
+    'f32',
+    MOST,
+  );
+  const biases = newVectors(
+    rows.map((n, i) => ({ name: `b${i}`, n })),
+    MOST,
+  );
+  const [W, B, X] = [f32(256 * COLS, 3), f32(256, 4), f32(N * COLS, 1)];
+  let at = 0;
+  weights.forEach((w, i) => {
+    const [{ q }] = w.windows;
+    for (const t of [q, biases[i].value]) allocate(gpu.scope, t.home!);
+    write(gpu.memory, q, W.slice(at * COLS, (at + w.rows) * COLS));
+    write(gpu.memory, biases[i].value, B.slice(at, (at += w.rows)));
+  });
+  const x = await input('x', [N, COLS], X);
+  let names: string[] = [];
+  const { y } = await runProgram(
+    (p) => {
+      const [q] = linear(p, x, weights, { bias: biases });
+      names = p.entries.flatMap((e) => (e.op === 'run' ? [e.kernel.name] : []));
+      return { y: q.of!.t };
+    },
+    { gpu },
+  );
+  expect(names.filter((n) => !n.startsWith('gemm_split')).map((n) => n.split(' ')[0])).toEqual([
+    expect.stringMatching(/^gemm_tile/),
+  ]);
+  expect(y).toBeCloseL2(
+    matmulNT(X, W, N, 256, COLS).map((v, i) => v + B[i % 256]),
+    1e-6,
+  );
 });
 
 test('a gradient that is not beside the others is an error', async () => {

@@ -3,7 +3,7 @@
 
 import { adds, decide, flows, gradOf, intoGrad, onBackward, type Program, temp } from '../../gpu/program.ts';
 import { whenThere } from '../../gpu/recompute.ts';
-import { columns, type Tensor } from '../../gpu/tensor.ts';
+import { columns, runOf, type Tensor } from '../../gpu/tensor.ts';
 import { fill, fillBackward } from '../elementwise/fill.ts';
 import { gemv, unpack } from '../stored/unpack.ts';
 import type { Backward, Into, Stack, Start, Trains, Vector, Weight, Window } from '../stored/weight.ts';
@@ -30,8 +30,9 @@ export function linear(p: Program, x: Tensor, weights: Weight[], options: Linear
   const { add } = options;
   const outputs = outputsOf(p, x, weights);
   const biases = weights.map((_, i) => options.bias?.[i] ?? null);
-  const stack = biases.every((bias) => !bias) ? stackFor(weights, outputs) : null;
-  const joint = stack && product(p, stack, whole(x), x.shape[0], whole(outputs[0].of!.t), 0);
+  const bias = biasOf(biases);
+  const stack = bias === undefined ? null : stackFor(weights, outputs);
+  const joint = stack && product(p, stack, whole(x), x.shape[0], whole(outputs[0].of!.t), bias ? { bias } : 0);
   const made = weights.map((w, i) => {
     const [y, bias] = [outputs[i], biases[i]];
     const back = joint ? null : product(p, w, whole(x), x.shape[0], whole(y), bias || add ? { bias, add } : 0);
@@ -50,6 +51,16 @@ export function linear(p: Program, x: Tensor, weights: Weight[], options: Linear
     }
   });
   return outputs;
+}
+
+/** The biases as one; null where there are none, undefined where they do not lie so. */
+function biasOf(biases: (Vector | null)[]): Vector | null | undefined {
+  const own = biases.filter((b) => b !== null);
+  if (!own.length) return null;
+  const values = own.map((b) => b.value);
+  const name = own.map((b) => b.name).join(' ');
+  const value = own.length < biases.length ? null : runOf(name, values, [values.reduce((n, t) => n + t.shape[0], 0)]);
+  return value ? { name, value, grad: null } : undefined;
 }
 
 /** The weights as one, where their outputs lie side by side and what trains of them is one thing, or nothing. */

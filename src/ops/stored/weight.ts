@@ -145,6 +145,13 @@ export function newVector(name: string, n: number): Vector {
   return { name, value: resident(name, [n], 'weights'), grad: null };
 }
 
+/** Vectors that belong to matrices of one stack: one behind the other too, as far as a binding holds them. */
+export function newVectors(asked: readonly { name: string; n: number }[], maxBinding: number): Vector[] {
+  const shapes = asked.map(({ name, n }) => ({ name, shape: [n] }));
+  const { parts } = arena(asked.map((v) => v.name).join(' '), shapes, 'weights', maxBinding);
+  return parts.map((value) => ({ name: value.name, value, grad: null }));
+}
+
 /** Every tensor that a weight keeps on the device. */
 export function tensorsOf(w: Weight | Vector): Tensor[] {
   return 'windows' in w ? w.windows.flatMap((v) => (v.s ? [v.q, v.s] : [v.q])) : [w.value];
