@@ -5,12 +5,13 @@ import { idle } from '../gpu/device.ts';
 import { plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { dispose, prepare, replay } from '../gpu/run.ts';
+import { allocate, free, newScope } from '../gpu/scope.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
 import type { Adapter } from '../io/adapter.ts';
 import type { PeftAdapter } from '../io/adapter-peft.ts';
 import type { Module } from '../models/config.ts';
 import { type Decoder, matrixNamed } from '../models/decoder.ts';
-import { doraSquares, newDora, trainsDora } from '../ops/lowrank/dora.ts';
+import { doraSquares, formsRows, newDora, trainsDora } from '../ops/lowrank/dora.ts';
 import { newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
 import type { Weight } from '../ops/stored/weight.ts';
 import { random } from '../random.ts';
@@ -118,7 +119,10 @@ function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | un
   const hooks = [...own, ...stacks.map(({ weight, trains }) => ({ weight, trains }))];
   for (const { weight, trains } of hooks) weight.trains = trains;
   const kept = (m: RankedMatrix) => [m.factors.A, m.factors.B, ...(m.dora ? [m.dora.scale] : [])];
-  const forScale = matrices.flatMap(({ dora: x }) => (x ? [x.magnitude, x.squares!, x.invNorm] : []));
+  const forScale = matrices.flatMap(({ dora: x }) => {
+    const kept = x && (!train || !formsRows(train.software, x));
+    return x ? [x.magnitude, ...(kept ? [x.squares!] : []), x.invNorm] : [];
+  });
   const scales = rescale(matrices, stacks);
   return {
     trained,
@@ -157,15 +161,21 @@ function checkRank({ name, rows, cols }: Weight, rank: number): void {
 
 /** Writes the factors' values, and with DoRA the magnitudes. */
 async function fill(base: Base, matrices: RankedMatrix[], values: (m: RankedMatrix, i: number) => Factors): Promise<void> {
-  const { memory } = base.gpu;
+  const { memory, scope } = base.gpu;
   const doras = matrices.flatMap(({ dora: d }) => (d ? [d] : []));
-  if (doras.length) await once(base, (p) => doras.forEach((d) => doraSquares(p, d)));
-  for (const [i, m] of matrices.entries()) {
-    const { A, B, magnitude } = values(m, i);
-    write(memory, m.factors.A, A);
-    write(memory, m.factors.B, B);
-    // B begins at zero, so rows begin at the length that they have
-    if (m.dora) write(memory, m.dora.magnitude, magnitude ?? (await read(memory, m.dora.squares!)).map(Math.sqrt));
+  const passing = newScope(scope);
+  for (const { squares } of doras) if (!squares!.home!.buffer) allocate(passing, squares!.home!);
+  try {
+    if (doras.length) await once(base, (p) => doras.forEach((d) => doraSquares(p, d)));
+    for (const [i, m] of matrices.entries()) {
+      const { A, B, magnitude } = values(m, i);
+      write(memory, m.factors.A, A);
+      write(memory, m.factors.B, B);
+      // B begins at zero, so rows begin at the length that they have
+      if (m.dora) write(memory, m.dora.magnitude, magnitude ?? (await read(memory, m.dora.squares!)).map(Math.sqrt));
+    }
+  } finally {
+    free(passing);
   }
 }
 

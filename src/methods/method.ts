@@ -65,6 +65,8 @@ export interface Training {
   decays: boolean;
   /** Matrices move by Muon, by steps of this size; absent: by AdamW. */
   muon?: MuonScale;
+  /** It runs by the kernels of software adapters, which some figures are kept for. */
+  software: boolean;
   /** Bytes of the largest binding: what is moved alike lies in buffers of at most these. */
   most: number;
 }

@@ -77,7 +77,7 @@ export function stacksOf(matrices: RankedMatrix[], most: number): RankedStack[] 
 /** Row scales as the factors now are, of a stack at once where that can be. Nothing to do without DoRA. */
 export function rescale(matrices: RankedMatrix[], stacks: RankedStack[]): Build {
   return (p) => {
-    const joint = stacks.filter(({ dora }) => dora && formsRows(p, dora));
+    const joint = stacks.filter(({ dora }) => dora && formsRows(p.planning.software, dora));
     const within = new Set(joint.flatMap(({ weight }) => weight.parts));
     for (const { dora } of joint) doraScale(p, dora!);
     for (const { weight, dora } of matrices) if (dora && !within.has(weight)) doraScale(p, dora);

@@ -46,8 +46,12 @@ export interface OptimizerOptions {
 }
 
 /** What a method is told of the optimizer. */
-export const trainingOf = ({ optimizer, muonScale, weightDecay }: OptimizerOptions, { maxBinding }: Planning): Training => ({
+export const trainingOf = (
+  { optimizer, muonScale, weightDecay }: OptimizerOptions,
+  { maxBinding, software }: Planning,
+): Training => ({
   decays: weightDecay > 0,
   muon: optimizer === 'muon' ? (muonScale ?? 'strip') : undefined,
+  software,
   most: maxBinding,
 });

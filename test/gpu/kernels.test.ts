@@ -14,7 +14,7 @@ import { gpuWith, type Kernels } from './kernels.ts';
 async function kernelsOf(kernels: Kernels): Promise<string[]> {
   const { limits } = await gpuWith(kernels);
   const d = newDecoder({ ...TINY, vocab_size: 64 }, 64, () => 'f32', limits.maxBinding);
-  full().attach(d, { decays: false, most: 1 << 27 });
+  full().attach(d, { decays: false, software: true, most: 1 << 27 });
   const build = micro(d, newStream(32, 20), { results: newResults(), recompute: false, gradients: true });
   const { entries } = trace('step', build, { N: 32, M: 20 }, planningOf(limits));
   const names = entries.flatMap((e) => (e.op === 'run' ? [e.kernel.name.split(' ')[0].replace(/_(forward|dq|dkv)$/, '')] : []));

@@ -57,7 +57,7 @@ describe.each([
   ])('training Llama-3.2-1B in bf16, %s: cut as finely as there are records', (_, rows, T) => {
     const d = newDecoder({ ...LLAMA_1B, n_layers: 4 }, T, () => 'bf16', planning.maxBinding);
     const selection = boundSelection(targetsOf(d, QKV), 256, 12);
-    const attached = smt({ targets: QKV, selection }).attach(d, { decays: false, most: 1 << 27 });
+    const attached = smt({ targets: QKV, selection }).attach(d, { decays: false, software: true, most: 1 << 27 });
     const { plan } = planTraining(d, attached, { ...OPTIMIZER, sizes: { N: rows * T, M: rows * (T - 1) } }, planning);
     const part = plan.parts.get('train')!;
     expect(recordsOf(part.largest)).toBeGreaterThan(part.largest.entries.length);

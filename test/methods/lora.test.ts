@@ -68,7 +68,12 @@ async function run(
   { batch = 4, accumulate = 1, recompute = false, settings = PLAIN, muon }: RunSettings = {},
 ): Promise<Made> {
   const planning = planningOf(gpu.limits);
-  const attached = method.attach(decoder, { decays: settings.weight_decay > 0, muon, most: gpu.limits.maxBinding });
+  const attached = method.attach(decoder, {
+    decays: settings.weight_decay > 0,
+    muon,
+    software: gpu.limits.software,
+    most: gpu.limits.maxBinding,
+  });
   const order = batches({ n_rows: rows.length, batch, accumulate, shuffle: false, seed: 0 });
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => order.step(t)).flat();
   const packed = all.map((micro) => pack(micro.map((i) => rows[i])));
@@ -230,8 +235,8 @@ test('a rank as large as the smaller side is taken; a larger one names the matri
   const decoder = tinyDecoder(gpu); // k_proj is 16 x 32
   const ofRank = (rank: number) => lora({ ...RANKING, targets: ['k_proj'], rank });
   expect(() => ofRank(16).check(decoder)).not.toThrow();
-  expect(ofRank(16).attach(decoder, { decays: false, most: 1 << 27 }).of).toBe(2 * 16 * 32);
+  expect(ofRank(16).attach(decoder, { decays: false, software: true, most: 1 << 27 }).of).toBe(2 * 16 * 32);
   const reason = /at most 16 for model\.layers\.0\.self_attn\.k_proj\.weight \[16, 32\], got --rank 17\. Use --rank 16/;
   expect(() => ofRank(17).check(decoder)).toThrow(reason);
-  expect(() => ofRank(17).attach(decoder, { decays: false, most: 1 << 27 })).toThrow(reason); // nobody need have asked before
+  expect(() => ofRank(17).attach(decoder, { decays: false, software: true, most: 1 << 27 })).toThrow(reason); // nobody need have asked before
 });

@@ -214,7 +214,7 @@ function layersOf(opened: OpenModel, rows: Row[], method: Method, recompute: boo
   const decoder = decoderFor(opened.files)(longestOf(rows), 'f32', DESKTOP.maxBinding);
   const order = orderRows(rows, { batch: 4, accumulate: 1, shuffle: false, seed: 0 });
   const options = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, clip: 1, sizes: order.sizes, recompute } as const;
-  const phase = planTraining(decoder, method.attach(decoder, { decays: false, most: 1 << 27 }), options, DESKTOP);
+  const phase = planTraining(decoder, method.attach(decoder, { decays: false, software: true, most: 1 << 27 }), options, DESKTOP);
   const { entries, grads } = phase.plan.parts.get('train')!.largest;
   return {
     dispatches: onceEach(entries.flatMap((e) => (e.op === 'run' ? [layerOf(e.label)] : []))),

@@ -155,13 +155,13 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
 function attachWhat(d: Decoder, { block, blocks, matrices, weight_decay, muon }: RunOptions) {
   const decays = weight_decay > 0;
   if (block && blocks)
-    return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, { decays, muon, most: 1 << 27 });
+    return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, { decays, muon, software: true, most: 1 << 27 });
   if (matrices)
     return attachDense(
       d.layers.flatMap((l) => Object.values(l.matrices)),
       (w) => w === d.embed,
     );
-  return full().attach(d, { decays, most: 1 << 27 });
+  return full().attach(d, { decays, software: true, most: 1 << 27 });
 }
 
 /** A block by its weight's name. */
@@ -179,7 +179,7 @@ function placeOf(name: string): { layer: number; module: Module } {
 /** Loss and gradients of one batch, by name. */
 export async function lossAndGradients(gpu: Gpu, d: Decoder, rows: Row[], recompute = false) {
   const parameters = parametersOf(d);
-  full().attach(d, { decays: false, most: 1 << 27 });
+  full().attach(d, { decays: false, software: true, most: 1 << 27 });
   const { loss, tokens, free } = await oneStep(gpu, d, rows, true, recompute);
   const grads = new Map<string, Float32Array>();
   for (const w of parameters) grads.set(w.name, await gradientOf(gpu, w));

@@ -75,7 +75,9 @@ test.each([
 ] as const)('$method on $targets', async ({ method, targets, tiles, rank }) => {
   const { weights, W, decoder } = threeOf();
   const saved = savedOf(method, targets);
-  const attached = { lora: LORA, dora: DORA }[method].adapters!.from(saved).attach(decoder, { decays: false, most: MOST });
+  const attached = { lora: LORA, dora: DORA }[method]
+    .adapters!.from(saved)
+    .attach(decoder, { decays: false, software: false, most: MOST });
   await begun(attached, decoder);
   const [X, DY] = [f32(N * COLS, 1), f32(N * all, 2)];
   const [x, dy] = [await input('x', [N, COLS], X), await input('dy', [N, all], DY)];

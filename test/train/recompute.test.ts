@@ -60,7 +60,7 @@ describe('losses and gradient norms', () => {
 async function rankedLosses(gpu: Gpu, recompute: boolean): Promise<number[]> {
   const decoder = tinyDecoder(gpu);
   const method = lora({ rank: 4, alpha: 8, dropout: 0.3, seed: 3, targets: ['q_proj', 'v_proj', 'down_proj'] });
-  const attached = method.attach(decoder, { decays: false, most: 1 << 27 });
+  const attached = method.attach(decoder, { decays: false, software: true, most: 1 << 27 });
   const order = batches({ n_rows: ROWS.length, batch: 2, accumulate: 1, shuffle: false, seed: 0 });
   const packed = [0, 1, 2].map((t) => pack(order.step(t)[0].map((i) => ROWS[i])));
   const sizes = { N: Math.max(...packed.map((b) => b.n)), M: Math.max(...packed.map((b) => b.m)) };
@@ -90,7 +90,7 @@ describe('memory', () => {
   const bytes = (n_layers: number, recompute: boolean) => {
     const decoder = newDecoder({ ...TINY, n_layers }, N, () => 'f32', 2 ** 27);
     const selection = boundSelection(targetsOf(decoder, ['v_proj']), 8, n_layers);
-    const attached = smt({ block: 8, selection }).attach(decoder, { decays: false, most: 1 << 27 });
+    const attached = smt({ block: 8, selection }).attach(decoder, { decays: false, software: true, most: 1 << 27 });
     const { plan } = planTraining(decoder, attached, { ...OPTIONS, sizes: { N, M: N }, recompute }, PLANNING);
     return plan.bytes.activations + plan.bytes.temporaries;
   };

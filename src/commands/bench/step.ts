@@ -106,7 +106,7 @@ async function training(
   scope: Scope,
 ): Promise<Made> {
   const planning = planningOf(gpu.limits);
-  const attached = method!.attach(d, { decays: false, most: planning.maxBinding });
+  const attached = method!.attach(d, { decays: false, software: planning.software, most: planning.maxBinding });
   const { plan: planned, stream } = planTraining(d, attached, { ...OPTIMIZER, sizes, recompute }, planning);
   for (const t of attached.tensors) allocate(scope, t.home!);
   const machine = await prepare(gpu, planned, scope);

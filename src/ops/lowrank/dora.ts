@@ -106,12 +106,12 @@ export function doraSquares(p: Program, { weight: w, squares }: Dora): void {
       run(p, k, { panel: t(), squares: squares! }, { row0: r0, cols: w.cols }, [r1 - r0], { flops: 2 * (r1 - r0) * w.cols });
 }
 
-/** Whether row norms can be made from rows as they are stored, and those of a stack at once. */
-export const formsRows = (p: Program, { weight }: Dora): boolean => !p.planning.software && weight.cols % 4 === 0;
+/** Whether row norms are made of rows as they are stored, those of a stack at once; else they follow from `squares`. */
+export const formsRows = (software: boolean, { weight }: Dora): boolean => !software && weight.cols % 4 === 0;
 
 /** scale and 1 / norm from the factors and magnitudes as they are now; where rows are not formed, `doraSquares` must have run. */
 export function doraScale(p: Program, d: Dora): void {
-  if (formsRows(p, d)) norms(p, d);
+  if (formsRows(p.planning.software, d)) norms(p, d);
   else scaleFromSquares(p, d);
 }
 
