@@ -1,37 +1,13 @@
 // What the steps of a run cost, as people see it: figures by rows, programs by columns, then the kernels that training costs most.
 
-import type { Line } from '../report.ts';
+import { COST_ROWS, type CostLine, flops } from '../commands/cost-rows.ts';
 import { bytes, grouped } from '../words.ts';
 import { fitted, padded, paint, type Terminal } from './terminal.ts';
-
-export type CostLine = Extract<Line, { kind: 'cost' }>;
 
 const NAME = 30;
 const WIDE = 14;
 /** Kernels that are listed. */
 const SHOWN = 8;
-
-const flops = (n: number) => (n >= 1e12 ? `${(n / 1e12).toPrecision(3)} TFLOP` : `${(n / 1e9).toPrecision(3)} GFLOP`);
-const time = (ms: number) => (ms >= 1000 ? `${(ms / 1000).toPrecision(3)} s` : `${ms.toPrecision(3)} ms`);
-
-const ROWS: [string, (c: CostLine) => string | undefined][] = [
-  ['dispatches', (c) => grouped(c.dispatches)],
-  ['pipelines', (c) => grouped(c.pipelines)],
-  ['submits', (c) => grouped(c.submits)],
-  ['FLOPs', (c) => flops(c.flops)],
-  ['  needed', (c) => flops(c.flops_needed)],
-  ['bytes read and written', (c) => bytes(c.bytes)],
-  ['  the least possible', (c) => bytes(c.bytes_needed)],
-  ["the head's weight is read", (c) => `${c.head_visits.toFixed(2)} times`],
-  ['products of few workgroups', (c) => grouped(c.small_grids)],
-  ['tiles filled, over needed', (c) => c.padded_share.toFixed(3)],
-  ['private floats, at most', (c) => grouped(c.private_floats)],
-  ['smallest workgroup', (c) => grouped(c.min_workgroup)],
-  ['longest WGSL', (c) => bytes(c.wgsl_bytes)],
-  ['expected time, an estimate', (c) => c.expected && time(c.expected.ms)],
-  ['  most of it', (c) => c.expected?.bound],
-  ['  at its published peak', (c) => c.expected && time(c.expected.ideal_ms)],
-];
 
 /** `blocktune plan --cost`: programs by columns, a step of each; below it the kernels of training. */
 export function costTable(t: Terminal, costs: CostLine[]): string[] {
@@ -54,7 +30,7 @@ export function costTable(t: Terminal, costs: CostLine[]): string[] {
   return [
     '',
     heading,
-    ...ROWS.map(([name, of]) => ({ name, cells: costs.map(of) }))
+    ...COST_ROWS.map(([name, of]) => ({ name, cells: costs.map(of) }))
       .filter(({ cells }) => cells.some(Boolean))
       .map(({ name, cells }) => row(name, cells)),
     ...(gpu ? ['', `times on ${gpu}: an estimate from counts, good to a factor of two, not a measurement`] : []),

@@ -1,12 +1,13 @@
 // A run's lines as people read them, in the order in which they come: what was found, memory, progress, blocks, figures, the end.
 
+import type { CostLine } from '../commands/cost-rows.ts';
 import { type Verb, withDefaults } from '../options/table.ts';
 import type { Line } from '../report.ts';
 import { bytes, count, duration, percent, rate, several } from '../words.ts';
 import { answersTable } from './answers.ts';
 import type { Command } from './command.ts';
 import { comparisonTable, movedWords, resultWords } from './compared.ts';
-import { type CostLine, costTable } from './cost.ts';
+import { costTable } from './cost.ts';
 import { endOf } from './end.ts';
 import { memoryBar, methodTable, type PlanLine, planTable } from './memory.ts';
 import { chosen, picture } from './picture.ts';

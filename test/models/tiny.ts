@@ -155,7 +155,12 @@ export async function startRun(gpu: Gpu, d: Decoder, o: RunOptions): Promise<Run
 function attachWhat(d: Decoder, { block, blocks, matrices, weight_decay, muon }: RunOptions) {
   const decays = weight_decay > 0;
   if (block && blocks)
-    return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, { decays, muon, software: true, most: 1 << 27 });
+    return smt({ block, selection: { block, blocks: blocks.map(choiceOf) } }).attach(d, {
+      decays,
+      muon,
+      software: true,
+      most: 1 << 27,
+    });
   if (matrices)
     return attachDense(
       d.layers.flatMap((l) => Object.values(l.matrices)),

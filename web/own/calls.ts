@@ -1,5 +1,6 @@
 // What the page asks of its worker for one's own model and data: a call has an answer or a sentence, a run has events besides.
 
+import type { CostLine } from '../../src/commands/cost-rows.ts';
 import type { Options } from '../../src/options/table.ts';
 import type { Columns, Figures, Look } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
@@ -134,6 +135,8 @@ export interface PlanFacts {
   tokens: number;
   /** Milliseconds that a step should take, good to a factor of two, and what takes most of it; null where the GPU's figures are not known. */
   expected: { ms: number; bound: string } | null;
+  /** What a step of each program costs by count; none where no GPU is chosen. */
+  costs: CostLine[];
 }
 
 /** Options changed so that a run fits, and what was changed in words; null where nothing will do. */

@@ -1,9 +1,22 @@
 // The worker's side of one's own model and data, without a worker and without a GPU: what is opened, read, seen and planned.
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
+import { gpuNamed } from '../../../src/gpus.ts';
 import { METHOD_NAMES } from '../../../src/methods/index.ts';
-import type { Options } from '../../../src/options/table.ts';
-import { full, openModel, plan, type SeenRow, seeRows, smt } from '../../../src/parts.ts';
+import { type Options, withDefaults } from '../../../src/options/table.ts';
+import {
+  decoderFor,
+  full,
+  longestOf,
+  openModel,
+  orderRows,
+  plan,
+  type SeenRow,
+  seeRows,
+  smt,
+  trainingCost,
+} from '../../../src/parts.ts';
 import type { DataFacts, Event, FileFrom } from '../../../web/own/calls.ts';
 import { alike } from '../../../web/own/work/alike.ts';
 import { type Bench, newBench } from '../../../web/own/work/bench.ts';
@@ -109,8 +122,31 @@ describe('planned', () => {
   test('the time of a step is told where the GPU is known, and grows with what a step holds', () => {
     const o = { ...O, method: 'full' } as const;
     expect(planOwn(b, { o, gpu: null }).expected).toBeNull();
-    const once = planOwn(b, { o, gpu: 'M2' }).expected!.ms;
+    const { expected } = planOwn(b, { o, gpu: 'M2' });
+    const once = expected!.ms;
     expect(planOwn(b, { o: { ...o, accumulate: 3 }, gpu: 'M2' }).expected!.ms).toBeCloseTo(3 * once, 6);
+  });
+  test('what a step costs is counted as plan --cost counts it, for the adapter at hand', () => {
+    const o = { ...O, method: 'smt', budget: '30%t' } as const;
+    expect(planOwn(b, { o, gpu: null }).costs).toEqual([]);
+    const { costs, expected } = planOwn(b, { o, gpu: 'M2' });
+    expect(costs.map((c) => [c.kind, c.program, c.gpu])).toEqual(
+      ['warmup', 'train', 'decode'].map((p) => ['cost', p, expect.stringContaining('M2')]),
+    );
+    const settled = withDefaults(o);
+    const method = methodFrom(settled);
+    const settings = tuneOptions(settled, method);
+    const { rows, held } = b.data!;
+    const decoder = decoderFor(b.opened!.files)(longestOf(rows, held), settled.base, b.planning.maxBinding);
+    const counted = trainingCost(
+      decoder,
+      method,
+      { ...settings, ...orderRows(rows, settings, held), recompute: false },
+      b.planning,
+      gpuNamed('M2'),
+    );
+    expect(costs[1]).toMatchObject(counted);
+    expect(expected!.ms).toBe(settled.accumulate * counted.expected!.ms);
   });
   test('what is too much is said, and made to fit by the plan itself', () => {
     const o = { ...O, budget: '30%t', recompute: 'off' } as const;

@@ -1,5 +1,6 @@
 // Memory before the run: what it takes by what the bytes are for, against what it may take, and a click that makes it fit.
 
+import { COST_ROWS, type CostLine } from '../../../src/commands/cost-rows.ts';
 import { GPU_NAMES } from '../../../src/gpus.ts';
 import { parseSize } from '../../../src/size.ts';
 import { bytes, count, duration, grouped } from '../../format.ts';
@@ -106,6 +107,7 @@ function Figures({ plan: p, gpu: g }: { plan: PlanFacts; gpu: GpuFacts | null })
         )}
       </dl>
       <StepTime plan={p} />
+      <Costs of={p.costs} />
       {!over && p.note && <p class="hint">{p.note}</p>}
     </div>
   );
@@ -130,5 +132,40 @@ function StepTime({ plan: p }: { plan: PlanFacts }) {
       />
       {p.expected && <p class="hint">An estimate, good to a factor of two; most of it is {what}.</p>}
     </div>
+  );
+}
+
+/** What `plan --cost` prints: figures by rows, programs by columns. */
+function Costs({ of: costs }: { of: CostLine[] }) {
+  if (!costs.length) return null;
+  const rows = COST_ROWS.map(([name, of]) => ({ name: name.trim(), cells: costs.map(of) })).filter(({ cells }) =>
+    cells.some(Boolean),
+  );
+  return (
+    <details data-testid="costs">
+      <summary>What a step does, counted</summary>
+      <table class="costs">
+        <thead>
+          <tr>
+            <th scope="col">a step</th>
+            {costs.map((c) => (
+              <th key={c.program} scope="col">
+                {c.program}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ name, cells }) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {cells.map((cell, i) => (
+                <td key={costs[i].program}>{cell ?? ''}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
   );
 }

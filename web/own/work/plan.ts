@@ -1,9 +1,19 @@
-// The memory of a run before it, and the time of its steps: planned for the adapter at hand, and changed until it fits. No GPU is touched.
+// The memory of a run before it, and what its steps cost: planned for the adapter at hand, and changed until it fits. No GPU is touched.
 
 import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
 import { gpuNamed } from '../../../src/gpus.ts';
 import { type Options, type Settled, withDefaults } from '../../../src/options/table.ts';
-import { decoderFor, longestOf, type Method, orderRows, plan, trainingCost, weighRecompute } from '../../../src/parts.ts';
+import {
+  decodeCost,
+  decoderFor,
+  longestOf,
+  type Method,
+  orderRows,
+  plan,
+  trainingCost,
+  warmupCost,
+  weighRecompute,
+} from '../../../src/parts.ts';
 import type { Fitted, PlanAsked, PlanFacts } from '../calls.ts';
 import { changesThatFit } from '../fit.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
@@ -23,7 +33,7 @@ export function planOwn(b: Bench, { o: given, gpu }: PlanAsked): PlanFacts {
     over: fault !== undefined,
     steps,
     tokens: sizes.N,
-    expected: expected(b, o, method, recompute, gpu),
+    ...costsOf(b, o, method, recompute, gpu),
   };
 }
 
@@ -50,16 +60,33 @@ function weighed(b: Bench, o: Settled, method: Method) {
   return { ...settled, found: of(settled.recompute) };
 }
 
-function expected(b: Bench, o: Settled, method: Method, recompute: boolean, gpu: string | null): PlanFacts['expected'] {
+/** What a step of each program costs by count, and the time of a step; nothing where no GPU is chosen to reckon with. */
+function costsOf(
+  b: Bench,
+  o: Settled,
+  method: Method,
+  recompute: boolean,
+  gpu: string | null,
+): Pick<PlanFacts, 'costs' | 'expected'> {
   const speed = gpu === null ? undefined : gpuNamed(gpu);
-  if (!speed) return null;
+  if (!speed) return { costs: [], expected: null };
   const { rows, held } = dataOf(b);
   const settings = tuneOptions(o, method);
-  const order = orderRows(rows, settings, held);
-  const stored = method.movesBase ? 'f32' : o.base;
-  const decoder = decoderFor(modelOf(b).files)(longestOf(rows, held), stored, b.planning.maxBinding);
-  const { expected: found } = trainingCost(decoder, method, { ...settings, ...order, recompute }, b.planning, speed);
-  return found ? { ms: o.accumulate * found.ms, bound: found.bound } : null;
+  const order = { ...settings, ...orderRows(rows, settings, held), recompute };
+  const longest = longestOf(rows, held);
+  const decoder = decoderFor(modelOf(b).files)(longest, method.movesBase ? 'f32' : o.base, b.planning.maxBinding);
+  const warmup = warmupCost(decoder, method, order, b.planning, speed);
+  const train = trainingCost(decoder, method, order, b.planning, speed);
+  const line = (program: string, figures: typeof train) => ({ kind: 'cost', program, gpu: speed.name, ...figures }) as const;
+  const { expected: found } = train;
+  return {
+    costs: [
+      ...(warmup ? [line('warmup', warmup)] : []),
+      line('train', train),
+      line('decode', decodeCost(decoder, longest, b.planning, speed)),
+    ],
+    expected: found ? { ms: o.accumulate * found.ms, bound: found.bound } : null,
+  };
 }
 
 const peakOf = ({ train, warmup }: ReturnType<typeof plan>) => Math.max(train.bytes.total, warmup?.bytes.total ?? 0);
