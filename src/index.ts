@@ -149,7 +149,7 @@ export async function applyAdapter(
 /** Writes base and adapter as one Hugging Face folder, on the CPU, tensor by tensor, rounded once. dtype: the base's where absent. */
 export async function merge(opened: OpenModel, adapter: Adapter, folder: string, o: SaveOptions = {}): Promise<void> {
   const { dtype = opened.files.config.dtype, ...options } = o;
-  await writeFolder(folder, mergedFiles(opened.files, adapter, dtype), options);
+  await writeFolder(folder, await mergedFiles(opened.files, adapter, dtype), options);
 }
 
 // How good it is

@@ -3,9 +3,10 @@
 import { FORMATS, type PlainFormat } from '../formats.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { mergedTensors } from './adapter-merge.ts';
+import { cardFile } from './card.ts';
 import { ARCHITECTURES, hasMlpBiasFlag } from './config.ts';
 import type { Exporter } from './export.ts';
-import { openModelFiles, type TokenizerFiles } from './model.ts';
+import { type ModelFiles, openModelFiles, type TokenizerFiles } from './model.ts';
 import { type TensorToWrite, tensorBytes, writeSafetensors } from './safetensors.ts';
 import { checkTensorShapes } from './tensors.ts';
 import type { FileToWrite } from './write.ts';
@@ -15,6 +16,8 @@ export interface HfExport {
   /** A generation_config.json, empty where there was none. */
   generation: Record<string, any>;
   tokenizer: TokenizerFiles;
+  /** The tokenizer's files as they were, in place of those made of `tokenizer`. */
+  kept?: FileToWrite[];
   dtype: PlainFormat;
   /** Every weight by its Hugging Face name; `bytes` is asked for when its turn comes and answers values of `dtype`. */
   tensors: { name: string; shape: number[]; bytes: TensorToWrite['bytes'] }[];
@@ -39,10 +42,29 @@ export function configFiles(model: Omit<HfExport, 'tensors'> & { more?: Record<s
   return [
     json('config.json', { ...hfConfig(model.config, model.dtype), ...model.more }),
     json('generation_config.json', generationConfig(model)),
-    { name: 'tokenizer.json', chunks: JSON.stringify(model.tokenizer.json) },
-    json('tokenizer_config.json', model.tokenizer.config),
+    ...(model.kept ?? [
+      { name: 'tokenizer.json', chunks: JSON.stringify(model.tokenizer.json) },
+      json('tokenizer_config.json', model.tokenizer.config),
+    ]),
   ];
 }
+
+/** The files of a folder's tokenizer, byte for byte; undefined where the model came from another kind of file. */
+export async function tokenizerFiles({ folder }: Pick<ModelFiles, 'folder'>): Promise<FileToWrite[] | undefined> {
+  if (!folder) return undefined;
+  const kept: FileToWrite[] = [];
+  for (const name of TOKENIZER_FILES) {
+    const file = await folder.file(name);
+    if (file) kept.push({ name, chunks: await file.read(0, file.size) });
+    await file?.close();
+  }
+  return kept;
+}
+
+const TOKENIZER_FILES = [
+  ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja'],
+  ...['tokenizer.model', 'vocab.json', 'merges.txt'],
+];
 
 /** A config.json: the one that came, with the new dtype, or one written from a GGUF's description. */
 export function hfConfig(config: ModelConfig, dtype: HfExport['dtype']): Record<string, unknown> {
@@ -85,13 +107,13 @@ const SHARD_BYTES = 5e9;
 
 export const hfExporter: Exporter = {
   place: 'folder',
-  async lay({ files, adapter, dtype, seen }) {
+  async lay({ files, adapter, dtype, seen, card }) {
     const { config, generation, tokenizer, tensors } = files;
     const plain = dtype as PlainFormat;
-    return {
-      files: hfFiles({ config, generation, tokenizer, dtype: plain, tensors: mergedTensors(tensors, adapter, plain, seen) }),
-      notes: [],
-    };
+    const kept = await tokenizerFiles(files);
+    const weights = mergedTensors(tensors, adapter, plain, seen);
+    const written = hfFiles({ config, generation, tokenizer, kept, dtype: plain, tensors: weights });
+    return { files: card ? [...written, cardFile({ ...card, library: 'transformers' })] : written, notes: [] };
   },
   open: async (place) => ({ files: await openModelFiles(place) }),
 };

@@ -1,6 +1,7 @@
 // What a format of exports is made of. The formats themselves are listed in exports.ts.
 import type { Adapter } from './adapter.ts';
 import type { Seen } from './adapter-merge.ts';
+import type { Card } from './card.ts';
 import type { ModelFiles } from './model.ts';
 import type { FileToWrite } from './write.ts';
 
@@ -11,6 +12,8 @@ export interface Exporting {
   dtype: string;
   /** The rank that an adapter of blocks is truncated to where it is exported as a LoRA. */
   svd?: number;
+  /** What a model card tells, where the format has one. */
+  card?: Omit<Card, 'library'>;
   /** Told, while weights are written, whether the adapter's change outlives their rounding. */
   seen?: Seen;
 }

@@ -32,11 +32,6 @@ export async function* writeGguf(fields: GgufField[], tensors: GgufTensorToWrite
   }
 }
 
-/** Bytes of a file: header, tensors, and the gaps between them. */
-export function ggufSize(fields: GgufField[], tensors: GgufTensorToWrite[]): number {
-  return header(fields, tensors).length + tensors.reduce((sum, tensor) => sum + padded(tensorSize(tensor)), 0);
-}
-
 const ALIGNMENT = 32;
 const padded = (n: number) => Math.ceil(n / ALIGNMENT) * ALIGNMENT;
 
@@ -105,16 +100,18 @@ function growing() {
     at += n;
     return at - n;
   };
+  // room is made first: the view may be another afterwards
+  const put = (n: number, write: (to: number) => void) => write(take(n));
   const text = new TextEncoder();
   const self = {
-    u8: (v: number) => view.setUint8(take(1), v),
-    u32: (v: number) => view.setUint32(take(4), v, true),
-    u64: (v: number) => view.setBigUint64(take(8), BigInt(v), true),
-    f32: (v: number) => view.setFloat32(take(4), v, true),
+    u8: (v: number) => put(1, (to) => view.setUint8(to, v)),
+    u32: (v: number) => put(4, (to) => view.setUint32(to, v, true)),
+    u64: (v: number) => put(8, (to) => view.setBigUint64(to, BigInt(v), true)),
+    f32: (v: number) => put(4, (to) => view.setFloat32(to, v, true)),
     string(v: string) {
       const utf8 = text.encode(v);
       self.u64(utf8.length);
-      bytes.set(utf8, take(utf8.length));
+      put(utf8.length, (to) => bytes.set(utf8, to));
     },
     /** What was written, with zeros up to a multiple of `step`. */
     bytes(step: number) {

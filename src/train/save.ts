@@ -4,7 +4,7 @@
 import { read } from '../gpu/tensor.ts';
 import { type Adapter, adapterFiles } from '../io/adapter.ts';
 import { mergedTensors, rowChanges } from '../io/adapter-merge.ts';
-import { hfConfig, hfFiles } from '../io/export-hf.ts';
+import { type HfExport, hfConfig, hfFiles, tokenizerFiles } from '../io/export-hf.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { encode } from '../io/quant.ts';
 import type { FileToWrite } from '../io/write.ts';
@@ -26,12 +26,12 @@ export function checkSavable(method: Method, files: ModelFiles, dtype: string): 
 /** The files of what was made: of an adapter, or of the model in `dtype` with what was trained beside it added. */
 export async function resultFiles(model: Model, { method, attached }: OnModel, dtype: string): Promise<FileToWrite[]> {
   const adapter = await attached.adapter(baseOf(model), !method.movesBase);
-  if (method.movesBase) return modelFiles(model, adapter, modelDtype(dtype));
+  if (method.movesBase) return modelFiles(model, adapter, modelDtype(dtype), await tokenizerFiles(model.files));
   return adapterFiles(adapter!);
 }
 
 /** The model's files, its parameters read from the device one by one. */
-function modelFiles(model: Model, adapter: Adapter | null, dtype: ModelDtype): FileToWrite[] {
+function modelFiles(model: Model, adapter: Adapter | null, dtype: ModelDtype, kept: HfExport['kept']): FileToWrite[] {
   const changes = adapter ? rowChanges(adapter) : new Map();
   const { config, generation, tokenizer } = model.files;
   const tensors = parametersOf(model.decoder).map((w) => ({
@@ -39,7 +39,7 @@ function modelFiles(model: Model, adapter: Adapter | null, dtype: ModelDtype): F
     shape: 'windows' in w ? [w.rows, w.cols] : [...w.value.shape],
     bytes: () => fromDevice(model, w, changes.get(w.name), dtype),
   }));
-  return hfFiles({ config, generation, tokenizer, dtype, tensors });
+  return hfFiles({ config, generation, tokenizer, kept, dtype, tensors });
 }
 
 async function* fromDevice(
@@ -60,13 +60,11 @@ async function* fromDevice(
 }
 
 /** The files of base and adapter as one model, decoded, changed where the adapter says so and rounded once. */
-export function mergedFiles(
-  { config, generation, tokenizer, tensors }: ModelFiles,
-  adapter: Adapter,
-  dtype: string,
-): FileToWrite[] {
+export async function mergedFiles(files: ModelFiles, adapter: Adapter, dtype: string): Promise<FileToWrite[]> {
+  const { config, generation, tokenizer, tensors } = files;
   const plain = modelDtype(dtype);
-  return hfFiles({ config, generation, tokenizer, dtype: plain, tensors: mergedTensors(tensors, adapter, plain) });
+  const kept = await tokenizerFiles(files);
+  return hfFiles({ config, generation, tokenizer, kept, dtype: plain, tensors: mergedTensors(tensors, adapter, plain) });
 }
 
 /** A dtype that a Hugging Face folder is written in. */

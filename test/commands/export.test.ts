@@ -1,5 +1,5 @@
 // Exports through the verb: what is written is the tuned model, and nothing else gets a name.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareExport, measure } from '../../src/commands/export/check.ts';
 import { faultOf, worstOf } from '../../src/commands/export/compare.ts';
@@ -50,6 +50,19 @@ describe.each([
     expect(Math.abs(tuned - base)).toBeGreaterThan(5 * within);
     expect(Math.abs((await evaluated('--model', at(out))) - tuned)).toBeLessThan(within);
   });
+});
+
+test('a folder has the tokenizer as it was and a card that tells of base, run and command', async () => {
+  await run(words('export', 'folder'));
+  for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+    expect(readFileSync(at(`folder/${name}`)).equals(readFileSync(at(`model/${name}`)))).toBe(true);
+  const [, front, text] = readFileSync(at('folder/README.md'), 'utf8').split(/^---$/m);
+  expect(front.trim().split('\n')).toEqual([
+    ...['base_model: "model"', 'library_name: transformers', 'pipeline_tag: text-generation', 'tags:'],
+    ...['- "base_model:finetune:model"', '- "transformers"', '- "blocktune"'],
+  ]);
+  for (const line of ['| method | smt |', '| data | rows.jsonl |', '| steps | 15 |', 'npx blocktune export --model'])
+    expect(text).toContain(line);
 });
 
 test('blocks as a LoRA are the tuned model on its base; truncated they say what they lose', async () => {

@@ -10,6 +10,7 @@ import { closeGpu, loadAdapter, type OpenModel } from '../../parts.ts';
 import { builtIn } from '../built-in.ts';
 import { openFiles } from '../open.ts';
 import type { Task } from '../task.ts';
+import { cardOf } from './card.ts';
 import { compareExport, measure } from './check.ts';
 import { worstOf } from './compare.ts';
 
@@ -36,11 +37,10 @@ async function exportModel({ o, report }: Pick<Task, 'o' | 'report'>, opened: Op
   const { format, force } = o;
   const out = o.out!;
   const seen: Exporting['seen'] = {};
+  const adapter = o.adapter === undefined ? undefined : await loadAdapter(o.adapter);
   const model: Exporting = {
-    seen,
-    svd: o.svd,
-    files: opened.files,
-    adapter: o.adapter === undefined ? undefined : await loadAdapter(o.adapter),
+    ...{ files: opened.files, adapter, svd: o.svd, seen },
+    card: await cardOf(o, opened.files.name, adapter),
     dtype: o.dtype ?? defaultDtype(format, opened.files.config.dtype),
   };
   const { place, lay, open } = EXPORTERS[format];

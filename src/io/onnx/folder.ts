@@ -6,7 +6,7 @@ import { decoderGraph } from './decoder.ts';
 import { type OnnxDtype, onnxWeights } from './weights.ts';
 import { MOST_BYTES, onnxFiles } from './write.ts';
 
-export interface OnnxExport extends Pick<HfExport, 'config' | 'generation' | 'tokenizer'> {
+export interface OnnxExport extends Pick<HfExport, 'config' | 'generation' | 'tokenizer' | 'kept'> {
   dtype: OnnxDtype;
   /** Every weight by its Hugging Face name, as values of the type asked for; `bytes` answers whole rows when its turn comes. */
   tensors: (type: 'f32' | 'f16') => HfExport['tensors'];

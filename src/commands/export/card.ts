@@ -1,0 +1,47 @@
+// What the card of an export tells: of what it was made, and from the receipt of the run, where one lies with the adapter, on which data
+// and how well it ended.
+
+import type { Adapter } from '../../io/adapter.ts';
+import { openPlace, readJson } from '../../io/bytes.ts';
+import { type Card, hubName } from '../../io/card.ts';
+import { commandLine } from '../../options/command-line.ts';
+import type { Settled } from '../../options/table.ts';
+import { methodOf } from '../../parts.ts';
+import { RECEIPT, type Receipt, receiptIn } from '../receipt.ts';
+
+/** The card's facts of an export by these options. */
+export async function cardOf(o: Settled, name: string, adapter: Adapter | undefined): Promise<Omit<Card, 'library'>> {
+  const run = o.adapter === undefined ? undefined : await receiptAt(o.adapter);
+  const facts = [...(adapter ? ofAdapter(adapter) : []), ...(run ? ofRun(run) : [])];
+  return { base: hubName(o.model ?? name), tuned: adapter !== undefined, facts, command: commandLine('export', o.given) };
+}
+
+function ofAdapter(adapter: Adapter): Card['facts'] {
+  const { name, adapters } = methodOf(adapter);
+  const words = Object.entries(adapters!.words(adapter)).map(([key, value]): [string, string] => [key, String(value)]);
+  return [['method', name], ...words, ['matrices trained', String(adapter.matrices.length)]];
+}
+
+function ofRun({ recipe, curve }: Receipt): Card['facts'] {
+  const data = [recipe.data ?? []].flat().map((place) => hubName(String(place)));
+  const [step, loss] = curve.evals.at(-1) ?? [];
+  return [
+    ...(data.length ? [['data', data.join(', ')] as [string, string]] : []),
+    ['steps', String(curve.loss.length)],
+    ...(loss != null ? [['held-out loss', `${loss.toFixed(4)} nats a token after step ${step}`] as [string, string]] : []),
+  ];
+}
+
+/** The receipt in an adapter's folder; none, or one of another version, tells nothing. */
+async function receiptAt(place: string): Promise<Receipt | undefined> {
+  const found = await openPlace(place);
+  const file = 'folder' in found ? await found.folder.file(RECEIPT) : undefined;
+  if (!file) return undefined;
+  try {
+    return receiptIn(await readJson(file), file.name).receipt;
+  } catch {
+    return undefined;
+  } finally {
+    await file.close();
+  }
+}
