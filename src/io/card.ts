@@ -19,12 +19,7 @@ export interface Card {
 /** The card as a file. */
 export function cardFile({ library, base, tuned, facts, command, tags: more = [] }: Card): FileToWrite {
   const kind = library === 'peft' ? 'adapter' : 'finetune';
-  const tags = [
-    ...(tuned ? [`base_model:${kind}:${base}`] : []),
-    ...(library === 'peft' ? ['lora'] : []),
-    'transformers',
-    'blocktune',
-  ];
+  const tags = [...(tuned ? [`base_model:${kind}:${base}`] : []), ...more, 'transformers', 'blocktune'];
   const front = [
     `base_model: ${JSON.stringify(base)}`,
     `library_name: ${library}`,
