@@ -38,7 +38,7 @@ export type { Identity } from './train/identity.ts';
 export { causeOf, type Life, openFor, survive } from './train/lives.ts';
 export { logprobsOf } from './train/logprobs.ts';
 export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
-export { endsOf, openPrompts, type Place, promptIds, seeRows, withTokenizer } from './train/open.ts';
+export { endsOf, openPrompts, type Place, promptIds, seeRows, withSources, withTokenizer } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { weighRecompute } from './train/recompute.ts';

@@ -176,6 +176,8 @@ export type Line =
     }
   /** Two models on the same rows: how many each has right, how many only the tuned (gained) or the other (lost), and McNemar's exact p. */
   | { kind: 'paired'; task: string; rows: number; base: number; tuned: number; gained: number; lost: number; p: number }
+  /** Of a task's rows, how many stand in the data that the model was trained on. */
+  | { kind: 'leak'; task: string; rows: number; found: number }
   | { kind: 'generation'; index: number; prompt_ids: number[]; ids: number[]; text: string }
   /** Of `rows`: token ids, labels (-100: not learned), their text; how many tokens are learned, and how many were cut off. */
   | {

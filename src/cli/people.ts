@@ -161,6 +161,11 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     seen.answers = { right: 0, all: 0 };
     answer(taskWords(line));
   },
+  leak({ say, tell, t }, { task, rows, found }) {
+    const text = `${task}: ${found} of ${several(rows, 'prompt')} stand in the training data`;
+    if (found) tell(`${paint(t, 'yellow', 'warning')}  ${text}: figures on them say nothing of what was learned`);
+    else say('leak', text);
+  },
   paired({ progress, answer }, line) {
     progress.stop();
     answer(pairedWords(line));

@@ -15,6 +15,7 @@ const FOR_PEOPLE: Line['kind'][] = ['note', 'warning', 'device', 'model', 'start
 const LOUD: Line['kind'][] = [
   'warning',
   'task',
+  'leak',
   'paired',
   'generation',
   'example',

@@ -17,7 +17,7 @@ import { advance, type Choosing, choose, newChoosing } from '../ops/stream/choos
 import { newStream, type Stream } from '../ops/stream/stream.ts';
 
 /** Tokens of prompts read at a time. */
-const PIECE = 256;
+export const PIECE = 256;
 /** Where a row begins in a piece: at a multiple of every kernel's tile, so that its sums are the same whatever is beside it. */
 export const TILE = 32;
 /** Rows decoded at once at most: as many as share one reading of a stored weight. */
@@ -86,7 +86,7 @@ function decoding(d: Decoder, { next: s, choosing, capacity }: Inputs, caches: C
 }
 
 /** Attention of tokens whose place in the cache is the last that they see. */
-function overCaches(
+export function overCaches(
   d: Decoder,
   places: Tensor,
   capacity: number,
@@ -100,7 +100,7 @@ function overCaches(
 }
 
 /** Logits [M, V] after hidden states [M, D]. */
-function logits(p: Program, d: Decoder, h: Tensor): Tensor {
+export function logits(p: Program, d: Decoder, h: Tensor): Tensor {
   const x = rmsnorm(p, h, d.norm, d.config.rms_norm_eps);
   const out = temp(p, 'logits', [h.shape[0], d.config.vocab_size], 'logits');
   productInto(p, whole(x), h.shape[0], d.head, whole(out), 0);

@@ -105,13 +105,14 @@ export const texts = ([group, verbs]: Where, metavar: string, help: string): Opt
   metavar,
   help,
 });
-export const int = ([group, verbs]: Where, help: string, min = 1): Option<number> => ({
+export const int = ([group, verbs]: Where, help: string, min = 1, max?: number): Option<number> => ({
   kind: 'int',
   group,
   verbs,
   metavar: 'N',
   help,
   min,
+  max,
 });
 export const number = ([group, verbs]: Where, metavar: string, help: string, bounds: Bounds): Option<number> => ({
   kind: 'number',

@@ -106,7 +106,7 @@ const EITHER: [Key, Key][] = [
   ['prompt', 'data'],
   ['resume', 'force'],
   ...(['perExample', 'columns', 'template', 'learn'] as const).map((key): [Key, Key] => ['task', key]),
-  ...(['maxNewTokens'] as const).map((key): [Key, Key] => ['byRank', key]),
+  ...(['maxNewTokens', 'beams', 'repetitionPenalty'] as const).map((key): [Key, Key] => ['byRank', key]),
   ['table', 'method'],
   ['table', 'device'],
   ['table', 'cost'],
@@ -123,9 +123,21 @@ const NEEDS: Partial<Record<Verb, [Key, Key][]>> = {
     ['keep', 'out'],
   ],
   eval: [
-    ...(['promptForm', 'byRank', 'against', 'limit', 'maxNewTokens', 'out', 'resume', 'force'] as const).map(
-      (key): [Key, Key] => [key, 'task'],
-    ),
+    ...(
+      [
+        'promptForm',
+        'beams',
+        'repetitionPenalty',
+        'byRank',
+        'against',
+        'trainedOn',
+        'limit',
+        'maxNewTokens',
+        'out',
+        'resume',
+        'force',
+      ] as const
+    ).map((key): [Key, Key] => [key, 'task']),
     ['task', 'data'],
     ['rankBy', 'byRank'],
     ['resume', 'out'],

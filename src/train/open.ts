@@ -129,7 +129,8 @@ async function rowOptions({ files, tokenizer }: OpenModel, o: DataOptions): Prom
   };
 }
 
-async function withSources<T>(places: Places, use: (sources: Source[]) => Promise<T>): Promise<T> {
+/** Opens files, and closes those that it opened after their use. */
+export async function withSources<T>(places: Places, use: (sources: Source[]) => Promise<T>): Promise<T> {
   const sources: Source[] = [];
   try {
     for (const place of [places].flat() as (string | Source)[])

@@ -11,6 +11,10 @@ test.each([
     { task: ['gsm8k', 'SingleEq', 'SVAMP', 'MultiArith', 'AddSub', 'AQuA', 'piqa'], data: ['d'] },
   ],
   ['eval --task obqa --data d --rank', { task: ['openbookqa'], data: ['d'], byRank: true }],
+  [
+    'eval --task boolq --data d --beams 4 --repetition-penalty 1.1 --trained-on a b',
+    { task: ['boolq'], data: ['d'], beams: 4, repetitionPenalty: 1.1, trainedOn: ['a', 'b'] },
+  ],
   ['train --method lora --rank 4', { method: 'lora', rank: 4 }],
 ])('%s', (line, options) => expect(parse(line)).toMatchObject({ kind: 'run', options }));
 
@@ -22,6 +26,8 @@ test.each([
   ['--task boolq --resume --data d', /expected --out beside --resume/],
   ['--task boolq --rank --max-new-tokens 4 --data d', /expected --rank or --max-new-tokens, got both/],
   ['--task boolq --rank-by mean --data d', /expected --rank beside --rank-by/],
+  ['--task boolq --beams 9 --data d', /--beams to be a whole number from 1 to 8, got "9"/],
+  ['--task boolq --beams 4 --rank --data d', /expected --rank or --beams, got both/],
   ['--limit 4 --data d', /expected --task beside --limit/],
   ['--out a.jsonl --data d', /expected --task beside --out/],
   ['--task boolq --per-example --data d', /expected --task or --per-example, got both/],

@@ -1,18 +1,30 @@
-// Self-tests of what only decoding does: keys and values into a cache, attention over it, the choice of a token, rows going on by it.
+// Self-tests of what only decoding does: keys and values into a cache, attention over it, the choice of a token, rows going on by it,
+// and of a search the likeliest tokens and rows moved.
 
 import type { Planning } from '../../gpu/limits.ts';
 import type { Program } from '../../gpu/program.ts';
 import { columns } from '../../gpu/tensor.ts';
-import { attentionCached, intoCache, newCache } from '../../ops/attention/cache.ts';
+import { attentionCached, intoCache, moveRows, newCache } from '../../ops/attention/cache.ts';
 import { ropeTable } from '../../ops/attention/rope.ts';
 import { advance, BROKEN, choose, newChoosing } from '../../ops/stream/choose.ts';
+import { newRanking, ranked } from '../../ops/stream/ranked.ts';
 import { newStream } from '../../ops/stream/stream.ts';
 import { attentionF64 } from './attention-f64.ts';
 import { type Check, given, near, noise, noisy, type Wanted, zeros } from './check.ts';
 
 export function decodingChecks(): Check[] {
   const forms = [true, false].flatMap((software) => [64, 6].map((D) => attending(software, D)));
-  return [caching(true), caching(false), ...forms, choosing(true), choosing(false), advancing()];
+  return [
+    caching(true),
+    caching(false),
+    ...forms,
+    choosing(true),
+    choosing(false),
+    advancing(),
+    ranking(true),
+    ranking(false),
+    moving(),
+  ];
 }
 
 /** Plans as for a software adapter, or for a GPU. */
@@ -144,6 +156,63 @@ function advancing(): Check {
         build,
         want: [whole([7, 8, 0]), whole([4, 9, 1]), whole([4, 29, 11])],
       };
+    },
+  };
+}
+
+/** The three likeliest of two rows; the first token of a row has been seen, and in the second a token has an equal. */
+function ranking(asLog: boolean): Check {
+  const [M, V, K] = [2, 70, 3];
+  return {
+    name: `ranked by ${asLog ? 'log-probability' : 'logit'}`,
+    make() {
+      const r = newRanking(M, K, V);
+      const numbers = new Float32Array(M * V).fill(-4);
+      numbers.set([6, 5.5, 5], 0); // of these the first is seen
+      [65, 66, 3].forEach((id, i) => (numbers[V + id] = i < 2 ? 2 : 1)); // and of these the last
+      const logits = given('logits', [M, V], numbers);
+      const seen = Uint32Array.of(1, 0, 0, 8, 0, 0);
+      const row = (m: number) => Array.from(numbers.subarray(m * V, (m + 1) * V));
+      const sum = (m: number) => (asLog ? Math.log(row(m).reduce((all, x) => all + Math.exp(x), 0)) : 0);
+      const scores = [0, 1].map((m) =>
+        row(m)
+          .map((x, id) => {
+            const score = x - sum(m);
+            return { id, score: id !== (m ? 3 : 0) ? score : score < 0 ? score * 2 : score / 2 };
+          })
+          .sort((a, b) => b.score - a.score || a.id - b.id)
+          .slice(0, K),
+      );
+      const all = scores.flat();
+      const values = Float64Array.from(all.flatMap(({ id, score }) => [id * 2 ** -149, score]));
+      const want = { values, bound: (i: number) => (i % 2 ? 1e-5 : 2 ** -151) };
+      const build = (p: Program) => {
+        ranked(p, logits[0], r, asLog);
+        return [r.best];
+      };
+      return { inputs: [logits, [r.seen, seen], [r.penalty, Float32Array.of(2)]], build, want: [want] };
+    },
+  };
+}
+
+/** Two rows change places, a third becomes what one of them was, the fourth stays; places past the reach stay what they were. */
+function moving(): Check {
+  const [ROWS, capacity, reach] = [4, 3, 2];
+  const parents = [1, 0, 1, 3];
+  return {
+    name: 'cache_moved',
+    make() {
+      const cache = newCache('cache', ROWS * capacity, { n_heads: 2, n_kv_heads: 2, head_dim: 6 });
+      const row = capacity * 12;
+      const held = [20, 21].map((seed) => noise(ROWS * row, seed));
+      const [from, to] = [given('parents', [ROWS], Uint32Array.from(parents)), given('reach', [1], Uint32Array.of(reach))];
+      const build = (p: Program) => {
+        moveRows(p, cache, { parents: from[0], reach: to[0] });
+        return [cache.k, cache.v];
+      };
+      const moved = (x: Float32Array) =>
+        Float64Array.from(x, (was, i) => (i % row < reach * 12 ? x[parents[Math.floor(i / row)] * row + (i % row)] : was));
+      return { inputs: [[cache.k, held[0]], [cache.v, held[1]], from, to], build, want: held.map((x) => near(moved(x), 0)) };
     },
   };
 }

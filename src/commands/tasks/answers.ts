@@ -49,12 +49,13 @@ type Said = Pick<AnswerLine, 'text' | 'read' | 'logprobs'>;
 /** What the model says to some of the rows, or chooses. */
 async function* saying(model: Model, asked: Asked, left: number[], protocol: Protocol, t: Telling): AsyncGenerator<Said> {
   const { task, asks, choices, room } = asked;
-  const { rank, form, eos, batch } = protocol;
+  const { rank, form, eos, batch, beams, repetitionPenalty } = protocol;
   const some = left.map((i) => asks[i]);
   let at = 0;
   if (!rank) {
     const prompts = some.map(({ prompt }) => prompt);
-    for await (const ids of sayAll(model, prompts, { maxNewTokens: room, eos, batch }, t.report, t.signal)) {
+    const o = { maxNewTokens: room, eos, batch, beams, repetitionPenalty };
+    for await (const ids of sayAll(model, prompts, o, t.report, t.signal)) {
       const text = model.tokenizer.decode(ids, { skip_special: true });
       yield { text, read: readAnswer(task, form, text) };
     }

@@ -16,6 +16,8 @@ export interface Protocol {
   rank?: 'sum' | 'mean';
   /** Longest answer, in tokens; left out: as the form has it for the task. */
   maxNewTokens?: number;
+  beams: number;
+  repetitionPenalty: number;
   /** Ids that end an answer. */
   eos: readonly number[];
   /** Rows that are answered at once at most. */
@@ -46,6 +48,8 @@ export function protocolOf(o: Settled, opened: OpenModel): Protocol {
     form: o.promptForm,
     rank: o.byRank ? o.rankBy : undefined,
     maxNewTokens: o.given.maxNewTokens,
+    beams: o.beams,
+    repetitionPenalty: o.repetitionPenalty,
     eos: endsOf(opened),
     batch: o.given.batch,
     positions: Math.min(own, o.given.maxLength ?? own),
@@ -53,9 +57,10 @@ export function protocolOf(o: Settled, opened: OpenModel): Protocol {
 }
 
 /** The way of answering in words, for lines and files. */
-export function decodingOf({ rank }: Protocol, room: number): string {
+export function decodingOf({ rank, beams, repetitionPenalty }: Protocol, room: number): string {
   if (rank) return rank === 'sum' ? 'log-probability' : 'log-probability a token';
-  return `greedy, ${several(room, 'token')}`;
+  const penalty = repetitionPenalty !== 1 && `repetition penalty ${repetitionPenalty}`;
+  return [beams > 1 ? `${beams} beams` : 'greedy', penalty, several(room, 'token')].filter(Boolean).join(', ');
 }
 
 /** Positions that the model must have been loaded for. */

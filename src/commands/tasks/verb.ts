@@ -1,7 +1,9 @@
 // `eval --task`: a model on published tasks, by their own prompts and their own reading of answers. Every answer is told and written as
 // it comes; then each task's share of right ones with its interval, the mean of all, and where two models are asked for, their difference.
 
-import { applyAdapter } from '../../parts.ts';
+import { leaked } from '../../data/leak.ts';
+import { applyAdapter, withSources } from '../../parts.ts';
+import type { Line } from '../../report.ts';
 import { taskNamed } from '../../tasks.ts';
 import { builtIn } from '../built-in.ts';
 import { onGpu, openFiles } from '../open.ts';
@@ -17,6 +19,7 @@ export async function tasksVerb({ o, report, signal }: Command): Promise<void> {
   const protocol = protocolOf(o, opened);
   const tasks = o.task!.map((name) => taskNamed(name)!);
   const asked = await askTasks(o, tasks, opened, protocol, report);
+  for (const one of asked) if (o.trainedOn) report(await leakLine(one, o.trainedOn));
   const others = o.against !== undefined && o.against !== 'base' ? await answersOf(o.against, asked) : undefined;
   const runOf = await runsOf(opened, o.adapter, protocol);
   const runs = asked.flatMap((one) => [runOf(one, true), ...(o.against === 'base' ? [runOf(one, false)] : [])]);
@@ -49,6 +52,13 @@ export async function tasksVerb({ o, report, signal }: Command): Promise<void> {
   } finally {
     await opened.files.close();
   }
+}
+
+/** How many of a task's questions stand in training data. */
+async function leakLine({ task, rows }: Asked, places: readonly string[]): Promise<Extract<Line, { kind: 'leak' }>> {
+  const questions = rows.map(({ instruction }) => instruction);
+  const found = (await withSources(places, (sources) => leaked(sources, questions))).filter(Boolean).length;
+  return { kind: 'leak', task: task.name, rows: rows.length, found };
 }
 
 /** The answers of another run to the same rows, from the file that it wrote. */

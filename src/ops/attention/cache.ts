@@ -6,6 +6,7 @@ import cachedCode from '../../../shaders/attention_cached.wgsl?raw' with { type:
 import tiledCode from '../../../shaders/attention_cached_tiled.wgsl?raw' with { type: 'text' };
 import queries from '../../../shaders/attention_queries.wgsl?raw' with { type: 'text' };
 import softmax from '../../../shaders/attention_softmax.wgsl?raw' with { type: 'text' };
+import movedCode from '../../../shaders/cache_moved.wgsl?raw' with { type: 'text' };
 import turnedCode from '../../../shaders/cache_turned.wgsl?raw' with { type: 'text' };
 import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import { resident, rowsOf, type Tensor } from '../../gpu/tensor.ts';
@@ -80,6 +81,18 @@ export function attentionCached(
     bytes: 4 * head_dim * (2 * pairs * n_kv_heads + 2 * N * n_heads),
   });
   return o;
+}
+
+/**
+ * Each of the cache's rows made what row parents[r] was [rows], u32, in the first reach[0] places: beams that go on from others.
+ */
+export function moveRows(p: Program, { k, v }: Cache, { parents, reach }: { parents: Tensor; reach: Tensor }): void {
+  const ROWS = parents.shape[0];
+  const [places, width] = k.shape;
+  const capacity = places / ROWS;
+  const made = kernel('cache_moved', [movedCode], { ROWS });
+  const bind = { parents, reach, cache_k: k, cache_v: v };
+  run(p, made, bind, { capacity, width }, [workgroups(capacity * width)], { bytes: 16 * places * width });
 }
 
 /** Numbers that an invocation of a software adapter keeps of its queries at most. */
