@@ -49,7 +49,7 @@ function fourBits(name: string, N: number, K: number, rows: () => AsyncIterable<
       const out = new Uint8Array((values.length / K) * blocks * (BLOCK / 2));
       for (let at = 0, to = 0; at < values.length; at += K)
         for (let k = 0; k < K; k += BLOCK, to += BLOCK / 2)
-          scales[done++] = quantize(values.subarray(at + k, at + Math.min(K, k + BLOCK)), out, to);
+          scales[done++] = quantize(values, at + k, at + Math.min(K, k + BLOCK), out, to);
       yield out;
     }
   }
@@ -64,14 +64,14 @@ function fourBits(name: string, N: number, K: number, rows: () => AsyncIterable<
 }
 
 // The value furthest from 0 is -8 steps. Answers the step.
-function quantize(x: Float32Array, out: Uint8Array, to: number): number {
+function quantize(x: Float32Array, from: number, end: number, out: Uint8Array, to: number): number {
   let peak = 0;
-  for (let i = 0; i < x.length; i++) if (Math.abs(x[i]) > Math.abs(peak)) peak = x[i];
+  for (let i = from; i < end; i++) if (Math.abs(x[i]) > Math.abs(peak)) peak = x[i];
   const scale = Math.fround(peak / -8);
   const inverse = scale ? Math.fround(1 / scale) : 0;
-  for (let i = 0; i < x.length; i++) {
-    const level = Math.max(0, Math.min(15, Math.floor(Math.fround(x[i] * inverse) + 8.5)));
-    out[to + (i >> 1)] |= level << (4 * (i & 1));
+  for (let i = from; i < end; i++) {
+    const level = Math.min(15, Math.trunc(Math.fround(x[i] * inverse) + 8.5));
+    out[to + ((i - from) >> 1)] |= level << (4 * ((i - from) & 1));
   }
   return scale;
 }
