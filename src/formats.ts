@@ -50,10 +50,15 @@ export type EncodableFormat = WritableFormat | 'q4_1' | 'q5_0' | 'q4_k' | 'q6_k'
 export const PLAIN = ['f32', 'f16', 'bf16'] as const;
 export type PlainFormat = (typeof PLAIN)[number];
 
+/** What products of an ONNX graph are stored in; q4 is onnxruntime's own, 4 bits and a scale for each 32 of a row. */
+export const ONNX = ['f32', 'f16', 'q4'] as const;
+export type OnnxDtype = (typeof ONNX)[number];
+
 /** What a model is exported as, what that is, and the dtypes it may have; an adapter keeps its own. How each is written is io/exports.ts. */
 export const EXPORTS = {
   hf: { what: 'a Hugging Face folder', dtypes: PLAIN },
   gguf: { what: 'a GGUF file', dtypes: [...WRITABLE, 'q4_1', 'q4_k_m'] },
+  onnx: { what: 'a folder for transformers.js and onnxruntime', dtypes: ONNX },
   peft: { what: 'the adapter alone as PEFT has it', dtypes: [] },
 } satisfies Record<string, { what: string; dtypes: readonly string[] }>;
 

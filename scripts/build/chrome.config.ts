@@ -11,6 +11,6 @@ export default defineConfig({
     target: 'esnext',
     minify: true,
     lib: { entry: { page: 'src/cli/chrome/page.ts' }, formats: ['es'] },
-    rolldownOptions: { output: { codeSplitting: false } },
+    rolldownOptions: { external: ['onnxruntime-web'], output: { codeSplitting: false } },
   },
 });

@@ -34,6 +34,13 @@ export interface Exporter {
   place: 'file' | 'folder';
   /** Lays the export out. What the format cannot say of the model is an error with a cure, before a byte is read or written. */
   lay(model: Exporting): Promise<Exported>;
-  /** Opens what was written by our own reader, as a model or as the base with an adapter. */
-  open(place: string, model: Exporting): Promise<{ files: ModelFiles; adapter?: Adapter }>;
+  /** Opens what was written, as a model or as the base with an adapter. */
+  open(place: string, model: Exporting): Promise<Opened>;
+}
+
+export interface Opened {
+  files: ModelFiles;
+  adapter?: Adapter;
+  /** Nats of every target of rows, in order, by the program that is to run the file; absent where our own engine reads it. */
+  logprobs?(rows: { ids: ArrayLike<number>; labels: ArrayLike<number> }[]): Promise<Float32Array>;
 }

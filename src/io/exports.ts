@@ -5,5 +5,11 @@ import type { Exporter } from './export.ts';
 import { ggufExporter } from './export-gguf.ts';
 import { hfExporter } from './export-hf.ts';
 import { peftExporter } from './export-peft.ts';
+import { onnxExporter } from './onnx/exporter.ts';
 
-export const EXPORTERS: Record<ExportFormat, Exporter> = { hf: hfExporter, gguf: ggufExporter, peft: peftExporter };
+export const EXPORTERS: Record<ExportFormat, Exporter> = {
+  hf: hfExporter,
+  gguf: ggufExporter,
+  onnx: onnxExporter,
+  peft: peftExporter,
+};

@@ -161,7 +161,8 @@ async function dropTiedHead(config: ModelConfig, tensors: Map<string, TensorInfo
   tensors.delete('lm_head.weight');
 }
 
-async function readTokenizer(folder: Folder): Promise<TokenizerFiles> {
+/** The tokenizer of a folder, its chat template with it. */
+export async function readTokenizer(folder: Folder): Promise<TokenizerFiles> {
   const file = await folder.file('tokenizer.json');
   if (!file)
     throw new Error(

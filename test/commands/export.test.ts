@@ -1,8 +1,9 @@
 // Exports through the verb: what is written is the tuned model, and nothing else gets a name.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareExport, measure } from '../../src/commands/export/check.ts';
 import { faultOf, worstOf } from '../../src/commands/export/compare.ts';
+import { EXPORTERS } from '../../src/io/exports.ts';
 import { openModelFiles } from '../../src/io/model.ts';
 import { withDefaults } from '../../src/options/table.ts';
 import { closeGpu, loadAdapter, openModel } from '../../src/parts.ts';
@@ -73,6 +74,32 @@ test('blocks as a LoRA are the tuned model on its base; truncated they say what 
   const small = await run(words('export', 'small', '--format', 'peft', '--svd', '4'));
   expect(of(small, 'note').map(({ text }) => text)).toContainEqual(expect.stringMatching(/rank 4 loses [\d.]+ % .* at most/));
   expect(of(small, 'exported')[0].worst).toBeGreaterThan(1e-3);
+});
+
+describe.each([
+  ['f32', 1e-4],
+  ['f16', 1e-2],
+  ['q4', 0.5],
+])('onnx %s', (dtype, within) => {
+  test('is the tuned model by onnxruntime-web, not the untrained one', async () => {
+    const lines = await run(words('export', `onnx-${dtype}`, '--format', 'onnx', '--dtype', dtype));
+    const [line] = of(lines, 'exported');
+    expect(line).toMatchObject({ format: 'onnx', rows: 4 });
+    expect(line.worst).toBeLessThan(within);
+    const weights = readdirSync(at(`onnx-${dtype}/onnx`)).map((name) => statSync(at(`onnx-${dtype}/onnx/${name}`)).size);
+    expect(line.bytes).toBeGreaterThan(weights.reduce((a, b) => a + b));
+  });
+});
+
+test('an ONNX folder of the untrained model is told from the tuned one', async () => {
+  await run(['export', '--model', at('model'), '--out', at('plain'), '--format', 'onnx', '--dtype', 'f16', '--tune', 'off']);
+  const opened = await openModel(at('model'));
+  const meant = await measure(withDefaults({}), opened, await loadAdapter(at('adapter')), () => {});
+  const untrained = () => EXPORTERS.onnx.open(at('plain'), { files: opened.files, dtype: 'f16' });
+  const compared = compareExport(meant, untrained, { dtype: 'f16', lost: false, otherTokens: false });
+  await expect(compared).rejects.toThrow(/got one nearer to the untrained one/);
+  closeGpu(meant.gpu);
+  await opened.files.close();
 });
 
 test('merge writes a GGUF too, and says done last', async () => {

@@ -45,20 +45,26 @@ export async function compareExport(
   open: () => ReturnType<Exporter['open']>,
   { otherTokens, ...o }: { otherTokens: boolean } & Rounded,
 ): Promise<Compared> {
-  const { files, adapter } = await open();
+  const { files, adapter, logprobs = onGpu } = await open();
   const again = withTokenizer(files);
   try {
     const [other] = otherTokens ? [] : otherIds(opened, again);
     if (other) throw new Error(`expected the tokenizer's own ids of every text, got others of ${JSON.stringify(other)}`);
-    const model = await loadModel(gpu, again, { longest: longest(rows) });
-    if (adapter) await applyAdapter(model, adapter);
-    const compared = { exported: await logprobsOf(model, rows), tuned, base };
-    freeModel(model);
+    const compared = { exported: await logprobs(rows), tuned, base };
     const fault = faultOf(compared, o);
     if (fault) throw new Error(fault);
     return compared;
   } finally {
     if (files !== opened.files) await files.close();
+  }
+  async function onGpu(): Promise<Float32Array> {
+    const model = await loadModel(gpu, again, { longest: longest(rows) });
+    try {
+      if (adapter) await applyAdapter(model, adapter);
+      return await logprobsOf(model, rows);
+    } finally {
+      freeModel(model);
+    }
   }
 }
 

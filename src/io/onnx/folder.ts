@@ -1,9 +1,10 @@
 // A model as the folder that transformers.js loads: config and tokenizer as in a Hugging Face folder, the graph with its weights in
 // onnx/, named by what its products are stored in. Opening it again is in session.ts.
+import type { OnnxDtype } from '../../formats.ts';
 import { checkTensors, configFiles, type HfExport } from '../export-hf.ts';
 import type { FileToWrite } from '../write.ts';
 import { decoderGraph } from './decoder.ts';
-import { type OnnxDtype, onnxWeights } from './weights.ts';
+import { onnxWeights } from './weights.ts';
 import { MOST_BYTES, onnxFiles } from './write.ts';
 
 export interface OnnxExport extends Pick<HfExport, 'config' | 'generation' | 'tokenizer' | 'kept'> {

@@ -1,9 +1,9 @@
 // An exported ONNX model, opened by onnxruntime-web: the reader that nobody here wrote. It is asked for only when a model is exported.
 // A model is run row by row over its cache; nothing here knows what the logits should be.
 import type * as Ort from 'onnxruntime-web';
+import type { OnnxDtype } from '../../formats.ts';
 import type { Folder } from '../bytes.ts';
 import { onnxName } from './folder.ts';
-import type { OnnxDtype } from './weights.ts';
 
 export interface OnnxSession {
   /** Logits [T, V] of a row's tokens: the first half read at once, the second over the cache that the first left. */

@@ -1,12 +1,9 @@
 // A model's weights as an ONNX file keeps them: f32 or f16 as rows come, or 4 bits in blocks of 32 along a row (MatMulNBits), each with
 // one f32 scale, rounded as onnxruntime's own symmetric quantizer rounds. Only products are in 4 bits; embedding and vectors are f32.
+import type { OnnxDtype } from '../../formats.ts';
 import type { HfExport } from '../export-hf.ts';
 import type { Weights } from './decoder.ts';
 import { type Graph, type Initializer, initializer, op, type Value } from './graph.ts';
-
-/** What of the products is written. */
-export const ONNX_DTYPES = ['f32', 'f16', 'q4'] as const;
-export type OnnxDtype = (typeof ONNX_DTYPES)[number];
 
 type Tensors = HfExport['tensors'];
 
@@ -34,7 +31,10 @@ export function onnxWeights(dtype: OnnxDtype, tensors: (type: 'f32' | 'f16') => 
 }
 
 /** Values that share a scale. */
-const BLOCK = 32;
+export const BLOCK = 32;
+
+/** What a weight in four bits is called in the file: its levels and its scales. */
+export const storedNames = (name: string) => [`${name}_q4`, `${name}_scales`] as const;
 
 // [N, K] as nibbles [N, ceil(K / 32), 16], the even values low, and scales [N * ceil(K / 32)]. Weights are read once: the scales that
 // come up on the way wait for their turn, which is right behind.
@@ -57,9 +57,10 @@ function fourBits(name: string, N: number, K: number, rows: () => AsyncIterable<
     yield new Uint8Array(scales.buffer);
     scales = new Float32Array(0);
   }
+  const [levels, steps] = storedNames(name);
   return [
-    { name: `${name}_q4`, type: 'u8', dims: [N, blocks, BLOCK / 2], bytes: nibbles },
-    { name: `${name}_scales`, type: 'f32', dims: [N * blocks], bytes: scaleBytes },
+    { name: levels, type: 'u8', dims: [N, blocks, BLOCK / 2], bytes: nibbles },
+    { name: steps, type: 'f32', dims: [N * blocks], bytes: scaleBytes },
   ];
 }
 

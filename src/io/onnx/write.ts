@@ -41,8 +41,8 @@ const IR_VERSION = 10n;
 const SMALL = 1024;
 /** Where values begin in external data: pages, so that they can be mapped. */
 const PAGE = 4096;
-/** Numbers of the fields that are written around weights. */
-const FIELD = { graph: 7, initializer: 5, raw_data: 9 };
+/** Numbers of the fields that weights lie in. */
+export const FIELD = { graph: 7, initializer: 5, raw_data: 9 };
 
 function placesOf(initializers: Initializer[], first: string, most: number): Map<Initializer, Place> {
   const places = new Map<Initializer, Place>();

@@ -1,9 +1,10 @@
 // A golden model exported to ONNX in memory, for tests.
+
+import type { OnnxDtype } from '../../../src/formats.ts';
 import { blobFolder } from '../../../src/io/bytes.ts';
 import { configFromHf } from '../../../src/io/config.ts';
 import { type OnnxExport, onnxFolder } from '../../../src/io/onnx/folder.ts';
 import { openOnnx } from '../../../src/io/onnx/session.ts';
-import type { OnnxDtype } from '../../../src/io/onnx/weights.ts';
 import { encode } from '../../../src/io/quant.ts';
 import { blobOf } from '../../../src/io/write.ts';
 import type { Golden } from '../../goldens/load.ts';
@@ -32,3 +33,17 @@ export async function filesOf(model: OnnxExport): Promise<Map<string, Blob>> {
 
 /** The exported model, open. */
 export const openExported = async (model: OnnxExport) => openOnnx(blobFolder(await filesOf(model)), model.dtype, model.config);
+
+/** Each block of 32 of a row at most, in steps of an eighth of what is furthest from 0; that is 8 steps down. */
+export function inFourBits(values: ArrayLike<number>, row: number): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let r = 0; r < values.length; r += row)
+    for (let k = r; k < r + row; k += 32) {
+      const block = Array.from({ length: Math.min(32, r + row - k) }, (_, i) => values[k + i]);
+      const peak = block.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0);
+      const step = Math.fround(peak / -8);
+      for (const [i, x] of block.entries())
+        out[k + i] = step * Math.min(7, Math.floor(Math.fround(x * Math.fround(1 / step)) + 0.5));
+    }
+  return out;
+}

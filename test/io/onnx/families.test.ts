@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import '../../compare.ts';
 import { FAMILIES, inF64, loadGolden } from '../../goldens/load.ts';
 import { forward } from '../../oracle/model.ts';
-import { exportOf, openExported } from './exported.ts';
+import { exportOf, inFourBits, openExported } from './exported.ts';
 
 describe.each(FAMILIES)('%s', (family) => {
   test('f32: read in two pieces, the second over the cache, the logits are PyTorch’s', async () => {
@@ -36,17 +36,3 @@ describe.each(FAMILIES)('%s', (family) => {
     await session.close();
   });
 });
-
-/** Each block of 32 of a row at most, in steps of an eighth of what is furthest from 0; that is 8 steps down. */
-function inFourBits(values: Float64Array, row: number): Float64Array {
-  const out = new Float64Array(values.length);
-  for (let r = 0; r < values.length; r += row)
-    for (let k = r; k < r + row; k += 32) {
-      const block = values.subarray(k, Math.min(k + 32, r + row));
-      const peak = block.reduce((most, x) => (Math.abs(x) > Math.abs(most) ? x : most), 0);
-      const step = Math.fround(peak / -8);
-      for (const [i, x] of block.entries())
-        out[k + i] = step * Math.min(7, Math.floor(Math.fround(x * Math.fround(1 / step)) + 0.5));
-    }
-  return out;
-}

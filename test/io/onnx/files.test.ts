@@ -1,10 +1,10 @@
 // What an export writes beside the right logits: names, external data, caches of padded batches, and what it refuses.
 import * as ort from 'onnxruntime-web';
 import { describe, expect, test } from 'vitest';
+import { ONNX } from '../../../src/formats.ts';
 import { blobFolder } from '../../../src/io/bytes.ts';
 import { onnxFolder } from '../../../src/io/onnx/folder.ts';
 import { openOnnx } from '../../../src/io/onnx/session.ts';
-import { ONNX_DTYPES } from '../../../src/io/onnx/weights.ts';
 import '../../compare.ts';
 import { loadGolden } from '../../goldens/load.ts';
 import { exportOf, filesOf, openExported } from './exported.ts';
@@ -12,7 +12,7 @@ import { exportOf, filesOf, openExported } from './exported.ts';
 const readJson = async (blob: Blob) => JSON.parse(await blob.text());
 
 describe('the folder', () => {
-  test.each(ONNX_DTYPES)('%s: the names that transformers.js looks for', async (dtype) => {
+  test.each(ONNX)('%s: the names that transformers.js looks for', async (dtype) => {
     const files = await filesOf(exportOf(await loadGolden('llama3'), dtype));
     const suffix = { f32: '', f16: '_fp16', q4: '_q4' }[dtype];
     const described = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json'];

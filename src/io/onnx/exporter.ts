@@ -1,0 +1,60 @@
+// ONNX as a format of exports: laid out by folder.ts, and opened again by onnxruntime-web, which says what the file says; where a model
+// is larger than wasm can hold, its weights alone are read back.
+import type { OnnxDtype } from '../../formats.ts';
+import { mergedTensors } from '../adapter-merge.ts';
+import { diskFolder } from '../bytes.ts';
+import type { Exporter, Opened } from '../export.ts';
+import { type ModelFiles, readTokenizer } from '../model.ts';
+import { onnxFolder, onnxName } from './folder.ts';
+import { readOnnxWeights } from './read.ts';
+import { type OnnxSession, openOnnx } from './session.ts';
+
+export const onnxExporter: Exporter = {
+  place: 'folder',
+  async lay({ files, adapter, dtype, seen }) {
+    const { config, generation, tokenizer } = files;
+    const tensors = (type: 'f32' | 'f16') => mergedTensors(files.tensors, adapter, type, seen);
+    const laid = onnxFolder({ config, generation, tokenizer, dtype: dtype as OnnxDtype, tensors });
+    return { files: laid, notes: opens(files.tensors, dtype as OnnxDtype) ? [] : [TOO_LARGE] };
+  },
+  async open(place, { files, dtype: asked }) {
+    const folder = diskFolder(place);
+    const dtype = asked as OnnxDtype;
+    const tokenizer = await readTokenizer(folder);
+    if (!opens(files.tensors, dtype)) {
+      const { tensors, close } = await readOnnxWeights(folder, `${onnxName(dtype)}.onnx`, [...files.tensors.values()]);
+      return { files: { ...files, tokenizer, tensors, close } };
+    }
+    const session = await openOnnx(folder, dtype, files.config);
+    return { files: { ...files, tokenizer, close: session.close }, logprobs: (rows) => logprobsOf(session, rows) };
+  },
+};
+
+/** Bytes of weights that onnxruntime-web opens: it holds them some three times over, within the 4 GB of wasm. */
+const MOST_OPENED = 1e9;
+const TOO_LARGE =
+  'more than 1 GB of weights, which onnxruntime-web cannot open to compare: they are read back and computed with here, the graph is not run';
+
+function opens(tensors: ModelFiles['tensors'], dtype: OnnxDtype): boolean {
+  const values = [...tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((n, size) => n * size, 1), 0);
+  return values * { f32: 4, f16: 2, q4: 0.625 }[dtype] <= MOST_OPENED;
+}
+
+type Row = Parameters<NonNullable<Opened['logprobs']>>[0][number];
+
+/** Label i is predicted by the logits of token i - 1; -100 is none. */
+async function logprobsOf(session: OnnxSession, rows: Row[]): Promise<Float32Array> {
+  const all: number[] = [];
+  for (const { ids, labels } of rows) {
+    const logits = await session.logits(Array.from(ids));
+    const V = logits.length / ids.length;
+    for (let i = 1; i < ids.length; i++)
+      if (labels[i] !== -100) all.push(logSoftmax(logits.subarray((i - 1) * V, i * V), labels[i]));
+  }
+  return Float32Array.from(all);
+}
+
+function logSoftmax(logits: Float32Array, id: number): number {
+  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return logits[id] - most - Math.log(logits.reduce((sum, x) => sum + Math.exp(x - most), 0));
+}
