@@ -2,7 +2,7 @@
 import { defineConfig } from 'vite';
 import manifest from '../../package.json' with { type: 'json' };
 
-const installed = Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies });
+const installed = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
 
 export default defineConfig({
   publicDir: false,

@@ -1,5 +1,5 @@
-// ONNX as a format of exports: laid out by folder.ts, and opened again by onnxruntime-web, which says what the file says; where a model
-// is larger than wasm can hold, its weights alone are read back.
+// ONNX as a format of exports: laid out by folder.ts, and opened again by onnxruntime-web, which says what the file says. Where that is
+// not installed, or the model larger than wasm can hold, its weights are read back, and our own engine says what they say.
 import type { OnnxDtype } from '../../formats.ts';
 import { mergedTensors } from '../adapter-merge.ts';
 import { diskFolder } from '../bytes.ts';
@@ -7,7 +7,7 @@ import type { Exporter, Opened } from '../export.ts';
 import { type ModelFiles, readTokenizer } from '../model.ts';
 import { onnxFolder, onnxName } from './folder.ts';
 import { readOnnxWeights } from './read.ts';
-import { type OnnxSession, openOnnx } from './session.ts';
+import { type OnnxSession, onnxRuntime, openOnnx } from './session.ts';
 
 export const onnxExporter: Exporter = {
   place: 'folder',
@@ -15,29 +15,32 @@ export const onnxExporter: Exporter = {
     const { config, generation, tokenizer } = files;
     const tensors = (type: 'f32' | 'f16') => mergedTensors(files.tensors, adapter, type, seen);
     const laid = onnxFolder({ config, generation, tokenizer, dtype: dtype as OnnxDtype, tensors });
-    return { files: laid, notes: opens(files.tensors, dtype as OnnxDtype) ? [] : [TOO_LARGE] };
+    const unopened = await whyUnopened(files.tensors, dtype as OnnxDtype);
+    return { files: laid, notes: unopened ? [`${unopened}: ${READ_BACK}`] : [] };
   },
   async open(place, { files, dtype: asked }) {
     const folder = diskFolder(place);
     const dtype = asked as OnnxDtype;
     const tokenizer = await readTokenizer(folder);
-    if (!opens(files.tensors, dtype)) {
+    if (await whyUnopened(files.tensors, dtype)) {
       const { tensors, close } = await readOnnxWeights(folder, `${onnxName(dtype)}.onnx`, [...files.tensors.values()]);
       return { files: { ...files, tokenizer, tensors, close } };
     }
-    const session = await openOnnx(folder, dtype, files.config);
+    const session = await openOnnx((await onnxRuntime())!, folder, dtype, files.config);
     return { files: { ...files, tokenizer, close: session.close }, logprobs: (rows) => logprobsOf(session, rows) };
   },
 };
 
 /** Bytes of weights that onnxruntime-web opens: it holds them some three times over, within the 4 GB of wasm. */
 const MOST_OPENED = 1e9;
-const TOO_LARGE =
-  'more than 1 GB of weights, which onnxruntime-web cannot open to compare: they are read back and computed with here, the graph is not run';
+const READ_BACK = 'the weights are read back and compared by our own engine, the graph is not run';
 
-function opens(tensors: ModelFiles['tensors'], dtype: OnnxDtype): boolean {
+async function whyUnopened(tensors: ModelFiles['tensors'], dtype: OnnxDtype): Promise<string | undefined> {
+  if (!(await onnxRuntime()))
+    return 'onnxruntime-web, which would run what is written, is not installed (npm install onnxruntime-web)';
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((n, size) => n * size, 1), 0);
-  return values * { f32: 4, f16: 2, q4: 0.625 }[dtype] <= MOST_OPENED;
+  const large = values * { f32: 4, f16: 2, q4: 0.625 }[dtype] > MOST_OPENED;
+  return large ? 'there are more than 1 GB of weights, which onnxruntime-web cannot open' : undefined;
 }
 
 type Row = Parameters<NonNullable<Opened['logprobs']>>[0][number];

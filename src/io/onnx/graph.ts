@@ -24,11 +24,13 @@ export const TYPES = {
 } as const;
 export type ElementType = keyof typeof TYPES;
 
-/** Values that the file holds. `bytes` is asked for once, when their turn comes, in the order of the graph's list. */
+/** Values that the file holds. `bytes` is asked for once, when their turn comes: weights in the order of the graph's list. */
 export interface Initializer {
   name: string;
   type: ElementType;
   dims: number[];
+  /** No weight but a number that the graph is understood by: always in the model's own file. */
+  constant?: true;
   bytes(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
@@ -80,6 +82,7 @@ export function integers(g: Graph, values: number | number[]): Value {
     name: `int/${JSON.stringify(values)}`,
     type: 'i64',
     dims: Array.isArray(values) ? [list.length] : [],
+    constant: true,
     bytes,
   });
 }
@@ -87,7 +90,7 @@ export function integers(g: Graph, values: number | number[]): Value {
 /** One number as a scalar. */
 export function number(g: Graph, type: 'f32' | 'f16', value: number): Value {
   const bytes = () => [encode(type, Float32Array.of(value))];
-  return initializer(g, { name: `${type}/${value}`, type, dims: [], bytes });
+  return initializer(g, { name: `${type}/${value}`, type, dims: [], constant: true, bytes });
 }
 
 /** The type and shape of an input or output; a name instead of a size is one that differs from call to call. */

@@ -1,4 +1,5 @@
-// An exported ONNX model, opened by onnxruntime-web: the reader that nobody here wrote. It is asked for only when a model is exported.
+// An exported ONNX model, opened by onnxruntime-web: the reader that nobody here wrote. It is
+// loaded only when a model is exported, and need not be there: exporter.ts says what is done without it.
 // A model is run row by row over its cache; nothing here knows what the logits should be.
 import type * as Ort from 'onnxruntime-web';
 import type { OnnxDtype } from '../../formats.ts';
@@ -19,9 +20,8 @@ export interface OnnxCache {
   values: Record<string, Ort.Tensor>;
 }
 
-/** Opens the model of an exported folder. Throws where onnxruntime-web is not installed, or refuses the file. */
-export async function openOnnx(folder: Folder, dtype: OnnxDtype, config: Heads): Promise<OnnxSession> {
-  const ort = await runtime();
+/** Opens the model of an exported folder. Throws where onnxruntime-web refuses it. */
+export async function openOnnx(ort: Runtime, folder: Folder, dtype: OnnxDtype, config: Heads): Promise<OnnxSession> {
   const name = `${onnxName(dtype)}.onnx`;
   const model = await contents(folder, `onnx/${name}`);
   if (!model) throw new Error(`expected onnx/${name} in ${folder.name}, got no such file; export it again`);
@@ -58,14 +58,9 @@ export interface Heads {
 
 type Runtime = typeof Ort;
 
-async function runtime(): Promise<Runtime> {
-  try {
-    return await import('onnxruntime-web');
-  } catch (e) {
-    throw new Error(
-      `expected the package onnxruntime-web, which opens what was exported, got: ${(e as Error).message}; run: npm install onnxruntime-web`,
-    );
-  }
+/** onnxruntime-web, where it is installed. */
+export async function onnxRuntime(): Promise<Runtime | undefined> {
+  return import('onnxruntime-web').catch(() => undefined);
 }
 
 async function run(ort: Runtime, session: Ort.InferenceSession, ids: number[], cache: OnnxCache) {

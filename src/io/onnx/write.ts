@@ -37,8 +37,6 @@ interface Place {
 
 const OPSET = 21n;
 const IR_VERSION = 10n;
-/** Smaller values stay in the model's file: shapes are read from there. */
-const SMALL = 1024;
 /** Where values begin in external data: pages, so that they can be mapped. */
 const PAGE = 4096;
 /** Numbers of the fields that weights lie in. */
@@ -48,8 +46,8 @@ function placesOf(initializers: Initializer[], first: string, most: number): Map
   const places = new Map<Initializer, Place>();
   let [number, end] = [0, 0];
   for (const made of initializers) {
+    if (made.constant) continue;
     const bytes = bytesOf(made);
-    if (bytes < SMALL) continue;
     if (end > 0 && end + bytes > most) [number, end] = [number + 1, 0];
     places.set(made, { file: number ? `${first}_${number}` : first, offset: end });
     end = Math.ceil((end + bytes) / PAGE) * PAGE;

@@ -1,5 +1,6 @@
 // A golden model exported to ONNX in memory, for tests.
 
+import * as ort from 'onnxruntime-web';
 import type { OnnxDtype } from '../../../src/formats.ts';
 import { blobFolder } from '../../../src/io/bytes.ts';
 import { configFromHf } from '../../../src/io/config.ts';
@@ -32,7 +33,8 @@ export async function filesOf(model: OnnxExport): Promise<Map<string, Blob>> {
 }
 
 /** The exported model, open. */
-export const openExported = async (model: OnnxExport) => openOnnx(blobFolder(await filesOf(model)), model.dtype, model.config);
+export const openExported = async (model: OnnxExport) =>
+  openOnnx(ort, blobFolder(await filesOf(model)), model.dtype, model.config);
 
 /** Each block of 32 of a row at most, in steps of an eighth of what is furthest from 0; that is 8 steps down. */
 export function inFourBits(values: ArrayLike<number>, row: number): Float64Array {

@@ -34,7 +34,7 @@ describe('the folder', () => {
     expect((await readJson(files.get('config.json')!))['transformers.js_config'].use_external_data_format).toEqual({
       'model.onnx': data.length,
     });
-    const session = await openOnnx(blobFolder(files), 'f32', exportOf(golden, 'f32').config);
+    const session = await openOnnx(ort, blobFolder(files), 'f32', exportOf(golden, 'f32').config);
     expect(await session.logits(golden.rows[0].input_ids)).toBeCloseL2(golden.tensors.get('logits')!.data, 1e-5);
     await session.close();
   });
@@ -70,7 +70,7 @@ test('a batch of rows of two lengths, padded on the left as transformers.js does
   const model = exportOf(golden, 'f32');
   const files = await filesOf(model);
   const session = await ort.InferenceSession.create(new Uint8Array(await files.get('onnx/model.onnx')!.arrayBuffer()));
-  const alone = await openOnnx(blobFolder(files), 'f32', model.config);
+  const alone = await openOnnx(ort, blobFolder(files), 'f32', model.config);
   const long = golden.rows[0].input_ids.slice(0, 9);
   const short = golden.rows[1].input_ids.slice(0, 5);
   const pad = long.length - short.length;
