@@ -42,7 +42,7 @@ export { endsOf, openPrompts, type Place, promptIds, seeRows, withSources, withT
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { weighRecompute } from './train/recompute.ts';
-export type { RunRecord } from './train/record.ts';
+export { RECORDED, type RunRecord } from './train/record.ts';
 export type { Run } from './train/run.ts';
 export { checkSavable, modelDtype, resultFiles } from './train/save.ts';
 export { type Again, prepareRun, type TuneOptions } from './train/tune.ts';

@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { METHOD_NAMES } from '../src/methods/index.ts';
+import { OPTIONS } from '../src/options/table.ts';
+import { flagNames, imports, machinePaths, methodNames, runtimeNames } from './source-text.ts';
 
 /** Who may import whom, beside itself: layers, or files by how their paths begin. A host sees the library's face, not its layers. */
 const MAY_IMPORT: Record<string, string[]> = {
@@ -16,15 +17,16 @@ const MAY_IMPORT: Record<string, string[]> = {
   gpus: [],
   words: [],
   tasks: [],
+  setting: [],
   config: [],
-  gpu: ['shaders'],
+  gpu: ['shaders', 'setting'],
   report: ['gpu'],
-  ops: ['shaders', 'gpu', 'config', 'formats'],
+  ops: ['shaders', 'gpu', 'config', 'formats', 'setting'],
   models: ['gpu', 'ops', 'config'],
-  io: ['gpu', 'config', 'formats', 'version'],
-  data: ['io', 'random', 'tasks'],
+  io: ['gpu', 'config', 'formats', 'version', 'setting'],
+  data: ['io', 'random', 'tasks', 'setting'],
   eval: ['gpu', 'ops', 'models', 'data', 'report'],
-  methods: ['gpu', 'ops', 'models', 'src/io/adapter', 'random', 'report', 'version', 'config'],
+  methods: ['gpu', 'ops', 'models', 'src/io/adapter', 'random', 'report', 'version', 'config', 'setting'],
   options: ['methods', 'size', 'formats', 'gpus', 'tasks'],
   train: [
     ...[
@@ -42,6 +44,7 @@ const MAY_IMPORT: Record<string, string[]> = {
       'config',
       'formats',
       'words',
+      'setting',
     ],
   ],
   index: ['gpu', 'methods', 'io', 'data', 'eval', 'options', 'train', 'report'],
@@ -63,6 +66,8 @@ const NAMES_METHODS = [/^src\/tasks\.ts$/, /^src\/(methods|options)\//, /^src\/i
 const SELF_MADE = ['ops', 'models', 'methods'];
 /** Where navigator, Deno, process and node: may be named. */
 const KNOWS_RUNTIME = [/^src\/gpu\/device\.ts$/, /^src\/io\/bytes\.ts$/, /^src\/options\/args\.ts$/, /^src\/cli/, /^web\//];
+/** Below the hosts: what is said of a setting there is said by its key (setting.ts), since flags are the command line's alone. */
+const KNOWS_NO_FLAG = ['gpu', 'ops', 'models', 'methods', 'io', 'data', 'eval', 'train', 'config', 'report', 'words', 'setting'];
 const MAX_LINES = 320; // 300 is the aim
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -112,6 +117,14 @@ test('ops, models and methods lean on no package', () => {
 test('runtime names stay in the device, the byte sources and the hosts', () => {
   const found = sources.filter((f) => !KNOWS_RUNTIME.some((allowed) => allowed.test(f)));
   expect(found.flatMap((f) => runtimeNames(read(f)).map((name) => `${f}: ${name}`))).toEqual([]);
+});
+
+test('no file below the hosts names a flag, and settings are named by the keys of the options', () => {
+  const below = sources.filter((f) => KNOWS_NO_FLAG.includes(layerOf(f)));
+  expect(below.flatMap((f) => flagNames(read(f)).map((name) => `${f}: ${name}`))).toEqual([]);
+  const named = below.flatMap((f) => [...read(f).matchAll(/\bsetting\('(\w*)'\)/g)].map(([, key]) => key));
+  expect(named.length).toBeGreaterThan(30);
+  expect(named.filter((key) => !(key in OPTIONS))).toEqual([]);
 });
 
 test('methods are named where they are made, asked for and saved', () => {
@@ -175,6 +188,12 @@ describe('the checks see what they should', () => {
     ["'run it in Deno'; const processed = preprocess; // Deno", []],
     ['/* navigator */ subprocess()', []],
   ])('runtime names in %s', (text, names) => expect(runtimeNames(text)).toEqual(names));
+
+  test.each([
+    ["'use --base f16'", ['--base']],
+    ['`$' + '{a ? "--max-length" : x} --lr`', ['--max-length', '--lr']],
+    ["// --lr\n/* --lr */ i--; --depth; 'a -- b'; 'join them by llama-gguf-split --merge'", []],
+  ])('flags in %s', (text, names) => expect(flagNames(text).sort()).toEqual(names.sort()));
 
   test.each([
     ["if (name === 'full') {}", ['full']],
@@ -257,44 +276,6 @@ function resolve(from: string, specifier: string): string | null {
   if (!/^\.\.?\//.test(specifier)) return null;
   const path = posix.join(dirname(from), specifier.replace(/\?.*$/, ''));
   return path.startsWith('node_modules/') ? null : path;
-}
-
-/** Specifiers of static, dynamic and re-exporting imports. Strings and comments that look like one are none. */
-function imports(text: string): { specifier: string; type: boolean }[] {
-  const strings: string[] = [];
-  const code = mask(text, (s) => `'${strings.push(s) - 1}'`);
-  const pattern = /\b(?:import|export)\s+(type\s)?(?:[\w\s{},*$]*?\bfrom\s*)?'(\d+)'|\bimport\(\s*'(\d+)'/g;
-  return [...code.matchAll(pattern)].map(([, type, fixed, dynamic]) => ({
-    specifier: strings[Number(fixed ?? dynamic)],
-    type: Boolean(type),
-  }));
-}
-
-/** Names of one runtime in code: identifiers, those names as whole strings, node: modules. Prose and comments are free. */
-function runtimeNames(text: string): string[] {
-  const code = mask(text, (s) => (/^(navigator|Deno|process)$/.test(s) ? s : s.startsWith('node:') ? 'node_module' : ''));
-  return [...code.matchAll(/\b(navigator|Deno|process|node_module)\b/g)].map(([name]) => name.replace('node_module', 'node:'));
-}
-
-/** Names of methods as whole strings. */
-function methodNames(text: string): string[] {
-  const code = mask(text, (s) => (METHOD_NAMES.includes(s) ? ` method:${s} ` : ''));
-  return [...code.matchAll(/ method:(\S+) /g)].map(([, name]) => name);
-}
-
-/** Absolute paths below a home, root, work or temporary folder. */
-function machinePaths(text: string): string[] {
-  return [...text.matchAll(/(?<![\w./])\/(work|root|home|Users|tmp|mnt)\/\w+/g)].map(([path]) => path);
-}
-
-/** Code without comments, with each string replaced by what `keep` makes of its content; of a template only ${...} is code. */
-function mask(text: string, keep: (content: string) => string): string {
-  const token = /\/\/.*|\/\*[\s\S]*?\*\/|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
-  return text.replace(token, (t) => {
-    if (t[0] === '/') return ' ';
-    if (t[0] === '`' && t.includes('${')) return [...t.matchAll(/\$\{([^}]*)\}/g)].map(([, c]) => ` ${mask(c, keep)} `).join('');
-    return keep(t.slice(1, -1));
-  });
 }
 
 /** A cycle as text, or null. */

@@ -6,6 +6,7 @@ import { parseCommand } from '../options/args.ts';
 import { type Verb, withDefaults } from '../options/table.ts';
 import { version } from '../version.ts';
 import { clean } from './clean.ts';
+import { inFlags } from './flags.ts';
 import { kernelCache } from './kernel-cache.ts';
 import { printer } from './print.ts';
 import { LOAD } from './verbs.ts';
@@ -106,6 +107,6 @@ function say(text: string): number {
 }
 
 function fail(text: string, code: number): number {
-  process.stderr.write(`blocktune: ${clean(text)}\n`);
+  process.stderr.write(`blocktune: ${clean(inFlags(text))}\n`);
   return code;
 }

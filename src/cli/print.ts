@@ -4,6 +4,7 @@ import process from 'node:process';
 import type { Line, Report } from '../report.ts';
 import { cleaned, cleanJson } from './clean.ts';
 import type { Command } from './command.ts';
+import { lineInFlags } from './flags.ts';
 import { forPeople } from './people.ts';
 import { progress } from './progress.ts';
 import { standardError, unpainted } from './terminal.ts';
@@ -38,7 +39,8 @@ export function printer(command: Command): { report: Report; close: () => void }
   const answer = process.stdout.isTTY || !t.colors ? raw : (text: string) => raw(unpainted(text));
   const people = forPeople(t, command, shown, { tell: to(process.stderr), answer, raw });
   const loud = ({ kind }: Line) => LOUD.includes(kind) || kind === command.verb; // the figures of eval, the table of plan
-  const report: Report = (line) => {
+  const report: Report = (told) => {
+    const line = lineInFlags(told);
     if (json && !FOR_PEOPLE.includes(line.kind)) process.stdout.write(`${cleanJson(line)}\n`);
     if (json ? line.kind === 'warning' : !quiet || loud(line)) people.line(cleaned(line));
   };

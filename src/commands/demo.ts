@@ -1,6 +1,7 @@
 // The verb `demo`: the built-in model learns the built-in task, and shows what it could do before and what it can do after:
 // the new skill on held-out prompts, and the old skills on prompts of the data that the base was trained on.
 
+import { RECEIPT } from '../io/adapter.ts';
 import { checkWritable, writeFolder } from '../io/write.ts';
 import { readRecipe } from '../options/recipe.ts';
 import { type Options, type Settled, withDefaults } from '../options/table.ts';
@@ -19,7 +20,7 @@ import {
 import type { Compared, Report } from '../report.ts';
 import { builtIn } from './built-in.ts';
 import { onGpu, openFiles, openRows } from './open.ts';
-import { RECEIPT, withReceipt } from './receipt.ts';
+import { withReceipt } from './receipt.ts';
 import { methodFrom, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
 

@@ -3,24 +3,19 @@
 // never was. A receipt from elsewhere is held to a schema; making its run again is replay.ts.
 
 import * as v from 'valibot';
+import { RECEIPT } from '../io/adapter.ts';
 import { sha256, sha256Of } from '../io/hash.ts';
 import { fitting, whole } from '../io/schema.ts';
 import type { FileToWrite } from '../io/write.ts';
 import { readRecipe, recipeOf } from '../options/recipe.ts';
 import type { Key, Options } from '../options/table.ts';
-import type { Gpu, Identity, RunRecord } from '../parts.ts';
+import { type Gpu, type Identity, RECORDED, type RunRecord } from '../parts.ts';
 import { version } from '../version.ts';
-
-/** The file's name, beside the result. */
-export const RECEIPT = 'receipt.json';
 
 /** Of the recipe: where a run is kept and what runs it, which the receipt says itself or a replay is told anew. */
 const NOT_THE_RUNS: Key[] = ['checkpointEvery', 'keep', 'device', 'runtime', 'tune'];
 
-const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 sum'));
-const finite = v.pipe(v.number(), v.finite('expected a finite number'));
-const figure = v.nullable(finite);
-const told = v.array(v.tuple([whole(0), figure]));
+const { hash, curve, rates, kernels, settings } = RECORDED;
 
 const SCHEMA = v.object({
   receipt: v.literal(1, 'expected 1, the form that this version reads'),
@@ -35,24 +30,18 @@ const SCHEMA = v.object({
     subgroups: whole(0),
   }),
   /** Kernel variants that were measured and taken, by class of shapes; all others are the default. */
-  kernels: v.record(v.string(), v.string()),
+  kernels,
   /** Every setting, defaults included, as `train FILE` takes it. */
   recipe: v.record(v.string(), v.unknown()),
   model: v.object({ config: hash, weights: hash }),
   rows: v.object({ data: hash, held: hash }),
   start: hash,
   /** What decides figures, as the run settled it. */
-  settings: v.record(v.string(), v.union([v.string(), finite, v.boolean(), v.null()], 'expected a plain value')),
-  rates: v.nullable(v.object({ tried: v.array(v.object({ lr: finite, loss: figure })), lr: finite })),
+  settings,
+  rates,
   /** Of the chosen blocks, best first. */
   blocks: v.nullable(hash),
-  curve: v.object({
-    warmup: v.array(figure),
-    loss: v.array(figure),
-    grad_norm: v.array(figure),
-    evals: told,
-    guard: told,
-  }),
+  curve,
   /** Of the files beside it. */
   result: v.record(v.string(), v.object({ bytes: whole(0), sha256: hash })),
 });

@@ -1,12 +1,13 @@
 // The verb `replay`: a run again by its receipt, and whether it comes out the same to the bit. What it was of must be the same, which
 // is known before the first step; what differs after that is told with the first step at which it does, and why it may.
 
+import { RECEIPT } from '../io/adapter.ts';
 import { openPlace, readJson } from '../io/bytes.ts';
 import type { FileToWrite } from '../io/write.ts';
 import { contradiction } from '../options/rules.ts';
 import { type Options, type Settled, withDefaults } from '../options/table.ts';
 import type { Line } from '../report.ts';
-import { identityIn, RECEIPT, type Receipt, receiptIn } from './receipt.ts';
+import { identityIn, type Receipt, receiptIn } from './receipt.ts';
 import type { Task } from './task.ts';
 import { trained } from './train.ts';
 

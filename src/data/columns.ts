@@ -1,3 +1,4 @@
+import { setting } from '../setting.ts';
 /**
  * Which columns of a record hold what: a record (one object of a data file) becomes fields of one of the five kinds of
  * row. Names that people use for the same thing are known here; `--columns` says the rest. Tokens are rows.ts.
@@ -56,14 +57,15 @@ export function parseColumns(text: string): Columns {
     const [role, column] = [part.slice(0, Math.max(0, cut)).trim(), part.slice(cut + 1)];
     if (cut < 0 || !ROLES.includes(role) || column.trim() === '')
       throw new Error(
-        `expected --columns ROLE=COLUMN,... with ROLE one of ${ROLES.join(' ')}, got "${part.trim()}"; for example --columns prompt=question,completion=answer`,
+        `expected ${setting('columns')} ROLE=COLUMN,... with ROLE one of ${ROLES.join(' ')}, got "${part.trim()}"; for example ${setting('columns')} prompt=question,completion=answer`,
       );
-    if (columns[role] !== undefined) throw new Error(`expected each role once in --columns, got ${role} twice; leave one out`);
+    if (columns[role] !== undefined)
+      throw new Error(`expected each role once in ${setting('columns')}, got ${role} twice; leave one out`);
     columns[role] = column;
   }
   if (fieldsOf(() => undefined, columns) === undefined)
     throw new Error(
-      `expected --columns to name a whole row (prompt and completion; instruction and output; messages; text; input_ids), got "${text}"; add what is missing`,
+      `expected ${setting('columns')} to name a whole row (prompt and completion; instruction and output; messages; text; input_ids), got "${text}"; add what is missing`,
     );
   return columns;
 }
@@ -77,7 +79,7 @@ export function detect(record: DataRecord, given?: Columns): Detected {
   for (const [role, column] of Object.entries(given ?? {}))
     if (at(record, column) === undefined && !['input', 'context', 'labels'].includes(role))
       throw new Error(
-        `expected the column "${column}" that --columns gives as ${role}, got ${columnsOf(record)}; give one that is there`,
+        `expected the column "${column}" that ${setting('columns')} gives as ${role}, got ${columnsOf(record)}; give one that is there`,
       );
   const columns = given ?? guess(new Set(Object.keys(record)));
   if (columns === undefined)
@@ -148,7 +150,7 @@ function at(record: DataRecord, path: string): unknown {
 
 /** How to say which column is which, with the record's own columns as an example. */
 export function hint(record: DataRecord): string {
-  return `say which is which, for example --columns ${example(record)}`;
+  return `say which is which, for example ${setting('columns')} ${example(record)}`;
 }
 
 /** An example of --columns made of the record's own columns. */

@@ -2,6 +2,8 @@
  * A conversation followed through its chat template: rendered with marks around the contents, and what is known by them of
  * where each message lies in the text. Where a turn begins and ends is chat.ts and turn-end.ts.
  */
+
+import { setting } from '../setting.ts';
 import { type Edge, hasText, type Marks, marked, marksFor, unmarked } from './marks.ts';
 import type { Chat, Extras, Message } from './template.ts';
 
@@ -58,14 +60,14 @@ export function follow(messages: Message[], chat: Chat, extras: Extras | undefin
   }
   throw new Error(
     `expected the model's chat template to write a message's content whatever it is, so that the turns can be told, got ${reason}; ` +
-      'give another template with --template FILE, or rows of prompt and completion',
+      `give another template with ${setting('template')} FILE, or rows of prompt and completion`,
   );
 }
 
 export const lost = (turn: number, why: string) =>
   new Error(
     `expected to find assistant turn ${turn + 1} of the conversation in what the model's chat template writes, but ${why}; ` +
-      'keep only the last assistant turn of such rows, or give another template with --template FILE',
+      `keep only the last assistant turn of such rows, or give another template with ${setting('template')} FILE`,
   );
 
 /** The mark that ends the last content before a turn, and where the turn's own content begins and ends. */

@@ -3,6 +3,7 @@
  * The rows keep their place in the files (`index`), so that figures per row can be given for all of them.
  */
 import type { Source } from '../io/bytes.ts';
+import { setting } from '../setting.ts';
 import { type Columns, type DataRecord, detect, type Fields } from './columns.ts';
 import { type Notes, said } from './messages.ts';
 import { type Read, readRecords } from './read.ts';
@@ -229,7 +230,7 @@ function nothingLearned(sources: Source[], data: Dataset, options: LoadOptions):
     return `expected ${names} to hold a sound row, got ${data.bad} bad ones (first: ${data.firstFault}); mend the rows`;
   const cure =
     data.cut > 0
-      ? `raise --max-length above ${options.max_length}, or shorten the prompts`
+      ? `raise ${setting('maxLength')} above ${options.max_length}, or shorten the prompts`
       : 'give labels other than -100 after the first token';
   return `expected ${names} to hold a token to learn, got ${count(data.total, 'row')} without one; ${cure}`;
 }

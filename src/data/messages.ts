@@ -2,6 +2,8 @@
  * A row as a conversation: its messages in the one form that chat templates read, and what else of the row a template is
  * given (tools, documents). Which tokens that makes is rows.ts.
  */
+
+import { setting } from '../setting.ts';
 import { type DataRecord, type Fields, nameOf } from './columns.ts';
 import type { Extras, Message } from './template.ts';
 
@@ -130,7 +132,7 @@ function messageOf(message: any, i: number, sharegpt: boolean, reads: (name: str
     );
   if (bare && !reads('tool_calls') && !reads('function_call'))
     throw new Error(
-      `expected a chat template that writes tool_calls for message ${i + 1}, which has them and no text, got one that does not; give another with --template FILE`,
+      `expected a chat template that writes tool_calls for message ${i + 1}, which has them and no text, got one that does not; give another with ${setting('template')} FILE`,
     );
   const weight = message.weight ?? 1;
   if (Number(weight) !== 0 && Number(weight) !== 1)

@@ -4,6 +4,7 @@
  */
 import { endingOf, type Source } from '../io/bytes.ts';
 import { parseNumbers } from '../io/json.ts';
+import { setting } from '../setting.ts';
 import { type DataRecord, nameOf } from './columns.ts';
 import { readTable } from './csv.ts';
 
@@ -118,7 +119,7 @@ const LONGEST = 400 << 20;
 async function textOf(source: Source): Promise<string> {
   if (source.size > LONGEST)
     throw new Error(
-      `expected a data file of at most ${LONGEST >> 20} MiB, got ${source.name} of ${source.size >> 20} MiB; give it in parts with several --data`,
+      `expected a data file of at most ${LONGEST >> 20} MiB, got ${source.name} of ${source.size >> 20} MiB; give it in parts with several ${setting('data')}`,
     );
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const parts: string[] = [];

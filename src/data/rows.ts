@@ -3,6 +3,8 @@
  * place, predicted one place earlier, or -100 where nothing is learned; the first token is never learned.
  * Which column is which is columns.ts, cutting to a length is load.ts.
  */
+
+import { setting } from '../setting.ts';
 import { assistantSpans, openTurn } from './chat.ts';
 import { columnsOf, type DataRecord, type Fields, hint, nameOf } from './columns.ts';
 import { floatText } from './jinja/values.ts';
@@ -168,7 +170,7 @@ function fieldReader(record: DataRecord): (name: string, value: unknown) => stri
     const cure =
       value === undefined
         ? `${hint(record)} (it has ${columnsOf(record)})`
-        : 'write a text there, or leave such rows out with --skip-bad-rows';
+        : `write a text there, or leave such rows out with ${setting('skipBadRows')}`;
     throw new Error(`expected ${name} to be a text, got ${nameOf(value)}; ${cure}`);
   };
 }
@@ -243,7 +245,7 @@ function templateOf(record: DataRecord, options: RowOptions): string {
   const template = OWN.includes(options.template) ? own : options.template;
   if (template === undefined)
     throw new Error(
-      'expected the model to have a chat template for a conversation, got none; give one with --template FILE, or rows of prompt and completion',
+      `expected the model to have a chat template for a conversation, got none; give one with ${setting('template')} FILE, or rows of prompt and completion`,
     );
   return template;
 }

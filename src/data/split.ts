@@ -1,5 +1,6 @@
 /** Rows held out of training to be evaluated on: `--eval` names a file of them, or a share of the data. */
 import { permutation, random } from '../random.ts';
+import { setting } from '../setting.ts';
 
 /** A share (`5%`, `0.05`) or else a file. */
 export function parseHeldOut(text: string): { share: number } | { file: string } {
@@ -8,7 +9,7 @@ export function parseHeldOut(text: string): { share: number } | { file: string }
   const share = Number(digits) / (percent ? 100 : 1);
   if (!(share > 0 && share < 1))
     throw new Error(
-      `expected --eval to be a file or a share above 0 and below 1, got ${text}; write 5% or 0.05, or ./${text} for a file of that name`,
+      `expected ${setting('eval')} to be a file or a share above 0 and below 1, got ${text}; write 5% or 0.05, or ./${text} for a file of that name`,
     );
   return { share };
 }
@@ -20,7 +21,7 @@ export function holdOut(n_rows: number, share: number, seed: number): { train: n
   const n_held = Math.max(1, Math.round(n_rows * share));
   if (n_held >= n_rows)
     throw new Error(
-      `expected rows to be left for training, got ${n_rows} of which ${n_held} are held out; lower --eval or give more data`,
+      `expected rows to be left for training, got ${n_rows} of which ${n_held} are held out; lower ${setting('eval')} or give more data`,
     );
   const drawn = new Set(permutation(n_rows, random(seed, HELD)).subarray(0, n_held));
   const places = Array.from({ length: n_rows }, (_, i) => i);

@@ -2,6 +2,8 @@
  * Templates that turn a row's fields into the text a model reads: Alpaca's published one, and a model's own chat template
  * (Jinja, run with Python's values: jinja/). Which part of a conversation is learned is chat.ts.
  */
+
+import { setting } from '../setting.ts';
 import { dateText } from './jinja/date.ts';
 import type { Scope } from './jinja/expressions.ts';
 import { MAX_STEPS, mustFit } from './jinja/limits.ts';
@@ -52,7 +54,7 @@ export function render(template: string, names: Record<string, unknown>, date = 
   } catch (error) {
     throw new Error(
       `expected the model's chat template to accept the conversation, got "${(error as Error).message}"; ` +
-        'change the roles or their order, or give another template with --template FILE',
+        `change the roles or their order, or give another template with ${setting('template')} FILE`,
     );
   }
 }

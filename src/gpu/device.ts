@@ -1,6 +1,7 @@
 // The GPU: Deno's and the browser's navigator.gpu, in Node Dawn from the npm package "webgpu".
 // Opens an adapter by name, asks for the limits it offers, and keeps what goes wrong where the next call sees it.
 
+import { setting } from '../setting.ts';
 import { lost } from './arrive.ts';
 import type { Limits } from './limits.ts';
 import { firstPace, type Pace } from './pace.ts';
@@ -158,11 +159,11 @@ async function findAdapter(gpu: GPU, device: string): Promise<GPUAdapter> {
   }
   if (tried.length)
     throw new Error(
-      `expected an adapter with "${device}" in its name, got ${[...new Set(tried)].join(', ')}. Choose one of these by --device, or leave it out.`,
+      `expected an adapter with "${device}" in its name, got ${[...new Set(tried)].join(', ')}. Choose one of these by ${setting('device')}, or leave it out.`,
     );
   if (isNode())
     throw new Error(
-      "expected a WebGPU adapter, got none that Node's Dawn takes. Update the graphics driver, or use Deno (--runtime deno), which takes software adapters as well.",
+      `expected a WebGPU adapter, got none that Node's Dawn takes. Update the graphics driver, or use Deno (${setting('runtime')} deno), which takes software adapters as well.`,
     );
   throw new Error(
     'expected a WebGPU adapter, got none. On Debian or Ubuntu: apt-get install mesa-vulkan-drivers (npm run setup does it as root); in a browser, update the graphics driver.',

@@ -1,6 +1,8 @@
 // An adapter in PEFT's form. LoRA and DoRA are that already. Blocks are a sum of outer products: one factor picks the rows or columns
 // that they lie in, whichever are fewer, the other holds their values, so nothing is lost; or, truncated to a rank, as little as can be.
 // All matrices get one rank, and alpha is that rank, so that programs that know neither rank_pattern nor alpha_pattern scale by 1.
+
+import { setting } from '../setting.ts';
 import type { Adapter, SmtAdapter, SmtMatrix } from './adapter.ts';
 import type { PeftAdapter, PeftMatrix } from './adapter-peft.ts';
 import { lowRank } from './svd.ts';
@@ -15,7 +17,7 @@ export function asLora(adapter: Adapter, svd?: number): AsLora {
   if (adapter.method !== 'smt') {
     if (svd === undefined) return { adapter, notes: [] };
     throw new Error(
-      `expected an adapter of blocks with --svd, got one of ${adapter.method}, whose rank is ${adapter.rank}; leave --svd out`,
+      `expected an adapter of blocks with ${setting('svd')}, got one of ${adapter.method}, whose rank is ${adapter.rank}; leave ${setting('svd')} out`,
     );
   }
   return svd === undefined ? exact(adapter) : truncated(adapter, svd);
@@ -38,7 +40,7 @@ function exact(adapter: SmtAdapter): AsLora {
       },
     };
   });
-  const text = `the blocks are a LoRA of rank ${rank} without any error; --svd R makes a smaller one, and says what it loses`;
+  const text = `the blocks are a LoRA of rank ${rank} without any error; ${setting('svd')} R makes a smaller one, and says what it loses`;
   return { adapter: peft(adapter, rank, matrices), notes: [text] };
 }
 

@@ -2,8 +2,9 @@
 // blocks of SMT, and hands PEFT's kind, LoRA and DoRA, to adapter-peft.ts. What comes in is checked to the last block.
 import * as v from 'valibot';
 import { type PeftAdapter, peftFiles, readPeft } from './adapter-peft.ts';
-import { type Folder, openPlace, type PlaceOptions, readJson } from './bytes.ts';
+import { type Folder, openPlace, type PlaceOptions, readJson, type Source } from './bytes.ts';
 import { decode } from './dequant.ts';
+import { sha256Sum } from './hash.ts';
 import { parseJson } from './json.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 import { fitting, sha256s, whole } from './schema.ts';
@@ -44,6 +45,7 @@ export async function loadAdapter(where: string | Folder, options: PlaceOptions 
     throw new Error(`expected an adapter folder at ${place.source.name}, got a file; name the folder that holds it`);
   const [configFile, weights] = [await fileOf(place.folder, CONFIG_FILE), await fileOf(place.folder, WEIGHTS_FILE)];
   try {
+    for (const file of [configFile, weights]) await holdToReceipt(place.folder, file);
     const config = await readJson(configFile);
     const { tensors, metadata } = await readSafetensors(weights);
     if (!('peft_type' in config)) return await readSmt(config, tensors);
@@ -90,6 +92,8 @@ export function checkAdapter(adapter: Adapter, shapes: Map<string, number[]>): v
 
 const CONFIG_FILE = 'adapter_config.json';
 const WEIGHTS_FILE = 'adapter_model.safetensors';
+/** The file's name, beside the result of a run. */
+export const RECEIPT = 'receipt.json';
 
 const HASHES = 'base_sha256';
 
@@ -108,6 +112,25 @@ const CONFIG = v.object({
 function readHashes(metadata: Record<string, string>): { sha256?: Record<string, string> } {
   if (metadata[HASHES] === undefined) return {};
   return { sha256: fitting(sha256s, parseJson(metadata[HASHES]), HASHES) };
+}
+
+/** The part of a receipt that says what was written beside it. */
+const SUMS = v.object({ result: v.record(v.string(), v.object({ bytes: whole(0), sha256: v.string() })) });
+
+/** Throws where the receipt that a run left beside an adapter gives a file other bytes: it was damaged or changed since. */
+async function holdToReceipt(folder: Folder, file: Source): Promise<void> {
+  const receipt = await folder.file(RECEIPT);
+  if (!receipt) return;
+  try {
+    const name = file.name.split(/[\\/]/).at(-1)!;
+    const said = fitting(SUMS, await readJson(receipt), RECEIPT).result[name];
+    if (!said || (said.bytes === file.size && said.sha256 === (await sha256Sum(file)))) return;
+    throw new Error(
+      `expected ${name} as ${RECEIPT} beside it has it, got other bytes; the adapter was damaged or changed since it was trained (where that was meant, remove ${RECEIPT})`,
+    );
+  } finally {
+    await receipt.close();
+  }
 }
 
 async function fileOf(folder: Folder, name: string) {

@@ -2,6 +2,7 @@
 // its order of rows, the tokenizer. The weights come as a stream; the bytes of the format are gguf-write.ts.
 import { formatBytes } from '../formats.ts';
 import type { ModelConfig, ModelType } from '../models/config.ts';
+import { setting } from '../setting.ts';
 import { changesOf, mergedRows } from './adapter-merge.ts';
 import { ropeFactors } from './config-gguf.ts';
 import type { Exporter, Exporting } from './export.ts';
@@ -37,7 +38,7 @@ const ARCHITECTURES: Record<ModelType, string> = {
 function checkArchitecture({ model_type, rope, attention_bias, o_bias, mlp_bias, n_layers, nope_layers }: ModelConfig): void {
   const arch = ARCHITECTURES[model_type];
   const lacks = (what: string, got: unknown) => {
-    throw new Error(`expected ${what} for a GGUF of ${arch}, got ${got}; export --format hf instead`);
+    throw new Error(`expected ${what} for a GGUF of ${arch}, got ${got}; export ${setting('format')} hf instead`);
   };
   const { scaling } = rope;
   if (scaling && scaling.type !== 'linear' && arch !== 'llama') lacks('no RoPE scaling or a linear one', scaling.type);

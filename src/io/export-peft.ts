@@ -1,4 +1,6 @@
 // The adapter alone as a folder that PEFT loads, and what is built on its form: vLLM, llama.cpp's converter. The base stays what it is.
+
+import { setting } from '../setting.ts';
 import { adapterFiles, loadAdapter } from './adapter.ts';
 import { asLora } from './adapter-as-lora.ts';
 import { changesOf } from './adapter-merge.ts';
@@ -8,7 +10,8 @@ import type { Exporter } from './export.ts';
 export const peftExporter: Exporter = {
   place: 'folder',
   async lay({ files, adapter, svd, card }) {
-    if (!adapter) throw new Error('expected an adapter to export in the form of PEFT, got none; name it by --adapter');
+    if (!adapter)
+      throw new Error(`expected an adapter to export in the form of PEFT, got none; name it by ${setting('adapter')}`);
     changesOf(files.tensors, adapter); // throws where it is another model's
     const { adapter: lora, notes } = asLora(adapter, svd);
     const written = adapterFiles({ ...lora, base: lora.base || (card?.base ?? files.name) });

@@ -1,6 +1,7 @@
 // A tokenizer.json as a GGUF's tokenizer data, the way back of gguf-tokenizer.ts: tokens by id with their types, merges or scores, the
 // name of the pre-tokenizer, ids that begin and end a text, the chat template. Of a GGUF its own data is kept as it was.
 import type { ModelConfig } from '../models/config.ts';
+import { setting } from '../setting.ts';
 import type { Gguf, GgufValue } from './gguf.ts';
 import { nameOfPreTokenizer } from './gguf-pretokenizers.ts';
 import type { GgufField } from './gguf-write.ts';
@@ -40,7 +41,7 @@ export function ggufTokenizer(tokenizer: TokenizerFiles, config: ModelConfig): G
     };
   }
   throw new Error(
-    `expected a tokenizer of byte pairs (BPE) for a GGUF, got ${JSON.stringify(json.model?.type)}; export --format hf instead`,
+    `expected a tokenizer of byte pairs (BPE) for a GGUF, got ${JSON.stringify(json.model?.type)}; export ${setting('format')} hf instead`,
   );
 }
 

@@ -1,6 +1,6 @@
 // SHA-256 as hexadecimal text, by the platform's own implementation: of bytes in memory, and of a stream of any length.
 
-import { nodeHash } from './bytes.ts';
+import { nodeHash, type Source } from './bytes.ts';
 import { type Chunks, piecesOf } from './store.ts';
 
 /** The SHA-256 of the bytes of a view. */
@@ -26,6 +26,18 @@ export async function* sha256Of(
     yield part;
   }
   done({ bytes, sha256: running ? running.digest('hex') : await sha256(new Uint8Array(await new Blob(parts).arrayBuffer())) });
+}
+
+/** The SHA-256 of a place's bytes. */
+export async function sha256Sum(source: Source): Promise<string> {
+  let sum = '';
+  for await (const _ of sha256Of(partsOf(source), (all) => (sum = all.sha256)));
+  return sum;
+}
+
+/** The bytes of a place, a piece at a time. */
+export async function* partsOf({ size, read }: Source): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for (let at = 0; at < size; at += PIECE) yield await read(at, Math.min(PIECE, size - at));
 }
 
 /** Bytes of a stream that are hashed at a time. */

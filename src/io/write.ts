@@ -1,5 +1,7 @@
 // Writing folders and files so that nothing half done ever stands under a final name: aside first, flushed, then renamed.
 // What a writer that was killed left aside goes with the next write there; it never counts as something that is in the place.
+
+import { setting } from '../setting.ts';
 import { nodeFs } from './bytes.ts';
 
 export interface FileToWrite {
@@ -81,7 +83,7 @@ export async function writeFile(path: string, chunks: FileToWrite['chunks'], opt
 export async function checkFile(path: string, options: WriteOptions = {}): Promise<void> {
   const { stat } = await nodeFs();
   if (!options.force && (await stat(path).catch(() => undefined)))
-    throw new Error(`expected nothing at ${path}, got an existing file; choose another place or add --force`);
+    throw new Error(`expected nothing at ${path}, got an existing file; choose another place or add ${setting('force')}`);
 }
 
 /** Throws where `writeFolder` would refuse; answers what is there. Asked before a long run, not after it. */
@@ -94,7 +96,7 @@ export async function checkWritable(path: string, options: WriteOptions = {}): P
   const others = there.filter((name) => !options.beside?.includes(name));
   if (others.length && !options.force)
     throw new Error(
-      `expected an empty place at ${path}, got ${others.slice(0, 3).join(', ')}; choose another place or add --force`,
+      `expected an empty place at ${path}, got ${others.slice(0, 3).join(', ')}; choose another place or add ${setting('force')}`,
     );
   return there;
 }

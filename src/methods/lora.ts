@@ -15,6 +15,7 @@ import { doraSquares, formsRows, newDora, trainsDora } from '../ops/lowrank/dora
 import { newLowRank, trainsFactors } from '../ops/lowrank/lowrank.ts';
 import type { Weight } from '../ops/stored/weight.ts';
 import { random } from '../random.ts';
+import { setting } from '../setting.ts';
 import type { Attached, Base, Method, MethodKind, Rates, Training } from './method.ts';
 import { type RankedMatrix, rescale, stacksOf, trainedOf } from './ranked.ts';
 import { targetsOf, weightOf } from './targets.ts';
@@ -152,8 +153,8 @@ function checkRank({ name, rows, cols }: Weight, rank: number): void {
   const most = Math.min(rows, cols);
   if (rank > most)
     throw new Error(
-      `expected a rank of at most ${most} for ${name} [${rows}, ${cols}], got --rank ${rank}. ` +
-        `Use --rank ${most} or less, or leave that matrix out of --targets.`,
+      `expected a rank of at most ${most} for ${name} [${rows}, ${cols}], got ${setting('rank')} ${rank}. ` +
+        `Use ${setting('rank')} ${most} or less, or leave that matrix out of ${setting('targets')}.`,
     );
 }
 

@@ -3,6 +3,7 @@
 
 import type { Decoder } from '../models/decoder.ts';
 import { parametersOf } from '../models/decoder.ts';
+import { setting } from '../setting.ts';
 import { inPlace } from './full.ts';
 import type { Method, MethodKind } from './method.ts';
 
@@ -31,8 +32,9 @@ export function topkLayers({ layers }: TopkSettings = TOPK_DEFAULTS): Method {
 
 function parametersOfLast(d: Decoder, layers: number) {
   const all = d.layers.length;
-  if (!(layers >= 1)) throw new Error(`expected --layers of at least 1, got ${layers}: name more.`);
-  if (layers > all) throw new Error(`expected --layers of at most ${all}, as many as the model has, got ${layers}: name fewer.`);
+  if (!(layers >= 1)) throw new Error(`expected ${setting('layers')} of at least 1, got ${layers}: name more.`);
+  if (layers > all)
+    throw new Error(`expected ${setting('layers')} of at most ${all}, as many as the model has, got ${layers}: name fewer.`);
   const own = new Set(Array.from({ length: layers }, (_, i) => all - 1 - i));
   return parametersOf(d).filter(({ name }) => own.has(Number(name.match(/^model\.layers\.(\d+)\./)?.[1] ?? -1)));
 }

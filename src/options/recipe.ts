@@ -31,7 +31,7 @@ export function recipeWithFlags(verb: Verb, recipe: unknown, flags: Options): { 
 
 /** Every setting of a run: those given, a preset's written out, and each default that means something beside them. */
 export function recipeOf(verb: Verb, given: Options): Options {
-  const { preset: _, out: __, ...settings } = withPreset(given);
+  const { preset: _, out, ...settings } = withPreset(given);
   const keys = recipeKeys(verb).filter((key) => key !== 'preset' && key !== 'out');
   if (settings.steps === undefined) settings.epochs ??= 1;
   const all: Record<string, unknown> = Object.fromEntries(
@@ -41,7 +41,7 @@ export function recipeOf(verb: Verb, given: Options): Options {
   for (const key of keys) {
     if (all[key] !== undefined || defaults[key] === undefined) continue;
     if (given.adapter !== undefined && OF_THE_ADAPTER.includes(key)) continue;
-    const more = { ...all, [key]: defaults[key] };
+    const more = { ...all, ...(out !== undefined && { out }), [key]: defaults[key] }; // what needs a place has the run's
     if (contradiction(verb, more) === undefined) all[key] = defaults[key];
   }
   return Object.fromEntries(keys.filter((key) => all[key] !== undefined).map((key) => [key, all[key]]));

@@ -2,16 +2,18 @@
 // A checkpoint is a folder of a store; its manifest, written last, holds the SHA-256 sums of every byte, and the newest folder that
 // verifies is resumed.
 
+import * as v from 'valibot';
 import type { Choices } from '../gpu/limits.ts';
 import type { Memory } from '../gpu/scope.ts';
 import { elementsOf, read, readAll, type Tensor, write } from '../gpu/tensor.ts';
-import { readText, type Source } from '../io/bytes.ts';
-import { sha256, streamHash, streamHasher } from '../io/hash.ts';
+import { readJson, readText, type Source } from '../io/bytes.ts';
+import { partsOf, sha256, streamHash, streamHasher } from '../io/hash.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
+import { fitting, whole } from '../io/schema.ts';
 import { type Chunks, piecesOf, type Store } from '../io/store.ts';
 import { version } from '../version.ts';
 import type { Identity } from './identity.ts';
-import type { Curve } from './record.ts';
+import { type Curve, RECORDED } from './record.ts';
 import type { Standing } from './session.ts';
 
 /** Enough, with the tensors, to go on. */
@@ -107,8 +109,7 @@ export async function newestCheckpoint(store: Store, skipped: (text: string) => 
   for (const name of await listed(store)) {
     try {
       await verify(store, name);
-      const run = JSON.parse(await use(store, name, RUN, readText)) as Checkpoint;
-      return { ...run, name, store };
+      return { ...runIn(await use(store, name, RUN, readJson)), name, store };
     } catch (e) {
       skipped(`the checkpoint ${name} does not verify (${(e as Error).message}): an older one is looked for`);
     }
@@ -116,17 +117,34 @@ export async function newestCheckpoint(store: Store, skipped: (text: string) => 
   return undefined;
 }
 
+const { hash, curve, rates, kernels, settings } = RECORDED;
+const SCHEMA = v.object({
+  version: v.string(),
+  step: whole(0),
+  choice: v.unknown(),
+  moved: v.boolean(),
+  stopping: v.optional(v.object({ best: v.nullable(v.number()), worse: whole(0), last: v.pipe(v.number(), v.safeInteger()) })),
+  rates,
+  skips: v.optional(v.object({ row: whole(0), all: whole(0) })),
+  kernels,
+  of: v.object({ config: hash, weights: hash, data: hash, held: hash, start: hash, settings }),
+  curve,
+});
+
+/** Where a run stood, from the JSON of a checkpoint; errors name the field. */
+export const runIn = (json: unknown): Checkpoint => fitting(SCHEMA, json, RUN) as Checkpoint;
+
 /** Throws unless every byte of a folder's files is what its manifest says, and the manifest what was written. */
 export async function verify(store: Store, folder: string): Promise<void> {
   const [text, sum, end] = (await use(store, folder, MANIFEST, readText)).split('\n');
   if (sum !== (await sha256(new TextEncoder().encode(text))) || end !== '')
-    throw new Error(`${MANIFEST} is not what was written`);
+    throw new Error(`expected ${MANIFEST} as it was written, got other bytes`);
   for (const [name, { bytes, sha256: written }] of Object.entries(
     JSON.parse(text) as Record<string, { bytes: number; sha256: string }>,
   ))
     await use(store, folder, name, async (source) => {
       if (source.size !== bytes || (await streamHash(partsOf(source))) !== written)
-        throw new Error(`${name} is not what was written`);
+        throw new Error(`expected ${name} as it was written, got other bytes`);
     });
 }
 
@@ -177,11 +195,6 @@ async function use<T>(store: Store, folder: string, name: string, f: (source: So
   } finally {
     await source.close();
   }
-}
-
-const PART = 1 << 22;
-async function* partsOf(source: Source): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < source.size; at += PART) yield await source.read(at, Math.min(PART, source.size - at));
 }
 
 const bestOf = (name: string) => `best.${name}`;

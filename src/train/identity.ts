@@ -8,6 +8,7 @@ import { streamHash } from '../io/hash.ts';
 import type { ModelFiles } from '../io/model.ts';
 import { piecesOf } from '../io/store.ts';
 import { rowCount, type TensorInfo } from '../io/tensors.ts';
+import { setting } from '../setting.ts';
 
 /** A plain value; a list is written with commas. */
 export type Setting = string | number | boolean | null;
@@ -54,20 +55,20 @@ export function mustBeSame(name: string, was: Identity, is: Identity, cure = RES
   const other = [...new Set([...Object.keys(was.settings), ...Object.keys(is.settings)])].find((key) => differs(was, is, key));
   if (other) {
     const said = ({ settings }: Identity) => settings[other] ?? 'not given';
-    throw new Error(`expected ${flagOf(other)} ${said(was)} as in ${name}, got ${said(is)}. ${cure}`);
+    throw new Error(`expected ${setting(other)} ${said(was)} as in ${name}, got ${said(is)}. ${cure}`);
   }
   const [field] = Object.entries(WHAT).find(([key]) => was[key as keyof typeof WHAT] !== is[key as keyof typeof WHAT]) ?? [];
   if (field) throw new Error(`expected ${WHAT[field as keyof typeof WHAT]} as in ${name}, got other ones. ${cure}`);
 }
 
-const RESUME = 'Resume with the same command, or start anew in another --out.';
+const RESUME = `Resume with the same command, or start anew in another ${setting('out')}.`;
 
 const WHAT = {
-  config: 'the config values of --model',
-  weights: 'the weights of --model',
-  data: 'the rows of --data',
-  held: 'the rows of --eval',
-  start: 'the adapter or selection that the run starts from',
+  config: `the config values of ${setting('model')}`,
+  weights: `the weights of ${setting('model')}`,
+  data: `the rows of ${setting('data')}`,
+  held: `the rows of ${setting('eval')}`,
+  start: `what ${setting('adapter')} or ${setting('selection')} names`,
 } as const;
 
 const differs = (was: Identity, is: Identity, key: string) => (was.settings[key] ?? null) !== (is.settings[key] ?? null);
@@ -77,9 +78,6 @@ export function plainSettings(settings: Record<string, unknown>): Record<string,
   const plain = (value: unknown): Setting => (Array.isArray(value) ? value.join(',') : ((value ?? null) as Setting));
   return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, plain(value)]));
 }
-
-/** A setting as the command line says it. */
-const flagOf = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 // --- bytes ----------------------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import { type Module, matrixShape } from '../models/config.ts';
 import { type Decoder, newDecoder, parametersOf } from '../models/decoder.ts';
 import { isStored, STORED, type StoredFormat } from '../ops/stored/formats.ts';
 import type { Weight } from '../ops/stored/weight.ts';
+import { setting } from '../setting.ts';
 import type { OpenModel } from './open.ts';
 import { recoded, upload } from './upload.ts';
 
@@ -73,7 +74,9 @@ const CHUNK = 8 << 20;
 /** The format on the device of a matrix stored as `stored`, with rows of `cols`. */
 export function deviceFormat(stored: TensorInfo['format'], cols: number, base: StoredAs): StoredFormat {
   if (base === 'keep' && !isStored(stored))
-    throw new Error(`expected one of the formats ${Object.keys(STORED).join(' ')}, got ${stored}: use --base f32 or f16`);
+    throw new Error(
+      `expected one of the formats ${Object.keys(STORED).join(' ')}, got ${stored}: use ${setting('base')} f32 or f16`,
+    );
   const wanted = base === 'keep' ? (stored as StoredFormat) : base;
   return cols % STORED[wanted].block ? 'f16' : wanted; // a row is no whole number of blocks
 }

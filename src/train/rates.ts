@@ -6,6 +6,7 @@ import { scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
 import type { Machine } from '../gpu/run.ts';
 import { type Attached, type Method, type Optimizer, type Rates, trainableOf } from '../methods/method.ts';
 import type { Line, Report } from '../report.ts';
+import { setting } from '../setting.ts';
 import type { Phase } from './plans.ts';
 import type { Run, Trial } from './run.ts';
 import type { TrainResult } from './step.ts';
@@ -36,8 +37,8 @@ export function trialOf({ rows, held, order, options: { lr, batch, accumulate } 
   if (after.length >= LEAST) return { steps, rows: after.slice(0, MOST) };
   if (lr === undefined) return null;
   throw new Error(
-    `expected at least ${LEAST} rows beyond the ${steps * batch * accumulate} that a trial of --lr auto trains on, to judge rates by, got ${after.length}. ` +
-      'Give held-out rows by --eval, more data, or a rate by --lr.',
+    `expected at least ${LEAST} rows beyond the ${steps * batch * accumulate} that a trial of ${setting('lr')} auto trains on, to judge rates by, got ${after.length}. ` +
+      `Give held-out rows by ${setting('eval')}, more data, or a rate by ${setting('lr')}.`,
   );
 }
 
@@ -93,7 +94,7 @@ export async function tryRates(run: Run, trial: Trial, list: number[], trying: T
   if (!found)
     throw new Error(
       `expected a learning rate at which the loss stays finite and does not double, got none down to ${tried[0].lr}. ` +
-        'Check the data and the base model, or give a smaller rate by --lr.',
+        `Check the data and the base model, or give a smaller rate by ${setting('lr')}.`,
     );
   return { tried, lr: found.lr };
 }

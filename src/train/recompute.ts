@@ -4,6 +4,7 @@
 import type { Planning } from '../gpu/limits.ts';
 import type { Method } from '../methods/method.ts';
 import type { Decoder } from '../models/decoder.ts';
+import { setting } from '../setting.ts';
 import { parseSize } from '../size.ts';
 import { bytes } from '../words.ts';
 import { type PlanOptions, runBytes } from './plans.ts';
@@ -38,15 +39,15 @@ export function weighRecompute(
   const kept = asked === 'on' ? Number.POSITIVE_INFINITY : bytesOf(false);
   if (kept <= limit) return { recompute: false, shown: null };
   const again = asked === 'off' ? Number.POSITIVE_INFINITY : bytesOf(true);
-  const why = `kept, layers would take ${bytes(kept)} in all, more than --memory ${memory}; made again in the backward they take ${bytes(again)}`;
+  const why = `kept, layers would take ${bytes(kept)} in all, more than ${setting('memory')} ${memory}; made again in the backward they take ${bytes(again)}`;
   if (again <= limit) return { recompute: true, shown: asked === 'on' ? null : why };
   const [least, how, cure] =
     asked === 'off'
-      ? [kept, '', 'leave --recompute off out, or lower']
+      ? [kept, '', `leave ${setting('recompute')} off out, or lower`]
       : [Math.min(kept, again), ' with layers made again in the backward', 'lower'];
   const fault = new Error(
-    `expected a run within --memory ${memory} (${limit} bytes), got a plan of ${least} bytes${how}: ` +
-      `${cure} --batch or --max-length, or store the base as --base q8_0.`,
+    `expected a run within ${setting('memory')} ${memory} (${limit} bytes), got a plan of ${least} bytes${how}: ` +
+      `${cure} ${setting('batch')} or ${setting('maxLength')}, or store the base as ${setting('base')} q8_0.`,
   );
   return { recompute: asked !== 'off', shown: null, fault };
 }

@@ -1,7 +1,9 @@
 // What a run tells of itself, kept figure by figure: all that tells it from another run. Plain JSON, kept with checkpoints too, so that
 // the record of a run that was stopped and resumed is that of one that never was.
 
+import * as v from 'valibot';
 import type { Choices } from '../gpu/limits.ts';
+import { whole } from '../io/schema.ts';
 import type { BlockPlace, Line, Report } from '../report.ts';
 import type { Identity } from './identity.ts';
 import type { Tried } from './rates.ts';
@@ -65,3 +67,25 @@ function keep(told: Pick<RunRecord, 'curve' | 'rates' | 'blocks'>, line: Line): 
 }
 
 const figure = (value: number): Figure => (Number.isFinite(value) ? value : null);
+
+// --- as JSON from elsewhere -----------------------------------------------------------------------------------------------
+
+const finite = v.pipe(v.number(), v.finite('expected a finite number'));
+const figureIn = v.nullable(finite);
+const told = v.array(v.tuple([whole(0), figureIn]));
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 sum'));
+
+/** Schemas of what receipts and checkpoints hold of a run. */
+export const RECORDED = {
+  hash,
+  curve: v.object({
+    warmup: v.array(figureIn),
+    loss: v.array(figureIn),
+    grad_norm: v.array(figureIn),
+    evals: told,
+    guard: told,
+  }),
+  rates: v.nullable(v.object({ tried: v.array(v.object({ lr: finite, loss: figureIn })), lr: finite })),
+  kernels: v.record(v.string(), v.string()),
+  settings: v.record(v.string(), v.union([v.string(), finite, v.boolean(), v.null()], 'expected a plain value')),
+};

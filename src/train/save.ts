@@ -11,6 +11,7 @@ import type { FileToWrite } from '../io/write.ts';
 import type { Method } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
 import type { Vector, Weight } from '../ops/stored/weight.ts';
+import { setting } from '../setting.ts';
 import { baseOf, type Model } from './model.ts';
 import type { OnModel } from './session.ts';
 
@@ -70,5 +71,5 @@ export async function mergedFiles(files: ModelFiles, adapter: Adapter, dtype: st
 /** A dtype that a Hugging Face folder is written in. */
 export function modelDtype(dtype: string): ModelDtype {
   if (MODEL_DTYPES.includes(dtype as ModelDtype)) return dtype as ModelDtype;
-  throw new Error(`expected --dtype f32, f16 or bf16 for a Hugging Face folder, got ${dtype}.`);
+  throw new Error(`expected ${setting('dtype')} f32, f16 or bf16 for a Hugging Face folder, got ${dtype}.`);
 }

@@ -9,6 +9,7 @@ import { parametersOf } from '../models/decoder.ts';
 import { begin, momentsOf } from '../ops/optimizer/trained.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
 import type { Report } from '../report.ts';
+import { setting } from '../setting.ts';
 import { type Stopping, type Watcher, watcher } from './evaluate.ts';
 import { baseOf, type Model } from './model.ts';
 import { trainingOf } from './options.ts';
@@ -193,7 +194,10 @@ async function ratesOf(
   let tried = keeping?.rates ?? null;
   if (!tried && !trial) {
     const ruled = rateByRule(rates!, attached);
-    report({ kind: 'note', text: `learning rate ${ruled} by rule, since --lr is not given: --lr auto finds one by trial` });
+    report({
+      kind: 'note',
+      text: `learning rate ${ruled} by rule, since ${setting('lr')} is not given: ${setting('lr')} auto finds one by trial`,
+    });
     return { lr: ruled, tried: null };
   }
   if (!tried) {

@@ -129,6 +129,6 @@ describe('a column is named as it is shown', () => {
 
   test('names with spaces at their ends are shown in quotes', async () => {
     await expect(load('x, y\na,b\n')).rejects.toThrow('the columns x, " y"');
-    await expect(load('x, y\na,b\n')).rejects.toThrow('--columns "prompt=x,completion= y"');
+    await expect(load('x, y\na,b\n')).rejects.toThrow('`columns` "prompt=x,completion= y"');
   });
 });

@@ -48,7 +48,7 @@ describeShared('published data sets', () => {
   test('seed tasks keep their answers in a list: the error names the columns and the flag', async () => {
     const source = () => sharedSource('data/datasets/instruct/alpaca-seed-tasks.jsonl');
     await expect(loadData([source()], options())).rejects.toThrow(
-      /seed-tasks.jsonl row 1: expected output .*--columns prompt=instruction,completion=instances.0.output.*columns id, name, instruction, instances.0.input/,
+      /seed-tasks.jsonl row 1: expected output .*`columns` prompt=instruction,completion=instances.0.output.*columns id, name, instruction, instances.0.input/,
     );
     const columns = parseColumns('instruction=instruction,input=instances.0.input,output=instances.0.output');
     const data = await loadData([source()], options({ columns, max_length: 8192 }));
@@ -150,7 +150,7 @@ describe('forms of a file', () => {
     ['d.json', '[]', /an empty list/],
     ['d.json', `${row}\n${row}`, /name it .jsonl/],
     ['d.csv', 'prompt,completion\n', /rows below it/],
-    ['d.csv', 'a,b\n1,2', /row 1: expected columns .* the columns a, b.*--columns prompt=a,completion=b/],
+    ['d.csv', 'a,b\n1,2', /row 1: expected columns .* the columns a, b.*`columns` prompt=a,completion=b/],
     ['d.jsonl', `${row}\n{"prompt": "a"`, /d.jsonl row 2: expected one JSON object a line/],
     ['d.jsonl', `\n${row}\n[1]`, /d.jsonl row 2 \(line 3\): expected an object with named columns, got a list/],
     ['d.csv', 'prompt,completion\na,b\na\n', /d.csv row 2: expected 2 columns/],
@@ -189,7 +189,7 @@ describe('what is left out', () => {
   test('nothing to learn at all is an error that says what helps', async () => {
     await expect(load('d.jsonl', '{"input_ids": [1, 2], "labels": [1, -100]}')).rejects.toThrow(/labels other than -100/);
     await expect(load('d.jsonl', '{"prompt": "abcd", "completion": "e"}', { max_length: 3 })).rejects.toThrow(
-      /raise --max-length above 3/,
+      /raise `maxLength` above 3/,
     );
   });
   test('prompts keep their places', async () => {
@@ -215,7 +215,7 @@ describe('--columns', () => {
   });
   test('a column that is not there is named with those that are', async () => {
     await expect(load('d.jsonl', '{"q": "a", "r": "b"}', { columns: parseColumns('prompt=q,completion=a') })).rejects.toThrow(
-      /the column "a" that --columns gives as completion, got the columns q, r/,
+      /the column "a" that `columns` gives as completion, got the columns q, r/,
     );
   });
 });

@@ -77,7 +77,7 @@ describe('prompt and completion', () => {
     [{ prompt: 'a', completion: 5 }, 'completion to be a text, got the number 5'],
     [{ prompt: null, completion: 'a' }, 'prompt to be a text, got null'],
     [{ prompt: ['a'], completion: 'a' }, 'prompt to be a text, got a list'],
-    [{ prompt: 'a', other: 'b' }, '--columns prompt=prompt,completion=other'],
+    [{ prompt: 'a', other: 'b' }, '`columns` prompt=prompt,completion=other'],
     [{ text: '' }, 'text to be a text, got an empty text'],
   ])('%o is refused', (record, reason) => {
     expect(() => rowOf(record)).toThrow(reason);
@@ -164,7 +164,7 @@ describe('conversations', () => {
     expect(() => rowOf(record, chatting)).toThrow(reason);
   });
   test('a model without a chat template says how to give one', () => {
-    expect(() => rowOf({ messages })).toThrow('--template FILE');
+    expect(() => rowOf({ messages })).toThrow('`template` FILE');
   });
 });
 

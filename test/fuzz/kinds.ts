@@ -2,6 +2,7 @@
 // places within the file, numbers that are numbers, ids within the vocabulary. No test in here.
 import { readFileSync } from 'node:fs';
 import { parseRecipe } from '../../src/commands/compare/recipe.ts';
+import { receiptIn } from '../../src/commands/receipt.ts';
 import { loadData } from '../../src/data/load.ts';
 import { readRecords } from '../../src/data/read.ts';
 import { render } from '../../src/data/template.ts';
@@ -11,8 +12,11 @@ import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
 import { blobFolder, memorySource, readJson, type Source } from '../../src/io/bytes.ts';
 import { readGguf } from '../../src/io/gguf.ts';
 import { openModelFiles } from '../../src/io/model.ts';
-import { readSafetensors } from '../../src/io/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../src/io/safetensors.ts';
+import { memoryStore } from '../../src/io/store-memory.ts';
+import { selectionIn } from '../../src/methods/smt/select.ts';
 import { readRecipe } from '../../src/options/recipe.ts';
+import { commit, newestCheckpoint, runIn } from '../../src/train/checkpoint.ts';
 import { byteTokenizer } from '../data/bytes-tokenizer.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -104,6 +108,39 @@ const within = (size: number, places: Iterable<{ offset: number; bytes: number }
   for (const { offset, bytes } of places) hold(offset >= 0 && bytes >= 0 && offset + bytes <= size, 'tensors within the file');
 };
 
+const RECORD = {
+  ...{ kernels: { 'nt m64': 'tile 8' }, rates: { tried: [{ lr: 0.1, loss: null }], lr: 0.01 } },
+  curve: { warmup: [3.5], loss: [2.5, null], grad_norm: [0.5, null], evals: [[2, 1.5]] as [number, number][], guard: [] },
+};
+const SETTINGS = { method: 'smt', lr: 0.01, betas: '0.9,0.95', noShuffle: null };
+const HASHES = { config: HASH, weights: HASH, data: HASH, held: HASH, start: HASH };
+const STANDING = { step: 2, choice: null, moved: false, stopping: { best: 1.5, worse: 0, last: 2 }, skips: { row: 0, all: 1 } };
+
+/** A checkpoint, its files one behind the other. */
+async function checkpoint(): Promise<Bytes> {
+  const store = memoryStore();
+  const state = [{ name: 'a', dtype: 'F32', shape: [6], bytes: () => new Uint8Array(24).fill(7) }];
+  const run = JSON.stringify({ version: '0', ...STANDING, ...RECORD, of: { ...HASHES, settings: SETTINGS } });
+  await commit(store, STEP, { 'state.safetensors': writeSafetensors(state), 'run.json': run });
+  const parts = PARTS.map((name) => store.files.get(STEP)!.get(name)!);
+  return new Uint8Array(await new Blob([Uint32Array.from(parts, (part) => part.length), ...parts]).arrayBuffer());
+}
+
+async function readCheckpoint(bytes: Bytes): Promise<void> {
+  const head = 4 * PARTS.length;
+  const sizes = PARTS.map((_, i) => (bytes.length >= head ? new DataView(bytes.buffer).getUint32(4 * i, true) : 0));
+  const store = memoryStore();
+  let at = head;
+  store.files.set(STEP, new Map(PARTS.map((name, i) => [name, bytes.slice(at, (at += sizes[i]))])));
+  const said: string[] = [];
+  const found = await newestCheckpoint(store, (text) => said.push(text));
+  if (!found) throw new Error(said[0]);
+  hold(found.step === 2 && found.curve.loss.length === 2, 'what was written');
+}
+
+const STEP = 'step-00000002';
+const PARTS = ['state.safetensors', 'run.json', 'manifest.json'];
+
 export const KINDS: Record<string, Kind> = {
   safetensors: {
     sound: () => file('test/fixtures/io/tiny-llama-bias.safetensors'),
@@ -173,6 +210,49 @@ export const KINDS: Record<string, Kind> = {
     sound: () =>
       utf8('{"model":"m","data":["d.jsonl"],"method":"smt","budget":"5%t","steps":20,"lr":0.001,"targets":["q","v"],"seed":3}'),
     read: async (_, source) => readRecipe('train', await jsonOf(source)),
+  },
+  receipt: {
+    sound: () =>
+      utf8(
+        JSON.stringify({
+          ...{ receipt: 1, version: '0', runtime: 'Deno 2', start: HASH, settings: SETTINGS, blocks: HASH, ...RECORD },
+          device: { name: 'a', software: true, max_binding: 1024, max_buffer: 1024, subgroups: 8 },
+          recipe: { model: 'm', data: ['d.jsonl'], method: 'smt', steps: 2, lr: 0.01 },
+          ...{ model: { config: HASH, weights: HASH }, rows: { data: HASH, held: HASH } },
+          result: { 'adapter_model.safetensors': { bytes: 10, sha256: HASH } },
+        }),
+      ),
+    async read(_, source) {
+      const { receipt, options } = receiptIn(await jsonOf(source), 'x.json');
+      hold(
+        [...receipt.curve.loss, ...receipt.curve.warmup].every((x) => x === null || Number.isFinite(x)),
+        'figures',
+      );
+      hold(Object.keys(options).length <= 5, 'the options of its recipe');
+    },
+  },
+  checkpoint: { sound: checkpoint, read: readCheckpoint },
+  'run of a checkpoint': {
+    sound: () => utf8(JSON.stringify({ version: '0', ...STANDING, ...RECORD, of: { ...HASHES, settings: SETTINGS } })),
+    async read(_, source) {
+      const { step, curve } = runIn(await jsonOf(source));
+      hold(Number.isSafeInteger(step) && step >= 0, 'a step');
+      hold(Array.isArray(curve.loss), 'a curve');
+    },
+  },
+  selection: {
+    sound: () =>
+      utf8(
+        '{"kind":"selection","block":8,"blocks":[{"layer":0,"module":"q_proj","row":1,"col":2,"score":0.5},{"layer":1,"module":"v_proj","row":0,"col":0,"score":0.25}]}',
+      ),
+    async read(_, source) {
+      const { block, blocks } = selectionIn(await jsonOf(source));
+      hold(Number.isSafeInteger(block) && block > 0, 'a block edge');
+      hold(
+        blocks.every(({ layer, row, col }) => [layer, row, col].every((n) => Number.isSafeInteger(n) && n >= 0)),
+        'places',
+      );
+    },
   },
   comparison: {
     sound: () =>

@@ -32,7 +32,7 @@ describe('an adapter', () => {
   test('of a name that none has is an error that lists those found', async () => {
     const { name } = await testGpu();
     const asked = openGpu({ device: 'GeForce 9999' });
-    await expect(asked).rejects.toThrow(/expected an adapter with "GeForce 9999" in its name, got .*--device/);
+    await expect(asked).rejects.toThrow(/expected an adapter with "GeForce 9999" in its name, got .*`device`/);
     await expect(asked).rejects.toThrow(name);
   });
 });

@@ -91,7 +91,7 @@ describe('truncated', () => {
   test('an adapter of another method keeps its rank', () => {
     const lora = { ...asLora(adapter).adapter };
     expect(asLora(lora)).toEqual({ adapter: lora, notes: [] });
-    expect(() => asLora(lora, 4)).toThrow('whose rank is 8; leave --svd out');
+    expect(() => asLora(lora, 4)).toThrow('whose rank is 8; leave `svd` out');
   });
 });
 

@@ -52,7 +52,7 @@ describe('writeFolder', () => {
     mkdirSync(`${root}/out`);
     await writeFolder(`${root}/out`, [{ name: 'a', chunks: 'x' }]);
     await expect(writeFolder(`${root}/out`, [{ name: 'a', chunks: 'y' }])).rejects.toThrow(
-      'got a; choose another place or add --force',
+      'got a; choose another place or add `force`',
     );
     expect(readFileSync(`${root}/out/a`, 'utf8')).toBe('x');
   });
@@ -100,7 +100,7 @@ describe('writeFolder', () => {
 describe('writeFile', () => {
   test('an existing file needs force, and survives a failure', async () => {
     await writeFile(`${root}/f`, chunks('1', '2'));
-    await expect(writeFile(`${root}/f`, 'x')).rejects.toThrow('add --force');
+    await expect(writeFile(`${root}/f`, 'x')).rejects.toThrow('add `force`');
     await expect(writeFile(`${root}/f`, failing(), { force: true })).rejects.toThrow('out of weights');
     expect(readFileSync(`${root}/f`, 'utf8')).toBe('12');
     await writeFile(`${root}/f`, 'x', { force: true });

@@ -236,7 +236,7 @@ test('a rank as large as the smaller side is taken; a larger one names the matri
   const ofRank = (rank: number) => lora({ ...RANKING, targets: ['k_proj'], rank });
   expect(() => ofRank(16).check(decoder)).not.toThrow();
   expect(ofRank(16).attach(decoder, { decays: false, software: true, most: 1 << 27 }).of).toBe(2 * 16 * 32);
-  const reason = /at most 16 for model\.layers\.0\.self_attn\.k_proj\.weight \[16, 32\], got --rank 17\. Use --rank 16/;
+  const reason = /at most 16 for model\.layers\.0\.self_attn\.k_proj\.weight \[16, 32\], got `rank` 17\. Use `rank` 16/;
   expect(() => ofRank(17).check(decoder)).toThrow(reason);
   expect(() => ofRank(17).attach(decoder, { decays: false, software: true, most: 1 << 27 })).toThrow(reason); // nobody need have asked before
 });

@@ -34,6 +34,11 @@ describe('a saved recipe', () => {
     expect(decides(readRecipe('train', saved))).toEqual({ ...decides(o), ...length });
     expect(recipeOf('train', readRecipe('train', saved))).toEqual(saved);
   });
+  test('has every default, whatever of it needs a place', () => {
+    const { checkpointEvery, keep, ...saved } = recipeOf('train', given('--out O --checkpoint-every 2'));
+    expect([checkpointEvery, keep]).toEqual([2, 2]);
+    expect(saved).toEqual({ ...recipeOf('train', given('')) });
+  });
   test('names every default that means something to the run, and nothing of the command', () => {
     const saved = recipeOf('train', given('--method lora --json --quiet --out O --force --save-recipe F'));
     expect(saved).toMatchObject({

@@ -28,8 +28,10 @@ const files = (step: number) => ({
   'state.safetensors': writeSafetensors([
     { name: 'a', dtype: 'F32', shape: [24], bytes: () => new Uint8Array(values(step).buffer) },
   ]),
-  'run.json': `${JSON.stringify({ step, choice: null, moved: false, kernels: {}, of: { settings: {} } })}\n`,
+  'run.json': `${JSON.stringify({ version: '0', step, choice: null, moved: false, rates: null, kernels: {}, of: OF, curve: newCurve() })}\n`,
 });
+const HASH = 'ab'.repeat(32);
+const OF = { config: HASH, weights: HASH, data: HASH, held: HASH, start: HASH, settings: {} };
 const name = (step: number) => `step-${String(step).padStart(8, '0')}`;
 const saved = async (store: Store, ...steps: number[]) => {
   for (const step of steps) await commit(store, name(step), files(step));
@@ -64,7 +66,7 @@ describe.each(STORES)('in %s', (_, make) => {
     const said: string[] = [];
     expect((await newestCheckpoint(store, (text) => said.push(text)))?.step).toBe(1);
     expect(said).toHaveLength(2);
-    expect(said[0]).toMatch(/step-00000003 does not verify \(state.safetensors is not what was written\)/);
+    expect(said[0]).toMatch(/step-00000003 does not verify \(expected state.safetensors as it was written, got other bytes\)/);
   });
 
   test('a folder without its manifest is none, and is swept', async () => {

@@ -2,6 +2,7 @@
 // Everything goes through the words, so what is tested is what a person gets. No test in here.
 import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inFlags, lineInFlags } from '../../src/cli/flags.ts';
 import { LOAD } from '../../src/cli/verbs.ts';
 import type { AutotuneCache } from '../../src/gpu/autotune.ts';
 import { openPlace } from '../../src/io/bytes.ts';
@@ -37,8 +38,12 @@ export async function run(
   };
   const verb = await LOAD[parsed.verb]();
   const o = withDefaults(parsed.options);
-  await verb({ o, files: parsed.files, report, signal: stop.signal, runtime: 'a test', cache });
-  return lines;
+  const done = verb({ o, files: parsed.files, report, signal: stop.signal, runtime: 'a test', cache });
+  // said as a person reads it
+  await done.catch((e: Error) => {
+    throw Object.assign(e, { message: inFlags(e.message) });
+  });
+  return lines.map(lineInFlags);
 }
 
 const WORDS = ['cow', 'dog', 'cat', 'owl', 'fox', 'hen', 'frog', 'big red bird', 'horse', 'pig', 'duck'];

@@ -158,7 +158,7 @@ describe('--base', () => {
     const name = 'model.layers.0.mlp.up_proj.weight';
     const one = changed(files, (t) => (t.name === name ? double(t) : t));
     await expect(load(one)).rejects.toThrow(
-      /^model\.layers\.0\.mlp\.up_proj\.weight: expected .* got f64: use --base f32 or f16/,
+      /^model\.layers\.0\.mlp\.up_proj\.weight: expected .* got f64: use `base` f32 or f16/,
     );
     expect(matrices(await load(one, 'f16')).map((w) => w.format)).toContain('f16');
   });

@@ -124,9 +124,9 @@ describe('by itself', () => {
   });
 
   test.each([
-    ['auto', '399', /within --memory 399 .* plan of 400 bytes with layers made again in the backward: lower --batch/],
+    ['auto', '399', /within `memory` 399 .* plan of 400 bytes with layers made again in the backward: lower `batch`/],
     ['on', '399', /plan of 400 bytes/],
-    ['off', '999', /plan of 1000 bytes: leave --recompute off out/],
+    ['off', '999', /plan of 1000 bytes: leave `recompute` off out/],
   ] as const)('%s within %s is refused', (asked, memory, reason) => {
     expect(() => settle(asked, memory)).toThrow(reason);
   });
@@ -134,7 +134,7 @@ describe('by itself', () => {
   test('auto tells why', () => {
     const { shown } = weighRecompute({ recompute: 'auto', memory: '500' }, bytesOf);
     expect(shown).toBe(
-      'kept, layers would take 1.00 KB in all, more than --memory 500; made again in the backward they take 400 bytes',
+      'kept, layers would take 1.00 KB in all, more than `memory` 500; made again in the backward they take 400 bytes',
     );
   });
 

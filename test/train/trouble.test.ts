@@ -2,24 +2,14 @@
 // else ends, saved. Norms far over their median are told.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { memorySource } from '../../src/io/bytes.ts';
-import { readSafetensors } from '../../src/io/safetensors.ts';
 import type { Line } from '../../src/report.ts';
 import { troubleOf } from '../../src/train/trouble.ts';
 import { writeModel } from '../cli/tiny.ts';
 import { filesOf, of, run, tinyPlace } from './inprocess.ts';
+import { spoil } from './spoil.ts';
 
 const place = tinyPlace();
 afterAll(place.free);
-
-/** The model with a value that is none in every embedding, or in those of some tokens. */
-async function spoil(path: string, value: number, tokens?: number[]): Promise<void> {
-  const bytes = new Uint8Array(readFileSync(path));
-  const { shape, offset } = (await readSafetensors(memorySource(bytes))).tensors.get('model.embed_tokens.weight')!;
-  for (const id of tokens ?? Array.from({ length: shape[0] }, (_, i) => i))
-    new DataView(bytes.buffer).setFloat32(offset + 4 * id * shape[1], value, true);
-  writeFileSync(path, bytes);
-}
 
 const WORDS = ['--targets', 'q', '--budget', '20%t', '--block', '8', '--select', 'magnitude', '--batch', '1', '--lr', '0.01'];
 const MODEL = place.at('model', 'model.safetensors');

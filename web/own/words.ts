@@ -1,5 +1,6 @@
-// What the page calls the options of the table, and messages of the engine said so: it knows flags, which a form has none of.
+// What the page calls the options of the table, and messages said so: those of the engine name their keys, those of the rules flags.
 
+import { named } from '../../src/options/named.ts';
 import { flagOf, KEYS, type Key } from '../../src/options/table.ts';
 
 const LABELS: Partial<Record<Key, string>> = {
@@ -88,11 +89,12 @@ const BY_FLAG = new Map(KEYS.map((key) => [flagOf(key), key]));
 
 /** A message of the engine in the page's words: options by their labels, and a sentence that begins and ends as one. */
 export function inPageWords(text: string): string {
-  const named = text.replace(/--([a-z][a-z-]*)/g, (flag) => {
+  const labelled = (key: Key) => `“${labelOf(key)}”`;
+  const said = named(text, labelled).replace(/--([a-z][a-z-]*)/g, (flag) => {
     const key = BY_FLAG.get(flag);
-    return key === undefined ? flag : `“${labelOf(key)}”`;
+    return key === undefined ? flag : labelled(key);
   });
   // a name of a file stays what it is
-  const whole = named.trim().replace(/^[a-z](?=[a-z]*[\s,;:])/, (letter) => letter.toUpperCase());
+  const whole = said.trim().replace(/^[a-z](?=[a-z]*[\s,;:])/, (letter) => letter.toUpperCase());
   return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 }

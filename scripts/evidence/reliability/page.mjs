@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 const PAGE = join(root, 'docs/reliability.md');
 
-/** Lines of JSON that a script prints. */
-export function run(script, args) {
+/** Lines of JSON that a script prints. flags: Deno's. */
+export function run(script, args, flags = []) {
   const runtime = createRequire(import.meta.url)('deno/install_api.cjs').runInstall();
-  const ran = spawnSync(runtime, ['run', '-A', '--quiet', script, ...args], {
+  const ran = spawnSync(runtime, ['run', '-A', '--quiet', ...flags, script, ...args], {
     cwd: root,
     maxBuffer: 1 << 30,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,13 +1,13 @@
 // What the card of an export tells: of what it was made, and from the receipt of the run, where one lies with the adapter, on which data
 // and how well it ended.
 
-import type { Adapter } from '../../io/adapter.ts';
+import { type Adapter, RECEIPT } from '../../io/adapter.ts';
 import { openPlace, readJson } from '../../io/bytes.ts';
 import { type Card, hubName } from '../../io/card.ts';
 import { commandLine } from '../../options/command-line.ts';
 import type { Settled } from '../../options/table.ts';
 import { methodOf } from '../../parts.ts';
-import { RECEIPT, type Receipt, receiptIn } from '../receipt.ts';
+import { type Receipt, receiptIn } from '../receipt.ts';
 
 /** The card's facts of an export by these options. */
 export async function cardOf(o: Settled, name: string, adapter: Adapter | undefined): Promise<Omit<Card, 'library'>> {

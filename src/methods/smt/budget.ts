@@ -1,6 +1,7 @@
 // How much may train: `0.84%` of the model, `5%t` of the targets, `863b` blocks, or one of these for attn and for mlp; and the
 // blocks that it buys. Arithmetic alone.
 
+import { setting } from '../../setting.ts';
 import { sizeOfTargets, type Target } from '../targets.ts';
 
 /** Share of all 2-D parameters of the model or of the targets' (0 to 1), or a number of blocks. */
@@ -57,8 +58,8 @@ export function blockEdge(targets: Target[], asked: number | 'auto'): number {
   const odd = targets.find((t) => t.rows % asked || t.cols % asked);
   if (odd)
     throw new Error(
-      `expected a block edge that divides every target matrix, got --block ${asked} for ${odd.name} [${odd.rows}, ${odd.cols}]. ` +
-        `Use --block ${blockEdge(targets, 'auto')} or leave it out.`,
+      `expected a block edge that divides every target matrix, got ${setting('block')} ${asked} for ${odd.name} [${odd.rows}, ${odd.cols}]. ` +
+        `Use ${setting('block')} ${blockEdge(targets, 'auto')} or leave it out.`,
     );
   return asked;
 }
@@ -72,11 +73,11 @@ export function blockCount(amount: Amount, b: number, targets: Target[], modelPa
   const least = `One block of ${b} x ${b} is ${percent((b * b) / modelParameters)} of the model, ${percent((b * b) / inTargets)} of the targets`;
   if (count < 1)
     throw new Error(
-      `expected a budget of at least one block, got ${inWords(amount)}. ${least}: raise --budget or lower --block.`,
+      `expected a budget of at least one block, got ${inWords(amount)}. ${least}: raise ${setting('budget')} or lower ${setting('block')}.`,
     );
   if (count > all)
     throw new Error(
-      `expected a budget of at most all ${all} blocks of the targets, got ${inWords(amount)} = ${count} blocks. Lower --budget or name more --targets.`,
+      `expected a budget of at most all ${all} blocks of the targets, got ${inWords(amount)} = ${count} blocks. Lower ${setting('budget')} or name more ${setting('targets')}.`,
     );
   return count;
 }
@@ -98,7 +99,7 @@ export function groupsOf(targets: Target[], budget: string, b: number, modelPara
     const own = targets.filter((t) => /^[qkvo]_proj$/.test(t.module) === (name === 'attn'));
     if (!own.length)
       throw new Error(
-        `expected --targets with matrices of ${name}, for which --budget has a share, got none: name some, or leave ${name} out.`,
+        `expected ${setting('targets')} with matrices of ${name}, for which ${setting('budget')} has a share, got none: name some, or leave ${name} out.`,
       );
     return [group(own, amount)];
   });

@@ -5,6 +5,7 @@ import type { Adapter, SmtAdapter } from '../../io/adapter.ts';
 import type { Module } from '../../models/config.ts';
 import type { Decoder } from '../../models/decoder.ts';
 import type { Line } from '../../report.ts';
+import { setting } from '../../setting.ts';
 import { version } from '../../version.ts';
 import type { Attached, Base, Choosing, Method, MethodKind, Rates, Training } from '../method.ts';
 import { matrixParameters, sizeOfTargets, targetsOf, weightOf } from '../targets.ts';
@@ -248,7 +249,7 @@ export function toldLie(d: Decoder, { targets, spread }: Pick<SmtSettings, 'targ
   };
   const room = Math.min(n, all.length);
   if (spread !== 'global' || matrices >= CROWDED * room) return [note];
-  const text = `the blocks crowd: ${n} of them, but only ${matrices} of ${all.length} matrices train at all. --spread fair discounts every further block of a matrix; on a model of 135 M it learned far more`;
+  const text = `the blocks crowd: ${n} of them, but only ${matrices} of ${all.length} matrices train at all. ${setting('spread')} fair discounts every further block of a matrix; on a model of 135 M it learned far more`;
   return [note, { kind: 'warning', text }];
 }
 

@@ -19,6 +19,7 @@ import q8_0 from '../../../shaders/format_q8_0.wgsl?raw' with { type: 'text' };
 import quants from '../../../shaders/format_quants.wgsl?raw' with { type: 'text' };
 import scales from '../../../shaders/format_scales.wgsl?raw' with { type: 'text' };
 import { FORMATS, type Format, type FormatFacts } from '../../formats.ts';
+import { setting } from '../../setting.ts';
 
 interface Stored extends FormatFacts {
   /** Declares wq (and ws), weight(i) and weight4(i). */
@@ -59,7 +60,9 @@ export const isStored = (format: string): format is StoredFormat => Object.hasOw
 export function storedBytes(format: StoredFormat, rows: number, cols: number): { q: number; s?: number } {
   const { block, bytes, scale } = STORED[format];
   if (cols % block)
-    throw new Error(`expected rows of whole blocks of ${block} values for ${format}, got ${cols} columns: use --base f16`);
+    throw new Error(
+      `expected rows of whole blocks of ${block} values for ${format}, got ${cols} columns: use ${setting('base')} f16`,
+    );
   const n = (rows * cols) / block;
   return scale === null ? { q: n * bytes } : { q: n * (bytes - 2), s: n * 2 };
 }

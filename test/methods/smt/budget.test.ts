@@ -22,7 +22,7 @@ test.each([
 });
 
 test('a block that does not divide names the matrix and the one that does', () => {
-  expect(() => blockEdge([target(3, 'v_proj', 2, 192, 576)], 128)).toThrow(/--block 128 for 3\.v_proj \[192, 576\].*--block 64/);
+  expect(() => blockEdge([target(3, 'v_proj', 2, 192, 576)], 128)).toThrow(/`block` 128 for 3\.v_proj \[192, 576\].*`block` 64/);
 });
 
 test.each([
@@ -35,7 +35,7 @@ test.each([
 });
 
 test.each([
-  ['less than one block', { kind: 'model', share: 0.0002 }, /at least one block.*raise --budget/],
+  ['less than one block', { kind: 'model', share: 0.0002 }, /at least one block.*raise `budget`/],
   ['more than all', { kind: 'blocks', count: 2501 }, /at most all 2500 blocks/],
 ] as const)('budget of %s is an error', (_, budget, message) => {
   expect(() => blockCount(budget, 16, [target(0, 'q_proj', 0, 800, 800)], 1e6)).toThrow(message);

@@ -154,7 +154,7 @@ describe('planned', () => {
     const memory = `${Math.round(0.8 * (peak / 1000))}KB`;
     expect(planOwn(b, { o: { ...o, memory }, gpu: null })).toMatchObject({
       over: true,
-      note: expect.stringContaining('--memory'),
+      note: expect.stringContaining('`memory`'),
     });
     const { changes } = fitOwn(b, { ...o, memory });
     expect(planOwn(b, { o: { ...o, memory, ...changes }, gpu: null }).over).toBe(false);

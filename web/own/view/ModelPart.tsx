@@ -6,6 +6,7 @@ import { chooseBuiltInModel } from '../built-in.ts';
 import type { ModelFacts } from '../calls.ts';
 import { take } from '../drop.ts';
 import { chooseModel, loading, model } from '../store.ts';
+import { inPageWords } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Files } from './Files.tsx';
 
@@ -102,7 +103,7 @@ function Facts({ facts: f }: { facts: ModelFacts }) {
       </dl>
       {f.remarks.map((text) => (
         <p key={text} class="hint">
-          {text}
+          {inPageWords(text)}
         </p>
       ))}
     </div>

@@ -7,7 +7,7 @@ import { bytes, count, duration, grouped } from '../../format.ts';
 import { Bars, Legend } from '../../view/Memory.tsx';
 import type { GpuFacts, PlanFacts } from '../calls.ts';
 import { fitted, given, gpu, makeFit, plan, set, speedOf } from '../store.ts';
-import { labelOf } from '../words.ts';
+import { inPageWords, labelOf } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Choice } from './Choice.tsx';
 
@@ -108,7 +108,7 @@ function Figures({ plan: p, gpu: g }: { plan: PlanFacts; gpu: GpuFacts | null })
       </dl>
       <StepTime plan={p} />
       <Costs of={p.costs} />
-      {!over && p.note && <p class="hint">{p.note}</p>}
+      {!over && p.note && <p class="hint">{inPageWords(p.note)}</p>}
     </div>
   );
 }
