@@ -69,6 +69,12 @@ def load_adapter(model: nn.Module, folder: str | Path) -> nn.Module:
     return model
 
 
+def said_by(folder: str | Path) -> tuple[list[str], str, str]:
+    """What an adapter says of the run that made it, for one that goes on from it: targets, score, budget."""
+    config, _ = _read(Path(folder))
+    return config["targets"], config["score"], config["budget"]
+
+
 def warn_of_other_base(model: nn.Module, sums: dict[str, str], matrices: list[str], folder: str) -> None:
     """Warns where the base's values are others than the adapter was trained on, and names the matrices."""
     paths = {t.name: t.path for t in targets_of(model, MODULES)}

@@ -11,12 +11,26 @@ from torch.utils.checkpoint import checkpoint
 AT_ONCE = 1024
 
 
+class Whole(nn.Module):
+    """A model as what processes share: a batch in, the losses of its targets out."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        return token_losses(self.model, batch)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.model.get_input_embeddings()
+
+
 def target_loss(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
     """Summed cross-entropy in nats of labels [rows, tokens] (label i belongs to token i, -100 is not learned), and how many there are.
 
     Rows are padded on the right, where nothing is learned, so that a causal model needs no mask.
     """
-    losses, keep = token_losses(model, batch)
+    losses, keep = model(batch) if isinstance(model, Whole) else token_losses(model, batch)
     return losses.sum(), int(keep.sum())
 
 

@@ -3,7 +3,7 @@
 The definitions are those of `blocktune select`. Over processes each reads batches of its own, and what was gathered is summed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,11 +22,13 @@ Batch = Mapping[str, Tensor]
 
 
 def score(model: nn.Module, batches: Iterable[Batch | None], *, score: str = "absmean", select: str = "gradient",
-          targets: Iterable[str] = ("q", "k", "v"), block: int | str = "auto", seed: int = 0) -> dict[str, Tensor]:  # fmt: skip
+          targets: Iterable[str] = ("q", "k", "v"), block: int | str = "auto", seed: int = 0,
+          heard: Callable[[float, int], None] | None = None) -> dict[str, Tensor]:  # fmt: skip
     """A score [rows / b, cols / b] in f32 for every block of the targets, by weight name. Weights stay as they are.
 
     batches: input_ids, labels (-100: not learned) and attention_mask, each [rows, tokens]; every one is a step of its own. Under
-    torch.distributed each process gives its own, and as many of them; None is a batch that counts nothing.
+    torch.distributed each process gives its own, and as many of them; None is a batch that counts nothing. heard: is told the loss and
+    the targets of each.
     """
     if score not in SCORES or select not in SELECTS:
         raise ValueError(f"expected a score of {' '.join(SCORES)} and a select of {' '.join(SELECTS)}, got {score} and {select}.")
@@ -36,7 +38,7 @@ def score(model: nn.Module, batches: Iterable[Batch | None], *, score: str = "ab
         return _by_lot(found, b, seed)
     gathered: dict[str, Tensor] = {}
     if select != "magnitude":
-        gathered = _gather(model, found, batches, b, score, select)
+        gathered = _gather(model, found, batches, b, score, select, heard)
     if select == "gradient":
         return {name: _finished(x, b, score) for name, x in gathered.items()}
     maps = {}
@@ -48,7 +50,8 @@ def score(model: nn.Module, batches: Iterable[Batch | None], *, score: str = "ab
     return maps
 
 
-def _gather(model: nn.Module, targets: list[Target], batches: Iterable[Batch | None], b: int, score: str, select: str) -> dict[str, Tensor]:
+def _gather(model: nn.Module, targets: list[Target], batches: Iterable[Batch | None], b: int, score: str, select: str,
+            heard: Callable[[float, int], None] | None) -> dict[str, Tensor]:  # fmt: skip
     """Runs the batches with every target watched; sums over batches and processes, by weight name."""
     sums: dict[str, Tensor] = {}
     device = next(p.device for p in model.parameters())
@@ -72,6 +75,8 @@ def _gather(model: nn.Module, targets: list[Target], batches: Iterable[Batch | N
             if select == "gradient":
                 (loss / count).backward()
             add("tokens", now["mask"].sum().float())
+            if heard and batch is not None:
+                heard(float(loss.detach()) / count, count)
     names = [t.name for t in targets] + ["tokens"]
     if dist.is_initialized():
         for t, name in zip([*targets, None], names, strict=True):

@@ -3,7 +3,11 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
+import tempfile
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -86,17 +90,40 @@ def of(lines: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["kind"] == kind]
 
 
-def torchrun(processes: int, *words: Any, fails: bool = False) -> Any:
-    """Lines of `torchrun -m blocktune.train` over so many gloo processes; its standard error where it is to fail."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    start = ["torchrun", "--standalone", "--nproc-per-node", str(processes), "-m", "blocktune.train"]
-    python = [shutil.which("python3") or "python3", "-m", "torch.distributed.run", *start[1:]]
-    ran = subprocess.run([*python, *map(str, words)], capture_output=True, text=True, env=env, timeout=300)
+def train(processes: int, *words: Any, fails: bool = False) -> Any:
+    """Lines of `blocktune.train` over so many gloo processes, forked from this one; its standard error where it is to fail."""
+    said = [tempfile.mkstemp()[1] for _ in range(2)]
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    codes = [_forked(rank, processes, port, [*map(str, words)], said) for rank in range(processes)]
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in codes]
+    out, err = (Path(file).read_text() for file in said)
     if fails:
-        assert ran.returncode != 0
-        return ran.stderr
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+        assert all(codes)
+        return err
+    assert not any(codes), err[-3000:]
+    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+
+def _forked(rank: int, processes: int, port: int, words: list[str], said: list[str]) -> int:
+    if pid := os.fork():
+        return pid
+    for fd, file in zip((1, 2), said, strict=True):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), fd)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(processes), "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    code = 70
+    try:
+        from blocktune.train import main
+
+        code = main(words)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def curve_of(lines: list[dict[str, Any]]) -> tuple[list[float], list[float]]:

@@ -1,0 +1,60 @@
+"""Checkpoints of a run by torch.distributed.checkpoint: read again by any number of processes, sharded or not."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch import Tensor
+
+from .linear import SmtLinear
+
+STANDING = "standing.json"
+
+
+def state_of(layers: dict[str, SmtLinear], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Everything that moves: differences and their moments, by name. The optimizer's state is made where there is none yet."""
+    deltas = [layer.delta for layer in layers.values()]
+    if not optimizer.state:
+        for delta in deltas:
+            delta.grad = torch.zeros_like(delta)
+        optimizer.step()  # at a rate of nothing, on gradients of nothing
+        for delta in deltas:
+            if "step" in optimizer.state[delta]:
+                optimizer.state[delta]["step"].zero_()
+        optimizer.zero_grad()
+    state = {f"{path}.delta": layer.delta.data for path, layer in layers.items()}
+    for path, layer in layers.items():
+        state |= {f"{path}.{key}": value for key, value in optimizer.state[layer.delta].items() if isinstance(value, Tensor)}
+    return state
+
+
+def save(folder: Path, state: dict[str, Tensor], standing: dict[str, Any], keep: int) -> None:
+    """Writes a checkpoint of a step; what makes it one is written last. The oldest over `keep` go."""
+    place = folder / f"step-{standing['step']:08d}"
+    if not (place / STANDING).exists():
+        dcp.save(state, checkpoint_id=place)
+        if dist.get_rank() == 0:
+            (place / STANDING).write_text(json.dumps(standing) + "\n")
+    dist.barrier()
+    if dist.get_rank() == 0:
+        for old in _sound(folder)[:-keep]:
+            shutil.rmtree(old)
+
+
+def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest whole checkpoint and where its run stood."""
+    found = _sound(folder)
+    return (found[-1], json.loads((found[-1] / STANDING).read_text())) if found else None
+
+
+def restore(place: Path, state: dict[str, Tensor]) -> None:
+    """Reads a checkpoint into the tensors of a run, each process what it holds."""
+    dcp.load(state, checkpoint_id=place)
+
+
+def _sound(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.glob(f"step-*/{STANDING}"))

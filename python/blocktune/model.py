@@ -1,0 +1,48 @@
+"""A base from its files, and how processes share it: whole on each (DDP), or cut among them (FSDP2)."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+
+from .linear import SmtLinear
+from .loss import Whole
+
+DTYPES: dict[str, Any] = {"keep": "auto", "f32": torch.float32, "bf16": torch.bfloat16}
+
+
+def load_base(place: str, base: str) -> Any:
+    """A frozen model from a Hugging Face folder or name (hf:OWNER/NAME), or from a GGUF file, which the gguf package dequantizes."""
+    dtype = DTYPES[base]
+    if place.endswith(".gguf"):
+        how = {"gguf_file": Path(place).name, "dtype": torch.float32 if dtype == "auto" else dtype}
+        place = str(Path(place).parent)
+    else:
+        how = {"dtype": dtype}
+    place = place.removeprefix("hf:")
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(place, attn_implementation="sdpa", **how)
+    except (OSError, ImportError) as e:
+        cure = "pip install gguf." if isinstance(e, ImportError) else "name a folder with config.json, hf:OWNER/NAME, or a .gguf file."
+        raise ValueError(f"expected a model at {place}, got {e}: {cure}") from e
+    return model.eval().requires_grad_(False)
+
+
+def shard(whole: Whole, mesh: DeviceMesh) -> None:
+    """Cuts every layer, and what is around them, among the processes; each is gathered for its own forward and backward only."""
+    for path, module in whole.named_modules():
+        if path.rsplit(".", 1)[0].endswith("layers"):
+            fully_shard(module, mesh=mesh)
+    fully_shard(whole, mesh=mesh)
+
+
+def spread_blocks(layers: list[SmtLinear], mesh: DeviceMesh, sharded: bool) -> None:
+    """The trained blocks beside a base that is cut: whole on every process, or some blocks on each, with their moments."""
+    for layer in layers:
+        places = [Shard(0) if sharded else Replicate()]
+        layer.delta = nn.Parameter(distribute_tensor(layer.delta.data, mesh, places))

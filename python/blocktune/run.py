@@ -1,0 +1,90 @@
+"""What a run works with: recipe, rows, the shared model, and the processes; and the checks before anything is loaded."""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.device_mesh import DeviceMesh
+
+from .loss import Whole
+from .recipe import Recipe
+from .rows import Order, Row, hold_out, read_rows
+
+
+@dataclasses.dataclass
+class Run:
+    """What a run works with."""
+
+    recipe: Recipe
+    rows: list[Row]
+    held: list[Row]
+    whole: Whole
+    order: Order
+    steps: int
+    device: torch.device
+    mesh: DeviceMesh | None  # the base is cut over it; absent: it is whole on every process
+    sharded: bool  # the trained blocks are cut too
+    out: Path | None
+
+
+def say(line: dict[str, Any]) -> None:
+    if dist.get_rank() == 0:
+        print(json.dumps(line), file=sys.stderr if line["kind"] == "warning" else sys.stdout, flush=True)
+
+
+def join() -> torch.device:
+    """Joins the processes that torchrun started; alone it is the only one."""
+    cuda = torch.cuda.is_available()
+    backend = "nccl" if cuda else "gloo"
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    if "RANK" in os.environ:
+        dist.init_process_group(backend)
+    else:
+        dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+    return device
+
+
+def open_rows(o: argparse.Namespace, recipe: Recipe, vocab_size: int) -> tuple[list[Row], list[Row]]:
+    """Rows to train on and rows held out, a share of them or a file."""
+    files = [o.rows] if o.rows else recipe.data
+    if not files:
+        raise ValueError("expected rows, got neither --rows nor data in the recipe: write them with `blocktune rows --out rows.jsonl`.")
+    rows = [row for file in files for row in read_rows(file, recipe.maxLength, vocab_size)]
+    held = o.eval_rows or recipe.eval
+    if held is None:
+        return rows, []
+    try:
+        share = float(held.removesuffix("%")) / (100 if held.endswith("%") else 1)
+    except ValueError:
+        return rows, read_rows(held, recipe.maxLength, vocab_size)
+    train, out = hold_out(len(rows), share, recipe.seed)
+    return [rows[i] for i in train], [rows[i] for i in out]
+
+
+def check_processes(recipe: Recipe) -> None:
+    rows, world = recipe.batch * recipe.accumulate, dist.get_world_size()
+    if rows % world:
+        fit = ", ".join(str(n) for n in range(1, rows + 1) if rows % n == 0)
+        raise ValueError(f"expected a number of processes that divides the {rows} rows of a step (batch {recipe.batch} x accumulate {recipe.accumulate}), got {world}: start {fit}, or change batch or accumulate.")
+
+
+def check_place(out: Path | None, *, resume: bool) -> None:
+    if out and not resume and out.exists() and any(out.iterdir()):
+        raise ValueError(f"expected --out {out} to be new or empty, got a folder with something in it: name another one, or go on from its checkpoints with --resume.")
+
+
+def identity(run: Run) -> dict[str, Any]:
+    """What decides the figures of a run, for a resumed one to be held to."""
+    apart = {"out", "keep", "checkpointEvery", "selection", "data", "eval", "model", "recompute"}
+    settings = {key: value for key, value in dataclasses.asdict(run.recipe).items() if key not in apart}
+    sums = {name: hashlib.sha256(json.dumps(rows).encode()).hexdigest() for name, rows in (("rows", run.rows), ("eval", run.held))}
+    return json.loads(json.dumps({**settings, **sums}))
