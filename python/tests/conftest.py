@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,19 @@ def of(lines: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 def train(processes: int, *words: Any, fails: bool = False) -> Any:
-    """Lines of `blocktune.train` over so many gloo processes, forked from this one; its standard error where it is to fail."""
+    """Lines of `blocktune.train` over so many gloo processes; its standard error where it is to fail."""
+    from blocktune.train import main
+
+    return fork(processes, lambda: main([*map(str, words)]), fails=fails)
+
+
+def fork(processes: int, run: Callable[[], int], fails: bool = False) -> Any:
+    """JSON lines of a function that so many processes call, forked from this one, as torchrun's would be."""
     said = [tempfile.mkstemp()[1] for _ in range(2)]
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    codes = [_forked(rank, processes, port, [*map(str, words)], said) for rank in range(processes)]
+    codes = [_forked(rank, processes, port, run, said) for rank in range(processes)]
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in codes]
     out, err = (Path(file).read_text() for file in said)
     if fails:
@@ -106,7 +114,7 @@ def train(processes: int, *words: Any, fails: bool = False) -> Any:
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
 
-def _forked(rank: int, processes: int, port: int, words: list[str], said: list[str]) -> int:
+def _forked(rank: int, processes: int, port: int, run: Callable[[], int], said: list[str]) -> int:
     if pid := os.fork():
         return pid
     for fd, file in zip((1, 2), said, strict=True):
@@ -115,9 +123,7 @@ def _forked(rank: int, processes: int, port: int, words: list[str], said: list[s
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(processes), "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     code = 70
     try:
-        from blocktune.train import main
-
-        code = main(words)
+        code = run()
     except BaseException:
         traceback.print_exc()
     finally:
