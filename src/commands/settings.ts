@@ -60,7 +60,10 @@ export function dataOptions({ maxLength, learn, template, columns, date, skipBad
 export function adopt(o: Settled, adapter: Adapter): Settled {
   const { name, adapters } = methodOf(adapter);
   if (o.given.method && o.given.method !== name)
-    throw new Error(`expected --method ${name}, as the adapter was trained, got --method ${o.given.method}; leave it out`);
+    throw new Error(
+      `expected --method ${name}, as the adapter was trained, got --method ${o.given.method}; leave it out. ` +
+        'Blocks become a LoRA (export --format peft), a LoRA becomes no blocks, for it changes every value of a matrix: merge it and train the result',
+    );
   const { targets, ...words } = adapters!.words(adapter);
   const named = (targets as string[]).map((t) => t.replace(/_proj$/, ''));
   const adopted = { ...o.given, ...words, method: name, targets: TARGETS.filter((t) => named.includes(t)) };

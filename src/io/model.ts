@@ -132,6 +132,11 @@ const IGNORED = /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$|\.(attn\.bias|m
 
 async function readHfConfig(folder: Folder): Promise<{ config: ModelConfig; generation: Record<string, any> }> {
   const file = await folder.file('config.json');
+  const adapter = file ? undefined : await folder.file('adapter_config.json');
+  if (adapter)
+    throw new Error(
+      `expected a model in ${folder.name}, got an adapter; merge it into its base first (blocktune merge), or give it by --adapter`,
+    );
   if (!file)
     throw new Error(`expected config.json in ${folder.name}, got ${await contents(folder)}; name a model folder or a .gguf file`);
   const generationFile = await folder.file('generation_config.json');

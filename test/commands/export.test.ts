@@ -106,6 +106,8 @@ test('merge writes a GGUF too, and says done last', async () => {
   const lines = await run(words('merge', 'merged.gguf', '--format', 'gguf'));
   expect(lines.slice(-1)).toEqual([expect.objectContaining({ kind: 'done', out: at('merged.gguf'), made: 'model' })]);
   expect(existsSync(at('merged.gguf'))).toBe(true);
+  expect(readFileSync(at('merged.Modelfile'), 'utf8')).toBe('FROM ./merged.gguf\nPARAMETER stop "<eos>"\n');
+  expect(readFileSync(at('Modelfile'), 'utf8')).toContain('FROM ./gguf-f32.gguf');
 });
 
 test('a place in use is left alone, and found before anything is loaded', async () => {

@@ -13,6 +13,7 @@ import type { Task } from '../task.ts';
 import { cardOf } from './card.ts';
 import { compareExport, measure } from './check.ts';
 import { worstOf } from './compare.ts';
+import { writeModelfile } from './ollama.ts';
 
 export async function exportVerb({ o, report }: Task): Promise<void> {
   const { format, force } = o;
@@ -20,6 +21,7 @@ export async function exportVerb({ o, report }: Task): Promise<void> {
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   try {
     await exportModel({ o, report }, opened);
+    if (format === 'gguf') await writeModelfile(opened, o.out!, report);
   } finally {
     await opened.files.close();
   }
