@@ -135,7 +135,7 @@ async function readHfConfig(folder: Folder): Promise<{ config: ModelConfig; gene
   const adapter = file ? undefined : await folder.file('adapter_config.json');
   if (adapter)
     throw new Error(
-      `expected a model in ${folder.name}, got an adapter; merge it into its base first (blocktune merge), or give it by --adapter`,
+      `expected a model in ${folder.name}, got an adapter; merge it into its base first (blocktune merge), or name the base as the model and this as the adapter`,
     );
   if (!file)
     throw new Error(`expected config.json in ${folder.name}, got ${await contents(folder)}; name a model folder or a .gguf file`);
