@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> token_at: array<u32>; // [M] place of each row's token in the stream
 @group(0) @binding(3) var<storage, read> positions: array<u32>; // [N]
 @group(0) @binding(4) var<storage, read> seeds: array<u32>; // [M]
-@group(0) @binding(5) var<storage, read> sampling: array<f32>; // temperature, top_p
+@group(0) @binding(5) var<storage, read> sampling: array<vec2f>; // [M] temperature, top_p
 @group(0) @binding(6) var<storage, read_write> chosen: array<u32>; // [M]
 
 const ODD = 3.4e38;
@@ -33,11 +33,11 @@ fn mix(bits: u32) -> u32 {
 }
 
 /// Of the tokens that an invocation visits, those not below a key: their part of a sum relative to the likeliest.
-fn mass(row: u32, mine: vec2u, top: f32, least: u32) -> f32 {
+fn mass(row: u32, mine: vec2u, top: f32, least: u32, temperature: f32) -> f32 {
   var sum = 0f;
   for (var i = mine.x; i < mine.y; i += 8u) {
     let x = logits[row + i];
-    sum += select(0f, exp((x - top) / sampling[0]), key(x) >= least);
+    sum += select(0f, exp((x - top) / temperature), key(x) >= least);
   }
   return sum;
 }
@@ -63,21 +63,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let broken = max_all(lane, odd) > 0f;
   if (lane == 0u) { answer = likeliest; }
 
-  if (sampling[0] > 0f) {
+  let temperature = sampling[m].x;
+  let top_p = sampling[m].y;
+  if (temperature > 0f) {
     // The highest key such that what is not below it makes up top_p; at 0 everything is there.
     var least = 0u;
-    if (sampling[1] < 1f) {
-      let wanted = sampling[1] * sum_all(lane, mass(row, mine, top, 0u));
+    if (top_p < 1f) {
+      let wanted = top_p * sum_all(lane, mass(row, mine, top, 0u, temperature));
       var over = key(top) + 1u;
       for (var step = 0u; step < 32u; step++) {
         let middle = least + (over - least) / 2u;
-        let enough = sum_all(lane, mass(row, mine, top, middle)) >= wanted;
+        let enough = sum_all(lane, mass(row, mine, top, middle, temperature)) >= wanted;
         over = select(middle, over, enough);
         least = select(least, middle, enough);
       }
     }
     // Who holds the point that was drawn, counted from invocation to invocation, finds its token.
-    let own = mass(row, mine, top, least);
+    let own = mass(row, mine, top, least, temperature);
     partial[lane] = own;
     workgroupBarrier();
     var before = 0f;
@@ -93,7 +95,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       for (var i = mine.x; i < mine.y && sum <= point; i += 8u) {
         let x = logits[row + i];
         if (key(x) >= least) {
-          sum += exp((x - top) / sampling[0]);
+          sum += exp((x - top) / temperature);
           answer = i;
         }
       }

@@ -24,11 +24,12 @@ export interface Sampling {
 }
 
 /** A row that is being answered: its slot of the cache, and what it says so far. */
-interface Row {
-  asked: number;
+export interface Row extends Asked {
   slot: number;
-  prompt: ArrayLike<number>;
-  seed: number;
+  temperature: number;
+  top_p: number;
+  /** Tokens of the answer at most. */
+  most: number;
   ids: number[];
   ended: boolean;
 }
@@ -36,13 +37,18 @@ interface Row {
 /** Tokens made ahead of what the host has seen: a GPU need not wait for it, a software adapter would only make what is thrown away. */
 const AHEAD = { software: 0, hardware: 2 };
 
-/** A machine that answers, how, and what becomes of every token. */
-interface Answering {
+/** A machine that answers, and what becomes of every token. R: the rows, with what else is known of them. */
+export interface Answering<R extends Row> {
   m: Machine;
-  d: Decoding;
-  o: Sampling;
-  signal?: AbortSignal;
-  take(row: Row, id: number): void;
+  d: Omit<Decoding, 'plan'>;
+  /** The name of a program, where those of several models are planned together. */
+  as?(name: string): string;
+  /** Tokens told of beside each row's own, where any are. */
+  wanted?: number;
+  /** Whether all rows are to stop for now, asked after every token. */
+  paused(): boolean;
+  /** told: what the device tells of the token, in numbers as ops/loss/likeliest.ts has them; its id alone where no more is planned. */
+  take(row: R, id: number, told: Uint32Array): void;
 }
 
 /**
@@ -56,22 +62,23 @@ export async function* generateAll(
   o: Sampling,
   { each = () => {}, signal }: { each?: (asked: number, id: number) => void; signal?: AbortSignal } = {},
 ): AsyncGenerator<number[]> {
-  for (const { prompt } of all) checkRoom(d, prompt.length, o.max_new_tokens);
-  write(m.gpu.memory, d.choosing.sampling, Float32Array.of(o.temperature, o.top_p));
-  const take = (row: Row, id: number) => {
-    if (id === BROKEN) throw new Error('expected finite logits, got others: the model or the adapter is broken.');
+  type Numbered = Row & { asked: number };
+  const { max_new_tokens: most, temperature, top_p } = o;
+  for (const { prompt } of all) checkRoom(d, prompt.length, most);
+  const take = (row: Numbered, id: number) => {
+    if (id === BROKEN) throw brokenLogits();
     row.ids.push(id);
-    row.ended = o.eos.includes(id) || row.ids.length === o.max_new_tokens;
+    row.ended = o.eos.includes(id) || row.ids.length === most;
     each(row.asked, id);
   };
-  const answering = { m, d, o, signal, take };
+  const answering: Answering<Numbered> = { m, d, take, paused: () => signal?.aborted ?? false };
   const free = Array.from({ length: d.rows }, (_, slot) => slot);
   const made: number[][] = [];
-  let going: Row[] = [];
+  let going: Numbered[] = [];
   for (let [next, told] = [0, 0]; told < all.length && !signal?.aborted; ) {
-    const fresh: Row[] = [];
+    const fresh: Numbered[] = [];
     while (free.length && next < all.length)
-      fresh.push({ asked: next, slot: free.shift()!, ...all[next++], ids: [], ended: false });
+      fresh.push({ asked: next, slot: free.shift()!, ...all[next++], temperature, top_p, most, ids: [], ended: false });
     await readPrompts(answering, fresh);
     going.push(...fresh);
     await goOn(answering, going);
@@ -90,6 +97,8 @@ export async function generate(m: Machine, d: Decoding, asked: Asked, o: Samplin
   return [];
 }
 
+export const brokenLogits = () => new Error('expected finite logits, got others: the model or the adapter is broken.');
+
 function checkRoom({ capacity }: Decoding, prompt: number, room: number): void {
   if (room < 1 || prompt < 1 || prompt + room > capacity)
     throw new Error(
@@ -99,29 +108,45 @@ function checkRoom({ capacity }: Decoding, prompt: number, room: number): void {
 }
 
 const put = ({ gpu }: Machine, t: Tensor, values: ArrayLike<number>) => write(gpu.memory, t, Uint32Array.from(values));
-const chosenBy = async (m: Machine, program: string) => new Uint32Array((await readback(m, program)).buffer);
+
+/** What each row of a program draws by. */
+function putSampling(m: Machine, { choosing }: Pick<Decoding, 'choosing'>, rows: readonly Row[]): void {
+  put(
+    m,
+    choosing.seeds,
+    rows.map(({ seed }) => seed),
+  );
+  write(m.gpu.memory, choosing.sampling, Float32Array.from(rows.flatMap(({ temperature, top_p }) => [temperature, top_p])));
+}
+
+/** Runs a program over rows; of each what is told of its token, its id first. */
+async function chosenBy(m: Machine, program: string, { told }: Pick<Decoding, 'told'>): Promise<(row: number) => Uint32Array> {
+  const all = new Uint32Array((await readback(m, program)).buffer);
+  const width = told?.shape[1] ?? 1;
+  return (row) => all.subarray(row * width, (row + 1) * width);
+}
 
 // --- prompts ------------------------------------------------------------------------------------------------------------
 
 /** Tokens from..from + count of a row's prompt, at `at` in a piece. */
-interface Segment {
-  row: Row;
+interface Segment<R> {
+  row: R;
   from: number;
   count: number;
   at: number;
 }
 
 /** Reads prompts into the cache, as many as a piece has room for at a time, and takes the first token of each answer. */
-async function readPrompts(a: Answering, rows: readonly Row[]): Promise<void> {
+export async function readPrompts<R extends Row>(a: Answering<R>, rows: readonly R[]): Promise<void> {
   for (const piece of piecesOf(rows, a.d.piece)) {
-    if (a.signal?.aborted) return;
+    if (a.paused()) return;
     await readPiece(a, piece);
   }
 }
 
 /** Prompts cut into pieces; in a piece every row begins at a whole tile. */
-function piecesOf(rows: readonly Row[], room: number): Segment[][] {
-  const pieces: Segment[][] = [[]];
+function piecesOf<R extends Row>(rows: readonly R[], room: number): Segment<R>[][] {
+  const pieces: Segment<R>[][] = [[]];
   let at = 0;
   for (const row of rows)
     for (let from = 0; from < row.prompt.length; ) {
@@ -138,8 +163,9 @@ function piecesOf(rows: readonly Row[], room: number): Segment[][] {
   return pieces.filter((piece) => piece.length);
 }
 
-async function readPiece({ m, d, take }: Answering, piece: Segment[]): Promise<void> {
-  const { prompts: s, choosing, capacity } = d;
+async function readPiece<R extends Row>(a: Answering<R>, piece: Segment<R>[]): Promise<void> {
+  const { m, d, as = same, wanted = 0, take } = a;
+  const { prompts: s, capacity } = d;
   const { at, count } = piece.at(-1)!;
   const N = ladder(at + count, d.piece);
   // What is not filled repeats the token before it, in the same place: it writes once more what is there.
@@ -171,24 +197,25 @@ async function readPiece({ m, d, take }: Answering, piece: Segment[]): Promise<v
   const ends = piece.filter(({ row, from, count }) => from + count === row.prompt.length);
   const M = Math.max(1, ends.length); // a piece without an end chooses for nobody
   put(m, s.targetAt, ends.length ? ends.map(({ at, count }) => at + count - 1) : [0]);
-  put(
+  putSampling(
     m,
-    choosing.seeds,
-    ends.map(({ row }) => row.seed),
+    d,
+    ends.map(({ row }) => row),
   );
-  replay(m, 'prefill', { N, M });
+  replay(m, as('prefill'), dimsOf(d, N, M, wanted));
   if (!ends.length) return;
-  const chosen = await chosenBy(m, 'prefill');
-  ends.forEach(({ row }, i) => take(row, chosen[i]));
+  const told = await chosenBy(m, as('prefill'), d);
+  ends.forEach(({ row }, i) => take(row, told(i)[0], told(i)));
 }
 
 // --- answers ------------------------------------------------------------------------------------------------------------
 
-/** Makes tokens of all rows until one has ended. */
-async function goOn({ m, d, o, signal, take }: Answering, rows: readonly Row[]): Promise<void> {
-  const ended = () => signal?.aborted || rows.some((row) => row.ended);
+/** Makes tokens of all rows until one has ended, or they are to pause. */
+export async function goOn<R extends Row>(a: Answering<R>, rows: readonly R[]): Promise<void> {
+  const { m, d, as = same, wanted = 0, paused, take } = a;
+  const ended = () => paused() || rows.some((row) => row.ended);
   if (ended()) return;
-  const { next: s, choosing, capacity } = d;
+  const { next: s, capacity } = d;
   const N = rows.length;
   const positions = rows.map(({ prompt, ids }) => prompt.length + ids.length - 1);
   put(
@@ -212,22 +239,23 @@ async function goOn({ m, d, o, signal, take }: Answering, rows: readonly Row[]):
     s.targetAt,
     rows.map((_, i) => i),
   );
-  put(
-    m,
-    choosing.seeds,
-    rows.map(({ seed }) => seed),
-  );
-  const program = N === 1 && d.rows > 1 ? 'decode one' : 'decode';
+  putSampling(m, d, rows);
+  const program = as(N === 1 && d.rows > 1 ? 'decode one' : 'decode');
   const ahead = AHEAD[m.gpu.limits.software ? 'software' : 'hardware'];
-  const most = Math.max(...rows.map(({ ids }) => o.max_new_tokens - ids.length));
-  const coming: Promise<Uint32Array>[] = [];
+  const most = Math.max(...rows.map(({ most, ids }) => most - ids.length));
+  const coming: ReturnType<typeof chosenBy>[] = [];
   for (let sent = 0; coming.length || !ended(); ) {
     for (; coming.length <= ahead && sent < most && !ended(); sent++) {
-      replay(m, program, { N, M: N });
-      coming.push(chosenBy(m, program));
+      replay(m, program, dimsOf(d, N, N, wanted));
+      coming.push(chosenBy(m, program, d));
     }
     // what was made ahead counts for the rows that go on
-    const chosen = await coming.shift()!;
-    rows.forEach((row, i) => row.ended || take(row, chosen[i]));
+    const told = await coming.shift()!;
+    rows.forEach((row, i) => row.ended || take(row, told(i)[0], told(i)));
   }
 }
+
+const same = (name: string) => name;
+
+/** Sizes of a program; how much is told is one of them where anything is. */
+const dimsOf = ({ told }: Pick<Decoding, 'told'>, N: number, M: number, wanted: number) => ({ N, M, ...(told && { wanted }) });

@@ -11,7 +11,8 @@ const KINDS = ['own', 'tiles'] as const;
 const u32 = (name: string, a: ArrayLike<number>) => input(name, [a.length], a, 'u32');
 
 interface Drawing {
-  temperature: number;
+  /** Of all rows, or of each. */
+  temperature: number | number[];
   top_p: number;
   seeds?: number[];
   positions?: number[];
@@ -23,7 +24,11 @@ async function chosen(kernels: Kernels, logits: number[][], d: Drawing): Promise
   const each = logits.map((_, m) => m);
   const x = await input('logits', [M, V], logits.flat());
   const c: Choosing = {
-    sampling: await input('sampling', [2], [d.temperature, d.top_p]),
+    sampling: await input(
+      'sampling',
+      [M, 2],
+      each.flatMap((m) => [[d.temperature].flat()[m] ?? (d.temperature as number), d.top_p]),
+    ),
     seeds: await u32('seeds', d.seeds ?? each),
     chosen: await u32(
       'chosen',
@@ -86,6 +91,18 @@ describe.each(KINDS)('kernels: %s', (kernels) => {
       if (!want[id]) expect(counts[id], `token ${id} is beyond the nucleus`).toBe(0);
       else expect(Math.abs(counts[id] - draws * want[id]), `token ${id}`).toBeLessThan(5 * Math.sqrt(draws * want[id]) + 1);
     }
+  });
+
+  test('each row has its own temperature', async () => {
+    const row = Array.from(noise(500, 5));
+    const d = { top_p: 1, seeds: [3, 3, 3, 3] };
+    const [a, b, c, e] = await chosen(kernels, [row, row, row, row], { ...d, temperature: [0, 3, 0, 1] });
+    expect([a, c]).toEqual([row.indexOf(Math.max(...row)), a]);
+    for (const [got, temperature] of [
+      [b, 3],
+      [e, 1],
+    ])
+      expect(got).toBe((await chosen(kernels, [row], { ...d, temperature }))[0]);
   });
 
   test('a draw hangs on seed and position alone', async () => {

@@ -15,6 +15,7 @@ import { swiglu } from '../../src/ops/elementwise/swiglu.ts';
 import { crossEntropy } from '../../src/ops/loss/crossentropy.ts';
 import { gatherRows } from '../../src/ops/loss/gather.ts';
 import { headPanels, panelsOf } from '../../src/ops/loss/head-panels.ts';
+import { likeliest, toldWidth } from '../../src/ops/loss/likeliest.ts';
 import { multiply, whole } from '../../src/ops/matmul/gemm.ts';
 import { VARIANTS } from '../../src/ops/matmul/gemm-variants.ts';
 import { dense } from '../../src/ops/matmul/linear.ts';
@@ -173,6 +174,16 @@ describe('cut dispatches', () => {
       copy(p, logits, chunk);
       crossEntropy(p, chunk, { m: N, at: 0, V: D, targetAt, targetId, scalars, logprob, train: true });
       return chunk;
+    });
+  });
+
+  test('the likeliest tokens of rows of logits', async () => {
+    const logits = await f32('logits', [N, D], 1);
+    const ids = await u32('id', rows);
+    const told = await input('told', [N, toldWidth(2)], new Uint32Array(N * toldWidth(2)), 'u32');
+    await wholeAndCut([N, toldWidth(2)], (p) => {
+      likeliest(p, logits, { ids, told, row0: 0, m: N, wanted: 2 });
+      return told;
     });
   });
 

@@ -3,9 +3,10 @@
 
 import type { Planning } from '../../gpu/limits.ts';
 import type { Program } from '../../gpu/program.ts';
-import { columns } from '../../gpu/tensor.ts';
+import { columns, resident } from '../../gpu/tensor.ts';
 import { attentionCached, intoCache, moveRows, newCache } from '../../ops/attention/cache.ts';
 import { ropeTable } from '../../ops/attention/rope.ts';
+import { likeliest, toldWidth } from '../../ops/loss/likeliest.ts';
 import { advance, BROKEN, choose, newChoosing } from '../../ops/stream/choose.ts';
 import { newRanking, ranked } from '../../ops/stream/ranked.ts';
 import { newStream } from '../../ops/stream/stream.ts';
@@ -24,6 +25,8 @@ export function decodingChecks(): Check[] {
     ranking(true),
     ranking(false),
     moving(),
+    telling(1000),
+    telling(999),
   ];
 }
 
@@ -123,12 +126,46 @@ function choosing(greedy: boolean): Check {
         return [c.chosen];
       };
       const order = Uint32Array.from({ length: M }, (_, i) => i);
-      const sampling = Float32Array.of(greedy ? 0 : 1, greedy ? 1 : 0.5);
+      const sampling = Float32Array.from({ length: 2 * M }, (_, i) => (greedy ? [0, 1] : [1, 0.5])[i % 2]);
       return {
         inputs: [logits, [c.sampling, sampling], [c.seeds, order], [s.targetAt, order], [s.positions, order]],
         build,
         want: [whole(best)],
       };
+    },
+  };
+}
+
+/** Two of a row's tokens in the order of their logits, equals by their ids, and the log-probability of a third. */
+function telling(V: number): Check {
+  const [M, width] = [3, toldWidth(2)];
+  return {
+    name: `likeliest of ${V}`,
+    make() {
+      const numbers = noise(M * V, 18);
+      const best = [
+        [5, 640],
+        [998, 0],
+        [7, 300],
+      ];
+      best.forEach(([first, second], m) => {
+        numbers[m * V + first] = 9;
+        numbers[m * V + second] = m === 2 ? 9 : 8;
+      });
+      const logits = given('logits', [M, V], numbers);
+      const ids = given('ids', [M], Uint32Array.of(3, 998, 64));
+      const told = resident('told', [M, width], 'other', 'u32');
+      const build = (p: Program) => {
+        likeliest(p, logits[0], { ids: ids[0], told, row0: 0, m: M, wanted: 2 });
+        return [told];
+      };
+      const values = best.flatMap((top, m) => {
+        const row = numbers.subarray(m * V, (m + 1) * V);
+        const sum = row.reduce((n, x) => n + Math.exp(x), 0);
+        return [ids[1][m], ...top].flatMap((id) => [id * 2 ** -149, row[id] - Math.log(sum)]);
+      });
+      const bound = (i: number) => (i % 2 ? 1e-5 : 2 ** -151);
+      return { inputs: [logits, ids], build, want: [{ values: Float64Array.from(values), bound }] };
     },
   };
 }

@@ -9,7 +9,7 @@ import { workgroups } from '../elementwise/lanes.ts';
 
 /** How tokens are chosen. Resident, written by the host. */
 export interface Choosing {
-  /** temperature and top_p, f32: 0 takes the likeliest. */
+  /** temperature and top_p of each row [M, 2], f32: at 0 the likeliest is taken. */
   sampling: Tensor;
   /** What the draws of each row are made of, beside its position [M], u32. */
   seeds: Tensor;
@@ -22,7 +22,7 @@ export const BROKEN = 0xffffffff;
 
 export function newChoosing(rows: number): Choosing {
   return {
-    sampling: resident('sampling', [2], 'other'),
+    sampling: resident('sampling', [rows, 2], 'other'),
     seeds: resident('seeds', [rows], 'other', 'u32'),
     chosen: resident('chosen', [rows], 'other', 'u32'),
   };
@@ -30,7 +30,7 @@ export function newChoosing(rows: number): Choosing {
 
 /**
  * chosen[m] = a token by logits [M, V]: the likeliest (the lowest id of equals), or one drawn from the likeliest that together make up
- * top_p, by exp(logit / temperature). Tokens as likely as the last of them belong to them. A draw is made of the row's seed and of
+ * top_p, by exp(logit / temperature), as its row's sampling says. Tokens as likely as the last of them belong to them. A draw is made of the row's seed and of
  * positions[tokenAt[m]]. Not an op of training: nothing flows back.
  */
 export function choose(
