@@ -230,6 +230,8 @@ export type Line =
       error: number | null;
       detail?: string;
     }
+  /** Of `serve`, which is ready: its root without /v1, and the models that a request may name. */
+  | { kind: 'listening'; url: string; models: string[] }
   | { kind: 'file'; path: string; ok: boolean; error: string | null }
   /** Answers of the base and of the tuned model, and how many were right, by skill. Of the demo alone. */
   | { kind: 'skills'; examples: Compared[]; scores: { skill: string; how: string; before: number; after: number; of: number }[] }

@@ -2,6 +2,7 @@
 // what is for people goes to standard error. Exit 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C or SIGTERM.
 
 import process from 'node:process';
+import type { Listen } from '../commands/serve/listen.ts';
 import { parseCommand } from '../options/args.ts';
 import { type Verb, withDefaults } from '../options/table.ts';
 import { version } from '../version.ts';
@@ -37,10 +38,11 @@ async function main(argv: string[]): Promise<number> {
       close();
       process.exit(130);
     }
-    report({ kind: 'warning', text: 'stopping after this step; Ctrl-C again ends at once' });
+    const what = verb === 'serve' ? 'ending' : 'stopping after this step';
+    report({ kind: 'warning', text: `${what}; Ctrl-C again ends at once` });
   });
   try {
-    const task = { o: withDefaults(options), files, report, signal: stop, runtime: runtime(), cache: kernelCache() };
+    const task = { o: withDefaults(options), files, report, signal: stop, runtime: runtime(), cache: kernelCache(), listen };
     checkRuntime(task.o.runtime);
     if (task.o.runtime === 'chrome') await (await import('./chrome/host.ts')).runInChrome(verb, task);
     else {
@@ -48,12 +50,16 @@ async function main(argv: string[]): Promise<number> {
       await (await LOAD[verb]())(task);
     }
     close();
-    return stop.aborted ? 130 : 0;
+    // a server has no other end than a signal: the one that programs send is how it is to end
+    return stop.aborted && !(verb === 'serve' && stop.reason === 'SIGTERM') ? 130 : 0;
   } catch (e) {
     close();
     return fail(withCure(e as Error), 1);
   }
 }
+
+/** Sockets are loaded when they are asked for. */
+const listen: Listen = async (...asked) => (await import('./http.ts')).listen(...asked);
 
 /** What could not be allocated, with the flags that make a run smaller. */
 function withCure(e: Error & { tooLarge?: string }): string {
@@ -68,12 +74,12 @@ function withCure(e: Error & { tooLarge?: string }): string {
 function stopOnSignal(tell: () => void): AbortSignal {
   const stop = new AbortController();
   let asked = Number.POSITIVE_INFINITY;
-  const heard = () => {
+  const heard = (signal: NodeJS.Signals) => {
     const now = performance.now();
     if (now - asked > 300) process.exit(130);
     if (stop.signal.aborted) return;
     asked = now;
-    stop.abort();
+    stop.abort(signal);
     tell();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, heard);

@@ -188,6 +188,10 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     const word = state === 'lacking' ? '  -  ' : paint(t, ok ? 'green' : 'red', state);
     answer(`${word}  ${name}${detail ? `  ${detail}` : ''}`);
   },
+  listening({ progress, say }, { url, models }) {
+    progress.stop();
+    say('serving', `${models.join(', ')} at ${url}/v1; Ctrl-C ends it`);
+  },
   file({ t, answer }, { path, ok, error }) {
     answer(ok ? `${paint(t, 'green', 'sound')}    ${path}` : `${paint(t, 'red', 'unsound')}  ${path}: ${error}`);
   },

@@ -16,6 +16,7 @@ export const LOAD: Record<Verb, () => Promise<Run>> = {
   eval: async () => (await import('../commands/eval.ts')).evaluateVerb,
   rows: async () => (await import('../commands/rows.ts')).rowsVerb,
   generate: async () => (await import('../commands/generate.ts')).generateVerb,
+  serve: async () => (await import('../commands/serve/verb.ts')).serveVerb,
   merge: async () => (await import('../commands/export/verb.ts')).exportVerb,
   export: async () => (await import('../commands/export/verb.ts')).exportVerb,
   plan: async () => (await import('../commands/plan.ts')).planVerb,

@@ -3,6 +3,7 @@
 import type { AutotuneCache } from '../gpu/autotune.ts';
 import type { Settled } from '../options/table.ts';
 import type { Report } from '../report.ts';
+import type { Listen } from './serve/listen.ts';
 
 export interface Task {
   o: Settled;
@@ -14,6 +15,8 @@ export interface Task {
   runtime?: string;
   /** Where kernel choices are remembered; measured anew each time where there is none. */
   cache?: AutotuneCache;
+  /** How `serve` listens, where the host can. */
+  listen?: Listen;
 }
 
 export type { AutotuneCache };

@@ -35,6 +35,10 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
     ['generate --adapter adapter --prompt "Once upon a time"', 'one answer'],
     ['generate --model DIR --data prompts.jsonl --temperature 0.7 --top-p 0.9', 'one answer a row, drawn by chance'],
   ],
+  serve: [
+    ['serve --model DIR --adapter mine=adapter', 'the models "base" and "mine" at http://127.0.0.1:8080/v1'],
+    ['serve --model DIR --host 0.0.0.0 --key SECRET', 'for other machines that know the key'],
+  ],
   merge: [['merge --model DIR --adapter adapter --out merged', 'a folder that transformers loads']],
   export: [
     [

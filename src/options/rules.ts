@@ -9,6 +9,7 @@ import { looksLikeBudget } from '../methods/smt/budget.ts';
 import { looksLikeSize } from '../size.ts';
 import { taskNamed } from '../tasks.ts';
 import { choicesOf } from './kinds.ts';
+import { faultOfServer } from './of-server.ts';
 import { flagOf, type Key, type Option, type Options, option, type Verb, withDefaults } from './table.ts';
 
 /** What is wrong with a value of this option (of this verb), or undefined. */
@@ -160,6 +161,7 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
   const counted = given.byRank ? given.task?.filter((name) => !taskNamed(name)?.words) : [];
   if (counted?.length)
     return `expected --rank with tasks of choices, got ${counted.join(', ')}, whose answers are open; leave --rank or them out`;
+  if (verb === 'serve') return faultOfServer(given);
   if ((verb === 'train' || verb === 'plan') && !has('table')) return ofMethod(given, has);
   if (verb === 'merge' || verb === 'export') return ofExport(given);
   return ofSelect(given, has);

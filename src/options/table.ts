@@ -12,8 +12,24 @@ import { MUON_SCALES, OPTIMIZERS, type Optimizer } from '../methods/method.ts';
 import { FULL_WARMUP_RATE } from '../methods/smt/method.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
 import { OF_EXPORTS } from './exports.ts';
-import { choice, choices, day, flag, int, number, type Option, or, text, texts, VERBS, type Verb, type Where } from './kinds.ts';
+import {
+  choice,
+  choices,
+  day,
+  flag,
+  int,
+  narrowed,
+  number,
+  type Option,
+  or,
+  text,
+  texts,
+  VERBS,
+  type Verb,
+  type Where,
+} from './kinds.ts';
 import { BLOCK_OPTIONS } from './of-blocks.ts';
+import { SERVER_OPTIONS } from './of-server.ts';
 import { TASK_OPTIONS } from './of-tasks.ts';
 import { PRESETS, withPreset } from './presets.ts';
 
@@ -32,9 +48,9 @@ const SAVES: Verb[] = ['train', 'select', 'eval', 'rows', 'merge', 'export', 're
 const MODEL: Where = ['model', LOADS];
 const RUN: Where = ['run', ['train', 'plan']];
 const RANK: Where = ['rank', ['train', 'plan']];
+const ANSWER: Where = ['answer', ['generate']];
 const STEP: Where = ['optimizer', ['train']];
 const WATCH: Where = ['watch', ['train']];
-const ANSWER: Where = ['answer', ['generate']];
 
 export const PARTS = ['gemm', 'kernel', 'step', 'memory', 'load', 'decode'] as const;
 export const TARGETS = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
@@ -65,7 +81,7 @@ export const OPTIONS = {
   ),
   template: or(
     text(
-      ['data', again(...ROWS)],
+      ['data', again(...ROWS, 'serve')],
       'T',
       'how rows are written: auto, alpaca, chat, plain, or a file with a chat template (Jinja)',
     ),
@@ -73,7 +89,7 @@ export const OPTIONS = {
   ),
   learn: or(choice(['data', READS], ['response', 'all'], 'which tokens are learned'), 'response'),
   date: or(
-    day(['data', ['train', 'select', 'eval', 'generate', 'rows']], "the day that a chat template's strftime_now sees"),
+    day(['data', ['train', 'select', 'eval', 'generate', 'rows', 'serve']], "the day that a chat template's strftime_now sees"),
     '2024-07-26',
   ),
   batch: or(int(['data', READS], 'rows a micro-batch'), 4),
@@ -181,6 +197,7 @@ export const OPTIONS = {
   maxNewTokens: or(int(['answer', ['generate', 'eval']], 'longest answer; eval --task: as published where not given'), 128),
   temperature: or(number(ANSWER, 'X', '0 takes the likeliest token', { min: 0 }), 0),
   topP: or(number(ANSWER, 'X', 'drawn from the likeliest tokens that make up this share', { above: 0, max: 1 }), 1),
+  ...SERVER_OPTIONS,
 
   out: text(
     ['output', [...SAVES, 'compare']],
@@ -206,17 +223,20 @@ export const OPTIONS = {
   part: choices(['output', ['bench']], PARTS, 'P,...', `what is measured, some of ${PARTS.join(', ')} (default: all)`),
 
   runtime: or(
-    choice(
-      ['machine', ALL.filter((verb) => !['inspect', 'plan', 'rows'].includes(verb))],
-      ['auto', 'node', 'deno', 'chrome'],
-      'what runs the work; auto: Node where its WebGPU finds a GPU, else Deno; chrome: the one installed, without a window',
+    narrowed(
+      choice(
+        ['machine', ALL.filter((verb) => !['inspect', 'plan', 'rows'].includes(verb))],
+        ['auto', 'node', 'deno', 'chrome'],
+        'what runs the work; auto: Node where its WebGPU finds a GPU, else Deno; chrome: the one installed, without a window',
+      ),
+      { serve: ['auto', 'node', 'deno'] },
     ),
     'auto',
   ),
   device: or(text(['machine', ALL.filter((verb) => verb !== 'inspect')], 'NAME', 'the GPU, by part of its name'), 'auto'),
   arithmetic: or(
     choice(
-      ['machine', ['train', 'select', 'eval', 'generate']],
+      ['machine', ['train', 'select', 'eval', 'generate', 'serve']],
       ['f32', 'f16'],
       'f16: multiply halves where the GPU passes its self-test; faster on some, three digits',
     ),

@@ -1,0 +1,17 @@
+// What a server asks of its host: to listen.
+
+import type { Api } from './api.ts';
+import type { Guard } from './guard.ts';
+
+/** Where a server listens, and the largest body it reads, in bytes. */
+export interface ListensAt {
+  host: string;
+  port: number;
+  body: number;
+}
+
+/** Listens, and says by which addresses it is asked and how keys are compared. Throws where it cannot. */
+export type Listen = (
+  api: (own: Pick<Guard, 'hosts' | 'same'>) => Api,
+  at: ListensAt,
+) => Promise<{ url: string; close(): Promise<void> }>;
