@@ -15,6 +15,9 @@ import { LOAD } from './verbs.ts';
 /** Verbs that a signal ends at once. */
 const NOTHING_TO_SAVE: Verb[] = ['eval', 'rows', 'plan', 'inspect', 'doctor', 'bench', 'replay'];
 
+/** Sockets are loaded when they are asked for. */
+const listen: Listen = async (...asked) => (await import('./http.ts')).listen(...asked);
+
 process.exitCode = await main(process.argv.slice(2));
 process.exit();
 
@@ -57,9 +60,6 @@ async function main(argv: string[]): Promise<number> {
     return fail(withCure(e as Error), 1);
   }
 }
-
-/** Sockets are loaded when they are asked for. */
-const listen: Listen = async (...asked) => (await import('./http.ts')).listen(...asked);
 
 /** What could not be allocated, with the flags that make a run smaller. */
 function withCure(e: Error & { tooLarge?: string }): string {

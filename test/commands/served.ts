@@ -20,7 +20,7 @@ export interface Server {
 
 /** Starts `serve WORDS...` on a free port. */
 export async function serve(words: string[]): Promise<Server> {
-  const parsed = parseCommand(['serve', '--port', '0', ...words]);
+  const parsed = parseCommand(['serve', ...(words.includes('--port') ? [] : ['--port', '0']), ...words]);
   if (parsed.kind !== 'run') throw new Error(`expected a command, got ${'text' in parsed ? parsed.text : parsed.kind}`);
   const stop = new AbortController();
   const lines: Line[] = [];
