@@ -128,7 +128,8 @@ export function requested<S extends v.GenericSchema>(schema: S, body: string): v
       param,
       code: 'unknown_parameter',
     });
-  const got = issue.input === undefined ? 'none' : JSON.stringify(issue.input).slice(0, 80);
+  if (issue.input === undefined) throw refusal(400, `${param}: expected a value, got none; give it`, { param });
+  const got = JSON.stringify(issue.input).slice(0, 80);
   const wanted = /^expected /.test(issue.message) ? issue.message : `expected ${issue.expected}`;
   throw refusal(400, `${param ?? 'the body'}: ${wanted}, got ${got}; correct it`, { param });
 }
