@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { refused } from '../../src/commands/serve/guard.ts';
-import { blocktune, root } from '../cli/tiny.ts';
+import { parseCommand } from '../../src/options/args.ts';
+import { root } from '../cli/tiny.ts';
 import { ask, goldenFolder, type Server, serve, statusOf } from './served.ts';
 
 const folder = goldenFolder('llama3', 97);
@@ -213,10 +214,8 @@ describe('the command', () => {
     [['--adapter', 'a=x', '--adapter', 'a=y'], /"a", which is given twice/],
     [['--port', '70000'], /at most 65535/],
     [['--runtime', 'chrome'], /auto node deno/],
-  ])('%j is wrong usage', async (words, text) => {
-    const { code, stderr } = await blocktune(['serve', ...words]);
-    expect(stderr).toMatch(text);
-    expect(code).toBe(2);
+  ])('%j is wrong usage', (words, text) => {
+    expect(parseCommand(['serve', ...words])).toEqual({ kind: 'usage', text: expect.stringMatching(text) });
   });
 
   test('a port in use, and positions that the model has not, are said with the cure', async () => {
