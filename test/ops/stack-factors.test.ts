@@ -16,7 +16,7 @@ import { gpuWith } from '../gpu/kernels.ts';
 import { noise } from '../oracle/finite.ts';
 import { lowRank, lowRankBackward } from '../oracle/lowrank.ts';
 
-const [N, COLS, RANK, ALPHA, MOST] = [37, 128, 6, 9, 1 << 26];
+const [N, COLS, RANK, ALPHA, MOST] = [37, 256, 6, 9, 1 << 26];
 const MODULES = ['q_proj', 'k_proj', 'v_proj'] as const;
 const ROWS = { q_proj: 128, k_proj: 64, v_proj: 64 };
 const all = 256;
