@@ -69,7 +69,7 @@ export async function open(s: Session, { places, asked }: Extract<Command, { kin
   const longest = Math.max(ROOM, longestOf(rows, exams.new, exams.old));
   const positions = Math.max(longest + 1, positionsToAnswer(exams.new), positionsToAnswer(exams.old));
   const ready: Ready = { o, files, rows, exams, positions, model: null, tuned: null };
-  const { gpu } = await modelOf(s, ready, { losses: 0 });
+  const { gpu } = await modelOf(s, ready, { losses: 0, report: s.tell });
   for (const skill of ['new', 'old'] as const)
     exams[skill] = exams[skill].slice(0, asked.eval ?? (gpu.software ? ASKED.software : ASKED.gpu));
   s.opened = ready;
@@ -110,7 +110,7 @@ export async function ask(s: Session, prompt: string): Promise<void> {
 }
 
 async function answerOn(s: Session, ready: Ready, prompt: string): Promise<void> {
-  const model = await modelOf(s, ready, { losses: 0 });
+  const model = await modelOf(s, ready, { losses: 0, report: s.tell });
   const ids = await promptIds(ready.files, prompt);
   const room = ready.positions - 1 - ids.length;
   if (ids.length < 1 || room < 1)
@@ -147,7 +147,7 @@ async function examine(s: Session, ready: Ready, model: Model, when: When, skill
 }
 
 /** The model on the device; opened again where the device was lost. */
-async function modelOf(s: Session, ready: Ready, life: Pick<Life, 'losses'>): Promise<Model> {
+async function modelOf(s: Session, ready: Ready, life: Pick<Life, 'losses' | 'report'>): Promise<Model> {
   if (ready.model && !ready.model.gpu.failed) return ready.model;
   if (ready.model) closeGpu(ready.model.gpu);
   ready.tuned = null;

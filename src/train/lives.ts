@@ -24,8 +24,10 @@ export interface Life {
 
 /** Lives in a row without a new line that end the run: it would be lost again. */
 const MOST = 3;
-/** How long a device is waited for after a loss, and how often it is asked for. */
-const [PATIENCE_MS, PAUSE_MS] = [5000, 250];
+/** How long a device is waited for after a loss: a browser gives none for two minutes after the second. Told when it is not there soon. */
+const [PATIENCE_MS, SOON_MS] = [180_000, 5000];
+/** Between two questions for one, at first and later. */
+const [PAUSE_MS, LONG_PAUSE_MS] = [250, 5000];
 /** The news of a loss comes a little after the first call that fails for it. */
 const NEWS_MS = 200;
 
@@ -64,19 +66,21 @@ export function onDevice<T>(
   }, report);
 }
 
-/**
- * Opens a device for a life. After a loss it may take a while to be there; where none is offered in that time the error says that it
- * is `withheld`: a browser does so for two minutes after the second loss, or until the page is loaded anew.
- */
-export async function openFor(life: Pick<Life, 'losses'>, options: OpenOptions): Promise<Gpu> {
-  for (const until = performance.now() + PATIENCE_MS; ; ) {
+/** Opens a device for a life: the first must be there, after a loss it may take a while. */
+export async function openFor({ losses, report }: Pick<Life, 'losses' | 'report'>, options: OpenOptions): Promise<Gpu> {
+  const since = performance.now();
+  for (let told = false; ; ) {
     try {
       return await openGpu(options);
     } catch (e) {
-      if (!life.losses) throw e;
-      if (performance.now() > until)
-        throw Object.assign(new Error(`the GPU was lost, and is not offered again: ${(e as Error).message}`), { withheld: true });
-      await new Promise((done) => setTimeout(done, PAUSE_MS));
+      if (!losses) throw e;
+      const passed = performance.now() - since;
+      if (passed > PATIENCE_MS) throw new Error(`the GPU was lost, and is not offered again: ${(e as Error).message}`);
+      if (passed > SOON_MS && !told) {
+        report({ kind: 'warning', text: 'no GPU is offered after the loss: it is asked for again for three minutes' });
+        told = true;
+      }
+      await new Promise((done) => setTimeout(done, passed > SOON_MS ? LONG_PAUSE_MS : PAUSE_MS));
     }
   }
 }

@@ -25,6 +25,9 @@ const FLAGS = [
   '--disable-dev-shm-usage',
   '--disable-web-security', // its one page is ours, and reads the addresses that a person names
   '--enable-unsafe-webgpu',
+  // a GPU process that dies twice is no hostile page here: its one page goes on each time
+  '--disable-domain-blocking-for-3d-apis',
+  '--disable-gpu-process-crash-limit',
 ];
 /** Chrome on Linux drives a GPU through Vulkan where told to. */
 const LINUX = ['--enable-features=Vulkan'];

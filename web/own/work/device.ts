@@ -32,7 +32,7 @@ export async function freshModel(
   o: Settled,
   method: Method,
   positions: number,
-  life: Pick<Life, 'losses'>,
+  life: Pick<Life, 'losses' | 'report'>,
 ): Promise<Model> {
   const base = method.movesBase ? 'f32' : o.base;
   const { loaded, tuned } = b;
