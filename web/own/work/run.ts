@@ -67,7 +67,8 @@ export async function resultOf(b: Bench): Promise<AdapterFile[]> {
 
 /** A prompt answered by the base and, where a run has ended, by the tuned model; where the base itself has moved, by that alone. */
 export async function askOwn(b: Bench, { prompt, chat }: Asked): Promise<Reply> {
-  const model = b.loaded?.model ?? (await freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM, { losses: 0, report: b.tell }));
+  const model =
+    b.loaded?.model ?? (await freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM, { losses: 0, report: b.tell }));
   const ids = await promptIds(modelOf(b), prompt, chat);
   const room = b.loaded!.positions - 1 - ids.length;
   if (ids.length < 1 || room < 1)
