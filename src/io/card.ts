@@ -2,8 +2,8 @@
 import type { FileToWrite } from './write.ts';
 
 export interface Card {
-  /** peft for an adapter, transformers for a whole model. */
-  library: 'peft' | 'transformers';
+  /** peft for an adapter, transformers for a whole model, transformers.js for one as ONNX. */
+  library: 'peft' | 'transformers' | 'transformers.js';
   /** The base, as hubs name it. */
   base: string;
   /** Whether anything was trained onto it. */

@@ -88,6 +88,8 @@ describe.each([
     expect(line.worst).toBeLessThan(within);
     const weights = readdirSync(at(`onnx-${dtype}/onnx`)).map((name) => statSync(at(`onnx-${dtype}/onnx/${name}`)).size);
     expect(line.bytes).toBeGreaterThan(weights.reduce((a, b) => a + b));
+    expect(readFileSync(at(`onnx-${dtype}/tokenizer.json`))).toEqual(readFileSync(at('model/tokenizer.json')));
+    expect(readFileSync(at(`onnx-${dtype}/README.md`), 'utf8')).toMatch(/^---\nbase_model: .*\nlibrary_name: transformers.js\n/);
   });
 });
 

@@ -103,7 +103,7 @@ describe.each(['qwen2', 'qwen3'] as const)('%s', (family) => {
 
   test('more layers than the model has are refused in words', async () => {
     const all = opened.files.config.n_layers;
-    const words = `expected --layers of at most ${all}, as many as the model has, got ${all + 1}: name fewer.`;
+    const words = `expected \`layers\` of at most ${all}, as many as the model has, got ${all + 1}: name fewer.`;
     const method = topkLayers({ layers: all + 1 });
     const described = decoderFor(opened.files)(longestOf(rows), 'f32', DESKTOP.maxBinding);
     expect(() => method.check(described)).toThrow(words);

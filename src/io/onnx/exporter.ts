@@ -3,7 +3,9 @@
 import type { OnnxDtype } from '../../formats.ts';
 import { mergedTensors } from '../adapter-merge.ts';
 import { diskFolder } from '../bytes.ts';
+import { cardFile } from '../card.ts';
 import type { Exporter, Opened } from '../export.ts';
+import { tokenizerFiles } from '../export-hf.ts';
 import { type ModelFiles, readTokenizer } from '../model.ts';
 import { onnxFolder, onnxName } from './folder.ts';
 import { readOnnxWeights } from './read.ts';
@@ -11,10 +13,12 @@ import { type OnnxSession, onnxRuntime, openOnnx } from './session.ts';
 
 export const onnxExporter: Exporter = {
   place: 'folder',
-  async lay({ files, adapter, dtype, seen }) {
+  async lay({ files, adapter, dtype, seen, card }) {
     const { config, generation, tokenizer } = files;
     const tensors = (type: 'f32' | 'f16') => mergedTensors(files.tensors, adapter, type, seen);
-    const laid = onnxFolder({ config, generation, tokenizer, dtype: dtype as OnnxDtype, tensors });
+    const kept = await tokenizerFiles(files);
+    const written = onnxFolder({ config, generation, tokenizer, kept, dtype: dtype as OnnxDtype, tensors });
+    const laid = card ? [...written, cardFile({ ...card, library: 'transformers.js', tags: ['onnx'] })] : written;
     const unopened = await whyUnopened(files.tensors, dtype as OnnxDtype);
     return { files: laid, notes: unopened ? [`${unopened}: ${READ_BACK}`] : [] };
   },
