@@ -223,7 +223,7 @@ describe('a model of a billion parameters, from its config alone', () => {
 
 test.each<[options: Options, says: RegExp]>([
   [{ budget: '0%' }, /budget above zero/],
-  [{ block: 7 }, /--block 7/],
+  [{ block: 7 }, /`block` 7/],
   [{ data: ['nosuch.jsonl'] }, /nosuch\.jsonl/],
 ])('what cannot be run cannot be planned: %o', async (options, says) => {
   await expect(plans({ model: at('model'), ...options })).rejects.toThrow(says);
