@@ -178,7 +178,8 @@ describe.skipIf(!present)('on stories260K (skipped without the shared data)', ()
     const results = (lines: Line[]) => lines.flatMap((l) => (l.kind === 'result' ? [l] : []));
 
     const first = results(await begin(3));
-    expect(first.map((r) => `${r.method} ${r.lr}`)).toEqual(['SMT 0.001', 'SMT 0.002', 'LoRA 0.0002']);
+    // LoRA's is the rate by rule: of a run too short for trials
+    expect(first.map((r) => `${r.method} ${r.lr}`)).toEqual(['SMT 0.001', 'SMT 0.002', 'LoRA 0.0015']);
     const lines = await begin();
     expect(results(lines).map((r) => r.method)).toEqual(['DoRA', 'full']);
     const all: Document = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8'));
