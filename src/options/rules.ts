@@ -153,8 +153,11 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
   const has = (key: Key) => given[key] !== undefined && given[key] !== false;
   for (const [one, other] of EITHER)
     if (has(one) && has(other)) return `expected ${flagOf(one)} or ${flagOf(other)}, got both; leave one out`;
+  const usual = withDefaults({});
+  // a saved recipe says defaults too
   for (const [key, other] of NEEDS[verb] ?? [])
-    if (has(key) && !has(other)) return `expected ${flagOf(other)} beside ${flagOf(key)}, got none; give it`;
+    if (has(key) && given[key] !== usual[key] && !has(other))
+      return `expected ${flagOf(other)} beside ${flagOf(key)}, got none; give it`;
   for (const key of REQUIRED[verb] ?? []) if (!has(key)) return `expected ${flagOf(key)}, got none; ${verb} needs it`;
   if (given.against === 'base' && !has('adapter'))
     return 'expected --adapter beside --against base, got none; give it, or --against FILE with the answers of the base';

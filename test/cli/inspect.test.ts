@@ -73,7 +73,7 @@ test.each<[name: string, error: RegExp]>([
   ['spoilt', /expected .* got/],
   ['cut', /the adapter .*: expected .* got/],
   ['empty', /expected config\.json/],
-  ['bad.jsonl', /row 1.*--columns/],
+  ['bad.jsonl', /row 1.*`columns`/],
   ['noblocks.json', /module/],
   ['nosuch', /nothing there/],
 ])('%s is not', async (name, error) => {

@@ -61,7 +61,7 @@ test('llama.cpp takes the last of every four layers of SmolLM3 without RoPE: oth
   const files = await openModelFiles(`${FIXTURES}/tiny-smollm3-f16.gguf`);
   const other = { ...files, config: { ...files.config, nope_layers: [0] } };
   await expect(EXPORTERS.gguf.lay({ files: other, dtype: 'f16' })).rejects.toThrow(
-    /every four .* got layers 0; export --format hf/,
+    /every four .* got layers 0; export `format` hf/,
   );
   await files.close();
 });

@@ -37,7 +37,9 @@ describe('a saved recipe', () => {
   test('has every default, whatever of it needs a place', () => {
     const { checkpointEvery, keep, ...saved } = recipeOf('train', given('--out O --checkpoint-every 2'));
     expect([checkpointEvery, keep]).toEqual([2, 2]);
-    expect(saved).toEqual({ ...recipeOf('train', given('')) });
+    const { keep: usual, ...without } = recipeOf('train', given(''));
+    expect(usual).toBe(2);
+    expect(saved).toEqual(without);
   });
   test('names every default that means something to the run, and nothing of the command', () => {
     const saved = recipeOf('train', given('--method lora --json --quiet --out O --force --save-recipe F'));
