@@ -34,6 +34,8 @@ export interface PageState {
   asking: string | null;
   replies: { prompt: string; before: string; after: string | null }[];
   trouble: { stage: Stage; text: string } | null;
+  /** What the run warned of last and goes on after: a device that was lost. */
+  warning: string | null;
   /** The report's lines, as `--json` prints them; the newest last. */
   log: string[];
   began: number;
@@ -75,6 +77,7 @@ export const initial: PageState = {
   asking: null,
   replies: [],
   trouble: null,
+  warning: null,
   log: [],
   began: 0,
   last: 0,
@@ -125,6 +128,8 @@ function told(s: PageState, m: Heard, now: number): PageState {
         phase: 'done',
         finished: { steps: m.steps, seconds: m.seconds, input_tokens: m.input_tokens, elapsed: (now - s.began) / 1000 },
       };
+    case 'warning':
+      return { ...s, warning: m.text };
     case 'stopped':
       return { ...s, phase: 'stopped' };
     case 'failed':

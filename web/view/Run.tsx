@@ -37,6 +37,11 @@ export function Run({ state: s, start }: { state: PageState; start: () => void }
         ))}
       </ol>
       {busy && <p class="live">{live(s)}</p>}
+      {s.warning && (
+        <p class="live" role="status" data-testid="warning">
+          {s.warning}.
+        </p>
+      )}
       {s.finished && <Summary state={s} />}
     </section>
   );
