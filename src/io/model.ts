@@ -5,9 +5,7 @@ import { formatOfDtype } from '../formats.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { type Folder, openPlace, type PlaceOptions, readJson, readText, type Source } from './bytes.ts';
 import { configFromHf } from './config.ts';
-import { type Gguf, readGguf } from './gguf.ts';
-import { ggufConfig, ggufModel } from './gguf-model.ts';
-import { tokenizerFromGguf } from './gguf-tokenizer.ts';
+import type { Gguf } from './gguf.ts';
 import { readSafetensors, readShards, type StoredTensor } from './safetensors.ts';
 import { checkTensorShapes, sameBytes, storedTensor, type TensorInfo } from './tensors.ts';
 
@@ -48,6 +46,7 @@ export async function openConfig(where: string | Folder | Source, options: Place
     if ('folder' in place) return { config: (await readHfConfig(place.folder)).config, close };
     const { source } = place;
     if (source.name.endsWith('.json')) return { config: configFromHf(await readJson(source), {}, source.name), close };
+    const { readGguf, ggufConfig } = await ggufReader();
     return { config: await ggufConfig(await readGguf(source)), close };
   });
   await opened.close();
@@ -98,9 +97,20 @@ async function findPlace(where: string | Folder | Source, options: PlaceOptions)
 async function openGguf(source: Source): Promise<ModelFiles> {
   if (/\.(safetensors|json|bin)$/.test(source.name))
     throw new Error(`expected a model folder or a .gguf file, got ${source.name}; name the folder that holds it`);
+  const { readGguf, ggufModel, tokenizerFromGguf } = await ggufReader();
   const gguf = await readGguf(source);
   const tokenizer = tokenizerFromGguf(gguf);
   return { form: 'gguf', name: source.name, ...(await ggufModel(gguf)), generation: {}, tokenizer, gguf, close: async () => {} };
+}
+
+// Loaded with the first GGUF: a page that opens folders has no use for it.
+async function ggufReader() {
+  const [header, model, tokenizer] = await Promise.all([
+    import('./gguf.ts'),
+    import('./gguf-model.ts'),
+    import('./gguf-tokenizer.ts'),
+  ]);
+  return { ...header, ...model, ...tokenizer };
 }
 
 async function openFolder(folder: Folder): Promise<ModelFiles> {

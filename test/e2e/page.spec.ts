@@ -1,5 +1,6 @@
 // The page as a person meets it: the adapter named, one button, a loss that falls, blocks on the map, answers, an adapter to keep.
 import { readFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { expect, type Page, test } from '@playwright/test';
 import { arrives, faults, strangers, violations } from './helpers.ts';
 
@@ -75,6 +76,20 @@ test('keys move the map', async ({ page }) => {
   await expect.poll(shot).not.toBe(whole);
   await page.keyboard.press('0');
   await expect.poll(shot).toBe(whole);
+});
+
+test('what is loaded before anything is done is under 250 kB compressed', async ({ page }) => {
+  const sizes: Record<string, number> = {};
+  page.on('response', async (r) => {
+    const name = new URL(r.url()).pathname;
+    if (/\.(js|css|html)$|\/$/.test(name)) sizes[name] = gzipSync(await r.body()).length;
+  });
+  await page.goto('./#own');
+  await expect(page.getByTestId('adapter')).not.toHaveText(/looking/, { timeout: 30_000 });
+  const names = Object.keys(sizes).join(' ');
+  expect(names).toMatch(/worker/);
+  expect(names).not.toMatch(/uPlot|gguf|parquet/);
+  expect(Object.values(sizes).reduce((a, b) => a + b)).toBeLessThan(250_000);
 });
 
 test('a wrong address is said in words', async ({ page }) => {

@@ -1,11 +1,12 @@
 // The loss of every step as it arrives, its running mean, and the loss on held-out rows; straight or by logarithm, zoomed by dragging.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import { grouped } from '../format.ts';
 import type { EvalLine, StepLine } from '../state.ts';
 import { onScheme, variable } from './colours.ts';
 import { mean } from './mean.ts';
+import { usePlotter } from './plot.ts';
 
 const HEIGHT = 280;
 
@@ -16,9 +17,11 @@ export function Loss({ steps, held = [], total }: { steps: StepLine[]; held?: Ev
   const [log, setLog] = useState(false);
   const [zoomed, setZoomed] = useState(false);
   const [at, setAt] = useState<number | null>(null);
+  const Plotter = usePlotter();
   useEffect(() => onScheme(() => setScheme((n) => n + 1)), []);
   useEffect(() => {
-    const made = new uPlot(options(box.current!.clientWidth, log, setAt, setZoomed), [[], [], [], []], box.current!);
+    if (!Plotter) return undefined;
+    const made = new Plotter(options(box.current!.clientWidth, log, setAt, setZoomed), [[], [], [], []], box.current!);
     chart.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: box.current!.clientWidth, height: HEIGHT }));
     observer.observe(box.current!);
@@ -27,7 +30,7 @@ export function Loss({ steps, held = [], total }: { steps: StepLine[]; held?: Ev
       observer.disconnect();
       made.destroy();
     };
-  }, [scheme, log]);
+  }, [scheme, log, Plotter]);
   useEffect(() => {
     const { x, loss, smooth, heldOut } = curves(steps, held);
     chart.current?.setData([x, loss, smooth, heldOut], false);
@@ -37,7 +40,7 @@ export function Loss({ steps, held = [], total }: { steps: StepLine[]; held?: Ev
       chart.current!.setScale('y', range([...loss, ...heldOut], log));
     });
     return undefined;
-  }, [steps, held, total, scheme, log, zoomed]);
+  }, [steps, held, total, scheme, log, zoomed, Plotter]);
   return (
     <figure class="loss">
       <fieldset class="map-tools" aria-label="The chart">

@@ -1,10 +1,11 @@
 // Runs that ended on this model and data: their curves over one another, their figures as a table, and the other methods at a click.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import { bytes, count, duration, grouped } from '../../format.ts';
 import { onScheme, variable } from '../../view/colours.ts';
 import { Panel } from '../../view/Panel.tsx';
+import { usePlotter } from '../../view/plot.ts';
 import { compareAll } from '../actions.ts';
 import { overlaid, type Past } from '../history.ts';
 import { comparing, past, run } from '../store.ts';
@@ -80,7 +81,9 @@ function Curves({ runs }: { runs: Past[] }) {
   const [scheme, setScheme] = useState(0);
   useEffect(() => onScheme(() => setScheme((n) => n + 1)), []);
   const { x, y, of } = overlaid(runs);
+  const Plotter = usePlotter();
   useEffect(() => {
+    if (!Plotter) return undefined;
     const axis: uPlot.Axis = {
       stroke: variable('muted'),
       font: '11px system-ui, sans-serif',
@@ -88,7 +91,7 @@ function Curves({ runs }: { runs: Past[] }) {
       ticks: { show: false },
     };
     const series = runs.map((r) => ({ stroke: variable(inkOf(r.number)), width: 2, spanGaps: true, points: { show: false } }));
-    const made = new uPlot(
+    const made = new Plotter(
       {
         width: box.current!.clientWidth,
         height: HEIGHT,
@@ -110,7 +113,7 @@ function Curves({ runs }: { runs: Past[] }) {
       observer.disconnect();
       made.destroy();
     };
-  }, [runs, scheme]);
+  }, [runs, scheme, Plotter]);
   const words = `Loss on ${of === 'held-out' ? 'held-out rows' : 'the rows trained on'} by step, one line a run`;
   return (
     <figure class="loss">
