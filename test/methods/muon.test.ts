@@ -7,8 +7,9 @@ import { FAMILIES, loadGolden } from '../goldens/load.ts';
 import goldens from '../goldens/muon.json';
 import { testGpu } from '../gpu/harness.ts';
 import { decoderOf, startRun } from '../models/tiny.ts';
+import { some } from '../some.ts';
 
-describe.each(FAMILIES)('%s', (family) => {
+describe.each(some(FAMILIES, 3))('%s', (family) => {
   test.each(['smt8_all', 'smt16_qkv'] as const)('ten steps of %s', async (kind) => {
     const gpu = await testGpu();
     const { files, weights, rows: raw, batch, curves } = await loadGolden(family);

@@ -14,6 +14,7 @@ import { f32Bound } from '../compare.ts';
 import { input, runProgram, testGpu } from '../gpu/harness.ts';
 import { gpuWith, KERNELS } from '../gpu/kernels.ts';
 import { abs, matmulNN, matmulNT } from '../oracle/matmul.ts';
+import { some } from '../some.ts';
 
 const noise = (n: number, seed: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(seed + 1.7 * i + 0.31 * i * seed));
 
@@ -55,7 +56,7 @@ const cases = FORMATS.flatMap((format) => [
 ]);
 describe.each(KERNELS)('kernels: %s', async (kernels) => {
   const gpu = await gpuWith(kernels);
-  test.each(cases)(
+  test.each(some(cases, 5))(
     '$format [$rows, $cols], $n tokens: y = x Wᵀ and dx = dy W, added or written',
     async ({ format, n, rows, cols, fit }) => {
       const { w, values } = await storedWeight(format, rows, cols, fit);
@@ -84,7 +85,7 @@ describe.each(KERNELS)('kernels: %s', async (kernels) => {
   );
 
   // Bindings of 32 KiB: no operand fits one, so the product goes in parts of rows, of columns and of the sum, and panels in several.
-  test.each(FORMATS)('%s in small bindings: every part begins where it should', async (format) => {
+  test.each(some(FORMATS, 3))('%s in small bindings: every part begins where it should', async (format) => {
     const [n, rows, cols] = [90, 132, 512];
     const { w, values } = await storedWeight(format, rows, cols, rows);
     const small = await gpuWith(kernels, { maxBinding: 1 << 15 });
@@ -110,31 +111,33 @@ describe.each(KERNELS)('kernels: %s', async (kernels) => {
   });
 
   // The same values, stored and as f32, by the same kernels: what differs is the place where a value is decoded, and in a tile not even that.
-  test.each(FORMATS.filter((f) => f !== 'f32'))(
-    '%s read by the product equals its values in f32, to rounding',
-    async (format) => {
-      const [n, rows, cols] = [70, 68, 256];
-      const { w, values } = await storedWeight(format, rows, cols, rows);
-      const plain = newWeight('layer.w', rows, cols, 'f32', 1 << 26);
-      allocate(gpu.scope, plain.windows[0].q.home!);
-      write(gpu.memory, plain.windows[0].q, Float32Array.from(values));
-      const [x, dy] = [await input('x', [n, cols], noise(n * cols, 1)), await input('dy', [n, rows], noise(n * rows, 2))];
-      const out = await runProgram(
-        (p) => {
-          const product = (v: Weight) => {
-            const [y, dx] = [temp(p, 'y', [n, rows]), temp(p, 'dx', [n, cols])];
-            productInto(p, whole(x), n, v, whole(y), 0);
-            productTransposedInto(p, whole(dy), n, v, whole(dx), 0);
-            return [y, dx];
-          };
-          const [y, dx] = product(w);
-          const [y1, dx1] = product(plain);
-          return { y, dx, y1, dx1 };
-        },
-        { gpu },
-      );
-      expect(out.y).toBeCloseL2(out.y1, gpu.limits.software ? 2 ** -23 : 0);
-      expect(out.dx).toBeCloseL2(out.dx1, 2 ** -23); // windows of the stored weight are summed apart
-    },
-  );
+  test.each(
+    some(
+      FORMATS.filter((f) => f !== 'f32'),
+      3,
+    ),
+  )('%s read by the product equals its values in f32, to rounding', async (format) => {
+    const [n, rows, cols] = [70, 68, 256];
+    const { w, values } = await storedWeight(format, rows, cols, rows);
+    const plain = newWeight('layer.w', rows, cols, 'f32', 1 << 26);
+    allocate(gpu.scope, plain.windows[0].q.home!);
+    write(gpu.memory, plain.windows[0].q, Float32Array.from(values));
+    const [x, dy] = [await input('x', [n, cols], noise(n * cols, 1)), await input('dy', [n, rows], noise(n * rows, 2))];
+    const out = await runProgram(
+      (p) => {
+        const product = (v: Weight) => {
+          const [y, dx] = [temp(p, 'y', [n, rows]), temp(p, 'dx', [n, cols])];
+          productInto(p, whole(x), n, v, whole(y), 0);
+          productTransposedInto(p, whole(dy), n, v, whole(dx), 0);
+          return [y, dx];
+        };
+        const [y, dx] = product(w);
+        const [y1, dx1] = product(plain);
+        return { y, dx, y1, dx1 };
+      },
+      { gpu },
+    );
+    expect(out.y).toBeCloseL2(out.y1, gpu.limits.software ? 2 ** -23 : 0);
+    expect(out.dx).toBeCloseL2(out.dx1, 2 ** -23); // windows of the stored weight are summed apart
+  });
 });

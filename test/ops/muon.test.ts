@@ -14,6 +14,7 @@ import { gpuWith } from '../gpu/kernels.ts';
 import { clipScale, globalNorm } from '../oracle/adamw.ts';
 import { noise } from '../oracle/finite.ts';
 import * as oracle from '../oracle/muon.ts';
+import { some } from '../some.ts';
 
 interface Packed {
   n: number;
@@ -107,16 +108,21 @@ describe.each(['own', 'tiles'] as const)('kernels: %s', (kernels) => {
     gpu = await gpuWith(kernels);
   });
 
-  test.each([
-    ['blocks of 4', [one(4)]],
-    ['6, which is no multiple of 4', [one(6), one(6, 6, 2)]],
-    ['8 and 16, of two matrices', [one(8, 8, 5, 0.5), one(8, 8, 2), one(16)]],
-    ['24, between tiles', [one(24)]],
-    ['33, over an edge of tiles', [one(33)]],
-    ['64', [one(64)]],
-    ['256', [one(256, 256, 2)]],
-    ['factors, wide and tall', [one(3, 40, 1), one(40, 3, 1), one(16, 300, 1), one(300, 16, 1), one(1, 9, 1)]],
-  ])('three steps of %s', async (_, packed) => {
+  test.each(
+    some(
+      [
+        ['blocks of 4', [one(4)]],
+        ['6, which is no multiple of 4', [one(6), one(6, 6, 2)]],
+        ['8 and 16, of two matrices', [one(8, 8, 5, 0.5), one(8, 8, 2), one(16)]],
+        ['24, between tiles', [one(24)]],
+        ['33, over an edge of tiles', [one(33)]],
+        ['64', [one(64)]],
+        ['256', [one(256, 256, 2)]],
+        ['factors, wide and tall', [one(3, 40, 1), one(40, 3, 1), one(16, 300, 1), one(300, 16, 1), one(1, 9, 1)]],
+      ],
+      2,
+    ),
+  )('three steps of %s', async (_, packed) => {
     const { got, want, start } = await compare(gpu, packed);
     got.forEach((x, i) => {
       const [moved, should] = [x, want[i]].map((y) => Float64Array.from(y, (z, k) => z - start[i][k]));
