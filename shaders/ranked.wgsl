@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let mine = walk(lane, P.V);
   var most = -ODD;
   var odd = 0f;
-  for (var i = mine.x; i < mine.y; i += 8u) {
+  for (var i = mine.x; i < mine.y; i += STEP) {
     let x = logits[m * P.V + i];
     odd = select(odd, 1f, (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u);
     most = max(most, x);
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let top = max_all(lane, most);
   let broken = max_all(lane, odd) > 0f;
   var own = 0f;
-  for (var i = mine.x; i < mine.y; i += 8u) { own += exp(logits[m * P.V + i] - top); }
+  for (var i = mine.x; i < mine.y; i += STEP) { own += exp(logits[m * P.V + i] - top); }
   let all = top + log(sum_all(lane, own));
   let sum = select(0f, all, P.as_log == 1u);
 
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var k = 0u; k < P.K; k++) {
     var found = -ODD;
     var id = 0u;
-    for (var i = mine.x; i < mine.y; i += 8u) {
+    for (var i = mine.x; i < mine.y; i += STEP) {
       let s = score(m, i, sum);
       let after = s < last || (s == last && i > last_id);
       if (after && s > found) {

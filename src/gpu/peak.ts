@@ -28,18 +28,27 @@ export interface Peak {
   free(): void;
 }
 
-const WIDTHS = [16, 64, 256];
+/** Invocations of a workgroup that are worth a try: a GPU runs at least 32 in step. */
+const WIDTHS = { software: [16, 64, 256], hardware: [64, 256] };
 const MOST = 1 << 20;
 
-export async function openPeak(gpu: Gpu): Promise<Peak> {
-  // enough invocations to fill a large GPU, few enough that starting them costs a software adapter nothing
-  const invocations = gpu.software ? 8192 : 1 << 18;
+/** Enough invocations to fill a large GPU, few enough that starting them costs a software adapter nothing. */
+const invocationsOf = (software: boolean) => (software ? 8192 : 1 << 18);
+
+/** Programs of multiply-adds alone, `n` turns of 32 FLOPs an invocation, by the width of their workgroups. */
+export function peakParts(software: boolean, n = MOST): { name: string; build: Build; dims: { n: number } }[] {
+  const invocations = invocationsOf(software);
   const y = resident('peak', [invocations, 4], 'other');
-  const parts = WIDTHS.map((width) => {
+  return WIDTHS[software ? 'software' : 'hardware'].map((width) => {
     const k = kernel('peak', [code], { WG: width });
     const build: Build = (p) => run(p, k, { y }, { n: p.dims.n }, [invocations / width], { flops: 32 * invocations * p.dims.n });
-    return { name: `peak ${width}`, build, dims: { n: MOST } };
+    return { name: `peak ${width}`, build, dims: { n } };
   });
+}
+
+export async function openPeak(gpu: Gpu): Promise<Peak> {
+  const invocations = invocationsOf(gpu.software);
+  const parts = peakParts(gpu.software);
   const machine = await prepare(gpu, plan(parts, planningOf(gpu.limits)));
   const time = (name: string, n: number) => wallMs(gpu, () => replay(machine, name, { n }));
   const rate = (n: number, ms: number) => (32 * invocations * n) / ms / 1e6;
@@ -101,20 +110,28 @@ const MOVED = 64 << 20;
 /** Multiply-adds of four vec4s that an invocation does: a millisecond on a slow GPU. */
 const TURNS = 256;
 
+/** What is timed for the pace: multiply-adds alone, and bytes alone. */
+export function paceBuilds(software: boolean): { adding: Build; moving: Build } {
+  const invocations = invocationsOf(software);
+  const count = MOVED / 16;
+  return {
+    adding(p) {
+      const y = resident('peak', [invocations, 4], 'other');
+      const flops = 32 * invocations * TURNS;
+      run(p, kernel('peak', [code], { WG: 64 }), { y }, { n: TURNS }, [invocations / 64], { flops });
+    },
+    moving(p) {
+      const [x, y] = ['from', 'to'].map((name) => resident(name, [count, 4], 'other'));
+      run(p, kernel('bandwidth', [bandwidth]), { x, y }, { count }, [count / 256]);
+    },
+  };
+}
+
 /** Peak and bandwidth in a few tenths of a second: the best of some readings of both. */
 export async function measurePace(gpu: Gpu, watch: Stopwatch = stopwatch(gpu)): Promise<Pace> {
-  const invocations = gpu.software ? 8192 : 1 << 18;
-  const adding: Build = (p) => {
-    const y = resident('peak', [invocations, 4], 'other');
-    run(p, kernel('peak', [code], { WG: 64 }), { y }, { n: TURNS }, [invocations / 64]);
-  };
-  const count = MOVED / 16;
-  const moving: Build = (p) => {
-    const [x, y] = ['from', 'to'].map((name) => resident(name, [count, 4], 'other'));
-    run(p, kernel('bandwidth', [bandwidth]), { x, y }, { count }, [count / 256]);
-  };
+  const { adding, moving } = paceBuilds(gpu.software);
   return {
-    tflops: (32 * invocations * TURNS) / (await bestMs(watch, adding)) / 1e9,
+    tflops: (32 * invocationsOf(gpu.software) * TURNS) / (await bestMs(watch, adding)) / 1e9,
     gbps: (2 * MOVED) / (await bestMs(watch, moving)) / 1e6,
   };
 }

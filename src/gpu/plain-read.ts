@@ -13,10 +13,14 @@ import type { Tensor } from './tensor.ts';
 const GROUPS = { software: 256, hardware: 4096 };
 
 /** A machine whose program `read` reads every byte of some allocated tensors once, by a kernel with so many invocations a workgroup. */
-export function readerOf(gpu: Gpu, tensors: readonly Tensor[], WG: number): Promise<Machine> {
+export const readerOf = (gpu: Gpu, tensors: readonly Tensor[], WG: number): Promise<Machine> =>
+  prepare(gpu, plan([{ name: 'read', build: readingOf(tensors, WG), dims: {} }], planningOf(gpu.limits)));
+
+/** Reads every byte of tensors once. */
+export function readingOf(tensors: readonly Tensor[], WG: number): Build {
   const EACH = 4;
-  const groups = GROUPS[gpu.software ? 'software' : 'hardware'];
-  const build: Build = (p) => {
+  return (p) => {
+    const groups = GROUPS[p.planning.software ? 'software' : 'hardware'];
     for (const data of tensors) {
       const count = Math.floor(data.bytes / 16);
       const steps = Math.ceil(count / (groups * EACH * WG));
@@ -25,8 +29,7 @@ export function readerOf(gpu: Gpu, tensors: readonly Tensor[], WG: number): Prom
       run(p, kernel('plain_read', [code], { WG, EACH }), { data, seen }, { count, steps }, [used], { bytes: data.bytes });
     }
   };
-  return prepare(gpu, plan([{ name: 'read', build, dims: {} }], planningOf(gpu.limits)));
 }
 
-/** Sizes of a workgroup that are worth a try. */
-export const WIDTHS = [8, 64, 256];
+/** Sizes of a workgroup that are worth a try: a GPU runs at least 32 invocations in step. */
+export const widthsOf = (software: boolean): number[] => (software ? [8, 64, 256] : [64, 256]);

@@ -1,11 +1,14 @@
 // Every kernel that hardware may run: those of all programs of all methods over models of every shape and format, with each kernel
-// that a contest could choose, and the entrants of the contests themselves. From traces: no GPU.
+// that a contest could choose, the entrants of the contests themselves, and what the self-test looks at. From traces: no GPU.
 
-import { planDecoding } from '../../src/eval/decoding.ts';
+import { checks } from '../../src/commands/doctor/checks.ts';
 import type { Dispatch } from '../../src/gpu/cost.ts';
 import { type Planning, planningOf } from '../../src/gpu/limits.ts';
+import { paceBuilds, peakParts } from '../../src/gpu/peak.ts';
+import { readingOf, widthsOf } from '../../src/gpu/plain-read.ts';
 import { type Part, plan } from '../../src/gpu/plan.ts';
 import type { Kernel } from '../../src/gpu/program.ts';
+import { resident } from '../../src/gpu/tensor.ts';
 import { DESKTOP } from '../../src/index.ts';
 import { METHODS, methodNamed } from '../../src/methods/index.ts';
 import type { Method, Optimizer } from '../../src/methods/method.ts';
@@ -18,6 +21,7 @@ import type { Sizes } from '../../src/ops/stream/stream.ts';
 import { productsOf } from '../../src/train/autotune.ts';
 import { withTraining, withWarmup } from '../../src/train/plans.ts';
 import { TINY } from '../models/tiny.ts';
+import { answering } from './answering.ts';
 
 /** Shapes of published models, cut to a layer or two: kernels do not depend on how many there are. */
 const shape = (
@@ -40,10 +44,10 @@ const MODELS: DecoderConfig[] = [
   { ...shape(2048, 11008, 16, 4, 128), nope_layers: [0] }, // SmolLM3-3B
   shape(3200, 8640, 32, 32, 100), // OpenLLaMA-3B
 ];
-/** Nothing that divides by four. */
+/** Nothing that divides by four, and a head of its own. */
 const ODD: DecoderConfig = {
   ...shape(30, 35, 3, 1, 10),
-  ...{ vocab_size: 61, attention_bias: true, o_bias: true, mlp_bias: true },
+  ...{ vocab_size: 61, attention_bias: true, o_bias: true, mlp_bias: true, tie_word_embeddings: false },
 };
 /** Everything that a product can be added to. */
 const BIASED: DecoderConfig = { ...LLAMA_1B, attention_bias: true, o_bias: true, mlp_bias: true };
@@ -57,6 +61,9 @@ const SIZES: Sizes[] = [
   { N: 8, M: 2 },
 ];
 
+/** Self-tests that ask for what no GPU is given. */
+const ON_SOFTWARE = /^attention (registers|subgroup)/;
+
 const OPTIMIZER = { betas: [0.9, 0.95] as const, eps: 1e-8, clip: 1 };
 
 /** Every method as it comes, and the forms of some that run kernels of their own. */
@@ -67,7 +74,7 @@ function methods(): Method[] {
     ...SELECTS.map((select) => smt.make({ select })),
     ...SCORES.map((score) => smt.make({ score, targets: MODULES })),
     ...[4, 2].map((block) => smt.make({ block, budget: '5%t' })),
-    smt.make({ warmup: 'full' }),
+    ...SCORES.map((score) => smt.make({ warmup: 'full', score })),
     ...['lora', 'dora'].map((name) => methodNamed(name).make({ dropout: 0.1, rank: 6 })),
   ];
 }
@@ -101,10 +108,21 @@ export function hardwareDispatches(): Map<Kernel, Dispatch> {
             programs(BIASED, format, methodNamed('smt').make({}), planningOf(planning, { choices }), see);
       }
     }
+  for (const check of checks()) {
+    const all = { ...DESKTOP, half: true };
+    const planning = check.planning?.(all) ?? planningOf(all, { half: false });
+    if (ON_SOFTWARE.test(check.name) || planning.software || check.lacks?.(all)) continue;
+    const { build, dims } = check.make(planning);
+    see(plan([{ name: check.name, build, dims: dims ?? {} }], planning));
+  }
+  const { adding, moving } = paceBuilds(false);
+  const reads = widthsOf(false).map((width) => readingOf([resident('data', [1 << 20], 'other', 'u32')], width));
+  const measuring = [adding, moving, ...reads].map((build, i) => ({ name: `measured ${i}`, build, dims: {} }));
+  see(plan([...measuring, ...peakParts(false)], DESKTOP));
   return found;
 }
 
-/** Plans everything that a run of a method has, and decoding. What does not fit a model has no programs. */
+/** Plans everything that a run of a method has, and all that answers. What does not fit a model has no programs. */
 function programs(
   config: DecoderConfig,
   asked: StoredFormat,
@@ -136,5 +154,5 @@ function programs(
       withTraining(decoder(), method, { ...options, optimizer }, planning, ({ plan }) => see(plan));
     withWarmup(decoder(), method, options, planning, ({ plan }) => see(plan));
   });
-  for (const rows of [1, 8]) see(planDecoding(decoder(), 100, planning, rows).plan);
+  for (const plan of answering(decoder(), 100, planning)) see(plan);
 }

@@ -1,8 +1,6 @@
 // What holds a screen up: no dispatch of a real model's programs that a slow integrated GPU would work on for longer than a tenth of a
 // second, and no submit much longer than it is meant to be. By count, from traces: no GPU.
 import { describe, expect, test } from 'vitest';
-import { planDecoding } from '../../src/eval/decoding.ts';
-import { planLikelihood } from '../../src/eval/likelihood.ts';
 import { SLOW_GPU } from '../../src/gpu/pace.ts';
 import { type Part, SUBMIT_MS } from '../../src/gpu/plan.ts';
 import { makeTable, submitsOf } from '../../src/gpu/table.ts';
@@ -13,6 +11,7 @@ import type { DecoderConfig } from '../../src/models/config.ts';
 import { newDecoder } from '../../src/models/decoder.ts';
 import { withTraining, withWarmup } from '../../src/train/plans.ts';
 import { TINY } from '../models/tiny.ts';
+import { answering } from './answering.ts';
 
 const LONGEST_MS = 100;
 /** Invocations that such a GPU runs at once: 96 units of 8 lanes. Fewer leave the rest of it idle. */
@@ -37,6 +36,7 @@ const MODELS: Record<string, Partial<DecoderConfig>> = {
 /** Rows of 512 tokens a micro-batch. */
 const ROWS = [1, 4, 16];
 const T = 512;
+const LONG = 4096;
 
 interface Worst {
   dispatch: [ms: number, name: string];
@@ -81,11 +81,10 @@ describe.each(Object.keys(MODELS))('%s', (name) => {
     expect(worst.dispatch).toSatisfy(([ms]) => ms <= LONGEST_MS);
   });
 
-  test('likelihoods of 16 rows of 512, and decoding', () => {
-    const decoder = newDecoder(config, T, () => 'bf16', DESKTOP.maxBinding);
+  test('answers of up to 4096 tokens, served, searched for and scored', () => {
+    const decoder = newDecoder(config, LONG, () => 'bf16', DESKTOP.maxBinding);
     const worst: Worst = { dispatch: [0, ''], submit: 0 };
-    look(planLikelihood(decoder, { N: 16 * T, M: 16 * (T - 1) }, DESKTOP).plan.parts.values(), worst);
-    look(planDecoding(decoder, T - 1, DESKTOP).plan.parts.values(), worst);
+    for (const { parts } of answering(decoder, LONG, DESKTOP)) look(parts.values(), worst);
     expect(worst.dispatch).toSatisfy(([ms]) => ms <= LONGEST_MS);
   });
 });

@@ -129,6 +129,22 @@ const BY_TESTS = {
     ['choose', 'broken);', 'false);', 'a broken row is taken for one that chose'],
     ['advance', 'min(positions[n] + 1u, P.capacity - 1u)', 'positions[n] + 1u', 'a full row goes on into the next one'],
   ],
+  [ops('likeliest')]: [
+    ['likeliest', 'sums *= decay(E(top - high));', '', 'the sum does not shrink when the maximum moves'],
+    ['likeliest', 'id % LANES)', '0u)', 'the token is taken for the first of its vector'],
+    ['likeliest', '(x == bound && id > before)', 'x == bound', 'the likeliest is found again and again'],
+    ['likeliest', '(P.row0 + r) * P.ld', 'r * P.ld', 'every chunk tells of the first rows'],
+    ['likeliest', 'select(id, NONE, broken)', 'id', 'a broken row is taken for one that chose'],
+  ],
+  [ops('ranked')]: [
+    ['ranked', 'x / penalty[0], x * penalty[0]', 'x * penalty[0], x / penalty[0]', 'what was seen is made likelier'],
+    ['ranked', '>> (i % 32u) & 1u', '>> (i % 31u) & 1u', 'other tokens are taken for seen'],
+    ['ranked', 'P.as_log == 1u', 'false', 'logits are taken for log-probabilities'],
+    ['ranked', '(s == last && i > last_id)', 's == last', 'the likeliest is found again and again'],
+    ['ranked', '-ODD, -f32(id)', '-ODD, f32(id)', 'of equals the highest comes first'],
+    ['cache_moved', 'min(reach[0], P.capacity)', 'P.capacity', 'places past the reach move too'],
+    ['cache_moved', 'cache_v[r * row + id] = v[r]', 'cache_v[r * row + id] = k[r]', 'values become keys'],
+  ],
   [ops('attention', 'attention-columns')]: [
     ['attention', '(t * P.n_heads + head) * C', '(t * P.n_kv_heads + head) * C', 'the stride of the queries is that of the keys'],
     ['attention', 'head / (P.n_heads / P.n_kv_heads)', 'head % P.n_kv_heads', 'heads are given their kv head in turn'],

@@ -3,7 +3,7 @@
 
 import type { Gpu } from '../../gpu/device.ts';
 import { type Peak, wallMs } from '../../gpu/peak.ts';
-import { readerOf, WIDTHS } from '../../gpu/plain-read.ts';
+import { readerOf, widthsOf } from '../../gpu/plain-read.ts';
 import { dispose, type Machine, prepare, replay } from '../../gpu/run.ts';
 import { parametersOf } from '../../models/decoder.ts';
 import { tensorsOf } from '../../ops/stored/weight.ts';
@@ -35,7 +35,7 @@ export async function benchDecode(gpu: Gpu, peak: Peak, report: Report, opened: 
       .filter((h) => h.role === 'kv')
       .map((home) => ({ ...bytes[0], home, bytes: home.bytes, start: 0 }));
     const readers = [];
-    for (const width of WIDTHS) readers.push(await ready(readerOf(gpu, [...bytes, ...caches], width)));
+    for (const width of widthsOf(gpu.software)) readers.push(await ready(readerOf(gpu, [...bytes, ...caches], width)));
     const best = { one: Number.POSITIVE_INFINITY, eight: Number.POSITIVE_INFINITY, read: Number.POSITIVE_INFINITY };
     const least = (what: keyof typeof best, ms: number) => (best[what] = Math.min(best[what], ms));
     for (let round = 0; round < ROUNDS; round++) {

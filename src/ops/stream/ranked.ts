@@ -1,9 +1,9 @@
 // The likeliest tokens of each row with their scores, for a search that the host leads: beams, and penalties on what was said before.
 
 import rankedCode from '../../../shaders/ranked.wgsl?raw' with { type: 'text' };
-import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
-import { kernel, type Program, run } from '../../gpu/program.ts';
+import { type Program, run } from '../../gpu/program.ts';
 import { resident, type Tensor } from '../../gpu/tensor.ts';
+import { reducing } from '../elementwise/reduce.ts';
 
 /** How tokens are ranked, and the ranks. Resident; the first two written by the host. */
 export interface Ranking {
@@ -28,7 +28,7 @@ export function newRanking(rows: number, K: number, vocab_size: number): Ranking
 export function ranked(p: Program, logits: Tensor, { seen, penalty, best }: Ranking, asLog: boolean): void {
   const [M, V] = logits.shape;
   const K = best.shape[1];
-  const made = kernel('ranked', [reduce, rankedCode], { WIDTH: p.planning.software ? 64 : 256 });
+  const made = reducing(p, 'ranked', [rankedCode], V);
   const params = { V, K, words: seen.shape[1], as_log: asLog ? 1 : 0 };
-  run(p, made, { logits, seen, penalty, best }, params, [M], { bytes: 4 * M * V * (2 + K) });
+  run(p, made, { logits, seen, penalty, best }, params, [M], { flops: M * V * (8 + 5 * K), bytes: 4 * M * V * (2 + K) });
 }
