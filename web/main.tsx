@@ -4,9 +4,11 @@
 import { render } from 'preact';
 import './style/index.css';
 import { openEngine } from './engine.ts';
-import { openBench } from './own/store.ts';
 import { App } from './view/App.tsx';
 import { followAddress } from './way.ts';
 
 render(<App />, document.getElementById('app')!);
-followAddress((way) => (way === 'own' ? openBench() : openEngine()));
+followAddress((way) => {
+  if (way === 'own') void import('./own/store.ts').then(({ openBench }) => openBench());
+  else openEngine();
+});

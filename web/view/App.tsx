@@ -2,21 +2,25 @@
 // state and shows its slice; nothing here computes.
 
 import { askModel, openEngine, page, startRun } from '../engine.ts';
-import { gpu } from '../own/store.ts';
-import { Own } from '../own/view/Own.tsx';
 import { way } from '../way.ts';
 import { Adapter } from './Adapter.tsx';
+import { AdapterName } from './AdapterName.tsx';
 import { Answers } from './Answers.tsx';
 import { Ask } from './Ask.tsx';
-import { BlockMap } from './BlockMap.tsx';
+import { BlockMap } from './drawn.ts';
 import { Hero } from './Hero.tsx';
 import { Log } from './Log.tsx';
 import { Loss } from './Loss.tsx';
+import { later } from './later.tsx';
 import { Memory } from './Memory.tsx';
 import { Panel } from './Panel.tsx';
 import { Run } from './Run.tsx';
 import { Skills } from './Skills.tsx';
 import { Trouble } from './Trouble.tsx';
+
+/** Its forms know the engine's options, which the built-in task has no use for. */
+const Own = later(async () => (await import('../own/view/Own.tsx')).Own, 'own-place');
+const OwnAdapter = later(async () => (await import('../own/view/OwnAdapter.tsx')).OwnAdapter);
 
 export function App() {
   const own = way.value === 'own';
@@ -51,21 +55,6 @@ function BuiltInAdapter() {
   return <AdapterName gpu={subject?.device ?? null} otherwise={text} />;
 }
 
-function OwnAdapter() {
-  const g = gpu.value;
-  const text = g.state === 'failed' ? 'no GPU' : 'looking for a GPU';
-  return <AdapterName gpu={g.state === 'there' ? g.value : null} otherwise={text} />;
-}
-
-function AdapterName({ gpu: g, otherwise }: { gpu: { name: string; software: boolean } | null; otherwise: string }) {
-  return (
-    <p class="device" data-testid="adapter" title="The GPU that computes here">
-      <span class={`dot ${g ? 'on' : ''}`} aria-hidden="true" />
-      {g ? `${g.name}${g.software ? ' (software: slow)' : ''}` : otherwise}
-    </p>
-  );
-}
-
 function BuiltIn() {
   const s = page.value;
   return (
@@ -75,10 +64,10 @@ function BuiltIn() {
       {s.phase !== 'unsupported' && <Run state={s} start={startRun} />}
       {s.subject && (
         <div class="grid">
-          <Panel name="loss" title="Loss" note="Surprise at the right answer, in nats a token">
+          <Panel name="loss" title="Loss" note="Surprise at the right answer, in nats a token" tooled>
             <Loss steps={s.steps} total={s.stage === 'train' ? s.total : s.steps.length} />
           </Panel>
-          <Panel name="blocks" title="What trains" note="Each plate is a weight matrix">
+          <Panel name="blocks" title="What trains" note="Each plate is a weight matrix" tooled>
             <BlockMap matrices={s.subject.matrices} selection={s.selection} />
           </Panel>
           <Panel name="answers" title="Before and after" wide>

@@ -2,7 +2,7 @@
 
 import { Answers } from '../../view/Answers.tsx';
 import { Ask } from '../../view/Ask.tsx';
-import { BlockMap } from '../../view/BlockMap.tsx';
+import { BlockMap } from '../../view/drawn.ts';
 import { Log } from '../../view/Log.tsx';
 import { Loss } from '../../view/Loss.tsx';
 import { Memory } from '../../view/Memory.tsx';
@@ -110,11 +110,11 @@ function Watched() {
   const m = model.value;
   return (
     <>
-      <Panel name="own-loss" title="Loss" note="Surprise at the right answer, in nats a token">
+      <Panel name="own-loss" title="Loss" note="Surprise at the right answer, in nats a token" tooled>
         <Loss steps={s.steps} held={s.held} total={s.stage === 'train' ? s.total : s.steps.length} />
       </Panel>
       {s.selection && m.state === 'there' ? (
-        <Panel name="own-blocks" title="What trains" note="Each plate is a weight matrix">
+        <Panel name="own-blocks" title="What trains" note="Each plate is a weight matrix" tooled>
           <BlockMap matrices={m.value.matrices} selection={s.selection} />
         </Panel>
       ) : (
