@@ -1,7 +1,7 @@
 // What a run tells while it goes: one plain object a line, the `--json` lines of the command line. Printing is the hosts' business.
 
 import type { Counted } from './gpu/cost.ts';
-import type { Bytes } from './gpu/plan.ts';
+import type { Bytes } from './gpu/home.ts';
 import type { Expected } from './gpu/roofline.ts';
 
 /** A block by its place, row and column counted in blocks. */

@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   tasks: [],
   setting: [],
   config: [],
-  gpu: ['shaders', 'setting'],
+  gpu: ['shaders', 'setting', 'words'],
   report: ['gpu'],
   ops: ['shaders', 'gpu', 'config', 'formats', 'setting'],
   models: ['gpu', 'ops', 'config'],

@@ -57,14 +57,8 @@ async function main(argv: string[]): Promise<number> {
     return stop.aborted && !(verb === 'serve' && stop.reason === 'SIGTERM') ? 130 : 0;
   } catch (e) {
     close();
-    return fail(withCure(e as Error), 1);
+    return fail((e as Error).message, 1);
   }
-}
-
-/** What could not be allocated, with the flags that make a run smaller. */
-function withCure(e: Error & { tooLarge?: string }): string {
-  if (e.tooLarge === undefined) return e.message;
-  return `${e.message} Use a smaller --batch or --max-length, --recompute on, or another --device.`;
 }
 
 /**

@@ -6,6 +6,7 @@ import { lost } from './arrive.ts';
 import type { Limits } from './limits.ts';
 import { firstPace, type Pace } from './pace.ts';
 import type { Kernel } from './program.ts';
+import { noRoom } from './room.ts';
 import { free, type Memory, newMemory, type Scope } from './scope.ts';
 
 /** An open GPU: its device and adapter, what it offers, and what it holds. */
@@ -99,7 +100,11 @@ export async function openGpu(options: OpenOptions = {}): Promise<Gpu> {
   device.addEventListener('uncapturederror', (e) => {
     const event = e as GPUUncapturedErrorEvent;
     event.preventDefault();
-    opened.failed ??= new Error(`the GPU reported: ${event.error.message}`);
+    const { message } = event.error;
+    opened.failed ??= // by its name: Node's Dawn has the class and no global of it
+      event.error.constructor.name === 'GPUOutOfMemoryError'
+        ? noRoom(memory.live.values(), message)
+        : new Error(`the GPU reported: ${message}`);
   });
   device.lost.then((info) => {
     if (!opened.closed) opened.failed ??= lost(info);

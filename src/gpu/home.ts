@@ -23,3 +23,17 @@ export interface Home {
   usage: number;
   buffer?: GPUBuffer;
 }
+
+export type Bytes = Record<Role | 'total', number>;
+
+/** Bytes by category and their sum. */
+export function bytesByRole(homes: Iterable<Home>): Bytes {
+  const bytes = { ...noBytes };
+  for (const h of homes) {
+    bytes[h.role] += h.bytes;
+    bytes.total += h.bytes;
+  }
+  return bytes;
+}
+
+const noBytes = Object.fromEntries([...ROLES, 'total'].map((r) => [r, 0])) as Bytes;

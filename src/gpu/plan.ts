@@ -3,10 +3,11 @@
 // so their dispatch lists are simply laid one behind the other in time.
 
 import { STAMP } from './arrive.ts';
+import { type Bytes, bytesByRole } from './home.ts';
 import type { Planning } from './limits.ts';
 import { entryMs, SLOW_GPU } from './pace.ts';
 import { type Build, type Dims, type Entry, type Grid, type Program, trace } from './program.ts';
-import { type Home, ROLES, type Role, type Tensor, USAGE } from './tensor.ts';
+import { type Home, type Tensor, USAGE } from './tensor.ts';
 
 /** One program of a plan. The first four are what is asked for: how it is traced, and the largest sizes it will run at. */
 export interface Part {
@@ -22,8 +23,6 @@ export interface Part {
   params: Home;
   staging: Home[];
 }
-
-export type Bytes = Record<Role | 'total', number>;
 
 export interface Plan {
   parts: Map<string, Part>;
@@ -61,32 +60,14 @@ export function plan(
     for (const e of largest.entries) for (const t of operandsOf(e)) if (t.home) residents.add(t.home);
     if (readback?.home) residents.add(readback.home);
   }
-  const made: Plan = {
-    parts: new Map(parts.map((part) => [part.name, part])),
-    slots,
-    residents: [...residents],
-    bytes: { ...noBytes },
-  };
-  made.bytes = bytesByRole(homesOf(made));
-  return made;
+  const laid = { parts: new Map(parts.map((part) => [part.name, part])), slots, residents: [...residents] };
+  return { ...laid, bytes: bytesByRole(homesOf(laid)) };
 }
 
 /** Every buffer of a plan. */
-export function homesOf(p: Plan): Home[] {
+export function homesOf(p: Omit<Plan, 'bytes'>): Home[] {
   return [...p.residents, ...p.slots, ...[...p.parts.values()].flatMap((q) => [q.params, ...q.staging])];
 }
-
-/** Bytes by category and their sum. */
-export function bytesByRole(homes: Iterable<Home>): Bytes {
-  const bytes = { ...noBytes };
-  for (const h of homes) {
-    bytes[h.role] += h.bytes;
-    bytes.total += h.bytes;
-  }
-  return bytes;
-}
-
-const noBytes = Object.fromEntries([...ROLES, 'total'].map((r) => [r, 0])) as Bytes;
 
 /** Uniform records of a program that is cut no more than WebGPU asks for; an empty dispatch has one all the same. */
 export function recordsOf({ entries }: Program): number {

@@ -2,6 +2,7 @@
 // nothing is freed by comparing what was there before with what is there now. Only this file creates and destroys buffers.
 
 import type { Home } from './home.ts';
+import { smaller } from './room.ts';
 
 /** GPUBufferUsage.STORAGE. */
 const STORAGE = 128;
@@ -48,9 +49,8 @@ export function allocate(scope: Scope, home: Home): GPUBuffer {
   const { maxBufferSize, maxStorageBufferBindingSize: binding } = memory.device.limits;
   const most = home.usage & STORAGE ? Math.min(maxBufferSize, binding) : maxBufferSize;
   if (home.bytes > most)
-    throw Object.assign(
-      new Error(`expected a buffer of at most ${most} bytes (this adapter's limit), got ${home.name} with ${home.bytes}.`),
-      { tooLarge: home.name }, // how a run is made smaller, the host knows
+    throw new Error(
+      `expected a buffer of at most ${most} bytes (this adapter's limit), got ${home.name} with ${home.bytes}. ${smaller(home.role)}`,
     );
   const buffer = memory.device.createBuffer({ label: home.name, size: home.bytes, usage: home.usage });
   memory.live.set(buffer, home);

@@ -1,8 +1,9 @@
 // The memory of each phase of a run, planned from a described decoder; no GPU is needed.
 
 import { likelihood } from '../eval/likelihood.ts';
+import type { Bytes } from '../gpu/home.ts';
 import type { Planning } from '../gpu/limits.ts';
-import { type Bytes, type Plan, plan } from '../gpu/plan.ts';
+import { type Plan, plan } from '../gpu/plan.ts';
 import type { Build } from '../gpu/program.ts';
 import { resident, type Tensor } from '../gpu/tensor.ts';
 import { type Attached, type Method, trainableOf, type Warmup } from '../methods/method.ts';

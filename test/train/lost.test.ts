@@ -122,6 +122,25 @@ describe('a run that keeps no checkpoints', () => {
     expect(figures(lines)).toEqual(figures(whole));
   });
 
+  test('goes on from a snapshot in memory, kept once a minute, where it is saved nowhere', async () => {
+    const unsaved = words.slice(0, -2);
+    const folder = ['--model', place.at('model'), '--data', place.at('rows.jsonl'), '--tune', 'off'];
+    let passed = 0;
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() + passed);
+    let lost = false;
+    const lines = await run(['train', ...folder, ...unsaved], undefined, (line) => {
+      if (step('step', 2)(line)) passed = 60_000;
+      if (lost || !step('step', 5)(line)) return;
+      lost = true;
+      destroy();
+    });
+    clock.mockRestore();
+    expect(devices.length).toBe(2);
+    expect(warnings(lines).filter((text) => /starts from its beginning/.test(text))).toEqual([]);
+    expect(figures(lines)).toEqual(figures(await run(['train', ...folder, ...unsaved])));
+  });
+
   test('ends in words where its device is lost again and again before anything more is done', async () => {
     const lines: Line[] = [];
     const ran = run(place.train('hopeless', ...words), undefined, (line) => {
