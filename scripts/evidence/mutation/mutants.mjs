@@ -124,7 +124,7 @@ const BY_TESTS = {
   [ops('choose')]: [
     ['choose', 'bits >= 0x80000000u', 'false', 'negative logits are ordered upside down'],
     ['choose', 'first = max(first', 'first = min(first', 'the likeliest is none of its invocation'],
-    ['choose', '= sampling[1] * sum_all', '= sum_all', 'everything is likely enough'],
+    ['choose', '= top_p * sum_all', '= sum_all', 'everything is likely enough'],
     ['choose', 'mix(mix(seeds[m]) ^ positions[token_at[m]])', 'mix(seeds[m])', 'every token of a row is drawn by one draw'],
     ['choose', 'broken);', 'false);', 'a broken row is taken for one that chose'],
     ['advance', 'min(positions[n] + 1u, P.capacity - 1u)', 'positions[n] + 1u', 'a full row goes on into the next one'],
