@@ -35,7 +35,7 @@ export interface Row extends Asked {
 }
 
 /** Tokens made ahead of what the host has seen: a GPU need not wait for it, a software adapter would only make what is thrown away. */
-const AHEAD = { software: 0, hardware: 2 };
+export const AHEAD = { software: 0, hardware: 2 };
 
 /** A machine that answers, and what becomes of every token. R: the rows, with what else is known of them. */
 export interface Answering<R extends Row> {

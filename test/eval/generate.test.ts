@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { randomValues } from '../../src/commands/bench/model.ts';
 import { planDecoding, rowsAtOnce } from '../../src/eval/decoding.ts';
-import { type Asked, generateAll, type Sampling } from '../../src/eval/generate.ts';
+import { AHEAD, type Asked, generateAll, type Sampling } from '../../src/eval/generate.ts';
 import type { Gpu } from '../../src/gpu/device.ts';
 import { planningOf } from '../../src/gpu/limits.ts';
 import { dispose, prepare } from '../../src/gpu/run.ts';
@@ -80,7 +80,8 @@ test('at the signal nothing more comes', async () => {
   for await (const ids of generateAll(machine, decoding, asked, GREEDY, { each, signal: stop.signal })) got.push(ids);
   dispose(machine);
   expect(got).toEqual([]);
-  expect(heard).toBeLessThan(8);
+  // two rows: the fifth token is of the third time, and what was made ahead of it had been sent
+  expect(heard).toBeLessThanOrEqual(2 * (3 + AHEAD[gpu.limits.software ? 'software' : 'hardware']));
 });
 
 test('as many rows as are asked, as share a weight, as fit a binding, and as have caches no larger than the weights', async () => {
