@@ -75,7 +75,8 @@ async function outcome(file, [program, ...args], files, env) {
   await new Promise((resolve) => child.on('exit', resolve));
   const { testResults, numPassedTests, numPendingTests } = JSON.parse(readFileSync(file, 'utf8'));
   const failed = testResults.flatMap((f) => {
-    const tests = f.assertionResults.filter((t) => t.status === 'failed').map((t) => t.fullName);
+    const why = ({ failureMessages }) => failureMessages[0]?.split('\n')[0] ?? '';
+    const tests = f.assertionResults.filter((t) => t.status === 'failed').map((t) => `${t.fullName}: ${why(t)}`);
     return f.status === 'failed' && !tests.length ? [`${f.name}: ${f.message}`] : tests; // a file that does not load
   });
   return { passed: numPassedTests, failed, skipped: numPendingTests, seconds: Math.round((Date.now() - started) / 1000) };

@@ -11,6 +11,7 @@ import { partsOf, sha256, streamHash, streamHasher } from '../io/hash.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import { fitting, whole } from '../io/schema.ts';
 import { type Chunks, piecesOf, type Store } from '../io/store.ts';
+import { setting } from '../setting.ts';
 import { version } from '../version.ts';
 import type { Identity } from './identity.ts';
 import { type Curve, RECORDED } from './record.ts';
@@ -122,6 +123,7 @@ const SCHEMA = v.object({
   version: v.string(),
   step: whole(0),
   choice: v.unknown(),
+  layout: v.optional(v.union([v.literal(''), hash]), ''), // none in those of before it was kept
   moved: v.boolean(),
   stopping: v.optional(v.object({ best: v.nullable(v.number()), worse: whole(0), last: v.pipe(v.number(), v.safeInteger()) })),
   rates,
@@ -148,8 +150,19 @@ export async function verify(store: Store, folder: string): Promise<void> {
     });
 }
 
-/** Writes the saved values into allocated tensors, and answers the best values of those named that have some. */
-export async function restore(memory: Memory, tensors: Tensor[], best: Map<string, number>, { store, name: folder }: Found) {
+/** Writes the saved values into allocated tensors of the same layout, and answers the best values of those named that have some. */
+export async function restore(
+  memory: Memory,
+  tensors: Tensor[],
+  best: Map<string, number>,
+  layout: string,
+  { store, name: folder, ...was }: Found,
+) {
+  if (was.layout !== layout)
+    throw new Error(
+      `expected values in the order of this version on this device in ${folder}, got another order: they were saved by another version of ` +
+        `blocktune, or on a device with other limits. Go on with that one, or start anew in another ${setting('out')}.`,
+    );
   return use(store, folder, STATE, async (source) => {
     const stored = (await readSafetensors(source)).tensors;
     const value = async (key: string, size: number) => {

@@ -127,7 +127,7 @@ export function keepingIn(
       );
       if (!beside) await written();
     },
-    restore: async (tensors, best) => (found ? restore(memory, tensors, best, found) : new Map()),
+    restore: async (tensors, best, layout) => (found ? restore(memory, tensors, best, layout, found) : new Map()),
   };
 }
 

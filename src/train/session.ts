@@ -11,6 +11,7 @@ import { tensorsOf } from '../ops/stored/weight.ts';
 import type { Report } from '../report.ts';
 import { setting } from '../setting.ts';
 import { type Stopping, type Watcher, watcher } from './evaluate.ts';
+import { layoutOf } from './layout.ts';
 import { baseOf, type Model } from './model.ts';
 import { trainingOf } from './options.ts';
 import { type Phase, planTraining, trainingFigures } from './plans.ts';
@@ -50,8 +51,11 @@ export interface Keeping {
   save(at: Standing, tensors: Tensor[], best: Map<string, Float32Array<ArrayBuffer>>): Promise<void>;
   /** Waits until all that was taken is written; throws where it could not be, for another reason than room. */
   written(): Promise<void>;
-  /** Writes what was saved into the tensors, and answers the best values; does nothing where the run is new. */
-  restore(tensors: Tensor[], best: Map<string, number>): Promise<Map<string, Float32Array<ArrayBuffer>>>;
+  /**
+   * Writes what was saved into the tensors, and answers the best values; does nothing where the run is new. Throws where what was saved
+   * has another layout.
+   */
+  restore(tensors: Tensor[], best: Map<string, number>, layout: string): Promise<Map<string, Float32Array<ArrayBuffer>>>;
 }
 
 /** Where a run stands. */
@@ -60,6 +64,8 @@ export interface Standing {
   step: number;
   /** What the method has chosen, as it tells it. */
   choice: unknown;
+  /** How what trains lies in what is saved of it (layoutOf). */
+  layout: string;
   /** The base had moved before what trains was hung on it, in a warm-up: a checkpoint holds all of it. */
   moved: boolean;
   /** Early stopping, where rows are held out. */
@@ -143,14 +149,16 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   const watch = held && order.evaluate && watcher(run, { rows: held, sizes: order.evaluate }, attached, phase, machine);
   const state = [...trained.flatMap((t) => [t.value, ...momentsOf(t)]), phase.state, ...movedOf(model, attached)];
   const { moved } = model;
+  const layout = await layoutOf(trained);
   if (keeping?.from) {
-    await resume(keeping, state, attached, watch);
+    await resume(keeping, state, layout, attached, watch);
     await attached.refresh?.(base);
   }
   const trouble = troubleOf(run.options, keeping?.skips ?? { row: 0, all: 0 }, report);
   const standing = (step: number) => ({
     step,
     choice: method.choice ?? null,
+    layout,
     moved,
     stopping: watch?.standing,
     skips: trouble.skips,
@@ -243,8 +251,15 @@ function pauses(keeping: Keeping | undefined, watch: Watcher | undefined, save: 
   };
 }
 
-async function resume(keeping: Keeping, state: Tensor[], { trained }: Attached, watch: Watcher | undefined): Promise<void> {
-  const best = await keeping.restore(state, new Map(trained.map((t) => [t.name, t.value.shape.reduce((a, b) => a * b, 1)])));
+async function resume(
+  keeping: Keeping,
+  state: Tensor[],
+  layout: string,
+  { trained }: Attached,
+  watch: Watcher | undefined,
+): Promise<void> {
+  const sizes = new Map(trained.map((t) => [t.name, t.value.shape.reduce((a, b) => a * b, 1)]));
+  const best = await keeping.restore(state, sizes, layout);
   if (!watch || !keeping.stopping) return;
   watch.standing = keeping.stopping;
   watch.best = best;

@@ -41,6 +41,7 @@ async function compare(sizes: [number, number, number], o: Options) {
       grad: await input(`${name}.grad`, [n], []),
       m: await input(`${name}.m`, [n], new Float32Array(n)),
       v: await input(`${name}.v`, [n], new Float32Array(n)),
+      parts: [],
       count: n,
       decay,
       ...(based && { base: await input(`${name}.base`, [n], base) }),
@@ -121,7 +122,7 @@ describe('adamw', () => {
     const scalars = await input('scalars', [8], [0, 0.1]);
     const got = await runProgram((p) => {
       gradNorm(p, [grad], state, results, { betas: [0.9, 0.95], clip: 1 });
-      adamw(p, [{ name: 'x', value, grad, m, v, count: n, decay: true }], state, scalars, {
+      adamw(p, [{ name: 'x', value, grad, m, v, parts: [value], count: n, decay: true }], state, scalars, {
         betas: [0.9, 0.95],
         eps: 1e-8,
         weightDecay: 0.1,

@@ -260,7 +260,7 @@ describe('cut dispatches', () => {
       const state = temp(p, 'state', [4]);
       copy(p, zeros, state, 0, 0, 4);
       gradNorm(p, [grad], state, results, { betas: [0.9, 0.95], clip: 1 });
-      adamw(p, [{ name: 'x', value, grad, m, v, count: n, decay: true }], state, scalars, {
+      adamw(p, [{ name: 'x', value, grad, m, v, parts: [value], count: n, decay: true }], state, scalars, {
         betas: [0.9, 0.95],
         eps: 1e-8,
         weightDecay: 0.1,

@@ -195,7 +195,7 @@ test('no room: it is said, the last checkpoint stays, the run goes on, and saves
     (line) => 'text' in line && line.text && said.push(line.text),
   );
   const save = async (step: number) => {
-    await keeping.save({ step, choice: null, moved: false, rates: null }, [], new Map());
+    await keeping.save({ step, choice: null, layout: HASH, moved: false, rates: null }, [], new Map());
     await keeping.written();
   };
   await save(1);
@@ -231,7 +231,7 @@ test('a run goes on while its checkpoint is written, and what is written is what
   const model = { gpu, planning: { choices: {} } } as unknown as Model;
   const of = async () => ({ config: '', weights: '', data: '', held: '', start: '', settings: {} });
   const keeping = keepingIn(store, model, { of, curve: newCurve() }, { every: 1, keep: 2 }, () => {});
-  const standing = (step: number) => ({ step, choice: null, moved: false, rates: null });
+  const standing = (step: number) => ({ step, choice: null, layout: HASH, moved: false, rates: null });
   write(gpu.memory, t, new Float32Array(1000).fill(3));
   await keeping.save(standing(1), [t], best);
   // the run goes on
@@ -249,7 +249,7 @@ test('a run goes on while its checkpoint is written, and what is written is what
   ] as const) {
     await verify(store, name(step));
     const found = { ...standing(step), kernels: {}, of: await of(), curve: newCurve(), name: name(step), store };
-    const now = await restore(gpu.memory, [t], new Map([['t', 2]]), found);
+    const now = await restore(gpu.memory, [t], new Map([['t', 2]]), HASH, found);
     expect(new Set(await read(gpu.memory, t))).toEqual(new Set([value]));
     expect([...now.get('t')!]).toEqual(kept);
   }
@@ -263,7 +263,7 @@ test('what could not be written for another reason than room ends the run at the
   const model = { gpu: { memory: null }, planning: { choices: {} } } as unknown as Model;
   const of = async () => ({ config: '', weights: '', data: '', held: '', start: '', settings: {} });
   const keeping = keepingIn(store, model, { of, curve: newCurve() }, { every: 1, keep: 2 }, () => {});
-  const save = (step: number) => keeping.save({ step, choice: null, moved: false, rates: null }, [], new Map());
+  const save = (step: number) => keeping.save({ step, choice: null, layout: HASH, moved: false, rates: null }, [], new Map());
   await save(1);
   await expect(save(2)).rejects.toThrow('the disk is broken');
   await expect(keeping.written()).rejects.toThrow('the disk is broken');

@@ -9,8 +9,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'test/hardware/pretended.hw.ts'],
     setupFiles: ['test/setup.ts'],
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    // shaders compile for minutes on SwiftShader, and for ten of them on a busy machine
+    testTimeout: 3_600_000,
+    hookTimeout: 3_600_000,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -14,6 +14,8 @@ export interface Trained {
   v?: Tensor;
   /** What Muon moves, one by one. */
   matrices?: Matrices;
+  /** What lies in it, in order: the value itself where that is not an arena. */
+  parts: readonly Tensor[];
   /** Values that train: fewer than the tensor's where it pads several. */
   count: number;
   /** Whether weight decay acts on it: 2-D tensors only. */
@@ -33,10 +35,13 @@ export interface Matrices {
 export function newTrained(
   value: Tensor,
   grad: Tensor,
-  { decay, base, count = elementsOf(value.shape) }: { decay: boolean; base?: Tensor; count?: number },
+  { decay, base, parts = [value] }: { decay: boolean; base?: Tensor; parts?: readonly Tensor[] },
 ): Trained {
-  return { name: value.name, value, grad, m: momentOf(value, 'm'), v: momentOf(value, 'v'), count, decay, base };
+  const [m, v] = [momentOf(value, 'm'), momentOf(value, 'v')];
+  return { name: value.name, value, grad, m, v, parts, count: countOf(parts), decay, base };
 }
+
+const countOf = (parts: readonly Tensor[]) => parts.reduce((n, t) => n + elementsOf(t.shape), 0);
 
 const momentOf = (value: Tensor, name: string) => resident(`${value.name}.${name}`, value.shape, 'moments');
 
@@ -78,8 +83,8 @@ export function trainedTogether(
   );
   return values.map((value, i) => {
     const own = parts.filter((p) => p.value.home === value.home);
-    const count = own.reduce((n, p) => n + elementsOf(p.value.shape), 0);
-    if (!own[0].matrices) return newTrained(value, grads[i], { decay, base: bases[i], count });
+    const within = own.map((p) => p.value);
+    if (!own[0].matrices) return newTrained(value, grads[i], { decay, base: bases[i], parts: within });
     const { name } = value;
     return {
       name,
@@ -87,7 +92,8 @@ export function trainedTogether(
       grad: grads[i],
       m: momentOf(value, 'm'),
       matrices: matricesIn(name, own),
-      count,
+      parts: within,
+      count: countOf(within),
       decay,
       base: bases[i],
     };
