@@ -10,10 +10,11 @@ struct Params {
   rest2: f32,
   eps: f32,
   decay: f32,
+  lr_at: u32, // place of the learning rate among the scalars
 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> state: array<f32>; // clip factor, skipped, 1 - beta1^t, 1 - beta2^t
-@group(0) @binding(2) var<storage, read> scalars: array<f32>; // 1: learning rate
+@group(0) @binding(2) var<storage, read> scalars: array<f32>;
 @group(0) @binding(3) var<storage, read> grad: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> value: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> m: array<vec4f>;
@@ -25,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   if (i >= P.count || state[1] != 0.0) {
     return;
   }
-  let lr = scalars[1];
+  let lr = scalars[P.lr_at];
   let g = grad[i] * state[0];
   let m_new = P.beta1 * m[i] + P.rest1 * g;
   let v_new = P.beta2 * v[i] + P.rest2 * g * g;

@@ -8,11 +8,12 @@ struct Params {
   rows: u32,
   cols: u32,
   decay: f32,
+  lr_at: u32, // place of the learning rate among the scalars
 }
 @group(0) @binding(0) var<uniform> P: Params;
 @group(0) @binding(1) var<storage, read> items: array<vec2u>; // place in the arena; the size of a step, an f32
 @group(0) @binding(2) var<storage, read> state: array<f32>; // 1: skipped
-@group(0) @binding(3) var<storage, read> scalars: array<f32>; // 1: learning rate
+@group(0) @binding(3) var<storage, read> scalars: array<f32>;
 @group(0) @binding(4) var<storage, read> x: array<f32>;
 @group(0) @binding(5) var<storage, read_write> value: array<f32>;
 
@@ -28,5 +29,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let at = item.x + k;
   let old = value[at];
   let step = bitcast<f32>(item.y) * x[wg.z * count + turned(k, P.rows, P.cols)];
-  value[at] = old - scalars[1] * (P.decay * effective(at, old) + step);
+  value[at] = old - scalars[P.lr_at] * (P.decay * effective(at, old) + step);
 }

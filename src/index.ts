@@ -35,6 +35,7 @@ export { full } from './methods/full.ts';
 export { dora, lora, type RankSettings } from './methods/lora.ts';
 export type { Method } from './methods/method.ts';
 export { type SmtSettings, smt } from './methods/smt/method.ts';
+export { type MixSettings, smtLora } from './methods/smt-lora.ts';
 export { type TopkSettings, topkLayers } from './methods/topk.ts';
 
 // A plan and a run
@@ -142,7 +143,7 @@ export async function applyAdapter(
   adapter: Adapter | string | Folder,
   report: Report = () => {},
 ): Promise<OnModel> {
-  const isOpen = typeof adapter === 'object' && 'matrices' in adapter;
+  const isOpen = typeof adapter === 'object' && 'method' in adapter;
   return putAdapter(model, isOpen ? adapter : await loadAdapter(adapter), report);
 }
 

@@ -4,7 +4,7 @@
 import { type DataRecord, detect } from '../data/columns.ts';
 import { readRecords } from '../data/read.ts';
 import { loadTokenizer } from '../data/tokenizer.ts';
-import { loadAdapter } from '../io/adapter.ts';
+import { loadAdapter, partsOf } from '../io/adapter.ts';
 import { endingOf, type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
 import { inspectFile } from '../io/headers.ts';
 import { type ModelFiles, openConfig, openModelFiles } from '../io/model.ts';
@@ -152,6 +152,11 @@ function ranges(numbers: number[]): string {
 
 async function adapterFacts(path: string): Promise<string[]> {
   const adapter = await loadAdapter(path);
+  const facts = partsOf(adapter).flatMap(partFacts);
+  return 'share' in adapter ? [`${adapter.method} adapter of two parts, ${adapter.share} of it to be blocks`, ...facts] : facts;
+}
+
+function partFacts(adapter: ReturnType<typeof partsOf>[number]): string[] {
   if ('rank' in adapter)
     return [
       `${adapter.method} adapter, rank ${adapter.rank}, alpha ${adapter.alpha}, of ${adapter.targets.join(', ')}`,

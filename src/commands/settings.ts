@@ -14,7 +14,8 @@ export function methodFrom(o: Settled, { adapter, selection }: { adapter?: Adapt
 
 /** What any method is told; each takes its own. */
 export function methodSettings(o: Settled): Settings {
-  const { block, budget, score, select, spread, kappa, warmup, warmupSteps, rank, alpha, dropout, layers, seed } = o;
+  const { block, budget, score, select, spread, kappa, warmup, warmupSteps, rank, alpha, dropout, share, loraLr, layers, seed } =
+    o;
   return {
     targets: modulesOf(o),
     block,
@@ -28,6 +29,8 @@ export function methodSettings(o: Settled): Settings {
     rank,
     alpha,
     dropout,
+    share,
+    loraLr,
     layers,
     seed,
   };

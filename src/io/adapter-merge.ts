@@ -2,8 +2,8 @@
 // rounded once to the new dtype. What trains on a device is not known here; the result goes to export-hf.ts.
 
 import type { EncodableFormat } from '../formats.ts';
-import { type Adapter, checkAdapter, type SmtMatrix } from './adapter.ts';
-import type { PeftAdapter, PeftMatrix } from './adapter-peft.ts';
+import { type Adapter, checkAdapter, partsOf, type SmtAdapter, type SmtMatrix } from './adapter.ts';
+import { type PeftAdapter, type PeftMatrix, scaleOf } from './adapter-peft.ts';
 import { decode } from './dequant.ts';
 import { encode } from './quant.ts';
 import { rowCount, type TensorInfo } from './tensors.ts';
@@ -70,8 +70,18 @@ export async function* mergedRows(
 
 /** What an adapter does to the rows of each weight that it changes, by the weight's name. */
 export function rowChanges(adapter: Adapter): Map<string, RowChange> {
-  if (adapter.method === 'smt') return new Map(adapter.matrices.map((matrix) => [matrix.name, addBlocks(matrix, adapter.block)]));
-  return new Map(adapter.matrices.map((matrix) => [matrix.name, addLowRank(matrix, adapter)]));
+  const changes = new Map<string, RowChange>();
+  for (const part of partsOf(adapter))
+    for (const [name, change] of changesBy(part)) {
+      const before = changes.get(name);
+      changes.set(name, before ? (values, r) => [before, change].forEach((each) => each(values, r)) : change);
+    }
+  return changes;
+}
+
+function changesBy(part: SmtAdapter | PeftAdapter): [string, RowChange][] {
+  if ('block' in part) return part.matrices.map((matrix) => [matrix.name, addBlocks(matrix, part.block)]);
+  return part.matrices.map((matrix) => [matrix.name, addLowRank(matrix, part)]);
 }
 
 function addBlocks({ index, blocks }: SmtMatrix, b: number): RowChange {
@@ -90,8 +100,9 @@ function addBlocks({ index, blocks }: SmtMatrix, b: number): RowChange {
 }
 
 // W + scale B A, summed in f64; DoRA gives each row the length that it learned.
-function addLowRank({ A, B, magnitude }: PeftMatrix, { rank, alpha, use_rslora }: PeftAdapter): RowChange {
-  const scale = alpha / (use_rslora ? Math.sqrt(rank) : rank);
+function addLowRank({ A, B, magnitude }: PeftMatrix, adapter: PeftAdapter): RowChange {
+  const { rank } = adapter;
+  const scale = scaleOf(adapter);
   return (values, r) => {
     const row = Float64Array.from(values);
     for (let k = 0; k < rank; k++) {

@@ -105,6 +105,13 @@ export function peftFiles(adapter: PeftAdapter): { config: Record<string, unknow
   return { config, tensors };
 }
 
+/** What B A counts. */
+export const scaleOf = ({ rank, alpha, use_rslora }: Pick<PeftAdapter, 'rank' | 'alpha' | 'use_rslora'>) =>
+  alpha / (use_rslora ? Math.sqrt(rank) : rank);
+
+/** Whether a tensor is named as PEFT names a module's. */
+export const isFactor = (name: string) => name.startsWith(PREFIX);
+
 const CONFIG = v.object({
   r: whole(1),
   lora_alpha: v.pipe(v.number(), v.finite('expected a finite number')),

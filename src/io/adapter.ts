@@ -1,42 +1,38 @@
-// Adapter folders: adapter_config.json beside adapter_model.safetensors. Reads and writes blocktune's own kind, the trained
-// blocks of SMT, and hands PEFT's kind, LoRA and DoRA, to adapter-peft.ts. What comes in is checked to the last block.
+// Adapter folders: adapter_config.json beside adapter_model.safetensors. What is in them is adapter-blocks.ts's, the trained blocks of
+// SMT, or adapter-peft.ts's, LoRA and DoRA in PEFT's form, or both, one beside the other.
 import * as v from 'valibot';
-import { type PeftAdapter, peftFiles, readPeft } from './adapter-peft.ts';
+import { blockFiles, readBlocks, type SmtAdapter } from './adapter-blocks.ts';
+import { isFactor, type PeftAdapter, peftFiles, readPeft } from './adapter-peft.ts';
 import { type Folder, openPlace, type PlaceOptions, readJson, type Source } from './bytes.ts';
-import { decode } from './dequant.ts';
 import { sha256Sum } from './hash.ts';
 import { parseJson } from './json.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 import { fitting, sha256s, whole } from './schema.ts';
 import type { FileToWrite } from './write.ts';
 
-/** Trained blocks as differences from the base. */
-export interface SmtAdapter {
-  method: 'smt';
-  /** Block edge b. */
-  block: number;
-  targets: string[];
-  score: string;
-  budget: string;
-  seed: number;
-  /** Of the blocktune that wrote it. */
-  version: string;
-  /** Of every target matrix of the base: [out, in] and the SHA-256 of its f32 values. */
-  base: { shapes: Record<string, [number, number]>; sha256: Record<string, string> };
-  matrices: SmtMatrix[];
+export type { SmtAdapter, SmtMatrix } from './adapter-blocks.ts';
+
+/** Blocks and factors beside the same base, whose matrices are changed by the sum of both. */
+export interface MixedAdapter {
+  method: 'smt+lora';
+  /** Of what trained, what was to be blocks (0 to 1). */
+  share: number;
+  /** Its budget is that of both; it has the hashes of the base for both. */
+  blocks: SmtAdapter;
+  factors: PeftAdapter;
 }
 
-export interface SmtMatrix {
-  /** The weight's Hugging Face name. */
-  name: string;
-  /** [n, 2]: row and column of each block, counted in blocks. */
-  index: Int32Array;
-  /** [n, b, b]: new values minus base values. */
-  blocks: Float32Array;
-}
+/** A saved adapter: blocks of SMT, factors of LoRA and DoRA in PEFT's form, or blocks and factors. */
+export type Adapter = SmtAdapter | PeftAdapter | MixedAdapter;
 
-/** A saved adapter: blocks of SMT, or factors of LoRA and DoRA in PEFT's form. */
-export type Adapter = SmtAdapter | PeftAdapter;
+/** What an adapter is made of, each of which changes the base beside the others. */
+export const partsOf = (adapter: Adapter): (SmtAdapter | PeftAdapter)[] =>
+  'factors' in adapter ? [adapter.factors, adapter.blocks] : [adapter];
+
+/** Names of the matrices that an adapter changes. */
+export const matricesOf = (adapter: Adapter): string[] => [
+  ...new Set(partsOf(adapter).flatMap(({ matrices }) => matrices.map(({ name }) => name))),
+];
 
 /** Reads an adapter folder, ours or PEFT's: a path, an address, or an open Folder. */
 export async function loadAdapter(where: string | Folder, options: PlaceOptions = {}): Promise<Adapter> {
@@ -48,7 +44,8 @@ export async function loadAdapter(where: string | Folder, options: PlaceOptions 
     for (const file of [configFile, weights]) await holdToReceipt(place.folder, file);
     const config = await readJson(configFile);
     const { tensors, metadata } = await readSafetensors(weights);
-    if (!('peft_type' in config)) return await readSmt(config, tensors);
+    if (config.method === MIXED) return await readMixed(config, tensors, place.folder.name);
+    if (!('peft_type' in config)) return await readBlocks(config, tensors);
     return { ...(await readPeft(config, tensors, place.folder.name)), ...readHashes(metadata) };
   } catch (e) {
     throw new Error(`the adapter ${place.folder.name}: ${(e as Error).message}`);
@@ -60,14 +57,13 @@ export async function loadAdapter(where: string | Folder, options: PlaceOptions 
 
 /** SHA-256 sums of the f32 values of the base's matrices, where the adapter notes them. */
 export const hashesOf = (adapter: Adapter): Record<string, string> =>
-  adapter.method === 'smt' ? adapter.base.sha256 : (adapter.sha256 ?? {});
+  Object.assign({}, ...partsOf(adapter).map((part) => ('block' in part ? part.base.sha256 : part.sha256)));
 
 /** The files of an adapter folder, for `writeFolder` or a download. */
 export function adapterFiles(adapter: Adapter): FileToWrite[] {
-  const { config, tensors } = adapter.method === 'smt' ? smtFiles(adapter) : peftFiles(adapter);
+  const { config, tensors } = filesOf(adapter);
   // PEFT's config has no place for the base's hashes and refuses keys that it does not know
-  const hashes: Record<string, string> =
-    adapter.method !== 'smt' && adapter.sha256 ? { [HASHES]: JSON.stringify(adapter.sha256) } : {};
+  const hashes: Record<string, string> = 'rank' in adapter && adapter.sha256 ? { [HASHES]: JSON.stringify(adapter.sha256) } : {};
   return [
     { name: WEIGHTS_FILE, chunks: writeSafetensors(tensors, { format: 'pt', ...hashes }) },
     { name: CONFIG_FILE, chunks: `${JSON.stringify(config, null, 2)}\n` },
@@ -76,10 +72,9 @@ export function adapterFiles(adapter: Adapter): FileToWrite[] {
 
 /** Throws where the adapter's matrices are not those of a model with these shapes, naming the first that differs. */
 export function checkAdapter(adapter: Adapter, shapes: Map<string, number[]>): void {
-  const matrices =
-    adapter.method === 'smt'
-      ? adapter.matrices.map(({ name }) => ({ name, shape: adapter.base.shapes[name] }))
-      : adapter.matrices;
+  const matrices = partsOf(adapter).flatMap((part) =>
+    'block' in part ? part.matrices.map(({ name }) => ({ name, shape: part.base.shapes[name] })) : part.matrices,
+  );
   for (const { name, shape: expected } of matrices) {
     const got = shapes.get(name);
     if (got?.join() !== expected.join())
@@ -96,16 +91,30 @@ const WEIGHTS_FILE = 'adapter_model.safetensors';
 export const RECEIPT = 'receipt.json';
 
 const HASHES = 'base_sha256';
+const MIXED = 'smt+lora';
 
-const CONFIG = v.object({
-  method: v.literal('smt', 'expected smt, or a peft_type beside'),
-  block: whole(1),
-  targets: v.array(v.string()),
-  score: v.string(),
-  budget: v.string(),
-  seed: v.number(),
-  version: v.string(),
-  base: v.object({ shapes: v.record(v.string(), v.tuple([whole(1), whole(1)])), sha256: sha256s }),
+function filesOf(adapter: Adapter) {
+  if (!('factors' in adapter)) return 'block' in adapter ? blockFiles(adapter) : peftFiles(adapter);
+  const { method, share, blocks, factors } = adapter;
+  const [own, beside] = [blockFiles(blocks), peftFiles(factors)];
+  return { config: { ...own.config, method, share, lora: beside.config }, tensors: [...own.tensors, ...beside.tensors] };
+}
+
+/** The config is that of the blocks, with PEFT's of the factors as one of its fields. */
+async function readMixed(config: Record<string, any>, tensors: Map<string, StoredTensor>, folder: string): Promise<MixedAdapter> {
+  const { method, share, lora } = fitting(MIXED_CONFIG, config, CONFIG_FILE);
+  const those = (factors: boolean) => new Map([...tensors].filter(([name]) => isFactor(name) === factors));
+  const blocks = await readBlocks({ ...config, method: 'smt' }, those(false));
+  const factors = await readPeft(lora, those(true), folder);
+  if (factors.method !== 'lora')
+    throw new Error(`expected factors of lora beside blocks, got ${factors.method}; the file is damaged`);
+  return { method, share, blocks, factors };
+}
+
+const MIXED_CONFIG = v.object({
+  method: v.literal(MIXED),
+  share: v.pipe(v.number(), v.gtValue(0, 'expected a share above 0'), v.ltValue(1, 'expected a share below 1')),
+  lora: v.record(v.string(), v.any()),
 });
 
 /** The base's hashes among the metadata of a PEFT adapter that blocktune wrote; another writer keeps none. */
@@ -137,79 +146,4 @@ async function fileOf(folder: Folder, name: string) {
   const file = await folder.file(name);
   if (!file) throw new Error(`expected ${name} in ${folder.name}, got no such file; name an adapter folder`);
   return file;
-}
-
-function smtFiles(adapter: SmtAdapter) {
-  const { matrices, ...config } = adapter;
-  const view = (array: ArrayBufferView<ArrayBufferLike>) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-  const { block: b } = adapter;
-  const tensors = matrices.flatMap(({ name, index, blocks }) => [
-    { name: `${name}.blocks`, dtype: 'F32', shape: [index.length / 2, b, b], bytes: () => view(blocks) },
-    { name: `${name}.index`, dtype: 'I32', shape: [index.length / 2, 2], bytes: () => view(index) },
-  ]);
-  return { config, tensors };
-}
-
-async function readSmt(config: Record<string, any>, tensors: Map<string, StoredTensor>): Promise<SmtAdapter> {
-  const { base, ...own } = fitting(CONFIG, config, CONFIG_FILE);
-  const { block } = own;
-  const { shapes } = base;
-  checkBase(base, block);
-  const names = [...tensors.keys()].filter((name) => name.endsWith('.index')).map((name) => name.slice(0, -'.index'.length));
-  const known = new Set(names.flatMap((name) => [`${name}.index`, `${name}.blocks`]));
-  for (const name of tensors.keys()) if (!known.has(name)) fail('tensors in pairs of .blocks and .index', name);
-  const matrices: SmtMatrix[] = [];
-  for (const name of names)
-    matrices.push(await readMatrix(name, block, Object.hasOwn(shapes, name) ? shapes[name] : undefined, tensors));
-  return { ...own, base, matrices };
-}
-
-function checkBase({ shapes, sha256 }: SmtAdapter['base'], block: number): void {
-  for (const [name, shape] of Object.entries(shapes)) {
-    if (shape.some((n) => n % block !== 0))
-      fail(`two multiples of the block ${block} as the shape of ${name}`, JSON.stringify(shape));
-    if (!Object.hasOwn(sha256, name)) fail(`a SHA-256 sum for ${name}`, 'none');
-  }
-}
-
-async function readMatrix(
-  name: string,
-  b: number,
-  shape: number[] | undefined,
-  tensors: Map<string, StoredTensor>,
-): Promise<SmtMatrix> {
-  const [stored, places] = [tensors.get(`${name}.blocks`), tensors.get(`${name}.index`)!];
-  if (!shape) return fail(`a shape for ${name} in base.shapes`, 'none');
-  if (!stored) return fail(`${name}.blocks beside its index`, 'none');
-  const n = places.shape[0];
-  if (places.dtype !== 'I32' || places.shape.join() !== `${n},2`) fail(`${name}.index of I32 n x 2`, describe(places));
-  if (!['F32', 'F16'].includes(stored.dtype) || stored.shape.join() !== `${n},${b},${b}`)
-    fail(`${name}.blocks of F32 or F16 ${n} x ${b} x ${b}`, describe(stored));
-  const read = await places.source.read(places.offset, places.bytes);
-  const index = new Int32Array(read.slice().buffer);
-  checkIndex(name, index, shape[0] / b, shape[1] / b);
-  const bytes = await stored.source.read(stored.offset, stored.bytes);
-  const blocks = decode(stored.dtype === 'F32' ? 'f32' : 'f16', bytes, n * b * b);
-  const bad = blocks.findIndex((v) => !Number.isFinite(v));
-  if (bad >= 0) fail(`finite values in ${name}.blocks`, `${blocks[bad]} in block ${Math.floor(bad / (b * b))}`);
-  return { name, index, blocks };
-}
-
-function checkIndex(name: string, index: Int32Array, rows: number, cols: number): void {
-  const seen = new Set<number>();
-  for (let i = 0; i < index.length; i += 2) {
-    const [row, col] = [index[i], index[i + 1]];
-    if (row < 0 || row >= rows || col < 0 || col >= cols)
-      fail(`blocks of ${name} within ${rows} x ${cols}`, `row ${row}, column ${col}`);
-    if (seen.has(row * cols + col)) fail(`each block of ${name} once`, `row ${row}, column ${col} twice`);
-    seen.add(row * cols + col);
-  }
-}
-
-function describe(tensor: StoredTensor): string {
-  return `${tensor.dtype} ${tensor.shape.join(' x ')}`;
-}
-
-function fail(expected: string, got: string): never {
-  throw new Error(`expected ${expected}, got ${got}; the file is damaged or of another program`);
 }

@@ -5,13 +5,14 @@ import { FULL } from './full.ts';
 import { DORA, LORA, type RankSettings } from './lora.ts';
 import type { MethodKind } from './method.ts';
 import { SMT, type SmtSettings } from './smt/method.ts';
+import { type MixSettings, SMT_LORA } from './smt-lora.ts';
 import { TOPK_LAYERS, type TopkSettings } from './topk.ts';
 
 /** What any method can be told; each takes its own. */
-export type Settings = SmtSettings & RankSettings & TopkSettings;
+export type Settings = SmtSettings & RankSettings & MixSettings & TopkSettings;
 
 /** The first is the default. */
-export const METHODS: readonly MethodKind<Settings>[] = [SMT, FULL, LORA, DORA, TOPK_LAYERS];
+export const METHODS: readonly MethodKind<Settings>[] = [SMT, FULL, LORA, DORA, SMT_LORA, TOPK_LAYERS];
 
 export const METHOD_NAMES = METHODS.map((m) => m.name);
 

@@ -8,7 +8,7 @@ import { dispose, prepare, replay } from '../gpu/run.ts';
 import { allocate, free, newScope } from '../gpu/scope.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
 import type { Adapter } from '../io/adapter.ts';
-import type { PeftAdapter } from '../io/adapter-peft.ts';
+import { type PeftAdapter, scaleOf } from '../io/adapter-peft.ts';
 import type { Module } from '../models/config.ts';
 import { type Decoder, matrixNamed } from '../models/decoder.ts';
 import { doraSquares, formsRows, newDora, trainsDora } from '../ops/lowrank/dora.ts';
@@ -104,8 +104,8 @@ interface Factors {
 
 function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | undefined, train: Training | null): Attached {
   const weights = saved ? saved.matrices.map((m) => matrixNamed(d, m.name)) : weightsOf(d, s);
-  const { rank, alpha, use_rslora } = saved ?? { ...s, use_rslora: false };
-  const scale = alpha / (use_rslora ? Math.sqrt(rank) : rank);
+  const { rank } = saved ?? s;
+  const scale = scaleOf(saved ?? { ...s, use_rslora: false });
   const matrices = weights.map((weight, i): RankedMatrix => {
     const dropout = train && s.dropout ? { share: s.dropout, key: keyOf(s.seed, i) } : null;
     const factors = newLowRank(weight.name, weight.rows, weight.cols, rank, scale, train && { dropout });

@@ -75,6 +75,8 @@ export interface Training {
 export interface Attached {
   /** What the optimizer moves; empty where it is only applied. */
   trained: Trained[];
+  /** The peak learning rate of those that have one of their own. */
+  ownRate?: number;
   /** Elements of the matrices that it trains something of. */
   of: number;
   /** Where it hangs: taken off and put back by `takeOff` and `putOn`. */

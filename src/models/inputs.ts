@@ -59,11 +59,16 @@ export function feed(memory: Memory, s: Stream, b: PackedRows, N: number, M: num
   put(memory, s.groups, groups);
 }
 
-/** Writes the scalars of a step: 1 / targets of the whole step, the learning rate, and the tokens of the micro-batch. */
-export function feedScalars(memory: Memory, s: Stream, targets: number, lr: number, tokens = 0): void {
+/** Writes the scalars of a step: 1 / targets of the whole step, the learning rates, and the tokens of the micro-batch. */
+export function feedScalars(
+  memory: Memory,
+  s: Stream,
+  { targets, lr, ownLr = 0, tokens = 0 }: { targets: number; lr: number; ownLr?: number; tokens?: number },
+): void {
   const scalars = new Float32Array(SCALARS.count);
   scalars[SCALARS.invTargets] = 1 / targets;
   scalars[SCALARS.lr] = lr;
+  scalars[SCALARS.ownLr] = ownLr;
   scalars[SCALARS.tokens] = tokens;
   write(memory, s.scalars, scalars);
 }

@@ -10,6 +10,7 @@ import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
 import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { MUON_SCALES, OPTIMIZERS, type Optimizer } from '../methods/method.ts';
 import { FULL_WARMUP_RATE } from '../methods/smt/method.ts';
+import { MIX_DEFAULTS } from '../methods/smt-lora.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
 import { OF_EXPORTS } from './exports.ts';
 import {
@@ -119,6 +120,10 @@ export const OPTIONS = {
 
   ...BLOCK_OPTIONS,
 
+  share: or(
+    number(RANK, 'X', 'of what trains, what is blocks; the rest is adapters of low rank (smt+lora)', { above: 0, below: 1 }),
+    MIX_DEFAULTS.share,
+  ),
   rank: or(int(RANK, 'rank of the adapters'), RANK_DEFAULTS.rank),
   alpha: or(number(RANK, 'A', 'the adapter counts alpha / rank times', { above: 0 }), RANK_DEFAULTS.alpha),
   dropout: or(number(RANK, 'P', "share of the adapter's inputs left out in a step", { min: 0, below: 1 }), RANK_DEFAULTS.dropout),
@@ -150,12 +155,20 @@ export const OPTIONS = {
     metavar: 'X',
     help: 'peak learning rate; auto: found by trial (default: auto from 167 steps on where rates can be tried, else by how much trains; full 1e-5)',
   } as Option<number | 'auto'>,
+  loraLr: number(
+    STEP,
+    'X',
+    'peak learning rate of the adapters of low rank beside blocks (smt+lora; default: that of the blocks)',
+    {
+      above: 0,
+    },
+  ),
   schedule: or(choice(STEP, ['constant', 'linear', 'cosine'], 'how the learning rate falls'), 'linear'),
   lrWarmup: or(number(STEP, 'X', 'steps, or below 1 a share of the run, in which it rises', { min: 0 }), 0.03),
   optimizer: choice(
     ['optimizer', ['train', 'plan']],
     OPTIMIZERS,
-    'adamw: element by element; muon: every matrix (a block of smt, a factor of lora and dora) by its orthogonalised moment (default: adamw)',
+    'adamw: element by element; muon: every matrix (a block of smt and smt+lora, a factor of lora and dora) by its orthogonalised moment (default: adamw, smt+lora muon)',
   ),
   muonScale: or(
     choice(

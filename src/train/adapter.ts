@@ -1,7 +1,7 @@
 // A saved adapter on a model: held against it, and put on to be applied. Going on from one is the method's business.
 
 import { allocate, free, newScope } from '../gpu/scope.ts';
-import { type Adapter, checkAdapter, hashesOf } from '../io/adapter.ts';
+import { type Adapter, checkAdapter, hashesOf, matricesOf } from '../io/adapter.ts';
 import { methodOf } from '../methods/index.ts';
 import { matrixNamed } from '../models/decoder.ts';
 import type { Report } from '../report.ts';
@@ -34,7 +34,7 @@ export async function checkBase(model: Model, adapter: Adapter, report: Report):
 export async function warnOfOtherBase(adapter: Adapter, hash: (name: string) => Promise<string>, report: Report): Promise<void> {
   const known = hashesOf(adapter);
   const other: string[] = [];
-  for (const { name } of adapter.matrices) if (known[name] && (await hash(name)) !== known[name]) other.push(name);
+  for (const name of matricesOf(adapter)) if (known[name] && (await hash(name)) !== known[name]) other.push(name);
   if (other.length)
     report({
       kind: 'warning',

@@ -211,7 +211,10 @@ async function ratesOf(
   if (!tried) {
     const list = ratesAround(rates!, options.optimizer ?? 'adamw', attached);
     const steps = (steps: number, rate: number, hear: Report, signal: AbortSignal) =>
-      train({ ...loop(run, attached, phase, machine, rate), steps, lrAt: () => rate, signal }, hear);
+      train(
+        { ...loop(run, attached, phase, machine, rate), steps, lrAt: () => rate, ownLrAt: () => attached.ownRate ?? 0, signal },
+        hear,
+      );
     tried = await tryRates(run, trial!, list, { restart, steps, phase, machine });
     if (!tried) return null;
   }
@@ -220,8 +223,15 @@ async function ratesOf(
 }
 
 /** Of the loop, all that does not depend on how the run is kept. */
-function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attached, phase: Phase, machine: Machine, lr: number) {
+function loop(
+  { model, rows, order, options: o, signal }: Run,
+  { sorted, ownRate }: Attached,
+  phase: Phase,
+  machine: Machine,
+  lr: number,
+) {
   const rise = warmupSteps(o.lrWarmup, order.steps);
+  const scheduled = (peak: number) => (t: number) => lrAt(t, order.steps, peak, o.schedule, rise);
   return {
     gpu: model.gpu,
     machine,
@@ -229,7 +239,8 @@ function loop({ model, rows, order, options: o, signal }: Run, { sorted }: Attac
     rows,
     batches: order.batches,
     steps: Math.min(order.steps, o.until ?? order.steps),
-    lrAt: (t: number) => lrAt(t, order.steps, lr, o.schedule, rise),
+    lrAt: scheduled(lr),
+    ownLrAt: ownRate === undefined ? undefined : scheduled(ownRate),
     sorted,
     hold: o.hold,
     signal,

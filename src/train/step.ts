@@ -19,6 +19,8 @@ export interface Loop {
   batches: Batches;
   steps: number;
   lrAt: (t: number) => number;
+  /** The rate of what has one of its own. */
+  ownLrAt?: (t: number) => number;
   /** The embedding trains, so tokens are fed sorted too. */
   sorted: boolean;
   /** Steps done before, by a run that this one goes on from. */
@@ -96,7 +98,7 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
     const batch = l.batches.step(t).map((micro) => pack(micro.map((i) => l.rows[i])));
     const targets = batch.reduce((n, b) => n + b.m, 0);
     const lr = l.lrAt(t);
-    feedScalars(memory, stream, targets, lr);
+    feedScalars(memory, stream, { targets, lr, ownLr: l.ownLrAt?.(t) });
     batch.forEach((b, i) => run(l, b, t * l.batches.accumulate + i, i === 0));
     replay(l.machine, 'update', {});
     const tokens = batch.reduce((n, b) => n + b.n, 0);

@@ -67,7 +67,7 @@ async function frozen(run: Run, _: Warmup, phase: Phase, machine: Machine, steps
     const b = pack(batches.next().value.map((i) => rows[i]));
     const [N, M] = [ladder(b.n, phase.sizes.N), ladder(b.m, phase.sizes.M)];
     feed(memory, phase.stream, b, N, M, false);
-    feedScalars(memory, phase.stream, b.m, 0, b.n);
+    feedScalars(memory, phase.stream, { targets: b.m, lr: 0, tokens: b.n });
     replay(machine, 'warmup', { N, M });
     const r = await readback(machine, 'warmup');
     const now = performance.now();

@@ -65,8 +65,8 @@ describe('a measured step', async () => {
   });
 
   const others = ofEqualSize(LLAMA_3M);
-  test('of equal size are those of LoRA and DoRA', () => {
-    expect(others.map((kind) => kind.name)).toEqual(['lora', 'dora']);
+  test('of equal size are those of LoRA, DoRA and blocks with LoRA', () => {
+    expect(others.map((kind) => kind.name)).toEqual(['lora', 'dora', 'smt+lora']);
   });
   test.each(others)('of $name trains as many parameters as that of SMT, within a tenth', async (kind) => {
     const [smt, s] = [await made(sparse), await made(kind)];
@@ -78,7 +78,7 @@ describe('a measured step', async () => {
 
 test('SMT plans fewer bytes than LoRA, and LoRA than DoRA, at equal trainable count', () => {
   const equal = ofEqualSize(LLAMA_1B, 'auto');
-  expect(equal.map((kind) => kind.name)).toEqual(['lora', 'dora']);
+  expect(equal.map((kind) => kind.name)).toEqual(['lora', 'dora', 'smt+lora']);
   const [smt, lora, dora] = [smtMethod(), ...equal.map(methodIn)].map(planned);
   expect(Math.abs(lora.trainable / smt.trainable - 1)).toBeLessThan(0.01);
   expect(lora.bytes.total).toBeGreaterThan(smt.bytes.total);

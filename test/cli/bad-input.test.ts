@@ -86,6 +86,10 @@ describe('blocks', () => {
     [['--budget', '100%'], /at most all \d+ blocks of the targets/],
     [['--budget', '0.001%', '--block', '16'], /at least one block.*raise --budget or lower --block/],
     [['--budget', '1.5b'], /whole blocks/],
+    [
+      ['--method', 'smt+lora', '--budget', '1b', '--block', '16'],
+      /rank 1 and a block .*got --budget 1b = 256.*Raise --budget, or lower --block/,
+    ],
   ])('%s', (words, says) => fails(train(...words), says));
 
   test.each<[name: string, text: string, says: RegExp]>([

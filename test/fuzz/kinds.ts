@@ -7,7 +7,7 @@ import { loadData } from '../../src/data/load.ts';
 import { readRecords } from '../../src/data/read.ts';
 import { render } from '../../src/data/template.ts';
 import { loadTokenizer } from '../../src/data/tokenizer.ts';
-import { adapterFiles, loadAdapter, type SmtAdapter } from '../../src/io/adapter.ts';
+import { type Adapter, adapterFiles, loadAdapter, partsOf, type SmtAdapter } from '../../src/io/adapter.ts';
 import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
 import { blobFolder, memorySource, readJson, type Source } from '../../src/io/bytes.ts';
 import { readGguf } from '../../src/io/gguf.ts';
@@ -50,7 +50,7 @@ const LORA: PeftAdapter = {
   matrices: [{ name: NAME, shape: [4, 6], A: new Float32Array(12).fill(0.5), B: new Float32Array(8).fill(0.25) }],
 };
 
-async function adapter(made: SmtAdapter | PeftAdapter): Promise<Bytes> {
+async function adapter(made: Adapter): Promise<Bytes> {
   const files = new Map<string, Bytes>();
   for (const { name, chunks } of adapterFiles(made)) {
     const parts: BlobPart[] = [];
@@ -66,17 +66,23 @@ async function readAdapter(bytes: Bytes): Promise<void> {
   const n = bytes.length >= 4 ? new DataView(bytes.buffer).getUint32(0, true) : 0;
   const files = { 'adapter_config.json': bytes.slice(4, 4 + n), 'adapter_model.safetensors': bytes.slice(4 + n) };
   const read = await loadAdapter(blobFolder(new Map(Object.entries(files).map(([name, part]) => [name, new Blob([part])]))));
-  if (read.method === 'smt')
-    for (const { index, blocks, name } of read.matrices) {
-      hold(blocks.every(Number.isFinite), 'values that are numbers');
-      hold(blocks.length === (index.length / 2) * read.block ** 2, 'a block for each place');
-      const [rows, cols] = read.base.shapes[name];
-      hold(
-        index.every((i, at) => i >= 0 && i * read.block < [rows, cols][at % 2]),
-        'places within the matrix',
-      );
-    }
-  else for (const { A, B } of read.matrices) hold([...A, ...B].every(Number.isFinite), 'values that are numbers');
+  for (const part of partsOf(read)) holdPart(part);
+}
+
+function holdPart(part: ReturnType<typeof partsOf>[number]): void {
+  if ('rank' in part) {
+    for (const { A, B } of part.matrices) hold([...A, ...B].every(Number.isFinite), 'values that are numbers');
+    return;
+  }
+  for (const { index, blocks, name } of part.matrices) {
+    hold(blocks.every(Number.isFinite), 'values that are numbers');
+    hold(blocks.length === (index.length / 2) * part.block ** 2, 'a block for each place');
+    const [rows, cols] = part.base.shapes[name];
+    hold(
+      index.every((i, at) => i >= 0 && i * part.block < [rows, cols][at % 2]),
+      'places within the matrix',
+    );
+  }
 }
 
 const rows = {
@@ -158,6 +164,7 @@ export const KINDS: Record<string, Kind> = {
   },
   'SMT adapter': { sound: () => adapter(SMT), read: readAdapter },
   'LoRA adapter': { sound: () => adapter(LORA), read: readAdapter },
+  'mixed adapter': { sound: () => adapter({ method: 'smt+lora', share: 0.5, blocks: SMT, factors: LORA }), read: readAdapter },
   JSONL: data('x.jsonl', () =>
     utf8(
       '{"prompt":"Who?","completion":"Me."}\n{"prompt":"Wo?","completion":"Da, \\"dort\\" \\u00e4\\ud83d\\ude00."}\r\n\n{"completion":"b","prompt":""}\n',

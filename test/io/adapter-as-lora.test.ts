@@ -1,6 +1,6 @@
 // Blocks as a LoRA: B A is the difference, value for value; truncated, the rest is as small as the singular values say.
 import { describe, expect, test } from 'vitest';
-import type { SmtAdapter } from '../../src/io/adapter.ts';
+import type { MixedAdapter, SmtAdapter } from '../../src/io/adapter.ts';
 import { asLora } from '../../src/io/adapter-as-lora.ts';
 import type { PeftMatrix } from '../../src/io/adapter-peft.ts';
 import { lowRank } from '../../src/io/svd.ts';
@@ -92,6 +92,45 @@ describe('truncated', () => {
     const lora = { ...asLora(adapter).adapter };
     expect(asLora(lora)).toEqual({ adapter: lora, notes: [] });
     expect(() => asLora(lora, 4)).toThrow('whose rank is 8; leave `svd` out');
+  });
+});
+
+describe('blocks and factors', () => {
+  const rank = 2;
+  const of = (i: number): PeftMatrix => {
+    const { name } = adapter.matrices[i];
+    const shape = adapter.base.shapes[name];
+    return { name, shape, A: values(rank * shape[1], 5 + i), B: values(shape[0] * rank, 8 + i) };
+  };
+  // the first has blocks alone, the second both, and a third factors alone
+  const third = { ...of(1), name: 'model.layers.1.self_attn.v_proj.weight' };
+  const said = { method: 'lora' as const, rank, alpha: 3, use_rslora: false, dropout: 0, targets: ['v_proj'], base: '' };
+  const mixed: MixedAdapter = { method: 'smt+lora', share: 0.5, blocks: adapter, factors: { ...said, matrices: [of(1), third] } };
+  const sums: Record<string, number[]> = {
+    [adapter.matrices[0].name]: dense(adapter.matrices[0], [16, 12]),
+    [of(1).name]: dense(adapter.matrices[1], [8, 12]).map((x, i) => x + 1.5 * product(of(1), rank)[i]),
+    [third.name]: product(third, rank).map((x) => 1.5 * x),
+  };
+
+  test('exact: the rank of both, and the sum of what they add', () => {
+    const { adapter: lora, notes } = asLora(mixed);
+    expect(lora).toMatchObject({ method: 'lora', rank: 2 * b + rank, alpha: 2 * b + rank });
+    expect(lora.matrices.map(({ name }) => name).sort()).toEqual(Object.keys(sums).sort());
+    for (const matrix of lora.matrices) {
+      const got = product(matrix, lora.rank);
+      sums[matrix.name].forEach((x, i) => expect(got[i]).toBeCloseTo(x, 5));
+    }
+    expect(notes[0]).toMatch(/blocks and factors are a LoRA of rank 10 without any error/);
+  });
+
+  test('truncated: what is left of the sum is what it says', () => {
+    const { adapter: lora, notes } = asLora(mixed, 3);
+    const left = lora.matrices.map((m) => norm(sums[m.name].map((x, at) => x - product(m, 3)[at])));
+    const share = norm(left) / norm(Object.values(sums).flat());
+    const said = Number(/loses ([\d.]+) %/.exec(notes[0])![1]) / 100;
+    expect(lora.matrices).toHaveLength(3);
+    expect(share).toBeGreaterThan(0.05);
+    expect(Math.abs(said - share)).toBeLessThan(1e-3);
   });
 });
 

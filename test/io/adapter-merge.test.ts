@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import '../compare.ts';
-import { type Adapter, loadAdapter } from '../../src/io/adapter.ts';
+import { type Adapter, loadAdapter, matricesOf, type SmtAdapter } from '../../src/io/adapter.ts';
 import { mergedTensors } from '../../src/io/adapter-merge.ts';
 import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
 import { memorySource } from '../../src/io/bytes.ts';
@@ -50,8 +50,8 @@ describe('mergedTensors', () => {
   test('50,000 blocks of one row of blocks are merged in a time that grows with their number', async () => {
     const n = 50_000;
     const index = Int32Array.from({ length: 2 * n }, (_, i) => (i % 2 ? (i - 1) / 2 : 0));
-    const many: Adapter = { ...SMT, block: 1, base: { shapes: { w: [1, n] }, sha256: {} } } as Adapter;
-    many.matrices = [{ name: 'w', index, blocks: Float32Array.from({ length: n }, (_, i) => i) }] as Adapter['matrices'];
+    const many = { ...SMT, block: 1, base: { shapes: { w: [1, n] }, sha256: {} } } as SmtAdapter;
+    many.matrices = [{ name: 'w', index, blocks: Float32Array.from({ length: n }, (_, i) => i) }] as SmtAdapter['matrices'];
     const wide = weight('w', [1, n], new Array(n).fill(0.5));
     const since = performance.now();
     const [values] = await merged([wide], many);
@@ -64,7 +64,7 @@ describe('mergedTensors', () => {
 
   test('one rounding: the sum, not the parts, goes to bf16', async () => {
     const [one, two] = [weight('w', [2, 2], [1 + 2 ** -8, 1, 1, 1]), 2 ** -8];
-    const adapter = { ...SMT, base: { shapes: { w: [2, 2] }, sha256: {} } } as Adapter;
+    const adapter = { ...SMT, base: { shapes: { w: [2, 2] }, sha256: {} } } as SmtAdapter;
     adapter.matrices = [{ name: 'w', index: new Int32Array([0, 0]), blocks: new Float32Array([two, 0, 0, 0]) }];
     expect(await merged([one], adapter, 'bf16')).toEqual([[1 + 2 ** -7, 1, 1, 1]]);
   });
@@ -105,7 +105,7 @@ describeShared('PEFT folders of the conformance models', () => {
   test.each(['lora', 'dora'])('%s leaves what it does not target untouched', async (method) => {
     const model = await openModelFiles(`${SHARED}/conformance/qwen2/model`);
     const adapter = await loadAdapter(`${SHARED}/conformance/qwen2/${method}`);
-    const targets = new Set(adapter.matrices.map((m) => m.name));
+    const targets = new Set(matricesOf(adapter));
     const merged = [...mergedTensors(model.tensors, adapter, 'f32')];
     expect(merged.map((t) => t.name).sort()).toEqual([...model.tensors.keys()].sort());
     expect(targets.size).toBeGreaterThan(0);

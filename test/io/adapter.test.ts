@@ -123,7 +123,12 @@ describe('an SMT adapter', () => {
     ],
     ['no base', { base: undefined }, {}, 'expected base in adapter_config.json, got none'],
     ['a block of zero', { block: 0 }, {}, 'a whole number from 1 as block of adapter_config.json, got 0'],
-    ['another method', { method: 'magic' }, {}, 'smt, or a peft_type beside as method of adapter_config.json, got "magic"'],
+    [
+      'another method',
+      { method: 'magic' },
+      {},
+      'smt, smt+lora, or a peft_type beside as method of adapter_config.json, got "magic"',
+    ],
   ])('with %s is refused', async (_, config, tensors, message) => {
     await expect(loadAdapter(await folder(SMT, config, tensors))).rejects.toThrow(message);
   });

@@ -1,123 +1,22 @@
 // LoRA and DoRA as runs: against PEFT's own curves, and what must hold of accumulation, recomputation, dropout and beginnings.
 
 import { describe, expect, test } from 'vitest';
-import { batches } from '../../src/data/batches.ts';
-import { pack } from '../../src/data/pack.ts';
-import type { Row } from '../../src/data/rows.ts';
-import { scoreRows, sizesOf } from '../../src/eval/likelihood.ts';
-import { planningOf } from '../../src/gpu/limits.ts';
-import { prepare } from '../../src/gpu/run.ts';
-import { allocate, free, newScope } from '../../src/gpu/scope.ts';
-import { read, write } from '../../src/gpu/tensor.ts';
-import { loadAdapter } from '../../src/io/adapter.ts';
-import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
-import { blobFolder } from '../../src/io/bytes.ts';
-import { configFromHf } from '../../src/io/config.ts';
+import { read } from '../../src/gpu/tensor.ts';
 import { methodOf } from '../../src/methods/index.ts';
-import { dora, lora, type RankSettings } from '../../src/methods/lora.ts';
-import type { Method, MuonScale } from '../../src/methods/method.ts';
+import { dora, lora } from '../../src/methods/lora.ts';
 import { SMT_DEFAULTS } from '../../src/methods/smt/method.ts';
-import { type Decoder, matrixNamed } from '../../src/models/decoder.ts';
-import { begin } from '../../src/ops/optimizer/trained.ts';
-import { planTraining } from '../../src/train/plans.ts';
-import { train } from '../../src/train/step.ts';
+import { MIX_DEFAULTS } from '../../src/methods/smt-lora.ts';
+import { matrixNamed } from '../../src/models/decoder.ts';
 import '../compare.ts';
-import { type Family, loadGolden } from '../goldens/load.ts';
+import type { Family } from '../goldens/load.ts';
 import muon from '../goldens/muon.json';
 import { testGpu } from '../gpu/harness.ts';
-import { baseIn, decoderOf, rowsOf, tinyDecoder } from '../models/tiny.ts';
+import { rowsOf, tinyDecoder } from '../models/tiny.ts';
+import { goldenRun, peftGolden, RANKING, run, type Settings } from './running.ts';
 
 const gpu = await testGpu();
 
-interface Settings {
-  lr: number;
-  betas: [number, number];
-  eps: number;
-  weight_decay: number;
-  clip: number;
-}
-
-const PLAIN: Settings = { lr: 1e-2, betas: [0.9, 0.999], eps: 1e-6, weight_decay: 0, clip: 1 };
-const RANKING: RankSettings = { rank: 4, alpha: 8, dropout: 0, seed: 1, targets: ['q_proj', 'v_proj', 'down_proj'] };
-
-interface Made {
-  loss: number[];
-  grad_norm: number[];
-  /** Each row's log-probability after the run. */
-  after: number[];
-  planned: number;
-  allocated: number;
-  /** What was trained, as the adapter that it is saved as. */
-  adapter: PeftAdapter;
-}
-
-interface RunSettings {
-  batch?: number;
-  accumulate?: number;
-  recompute?: boolean;
-  settings?: Settings;
-  muon?: MuonScale;
-}
-
-/** A run as the product lays it out. Nothing of it stays on the device. */
-async function run(
-  decoder: Decoder,
-  method: Method,
-  rows: Row[],
-  steps: number,
-  { batch = 4, accumulate = 1, recompute = false, settings = PLAIN, muon }: RunSettings = {},
-): Promise<Made> {
-  const planning = planningOf(gpu.limits);
-  const attached = method.attach(decoder, {
-    decays: settings.weight_decay > 0,
-    muon,
-    software: gpu.limits.software,
-    most: gpu.limits.maxBinding,
-  });
-  const order = batches({ n_rows: rows.length, batch, accumulate, shuffle: false, seed: 0 });
-  const all = Array.from({ length: order.steps_per_epoch }, (_, t) => order.step(t)).flat();
-  const packed = all.map((micro) => pack(micro.map((i) => rows[i])));
-  const sizes = { N: Math.max(...packed.map((b) => b.n)), M: Math.max(...packed.map((b) => b.m)) };
-  const held = sizesOf(rows, batch);
-  const before = gpu.memory.bytes;
-  const optimizer = { ...settings, weightDecay: settings.weight_decay, recompute };
-  const phase = planTraining(decoder, attached, { ...optimizer, sizes }, planning, held);
-  const scope = newScope(gpu.scope);
-  for (const t of attached.tensors) allocate(scope, t.home!);
-  const machine = await prepare(gpu, phase.plan, scope);
-  begin(gpu.memory, attached.trained);
-  write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
-  const base = { ...baseIn(gpu, decoder), sha256: async () => '' };
-  await attached.fill(base);
-  const made = { loss: [] as number[], grad_norm: [] as number[] };
-  const { sorted } = attached;
-  const loop = { gpu, machine, phase, rows, batches: order, steps, lrAt: () => settings.lr, sorted };
-  await train(loop, (line) => {
-    if (line.kind !== 'step') return;
-    made.loss.push(line.loss);
-    made.grad_norm.push(line.grad_norm);
-  });
-  const scored = await scoreRows(gpu, { machine, stream: phase.stream, sizes: held }, rows, batch);
-  const weights = phase.plan.residents.filter((h) => h.role === 'weights' || h.name === 'rope').reduce((n, h) => n + h.bytes, 0);
-  const adapter = (await attached.adapter(base, true)) as PeftAdapter;
-  const allocated = gpu.memory.bytes - before;
-  free(scope);
-  return { ...made, after: scored.map((s) => s.logprob), planned: phase.plan.bytes.total - weights, allocated, adapter };
-}
-
 // --- PEFT -------------------------------------------------------------------------------------------------------------
-
-const files = import.meta.glob<string>('../goldens/peft/*/*', { query: '?url&inline', import: 'default' });
-
-async function peftGolden(
-  name: string,
-): Promise<{ adapter: PeftAdapter; golden: { options: Settings; start: number[]; eval: number[] } & Made }> {
-  const blob = async (file: string) => (await fetch(await files[`../goldens/peft/${name}/${file}`]())).blob();
-  const names = ['adapter_config.json', 'adapter_model.safetensors'];
-  const folder = blobFolder(new Map(await Promise.all(names.map(async (n) => [n, await blob(n)] as const))));
-  const golden = JSON.parse(await (await blob('golden.json')).text());
-  return { adapter: (await loadAdapter(folder)) as PeftAdapter, golden };
-}
 
 describe.each([
   ['llama-bias', 'lora'],
@@ -127,15 +26,8 @@ describe.each([
 ] as [Family, string][])('%s %s as PEFT trains it', (family, kind) => {
   test('ten steps and what comes out', async () => {
     const { adapter, golden } = await peftGolden(`${family}-${kind}`);
-    const { files: of, weights, rows: raw, batch } = await loadGolden(family);
-    const config = configFromHf(JSON.parse(new TextDecoder().decode(of['config.json'])));
-    const fresh = () => decoderOf(gpu, config, (w) => weights.get(w.name)!.data as Float32Array<ArrayBuffer>);
-    const rows = raw.map(({ input_ids, labels }) => ({
-      ids: Int32Array.from(input_ids),
-      labels: Int32Array.from(labels),
-      promptLength: 0,
-    }));
-    const settings = { ...SMT_DEFAULTS, ...RANKING, dropout: adapter.dropout };
+    const { decoder: fresh, rows, batch } = await goldenRun(family);
+    const settings = { ...SMT_DEFAULTS, ...MIX_DEFAULTS, ...RANKING, dropout: adapter.dropout };
     const o = methodOf(adapter).adapters!.from(adapter, settings);
     const start = await run(fresh(), o, rows, 0, { batch, settings: golden.options });
     expect(start.after).toBeCloseL2(golden.start, 1e-5);

@@ -244,7 +244,8 @@ async function join(gpu: Gpu, parts: Tensor[]): Promise<Float32Array> {
   return all;
 }
 
-async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recompute: boolean) {
+/** Forward, loss and backward of one batch by what hangs on the model; its gradients are there until `free`. */
+export async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recompute: boolean) {
   const b = pack(rows);
   const stream = newStream(b.n, b.m);
   const results = newResults();
@@ -252,7 +253,7 @@ async function oneStep(gpu: Gpu, d: Decoder, rows: Row[], sorted: boolean, recom
   const build = micro(d, stream, { results, recompute, gradients: true });
   const machine = await prepare(gpu, plan([{ name: 'step', build, dims }], planningOf(gpu.limits)));
   feed(gpu.memory, stream, b, b.n, b.m, sorted);
-  feedScalars(gpu.memory, stream, b.m, 0, b.n);
+  feedScalars(gpu.memory, stream, { targets: b.m, lr: 0, tokens: b.n });
   replay(machine, 'step', dims);
   await idle(gpu);
   const loss = (await read(gpu.memory, results))[0] / b.m;

@@ -10,6 +10,7 @@ const METHODS: [string, string[]][] = [
   ['smt', ['--targets', 'all', '--budget', '20%t', '--block', '8', '--warmup-steps', '3']],
   ['smt by Muon', ['--targets', 'all', '--budget', '20%t', '--block', '8', '--warmup-steps', '3', '--optimizer', 'muon']],
   ['lora with dropout', ['--method', 'lora', '--rank', '3', '--dropout', '0.3']],
+  ['smt+lora', ['--method', 'smt+lora', '--targets', 'all', '--budget', '20%t', '--block', '8', '--warmup-steps', '3']],
   ['dora', ['--method', 'dora', '--rank', '3']],
 ];
 

@@ -25,6 +25,10 @@ const cases: [name: string, words: string[]][] = [
   ['lora with dropout', ['--method', 'lora', '--rank', '3', '--dropout', '0.3']],
   ['lora with dropout, accumulated', ['--method', 'lora', '--rank', '3', '--dropout', '0.3', '--accumulate', '2']],
   ['dora', ['--method', 'dora', '--rank', '3']],
+  [
+    'smt+lora with dropout, accumulated, with weight decay',
+    [...SMT, '--method', 'smt+lora', '--lora-lr', '0.003', '--dropout', '0.3', '--accumulate', '2', '--weight-decay', '0.1'],
+  ],
   ['dora by Muon', ['--method', 'dora', '--rank', '3', '--optimizer', 'muon']],
   ['dora with dropout, accumulated', ['--method', 'dora', '--rank', '3', '--dropout', '0.3', '--accumulate', '2']],
 ];

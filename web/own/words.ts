@@ -34,6 +34,8 @@ const LABELS: Partial<Record<Key, string>> = {
   rank: 'Rank',
   alpha: 'Alpha',
   dropout: 'Dropout',
+  share: 'Share that is blocks',
+  loraLr: 'Learning rate of the adapters',
   recompute: 'Recompute layers',
   memory: 'GPU memory it may take',
   steps: 'Steps',

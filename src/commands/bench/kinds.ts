@@ -17,6 +17,8 @@ export const forward: StepKind = { name: 'forward' };
 
 /** SMT: 0.84 % of the model in blocks of 32, dealt out to q, k, v of every layer in turn: no matrix and no layer is spared. */
 export const sparse: StepKind = { name: SMT.name, method: smt({ block: BLOCK }) };
+/** The same, its blocks moved by Muon. */
+export const orthogonal: StepKind = { ...sparse, name: `${SMT.name} by muon`, muon: 'strip' };
 export const recompute: StepKind = { ...sparse, name: 'recompute', recompute: true };
 /** The same at 0.1 and 5 % of the targets. */
 export const little: StepKind = { name: `${SMT.name} little`, method: smt({ block: BLOCK, budget: '0.1%t' }) };
@@ -35,9 +37,9 @@ export const everything: StepKind = { name: FULL.name, method: full() };
 export function ofEqualSize(config: DecoderConfig, block: number | 'auto' = BLOCK): StepKind[] {
   const d = newDecoder(config, 1, () => 'f32', 128 << 20);
   return METHODS.filter((m) => m.sized && m !== SMT).map(({ name, sized, make }) => {
-    const fit = sized!(d, { targets: QKV }, parametersOf(d, block));
+    const fit = sized!(d, { targets: QKV, block }, parametersOf(d, block));
     if (typeof fit === 'string') throw new Error(`expected ${name} of about the same size, got none: ${fit}`);
-    return { name, method: make({ targets: QKV, ...fit.options }) };
+    return { name, method: make({ targets: QKV, block, ...fit.options }) };
   });
 }
 

@@ -8,7 +8,7 @@ import type { Entry } from '../../gpu/program.ts';
 import { dispose, type Machine, prepare, replay } from '../../gpu/run.ts';
 import { allocate, free, newScope, type Scope } from '../../gpu/scope.ts';
 import { resident } from '../../gpu/tensor.ts';
-import { type Base, type Method, trainableOf } from '../../methods/method.ts';
+import { type Base, type Method, type MuonScale, trainableOf } from '../../methods/method.ts';
 import type { DecoderConfig } from '../../models/config.ts';
 import { type Decoder, newDecoder } from '../../models/decoder.ts';
 import { feed, feedScalars } from '../../models/inputs.ts';
@@ -23,6 +23,8 @@ export interface StepKind {
   name: string;
   method?: Method;
   warmup?: boolean;
+  /** Matrices move by Muon. */
+  muon?: MuonScale;
   recompute?: boolean;
 }
 
@@ -54,7 +56,7 @@ export async function prepareStep(gpu: Gpu, config: DecoderConfig, kind: StepKin
   const make = !kind.method ? forward : kind.warmup ? warmup : training;
   const { machine, stream, programs, trainable, sorted } = await make(gpu, d, kind, sizes, scope);
   feed(gpu.memory, stream, batch, sizes.N, sizes.M, sorted);
-  feedScalars(gpu.memory, stream, batch.m, 1e-6);
+  feedScalars(gpu.memory, stream, { targets: batch.m, lr: 1e-6 });
   return {
     kind,
     machine,
@@ -101,12 +103,12 @@ async function warmup(gpu: Gpu, d: Decoder, { method }: StepKind, sizes: Sizes, 
 async function training(
   gpu: Gpu,
   d: Decoder,
-  { method, recompute = false }: StepKind,
+  { method, recompute = false, muon }: StepKind,
   sizes: Sizes,
   scope: Scope,
 ): Promise<Made> {
   const planning = planningOf(gpu.limits);
-  const attached = method!.attach(d, { decays: false, software: planning.software, most: planning.maxBinding });
+  const attached = method!.attach(d, { decays: false, muon, software: planning.software, most: planning.maxBinding });
   const { plan: planned, stream } = planTraining(d, attached, { ...OPTIMIZER, sizes, recompute }, planning);
   for (const t of attached.tensors) allocate(scope, t.home!);
   const machine = await prepare(gpu, planned, scope);

@@ -5,7 +5,7 @@ import { msOf, type Peak } from '../../gpu/peak.ts';
 import { profile, type Timed } from '../../gpu/profile.ts';
 import type { DecoderConfig } from '../../models/config.ts';
 import type { Report } from '../../report.ts';
-import { everything, forward, little, much, ofEqualSize, recompute, sparse, warmupBy } from './kinds.ts';
+import { everything, forward, little, much, ofEqualSize, orthogonal, recompute, sparse, warmupBy } from './kinds.ts';
 import { giga, line } from './line.ts';
 import { LLAMA_3M, LLAMA_16M } from './model.ts';
 import { prepareStep, type Step, type StepKind } from './step.ts';
@@ -31,6 +31,8 @@ export async function benchSteps(gpu: Gpu, peak: Peak, report: Report): Promise<
   own(recompute, sparse);
   own(absmean, sparse, `absmean warm-up/${sparse.name}`);
   own(absofmean, sparse, `absofmean warm-up/${sparse.name}`);
+  const optimizers = await compare([sparse, orthogonal], LLAMA_16M);
+  optimizers(orthogonal, sparse);
   const budgets = await compare([little, much], LLAMA_16M);
   budgets(much, little, '5%t/0.1%t');
 }
@@ -107,7 +109,7 @@ function partOf(kernel: string, label: string): string {
   if (isAttention(kernel)) return 'attention';
   if (/^blocks/.test(kernel)) return 'blocks';
   if (/^(lowrank|dora)/.test(kernel)) return 'factors';
-  if (/^(adamw|gradnorm)/.test(kernel)) return 'optimizer';
+  if (/^(adamw|muon|gradnorm)/.test(kernel)) return 'optimizer';
   if (!isProduct(kernel)) return 'rest';
   return label.endsWith('_nt') ? 'forward products' : label.endsWith('_nn') ? 'dX' : 'dW';
 }

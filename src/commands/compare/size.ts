@@ -1,8 +1,8 @@
 // What makes a method of a given size: the option that trains as many parameters as a budget says is the method's to name.
 
-import { blockEdge, parseBudget } from '../../methods/smt/budget.ts';
+import { blockEdge, parametersIn as budgetParameters, parseBudget } from '../../methods/smt/budget.ts';
 import type { Options, Settled } from '../../options/table.ts';
-import { type Decoder, type Method, matrixParameters, methodNamed, sizeOfTargets, targetsOf } from '../../parts.ts';
+import { type Decoder, type Method, matrixParameters, methodNamed, targetsOf } from '../../parts.ts';
 import { methodSettings, modulesOf } from '../settings.ts';
 
 export interface Fit {
@@ -16,9 +16,8 @@ export function parametersIn(decoder: Decoder, o: Settled, size: string): number
   const targets = targetsOf(decoder, modulesOf(o));
   const budget = parseBudget(size);
   const amount = 'all' in budget ? budget.all : { kind: 'targets' as const, share: 0 };
-  if (amount.kind === 'blocks') return amount.count * blockEdge(targets, o.block) ** 2;
-  const all = amount.kind === 'model' ? matrixParameters(decoder) : sizeOfTargets(targets);
-  return amount.share * all;
+  const edge = amount.kind === 'blocks' ? blockEdge(targets, o.block) : 1;
+  return budgetParameters(amount, edge, targets, matrixParameters(decoder));
 }
 
 /** The options of a method of about `parameters`; a text where it has none near enough; null where its size is given. */

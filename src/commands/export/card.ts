@@ -1,7 +1,7 @@
 // What the card of an export tells: of what it was made, and from the receipt of the run, where one lies with the adapter, on which data
 // and how well it ended.
 
-import { type Adapter, RECEIPT } from '../../io/adapter.ts';
+import { type Adapter, matricesOf, RECEIPT } from '../../io/adapter.ts';
 import { openPlace, readJson } from '../../io/bytes.ts';
 import { type Card, hubName } from '../../io/card.ts';
 import { commandLine } from '../../options/command-line.ts';
@@ -19,7 +19,7 @@ export async function cardOf(o: Settled, name: string, adapter: Adapter | undefi
 function ofAdapter(adapter: Adapter): Card['facts'] {
   const { name, adapters } = methodOf(adapter);
   const words = Object.entries(adapters!.words(adapter)).map(([key, value]): [string, string] => [key, String(value)]);
-  return [['method', name], ...words, ['matrices trained', String(adapter.matrices.length)]];
+  return [['method', name], ...words, ['matrices trained', String(matricesOf(adapter).length)]];
 }
 
 function ofRun({ recipe, curve }: Receipt): Card['facts'] {

@@ -68,8 +68,7 @@ export function blockEdge(targets: Target[], asked: number | 'auto'): number {
 export function blockCount(amount: Amount, b: number, targets: Target[], modelParameters: number): number {
   const all = sizeOfTargets(targets) / (b * b);
   const inTargets = all * b * b;
-  const of = amount.kind === 'model' ? modelParameters : inTargets;
-  const count = amount.kind === 'blocks' ? amount.count : Math.floor((amount.share * of * (1 + 1e-12)) / (b * b));
+  const count = Math.floor((parametersIn(amount, b, targets, modelParameters) * (1 + 1e-12)) / (b * b));
   const least = `One block of ${b} x ${b} is ${percent((b * b) / modelParameters)} of the model, ${percent((b * b) / inTargets)} of the targets`;
   if (count < 1)
     throw new Error(
@@ -82,6 +81,12 @@ export function blockCount(amount: Amount, b: number, targets: Target[], modelPa
   return count;
 }
 
+/** Parameters that an amount of these targets means. */
+export function parametersIn(amount: Amount, b: number, targets: Target[], modelParameters: number): number {
+  if (amount.kind === 'blocks') return amount.count * b * b;
+  return amount.share * (amount.kind === 'model' ? modelParameters : sizeOfTargets(targets));
+}
+
 /** Targets that share a budget, and the blocks that it buys among them. */
 export interface Group {
   targets: Target[];
@@ -89,10 +94,16 @@ export interface Group {
 }
 
 /** One group of all targets, or one of the attention's and one of the MLP's. */
-export function groupsOf(targets: Target[], budget: string, b: number, modelParameters: number): Group[] {
+export const groupsOf = (targets: Target[], budget: string, b: number, modelParameters: number): Group[] =>
+  amountsOf(targets, budget).map(({ targets: own, amount }) => ({
+    targets: own,
+    count: blockCount(amount, b, own, modelParameters),
+  }));
+
+/** The same before anything is bought; `name`: of the group, null where there is one of all. */
+export function amountsOf(targets: Target[], budget: string): { name: string | null; targets: Target[]; amount: Amount }[] {
   const budgets = parseBudget(budget);
-  const group = (own: Target[], amount: Amount) => ({ targets: own, count: blockCount(amount, b, own, modelParameters) });
-  if ('all' in budgets) return [group(targets, budgets.all)];
+  if ('all' in budgets) return [{ name: null, targets, amount: budgets.all }];
   return (['attn', 'mlp'] as const).flatMap((name) => {
     const amount = budgets[name];
     if (!amount) return [];
@@ -101,7 +112,7 @@ export function groupsOf(targets: Target[], budget: string, b: number, modelPara
       throw new Error(
         `expected ${setting('targets')} with matrices of ${name}, for which ${setting('budget')} has a share, got none: name some, or leave ${name} out.`,
       );
-    return [group(own, amount)];
+    return [{ name, targets: own, amount }];
   });
 }
 

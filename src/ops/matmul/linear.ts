@@ -109,6 +109,7 @@ const intoWhole = (p: Program, x: Tensor): Into => {
 
 /** Nothing: the stored product and its dx. */
 const FROZEN: Trains = {
+  columns: true,
   forward(p, w, x, n, y, start) {
     productInto(p, x, n, w, y, start);
     return (dy, _, dx) => {
@@ -149,7 +150,7 @@ export interface BesideBackward {
 /** Adds a part to y for the input x. */
 export type Beside = (p: Program, x: Tensor, y: Tensor) => BesideBackward;
 
-/** Something beside the stored product, which `add` adds to y: chosen blocks, low-rank factors, or only a score of the gradient. */
+/** Something beside the stored product, which `add` adds to y: chosen blocks, low-rank factors, or only a score of the gradient. `over`: beside another. */
 export const beside = (add: Beside, { columns = false } = {}): Trains =>
   besideEach((w) => [{ add, at: 0, rows: w.rows }], columns);
 
@@ -160,11 +161,16 @@ export const besideParts = ({ parts }: Stack, adds: readonly (Beside | null)[]):
 /** Rows of the matrices before one in a stack. */
 const rowsBefore = (weights: readonly Weight[], i: number) => weights.slice(0, i).reduce((sum, w) => sum + w.rows, 0);
 
-function besideEach(partsOf: (w: Weight) => { add: Beside; at: number; rows: number }[], columns: boolean): Trains {
+function besideEach(
+  partsOf: (w: Weight) => { add: Beside; at: number; rows: number }[],
+  columns: boolean,
+  under: Trains = FROZEN,
+): Trains {
   return {
-    columns,
+    columns: columns && under.columns,
+    over: (other) => besideEach(partsOf, columns, other),
     forward(p, w, x, n, y, start) {
-      const frozen = FROZEN.forward(p, w, x, n, y, start);
+      const back = under.forward(p, w, x, n, y, start);
       const made = partsOf(w).map(({ add, at, rows }) => {
         const own = (of: Mat) => entire({ ...of, at: of.at + at }, rows);
         return { part: add(p, entire(x, w.cols), own(y)), own };
@@ -174,7 +180,7 @@ function besideEach(partsOf: (w: Weight) => { add: Beside; at: number; rows: num
           const { gradients } = part;
           if (gradients) x((input) => gradients(own(dy), entire(input, w.cols)));
         }
-        frozen(dy, x, dx);
+        back(dy, x, dx);
         if (dx) for (const { part, own } of made) part.input?.(own(dy), entire(dx.into, w.cols));
       };
     },

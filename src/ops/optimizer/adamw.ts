@@ -7,7 +7,7 @@ import plain from '../../../shaders/adamw_plain.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { vec4sOf, workgroups } from '../elementwise/lanes.ts';
-import type { Trained } from './trained.ts';
+import { rateOf, type Trained } from './trained.ts';
 
 export interface AdamWOptions {
   betas: readonly [number, number];
@@ -26,6 +26,6 @@ export function adamw(p: Program, trained: readonly Trained[], state: Tensor, sc
     const k = kernel('adamw', [adamwCode, base ? onBase : plain]);
     const bind = { state, scalars, grad: t.grad, value: t.value, m: t.m, v: t.v, ...(base && { base }) };
     const count = vec4sOf(t.value);
-    run(p, k, bind, { count, ...rates, decay }, [workgroups(count)], { flops: 60 * count });
+    run(p, k, bind, { count, ...rates, decay, lr_at: rateOf(t) }, [workgroups(count)], { flops: 60 * count });
   }
 }

@@ -13,7 +13,7 @@ import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
 import { kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { WIDTH, workgroups } from '../elementwise/lanes.ts';
-import type { Matrices, Trained } from './trained.ts';
+import { type Matrices, rateOf, type Trained } from './trained.ts';
 
 /** Iterations X = a X + (b Q + c Q Q) X with Q = X X', and their coefficients. */
 const STEPS = 5;
@@ -67,7 +67,7 @@ function moveMatrices(
       const u = orthogonalised(p, x, n, Math.min(rows, cols), Math.max(rows, cols));
       const apply = kernel('muon_apply', [itemsCode, applyCode, base ? onBase : plain]);
       const into = { items, state, scalars, x: u, value: t.value, ...(base && { base }) };
-      run(p, apply, into, { first, rows, cols, decay }, [workgroups(count), 1, n], whole(3));
+      run(p, apply, into, { first, rows, cols, decay, lr_at: rateOf(t) }, [workgroups(count), 1, n], whole(3));
     }
   }
 }

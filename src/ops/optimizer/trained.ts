@@ -3,6 +3,7 @@
 
 import type { Memory } from '../../gpu/scope.ts';
 import { arena, elementsOf, resident, type Tensor, write } from '../../gpu/tensor.ts';
+import { SCALARS } from '../stream/stream.ts';
 
 /** What trains, with its gradient and moments: f32, of one shape. A tied tensor is listed once. */
 export interface Trained {
@@ -22,6 +23,8 @@ export interface Trained {
   decay: boolean;
   /** Where the value is a difference: what it is added to; decay then acts on the sum. */
   base?: Tensor;
+  /** Moves at a learning rate of its own, which a step has beside the run's. */
+  ownRate?: true;
 }
 
 /** Matrices packed in an arena, those of a shape one behind the other in `items`: the element each begins at, and the size of its step (f32). */
@@ -47,6 +50,9 @@ const momentOf = (value: Tensor, name: string) => resident(`${value.name}.${name
 
 /** What the optimizer keeps of it between steps. */
 export const momentsOf = ({ m, v }: Trained): Tensor[] => (v ? [m, v] : [m]);
+
+/** Where among a step's scalars its learning rate is. */
+export const rateOf = ({ ownRate }: Trained) => (ownRate ? SCALARS.ownLr : SCALARS.lr);
 
 /** A tensor on its way into an arena. */
 export interface Part {

@@ -44,6 +44,8 @@ export interface Trains {
   forward(p: Program, w: Weight, x: Mat, n: number, y: Mat, start: Start): Backward;
   /** Whether y and its gradient may be columns of wider rows, where takesBlocks() says that products run in tiles. */
   columns?: boolean;
+  /** The same beside another hook's product instead of the stored one: absent where it is no part beside a product. */
+  over?(other: Trains): Trains;
   /** Where all of the matrix trains: its gradient, one tensor a window. A lookup of rows (an embedding) adds to it. */
   grads?: Tensor[];
 }

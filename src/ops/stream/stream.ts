@@ -29,9 +29,9 @@ export interface Stream {
 /** Tokens and targets that a stream has room for. */
 export type Sizes = { N: number; M: number };
 
-/** Places in `Stream.scalars` (f32). invTargets = 1 / targets of the whole step, lr the learning rate, tokens those of the micro-batch,
- * pass the number of the micro-batch in the run, from which dropout makes its masks. */
-export const SCALARS = { invTargets: 0, lr: 1, tokens: 2, pass: 3, count: 8 } as const;
+/** Places in `Stream.scalars` (f32). invTargets = 1 / targets of the whole step, lr the learning rate, ownLr that of what has
+ * one of its own, tokens those of the micro-batch, pass the number of the micro-batch in the run, from which dropout makes its masks. */
+export const SCALARS = { invTargets: 0, lr: 1, tokens: 2, pass: 3, ownLr: 4, count: 8 } as const;
 
 export function newStream(N: number, M: number): Stream {
   const u32 = (name: string, n: number) => resident(name, [n], 'other', 'u32');
