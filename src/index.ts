@@ -17,6 +17,7 @@ import { decoderFor, type Model, type StoredAs } from './train/model.ts';
 import { endsOf, type OpenModel, promptIds } from './train/open.ts';
 import { longestOf, orderRows } from './train/order.ts';
 import { type Figures, trainingFigures, warmupFigures } from './train/plans.ts';
+import { evaluationIn } from './train/rates.ts';
 import { checkSavable, type ModelDtype, mergedFiles, resultFiles } from './train/save.ts';
 import type { OnModel, Tuned } from './train/session.ts';
 import { type RecordedRun, type TuneData, type TuneOptions, tuneModel } from './train/tune.ts';
@@ -64,7 +65,9 @@ export function plan(opened: OpenModel, data: TuneData, settings: PlanSettings):
   const { method } = o;
   const stored = method.movesBase ? 'f32' : base;
   const decoder = () => decoderFor(opened.files)(longestOf(data.rows, data.held), stored, planning.maxBinding);
-  const options = { ...o, ...orderRows(data.rows, o, data.held), recompute: o.recompute === 'on' };
+  const order = orderRows(data.rows, o, data.held);
+  const evaluate = evaluationIn({ ...data, order, options: o }, method);
+  const options = { ...o, ...order, evaluate, recompute: o.recompute === 'on' };
   return {
     train: trainingFigures(decoder(), method, options, planning),
     warmup: warmupFigures(decoder(), method, options, planning),

@@ -45,6 +45,7 @@ export { type DecoderFor, decoderFor, fallback, type StoredAs } from './train/mo
 export { endsOf, openPrompts, type Place, promptIds, seeRows, withSources, withTokenizer } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
+export { evaluationIn } from './train/rates.ts';
 export { weighRecompute } from './train/recompute.ts';
 export { RECORDED, type RunRecord } from './train/record.ts';
 export type { Run } from './train/run.ts';

@@ -138,7 +138,7 @@ export type Line =
       overlap: { fair_global: number; fair_matrix: number; global_matrix: number };
     }
   /** Of `compare`: a run that begins, what it came to, and the table of all. */
-  | { kind: 'run'; index: number; of: number; method: string; size: string | null; seed: number; lr: number }
+  | { kind: 'run'; index: number; of: number; method: string; size: string | null; seed: number; lr: number | 'auto' }
   | ({ kind: 'result' } & RunFigures)
   | { kind: 'comparison'; title: string; rows: Summary[]; report: string }
   | { kind: 'example'; index: number; logprob: number; tokens: number }

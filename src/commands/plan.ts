@@ -13,6 +13,7 @@ import {
   type DecoderFor,
   decodeCost,
   decoderFor,
+  evaluationIn,
   longestOf,
   METHODS,
   type Method,
@@ -47,6 +48,8 @@ export interface Subject {
 /** The largest batches of a run, and for people what they are. */
 interface Extent {
   sizes: PlanOptions['sizes'];
+  /** Of the rows that judge rates, where the run would try some. */
+  evaluate?: PlanOptions['sizes'];
   longest: number;
   shown: string;
 }
@@ -55,10 +58,10 @@ interface Extent {
 export async function planVerb({ o, report, cache }: Task): Promise<void> {
   const { subject, opened } = await openSubject(o, report);
   try {
-    const extent = opened && o.data ? await extentOf(o, opened, report) : longestRows(o);
+    const method = methodFrom(o, { selection: o.selection ? await readSelection(o.selection) : undefined });
+    const extent = opened && o.data ? await extentOf(o, opened, method, report) : longestRows(o);
     report({ kind: 'note', text: `${subject.name}: ${parameterCount(subject)} parameters, ${extent.shown}` });
     if (o.table) return table(subject, o, extent, report);
-    const method = methodFrom(o, { selection: o.selection ? await readSelection(o.selection) : undefined });
     const planning = o.given.device === undefined ? DESKTOP : await planningAtHand(subject, o, extent, method, report, cache);
     planOf(subject, o, extent, method, planning, report);
   } finally {
@@ -176,11 +179,14 @@ function longestRows({ batch, maxLength }: Settled): Extent {
   return { sizes, longest: maxLength, shown: `micro-batches of ${batch} x ${maxLength} tokens, all learned` };
 }
 
-async function extentOf(o: Settled, opened: OpenModel, report: Report): Promise<Extent> {
+/** Those of an epoch over the data, as the run would go over it. */
+async function extentOf(o: Settled, opened: OpenModel, method: Method, report: Report): Promise<Extent> {
   const { rows } = await openRows(o, opened, o.data!, report);
-  const { sizes } = orderRows(rows, { ...o, shuffle: !o.noShuffle });
+  const order = orderRows(rows, { ...o, shuffle: !o.noShuffle });
+  const { sizes } = order;
+  const evaluate = evaluationIn({ rows, order, options: o }, method);
   const shown = `micro-batches of at most ${sizes.N} tokens, ${sizes.M} of them learned`;
-  return { sizes, longest: longestOf(rows), shown };
+  return { sizes, evaluate, longest: longestOf(rows), shown };
 }
 
 function parameterCount({ decoder }: Subject): string {

@@ -7,10 +7,8 @@
 import { WRITABLE } from '../formats.ts';
 import { GPU_NAMES } from '../gpus.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
-import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { MUON_SCALES, OPTIMIZERS, type Optimizer } from '../methods/method.ts';
 import { FULL_WARMUP_RATE } from '../methods/smt/method.ts';
-import { MIX_DEFAULTS } from '../methods/smt-lora.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
 import { OF_EXPORTS } from './exports.ts';
 import {
@@ -30,6 +28,7 @@ import {
   type Where,
 } from './kinds.ts';
 import { BLOCK_OPTIONS } from './of-blocks.ts';
+import { RANK_OPTIONS } from './of-ranks.ts';
 import { SERVER_OPTIONS } from './of-server.ts';
 import { TASK_OPTIONS } from './of-tasks.ts';
 import { PRESETS, withPreset } from './presets.ts';
@@ -48,7 +47,6 @@ const SAVES: Verb[] = ['train', 'select', 'eval', 'rows', 'merge', 'export', 're
 
 const MODEL: Where = ['model', LOADS];
 const RUN: Where = ['run', ['train', 'plan']];
-const RANK: Where = ['rank', ['train', 'plan']];
 const ANSWER: Where = ['answer', ['generate']];
 const STEP: Where = ['optimizer', ['train']];
 const WATCH: Where = ['watch', ['train']];
@@ -120,13 +118,7 @@ export const OPTIONS = {
 
   ...BLOCK_OPTIONS,
 
-  share: or(
-    number(RANK, 'X', 'of what trains, what is blocks; the rest is adapters of low rank (smt+lora)', { above: 0, below: 1 }),
-    MIX_DEFAULTS.share,
-  ),
-  rank: or(int(RANK, 'rank of the adapters'), RANK_DEFAULTS.rank),
-  alpha: or(number(RANK, 'A', 'the adapter counts alpha / rank times', { above: 0 }), RANK_DEFAULTS.alpha),
-  dropout: or(number(RANK, 'P', "share of the adapter's inputs left out in a step", { min: 0, below: 1 }), RANK_DEFAULTS.dropout),
+  ...RANK_OPTIONS,
 
   recompute: or(
     choice(

@@ -5,8 +5,10 @@ import type { Row } from '../data/rows.ts';
 import { scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
 import type { Machine } from '../gpu/run.ts';
 import { type Attached, type Method, type Optimizer, type Rates, trainableOf } from '../methods/method.ts';
+import type { Sizes } from '../ops/stream/stream.ts';
 import type { Line, Report } from '../report.ts';
 import { setting } from '../setting.ts';
+import type { RunOptions } from './options.ts';
 import type { Phase } from './plans.ts';
 import type { Run, Trial } from './run.ts';
 import type { TrainResult } from './step.ts';
@@ -21,11 +23,14 @@ const [MOST, LEAST] = [64, 8];
 /** Of the run's steps those of a trial; at most, and at least. */
 const [PART, LONGEST, SHORTEST] = [0.024, 10, 4];
 
+/** What of a run decides on its trials. */
+export type Tryable = Pick<Run, 'rows' | 'held' | 'order'> & { options: Pick<RunOptions, 'lr' | 'batch' | 'accumulate'> };
+
 /**
  * The trials that a run begins with: where they are asked for (`lr` is auto), or where no rate is given and they are long enough to
  * tell. Null where the rate is given or goes by rule. Throws where they are asked for and there are no rows to judge by.
  */
-export function trialOf({ rows, held, order, options: { lr, batch, accumulate } }: Run, { rates }: Method): Trial | null {
+export function trialOf({ rows, held, order, options: { lr, batch, accumulate } }: Tryable, { rates }: Method): Trial | null {
   if (typeof lr === 'number' || !rates) return null;
   const n = Math.min(LONGEST, Math.floor(PART * order.steps));
   if (lr === undefined && n < SHORTEST) return null;
@@ -44,6 +49,13 @@ export function trialOf({ rows, held, order, options: { lr, batch, accumulate } 
 
 /** The largest evaluation that trials need. */
 export const evaluationOf = (trial: Trial, batch: number) => sizesOf(trial.rows, batch);
+
+/** The largest evaluation of a run: of the rows held out, else of those that judge its trials; undefined where it evaluates nothing. */
+export function evaluationIn(run: Tryable, method: Method): Sizes | undefined {
+  if (run.order.evaluate) return run.order.evaluate;
+  const trial = trialOf(run, method);
+  return trial ? evaluationOf(trial, run.options.batch) : undefined;
+}
 
 /** The rate by rule, where none is given and none is tried: the method's own, less the more of its matrices trains. */
 export const rateByRule = (rates: Rates, attached: Attached) => round(rates.fixed * lessFor(attached));

@@ -209,11 +209,13 @@ describe('a model of a billion parameters, from its config alone', () => {
 
   test('the table has a line for each method and budget, each less for a smaller budget', async () => {
     const cells = await plans({ ...base, table: true });
+    const budgets = ['50%t', '30%t', '10%t', '5%t', '1%t', '0.84%'];
     expect(cells.map((c) => [c.method, c.budget])).toEqual([
-      ...['50%t', '30%t', '10%t', '5%t', '1%t', '0.84%'].map((budget) => ['smt', budget]),
+      ...budgets.map((budget) => ['smt', budget]),
       ['full', null],
       ['lora', null],
       ['dora', null],
+      ...budgets.map((budget) => ['smt+lora', budget]),
       ['topk-layers', null],
     ]);
     const totals = cells.slice(0, 5).map((c) => c.bytes.total);

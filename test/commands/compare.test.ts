@@ -62,6 +62,9 @@ describe('a recipe', () => {
     [{ sizes: ['5%t'], methods: [{ name: 'A', budget: '1%' }] }, /a budget beside sizes/],
     [{ seconds: 3 }, /"schedule": "constant"/],
     [{ seeds: [] }, /expected a seed, got none/],
+    [{ methods: [{ name: 'A', lr: ['auto', 1e-3] }] }, /A has auto among its rates, which finds one itself; name it alone/],
+    [{ methods: [{ name: 'A', method: 'full', lr: 'auto' }] }, /--lr to be a number with --method full/],
+    [{ seconds: 3, common: { schedule: 'constant' }, methods: [{ name: 'A', lr: 'auto' }] }, /would not count its trials/],
   ])('with %j is refused', (wrong, reason) => {
     expect(() => parseRecipe({ ...least, ...wrong })).toThrow(reason);
   });
@@ -77,7 +80,7 @@ describe('a recipe', () => {
 describe('equal size', () => {
   // q [32, 32] and v [16, 32] of two layers: 3,072 parameters; a rank costs 224, magnitudes 96
   const decoder = newDecoder(TINY, 8, () => 'f32', 2 ** 27);
-  const settled = (method: 'smt' | 'lora' | 'dora', alpha?: number) =>
+  const settled = (method: 'smt' | 'lora' | 'dora' | 'smt+lora', alpha?: number) =>
     withDefaults({ method, targets: ['q', 'v'], ...(alpha && { alpha }) });
   test('in budgets of the targets', () => {
     expect(parametersIn(decoder, settled('smt'), '50%t')).toBe(1536);
@@ -88,12 +91,14 @@ describe('equal size', () => {
     ['lora', 1100, { options: { rank: 5, alpha: 10 }, trainable: 1120 }],
     ['dora', 1100, { options: { rank: 4, alpha: 8 }, trainable: 992 }],
     ['lora', 180, { options: { rank: 1, alpha: 2 }, trainable: 224 }],
+    ['smt+lora', 1100, { options: { budget: '4b' }, trainable: 2 * 224 + 2 * 256 }], // of 1024: rank 2, and two blocks in the rest
   ] as const)('%s at %i parameters', (method, parameters, fit) => {
     expect(fitTo(decoder, settled(method), parameters)).toEqual(fit);
   });
   test.each([
     ['smt', 255, /block of 16 x 16 has 256/],
     ['lora', 179, /rank 1 on these matrices has 224/],
+    ['smt+lora', 479, /rank 1 and a block of these matrices, 224 \+ 256 = 480 parameters/],
     ['lora', 5000, /rank 16 on these matrices has 3584/],
   ] as const)('%s has none at %i', (method, parameters, reason) => {
     expect(fitTo(decoder, settled(method), parameters)).toMatch(reason);
@@ -136,6 +141,31 @@ describe('results', () => {
 const present = existsSync(join(shared, 'data'));
 
 describe.skipIf(!present)('on stories260K (skipped without the shared data)', () => {
+  test('a rate found by trial on the first seed is that of the others', { timeout: 120_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compare-'));
+    const common = {
+      model: join(shared, 'data/models/stories260K-hf'),
+      data: [join(shared, 'data/datasets/aesop/fables.jsonl')],
+      ...{ eval: '3%', maxLength: 16, batch: 2, steps: 2, warmupSteps: 2, targets: ['q', 'v'], block: 8 },
+    };
+    const methods = [{ name: 'both', method: 'smt+lora', lr: 'auto' }];
+    const where = join(folder, 'recipe.json');
+    writeFileSync(where, JSON.stringify({ title: 'T', common, sizes: ['15%t'], seeds: [0, 1], methods }));
+    const lines: Line[] = [];
+    const o = withDefaults({ out: join(folder, 'out') });
+    await compareVerb({ o, files: [where], report: (line) => lines.push(line), signal: new AbortController().signal });
+    const rates = lines.flatMap((l) => (l.kind === 'rates' ? [l.lr] : []));
+    expect(rates).toHaveLength(1);
+    const made = lines.flatMap((l) => (l.kind === 'result' ? [l] : []));
+    expect(made.map(({ seed, lr }) => ({ seed, lr }))).toEqual([
+      { seed: 0, lr: rates[0] },
+      { seed: 1, lr: rates[0] },
+    ]);
+    const [row] = lines.flatMap((l) => (l.kind === 'comparison' ? l.rows.slice(1) : []));
+    expect(row).toMatchObject({ method: 'both', lr: rates[0], runs: 2, trainable: made[0].trainable });
+    rmSync(folder, { recursive: true });
+  });
+
   test('every method runs at equal size, and a stopped comparison goes on', { timeout: 240_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'compare-'));
     const recipe = {

@@ -95,7 +95,7 @@ describe('flags beside a recipe', () => {
     expect(withDefaults(beside('--preset smft').options)).toMatchObject({ budget: '1%t', lr: 2e-3, steps: 100 });
   });
   test('that contradict it are told', () => {
-    expect(beside('--method lora').clash).toMatch(/--budget with --method smt, got --method lora/);
+    expect(beside('--method lora').clash).toMatch(/--budget with --method smt or smt\+lora, got --method lora/);
     expect(beside('--selection F').clash).toMatch(/--selection or --budget, got both/);
     expect(beside('', { checkpointEvery: 5 }).clash).toMatch(/--out beside --checkpoint-every/);
     expect(beside('--out O', { checkpointEvery: 5 }).clash).toBeUndefined();

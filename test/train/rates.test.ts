@@ -1,6 +1,10 @@
 // A rate found by trial: what it is judged by, that nothing of the trials stays, and that a resumed run has it.
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Line } from '../../src/report.ts';
+import { writeModel, writeRows } from '../cli/tiny.ts';
 import { cutOff, filesOf, of, run, tinyPlace } from './inprocess.ts';
+import { spoil } from './spoil.ts';
 
 const place = tinyPlace();
 const { at, train } = place;
@@ -63,6 +67,34 @@ test('with no rows beyond those trained on, it says so', async () => {
     train('few', '--batch', '4', '--steps', '6', '--lr', 'auto', '--select', 'random', '--block', '8', '--budget', '3b'),
   );
   await expect(few).rejects.toThrow(/at least 8 rows beyond the 16 .*--eval/);
+});
+
+test('where no rate down to one below the list keeps the loss, it says what was tried and what may be wrong', async () => {
+  const model = writeModel(at('spoilt'));
+  await spoil(`${model}/model.safetensors`, Number.NaN);
+  const all = ['--model', model, '--data', at('rows.jsonl'), '--method', 'lora', '--batch', '2', '--steps', '6', '--lr', 'auto'];
+  const lines: Line[] = [];
+  const spoilt = run(['train', ...all, '--eval', at('rows.jsonl'), '--out', at('diverged'), '--json'], undefined, (l) =>
+    lines.push(l),
+  );
+  await expect(spoilt).rejects.toThrow(
+    /loss stays finite and does not double, got none down to [\d.e-]+\. Check the data and the base model, or give a smaller rate by --lr/,
+  );
+  expect(lines.filter(({ kind }) => kind === 'step')).toEqual([]);
+  expect(existsSync(at('diverged/adapter_config.json'))).toBe(false);
+});
+
+test('an epoch is planned as it runs, the evaluation of trials included', async () => {
+  const rows = Array.from({ length: 180 }, (_, i) => ({
+    prompt: `${i}`,
+    completion: ` is ${i}${i === 179 ? ' or what else' : ''}.`,
+  }));
+  writeRows(at('many.jsonl'), rows);
+  const words = ['--model', at('model'), '--data', at('many.jsonl'), '--method', 'lora', '--rank', '2', '--batch', '1'];
+  const planned = of(await run(['plan', ...words, '--device', 'auto', '--tune', 'off', '--json']), 'plan')[0];
+  const ran = await run(['train', ...words, '--tune', 'off', '--json'], 1);
+  expect(of(ran, 'rates')).toHaveLength(1);
+  expect(of(ran, 'plan').find((l) => l.program === 'train')!.bytes).toEqual(planned.bytes);
 });
 
 test('a short run goes by rule, and says at which rate', async () => {

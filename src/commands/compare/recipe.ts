@@ -7,11 +7,11 @@ import { readRecipe } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
 import { METHODS, methodNamed } from '../../parts.ts';
 
-/** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken. */
+/** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken; or auto. */
 export interface Contender {
   name: string;
   options: Options;
-  lrs: (number | undefined)[];
+  lrs: (number | 'auto' | undefined)[];
 }
 
 export interface Recipe {
@@ -67,6 +67,11 @@ export function parseRecipe(json: unknown): Recipe {
   const methods = read.output.methods.map((m) => methodOf(m as unknown as Named, common as Options, sizes));
   const twice = methods.find((m, i) => methods.findIndex((n) => n.name === m.name) !== i);
   if (twice) refuse(`two methods are called ${twice.name}; name them apart`);
+  if (
+    seconds !== undefined &&
+    [common as Options, ...methods.flatMap((m) => m.lrs.map((lr) => ({ lr })))].some(({ lr }) => lr === 'auto')
+  )
+    refuse('a rate of auto stands beside seconds, which would not count its trials; name rates');
   const steady = methods.every((m) => (m.options.schedule ?? (common as Options).schedule) === 'constant');
   if (seconds !== undefined && !steady)
     refuse('seconds stand beside a schedule that needs the number of steps; add "schedule": "constant"');
@@ -77,8 +82,9 @@ type Named = Options & { name: string };
 
 function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Contender {
   const asked = Array.isArray(own.lr) ? own.lr : [own.lr];
-  if (asked.includes('auto')) refuse(`${name} has a rate of auto, where each has a list of rates to try; name some`);
-  const lrs = asked as (number | undefined)[];
+  if (asked.length > 1 && asked.includes('auto'))
+    refuse(`${name} has auto among its rates, which finds one itself; name it alone`);
+  const lrs = asked as Contender['lrs'];
   if (!lrs.length) refuse(`${name} has an empty list of learning rates; give one`);
   for (const key of Object.keys(own) as Key[]) {
     const known = Object.hasOwn(OPTION_GROUP, key);
@@ -114,11 +120,11 @@ export function settle(
   recipe: Recipe,
   method: Contender,
   fit: Options,
-  lr: number | undefined,
+  lr: Contender['lrs'][number],
   seed: number,
-): Settled & { lr: number } {
+): Settled & { lr: number | 'auto' } {
   const chosen = lr === undefined ? {} : { lr };
   const o = withDefaults(withoutClash({ ...recipe.common, ...method.options, ...chosen, ...fit, seed }));
-  // a row is told by its rate, so it is not tried: each method has a list, or its own
-  return { ...o, lr: typeof o.lr === 'number' ? o.lr : methodNamed(o.method).lr };
+  // a row is told by its rate, so it is not tried but where that is asked for: each method has a list, or its own
+  return { ...o, lr: o.lr ?? methodNamed(o.method).lr };
 }

@@ -37,8 +37,8 @@ export interface Bench {
   seconds?: number;
 }
 
-/** What a result is called. */
-export type Label = Pick<Result, 'id' | 'method' | 'size' | 'seed' | 'lr'>;
+/** What a result is called; lr: the one that the run had, once it is known. */
+export type Label = Pick<Result, 'id' | 'method' | 'size' | 'seed'> & { lr: Result['lr'] | 'auto' };
 
 /** Trains and measures; null where the signal stopped it. */
 export async function oneRun(
@@ -63,9 +63,10 @@ export async function oneRun(
     const exact = await answered(bench, model, signal);
     if (signal.aborted) return null;
     const everything = parametersOf(model.decoder).reduce((n, w) => n + ('windows' in w ? w.rows * w.cols : w.value.shape[0]), 0);
-    const { trainable, blocks, ...figures } = heard.figures();
+    const { trainable, blocks, found, ...figures } = heard.figures();
     return {
       ...label,
+      lr: label.lr === 'auto' ? found : label.lr,
       trainable,
       share_targets: trainable / sizeOfTargets(targetsOf(model.decoder, modulesOf(o))),
       share_model: trainable / matrixParameters(model.decoder),
@@ -90,7 +91,7 @@ function freshModel({ gpu, opened, held, rows, guard, asked }: Bench, base: Sett
 }
 
 /** The base itself, measured as a run is. */
-export async function baseRun(bench: Bench, label: Label, o: Settled, signal: AbortSignal): Promise<Result> {
+export async function baseRun(bench: Bench, label: Label & { lr: number }, o: Settled, signal: AbortSignal): Promise<Result> {
   const model = await freshModel(bench, o.base);
   try {
     const { loss } = await lossOf(model, bench.held, o.batch);
@@ -133,13 +134,14 @@ function listener(report: Report, seconds = Number.POSITIVE_INFINITY) {
   const device_bytes = { peak: 0, train: 0 };
   let block = 0;
   let blocks: Result['blocks'] = null;
-  let [trainable, warmup, time] = [0, 0, 0];
-  const passed: Line['kind'][] = ['start', 'warmup', 'step', 'eval', 'warning'];
+  let [trainable, warmup, time, found] = [0, 0, 0, Number.NaN];
+  const passed: Line['kind'][] = ['start', 'warmup', 'rates', 'step', 'eval', 'warning'];
   return {
     spent: spent.signal,
     report(line: Line) {
       if (line.kind === 'warmup') warmup += line.ms;
       if (line.kind === 'step') curve.push(line.loss);
+      if (line.kind === 'rates') found = line.lr;
       if (line.kind === 'selection') block = line.block;
       if (line.kind === 'blocks_update') blocks = { block, moved: line.blocks };
       if (line.kind === 'eval') evals.push({ step: line.step, loss: line.loss });
@@ -154,6 +156,7 @@ function listener(report: Report, seconds = Number.POSITIVE_INFINITY) {
     figures: () => ({
       trainable,
       blocks,
+      found,
       loss: evals.at(-1)?.loss ?? Number.NaN,
       device_bytes,
       warmup_seconds: warmup / 1000,

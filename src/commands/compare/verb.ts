@@ -104,10 +104,10 @@ async function runAll(
   const recipe = { seeds, ...rest };
   const of = entries.reduce((n, e) => n + e.method.lrs.length + seeds.length - 1, 0);
   const base = withDefaults(withoutClash(recipe.common));
-  const first: Label = { id: BASE, method: BASE, size: null, seed: seeds[0], lr: 0 };
+  const first = { id: BASE, method: BASE, size: null, seed: seeds[0], lr: 0 };
   const results = [(await kept(out, first, base)) ?? (await keep(out, await baseRun(bench, first, base, signal)))];
   let index = 0;
-  const run = async ({ method, size, fit }: Entry, lr: number | undefined, seed: number): Promise<Result | null> => {
+  const run = async ({ method, size, fit }: Entry, lr: Contender['lrs'][number], seed: number): Promise<Result | null> => {
     const o = settle(recipe, method, fit, lr, seed);
     const label = { id: idOf(method.name, size, o.lr, seed), method: method.name, size, seed, lr: o.lr };
     index++;
