@@ -71,6 +71,8 @@ const asHardware = ['test/hardware/pretended.hw.ts', 'test/methods/**/*.test.ts'
 const inBrowser = ['test/browser/*.test.ts'];
 /** `npm run evidence everywhere`: the engine's whole tests in Node and Chromium too, not what differs from one runtime to the next. */
 const everywhere = process.env.EVERYWHERE === '1';
+/** `npm run evidence lost`, in Node. */
+const lost = ['test/train/lost.test.ts'];
 /** Minutes on SwiftShader each; their kernels have tests of their own. */
 const long = ['test/methods/lora.test.ts', 'test/methods/topk.test.ts', 'test/models/golden-families.test.ts'];
 const installed = ['test/package/*.test.ts'];
@@ -78,7 +80,8 @@ const shared = {
   setupFiles: ['test/setup.ts'],
   testTimeout: 120_000,
   hookTimeout: 120_000,
-  env: { EVERYWHERE: everywhere ? '1' : '' }, // read by test/some.ts
+  // read by test/some.ts and test/gpu/run.test.ts
+  env: { EVERYWHERE: everywhere ? '1' : '', REPEATS: process.env.REPEATS ?? '20' },
 };
 
 export default defineConfig({
@@ -117,7 +120,17 @@ export default defineConfig({
         plugins: [pretendHardware()],
         test: { name: 'hardware', include: asHardware, pool: 'forks', maxWorkers: 2, ...shared },
       },
-      { root, test: { name: 'node', include: gpu, exclude: everywhere ? [] : long, pool: 'forks', maxWorkers: 2, ...shared } },
+      {
+        root,
+        test: {
+          name: 'node',
+          include: everywhere ? [...gpu, ...lost] : gpu,
+          exclude: everywhere ? [] : long,
+          pool: 'forks',
+          maxWorkers: 2,
+          ...shared,
+        },
+      },
       {
         root,
         test: {

@@ -208,6 +208,9 @@ const smt = {
 };
 const recipe = { lr: 1e-3, betas: [0.9, 0.95] as const, eps: 1e-8, weight_decay: 0, clip: 1, batch: 2 };
 
+/** 50 by `npm run evidence bits`. */
+const REPEATS = Number(import.meta.env.REPEATS);
+
 describe.each([
   ['smt', smt],
   ['full', {}],
@@ -240,7 +243,7 @@ describe.each([
     closeGpu(own);
   });
 
-  test('gives the same bits twenty times', async () => {
+  test(`gives the same bits ${REPEATS} times`, async () => {
     const d = tinyDecoder(gpu);
     const r = await startRun(gpu, d, { ...recipe, ...what, rows });
     const { phase } = r;
@@ -259,7 +262,7 @@ describe.each([
     );
     const start: Float32Array<ArrayBuffer>[] = [];
     for (const t of tensors) start.push(await read(gpu.memory, t));
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < REPEATS; i++) {
       tensors.forEach((t, k) => write(gpu.memory, t, start[k]));
       write(gpu.memory, phase.state, new Uint8Array(phase.state.bytes));
       const { loss, grad_norm } = await r.again(3);
