@@ -27,7 +27,7 @@ export * from './index.ts';
 export type { Source } from './io/bytes.ts';
 export { storedBytes } from './io/tensors.ts';
 export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
-export { type Attached, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
+export { type Attached, type BlockScores, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
 export { blockEdge, parseBudget } from './methods/smt/budget.ts';
 export { explained, type Scored, toldLie, toldSelection } from './methods/smt/method.ts';
 export { overlap, type Selection, selectionIn } from './methods/smt/select.ts';

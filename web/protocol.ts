@@ -2,6 +2,7 @@
 
 import type { Line } from '../src/report.ts';
 import type { Asked } from './address.ts';
+import type { MatrixScores } from './map/cells.ts';
 
 /** From the page. A run that is stopped ends with `stopped`; every command ends with one message of its own. */
 export type Command =
@@ -25,11 +26,15 @@ export type Message =
   | { kind: 'stage'; stage: Stage; total: number }
   | { kind: 'answered'; when: When; skill: Skill; index: number; text: string; right: boolean }
   | { kind: 'graded'; when: When; skill: Skill; right: number; of: number }
+  | Blocks
   | { kind: 'adapter'; files: AdapterFile[] }
   | { kind: 'reply'; prompt: string; before: string; after: string | null }
   | { kind: 'finished'; steps: number; seconds: number; input_tokens: number }
   | { kind: 'stopped' }
   | { kind: 'failed'; stage: Stage; text: string };
+
+/** What the map shows of a run beside its choice: the scores of all blocks, and how far the chosen ones have moved, best first. */
+export type Blocks = { kind: 'scored'; scores: MatrixScores[] } | { kind: 'moved'; norms: Float32Array<ArrayBuffer> };
 
 /** The parts of a run, in order. */
 export const STAGES = ['open', 'before', 'warmup', 'train', 'after', 'save'] as const;

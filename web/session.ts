@@ -28,6 +28,7 @@ import {
   tune,
 } from '../src/parts.ts';
 import type { Report } from '../src/report.ts';
+import { heardBy } from './blocks.ts';
 import { fetchModel } from './files.ts';
 import type { Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
 import { recipeFor } from './recipe.ts';
@@ -87,7 +88,7 @@ async function tuneOn(s: Session, ready: Ready, life: Life, signal: AbortSignal)
   const model = await freshModel(s, ready, life);
   for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'before', skill, signal);
   s.stage = 'warmup';
-  const settings = { ...tuneOptions(ready.o, methodFrom(ready.o)), autotune: false, life };
+  const settings = { ...tuneOptions(ready.o, methodFrom(ready.o)), autotune: false, life, ...heardBy(s.tell) };
   const follow: Report = (line) => {
     if (line.kind === 'start' && (line.phase === 'warmup' || line.phase === 'train')) s.stage = line.phase;
     life.report(line);

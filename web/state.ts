@@ -1,6 +1,8 @@
 // What the page knows, and how each message of the worker changes it. Pure: no DOM, no clock of its own.
 
-import type { Line } from '../src/report.ts';
+import type { BlockPlace, Line } from '../src/report.ts';
+import { normsIn } from './blocks.ts';
+import type { MatrixScores } from './map/cells.ts';
 import type { AdapterFile, Example, Message, Skill, Stage, Subject, When } from './protocol.ts';
 
 type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;
@@ -8,6 +10,7 @@ export type StepLine = Of<'step'>;
 export type SelectionLine = Of<'selection'>;
 export type PlanLine = Of<'plan'>;
 export type EvalLine = Of<'eval'>;
+export type { BlockPlace };
 
 export interface PageState {
   phase: 'opening' | 'ready' | 'running' | 'stopping' | 'done' | 'stopped' | 'failed' | 'unsupported';
@@ -20,6 +23,10 @@ export interface PageState {
   pace: number[];
   steps: StepLine[];
   selection: SelectionLine | null;
+  /** Of every block that could train, where blocks are chosen by scores. */
+  scores: readonly MatrixScores[] | null;
+  /** How far each chosen block has moved so far, in the order of the selection. */
+  norms: Float32Array | null;
   /** Memory of the training program: a bound until the blocks are known. */
   plan: PlanLine | null;
   allocated: number | null;
@@ -66,6 +73,8 @@ export const initial: PageState = {
   pace: [],
   steps: [],
   selection: null,
+  scores: null,
+  norms: null,
   plan: null,
   allocated: null,
   held: [],
@@ -114,6 +123,12 @@ function told(s: PageState, m: Heard, now: number): PageState {
       return m.guard === undefined ? { ...s, held: [...s.held, m] } : s;
     case 'selection':
       return { ...s, selection: m };
+    case 'scored':
+      return { ...s, scores: m.scores };
+    case 'moved':
+      return { ...s, norms: m.norms };
+    case 'blocks_update':
+      return { ...s, norms: normsIn(m) };
     case 'plan':
       return m.program === 'train' ? { ...s, plan: m } : s;
     case 'memory':
@@ -154,6 +169,9 @@ function answered(s: PageState, m: Extract<Message, { kind: 'answered' }>): Page
   return { ...s, answers: { ...s.answers, [m.when]: shown } };
 }
 
+/** Share (0 to 1) of the training that is behind. */
+export const progressOf = ({ stage, done, total }: PageState): number => (stage === 'train' && total ? done / total : 1);
+
 /** Seconds until the stage ends, by its latest units; null before the first. */
 export function secondsLeft(s: PageState): number | null {
   if (!s.pace.length) return null;
@@ -174,5 +192,18 @@ export function titleOf({ phase, done, total }: PageState): string {
   return phase === 'done' ? 'Done · blocktune' : 'blocktune';
 }
 
-const NOT_LINES = new Set(['unit', 'ready', 'stage', 'answered', 'graded', 'adapter', 'reply', 'finished', 'stopped', 'failed']);
+const NOT_LINES = new Set([
+  'scored',
+  'moved',
+  'unit',
+  'ready',
+  'stage',
+  'answered',
+  'graded',
+  'adapter',
+  'reply',
+  'finished',
+  'stopped',
+  'failed',
+]);
 const isLine = (m: Heard): m is Line => !NOT_LINES.has(m.kind);

@@ -121,6 +121,14 @@ export interface Choosing {
   /** Reads the data with what `make` puts on the weights; null where the run was stopped meanwhile. */
   warmUp(make: (d: Decoder, stream: Stream, planning: Planning) => Warmup): Promise<Gathered | null>;
   report: Report;
+  /** Hears of the scores of all blocks, where it chooses by such. */
+  scored?(scores: BlockScores): void;
+}
+
+/** Scores of the b x b blocks of matrices [rows / b, cols / b], row-major, by weight name. */
+export interface BlockScores {
+  block: number;
+  maps: ReadonlyMap<string, Float32Array>;
 }
 
 /** A pass over some of the data in which figures are gathered. */

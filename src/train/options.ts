@@ -1,7 +1,8 @@
 // What a run is told beside its method, as plain values. Flags and forms are made into it by the hosts.
 
 import type { Planning } from '../gpu/limits.ts';
-import type { MuonScale, Optimizer, Training } from '../methods/method.ts';
+import type { BlockScores, MuonScale, Optimizer, Training } from '../methods/method.ts';
+import type { Report } from '../report.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface RunOptions extends OptimizerOptions {
@@ -31,6 +32,10 @@ export interface RunOptions extends OptimizerOptions {
   until?: number;
   /** Asked before each step: the run waits for the promise that it answers, if any. What a pause button is made of. */
   hold?: () => Promise<void> | undefined;
+  /** Hears of the scores that blocks are chosen by. */
+  scored?: (scores: BlockScores) => void;
+  /** Hears, while it trains, what what trains has become so far: at most a few times a second. */
+  meanwhile?: Report;
 }
 
 /** The optimizer's, and the gradient norm that is scaled down to (0 is off). */

@@ -12,6 +12,7 @@ import type { Report } from '../report.ts';
 import { setting } from '../setting.ts';
 import { type Stopping, type Watcher, watcher } from './evaluate.ts';
 import { layoutOf } from './layout.ts';
+import { meanwhile } from './meanwhile.ts';
 import { baseOf, type Model } from './model.ts';
 import { trainingOf } from './options.ts';
 import { type Phase, planTraining, trainingFigures } from './plans.ts';
@@ -96,6 +97,7 @@ export const choosing = (run: Run): Choosing => ({
   base: baseOf(run.model),
   warmUp: (make) => warmUp(run, make),
   report: run.report,
+  scored: run.options.scored,
 });
 
 /** Prints what training will need before the choice is made: an upper bound. */
@@ -167,13 +169,17 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   const save = async (step: number) => keeping?.save(standing(step), state, watch?.best ?? new Map());
   report({ kind: 'start', phase: 'train', total: order.steps });
   const weigh = once((program) => report({ kind: 'memory', program, planned: phase.plan.bytes.total, allocated: memory.bytes }));
+  const { told } = attached;
+  const tell = run.options.meanwhile && told && meanwhile(() => told(base), trainableOf(attached), run.options.meanwhile);
   const ran = await train(
     { ...loop(run, attached, phase, machine, rates.lr), ...pauses(keeping, watch, save), heard: trouble.heard },
     (line) => {
       report(line);
-      if (line.kind === 'step') weigh('train');
+      if (line.kind !== 'step') return;
+      weigh('train');
+      tell?.due();
     },
-  );
+  ).finally(() => tell?.ended());
   const fault = trouble.fault();
   if (signal?.aborted || fault) await save(ran.steps);
   if (fault) await keeping?.written();

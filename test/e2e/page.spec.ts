@@ -27,6 +27,9 @@ test('one press fine-tunes the built-in model', async ({ page }) => {
   await expect(page.getByTestId('memory')).toContainText('agree to the byte');
   expect(Number(await page.getByTestId('blocks').locator('canvas').getAttribute('data-blocks'))).toBeGreaterThan(0);
   expect(await colours(page)).toBeGreaterThan(4); // plates alone have the plate, the grid and the text
+  const map = page.getByTestId('blocks').locator('canvas');
+  await expect(map).toHaveAttribute('data-scored', '1584'); // every block of the model
+  await expect(map).toHaveAttribute('data-moved', (await map.getAttribute('data-blocks'))!);
 
   const answers = await page.getByTestId('tuned-answer').allTextContents();
   expect(answers.length).toBeGreaterThan(0);
@@ -68,7 +71,7 @@ test('a run can be stopped, and another one started', async ({ page }) => {
 test('keys move the map', async ({ page }) => {
   await page.goto(SHORT);
   const canvas = page.getByTestId('blocks').locator('canvas');
-  await expect(canvas).toBeVisible({ timeout: 30_000 });
+  await expect(canvas).toHaveAttribute('data-frames', /[1-9]/, { timeout: 30_000 });
   const shot = () => canvas.evaluate((c: HTMLCanvasElement) => c.toDataURL());
   const whole = await shot();
   await canvas.focus();
@@ -76,6 +79,16 @@ test('keys move the map', async ({ page }) => {
   await expect.poll(shot).not.toBe(whole);
   await page.keyboard.press('0');
   await expect.poll(shot).toBe(whole);
+
+  // a block under the pointer has its name, and the table all of them
+  const { height } = (await canvas.boundingBox())!;
+  for (let y = 4; y < height; y += 6) {
+    await canvas.hover({ position: { x: 60, y } });
+    if (/^Layer \d/.test((await page.getByTestId('map-caption').textContent())!)) break;
+  }
+  await expect(page.getByTestId('map-caption')).toHaveText(/^Layer \d, \w+_proj, block row \d+, column \d+/);
+  await page.getByText('As a table').click();
+  await expect(page.getByTestId('map-table').locator('tbody tr')).toHaveCount(4);
 });
 
 test('what is loaded before anything is done is under 250 kB compressed', async ({ page }) => {

@@ -1,99 +1,112 @@
-// Draws the map: every matrix as a plate, the chosen blocks on it coloured by rank, names beside them in pixels of their own.
+// A frame of the map: the view that the shader is told, its picture put on the canvas, and the names of plates and layers beside them.
 
-import type { SelectionLine } from '../state.ts';
+import { mat3 } from 'wgpu-matrix';
 import { type Box, type Camera, scaleOf, toCanvas } from './camera.ts';
+import { firstsOf } from './cells.ts';
 import { type MapLayout, NAME } from './layout.ts';
+import { frame, type Painter, PLATE_BYTES, VIEW_FLOATS } from './paint.ts';
 
+/** As the style sheet has them; all but `muted` are the shader's, in hex. */
 export interface Colours {
   plate: string;
   line: string;
+  scored: string;
+  low: string;
+  high: string;
+  moved: string;
+  off: string;
   text: string;
   muted: string;
-  /** From the last chosen block to the best. */
-  ramp: string[];
 }
 
 export interface Scene {
   layout: MapLayout;
-  blocks: SelectionLine['blocks'];
-  /** Share of the blocks drawn, best first: they appear one after the other. */
+  camera: Camera;
+  /** In CSS pixels. */
+  size: Box;
+  dpr: number;
+  /** Share of the chosen blocks that are lit, best first: they appear one after the other. */
   shown: number;
   /** The block pointed at, by its place on the map. */
   at: { x: number; y: number } | null;
+  colours: Colours;
 }
 
 export const MARGINS = { left: 22, top: 0, right: 2, bottom: 2 };
 
-/** Colour steps of the ramp, by rank among n: the best block has the last colour. */
-export function shade(rank: number, n: number, steps: number): number {
-  return n < 2 ? steps - 1 : Math.round((1 - rank / (n - 1)) * (steps - 1));
+/** Pixels a block from which on lines part blocks. */
+const PARTED = 4;
+
+/** Plates as the shader reads them: corner, size, first word. */
+export function platesOf({ matrices }: MapLayout): ArrayBuffer {
+  const buffer = new ArrayBuffer(PLATE_BYTES * matrices.length);
+  const [floats, whole] = [new Float32Array(buffer), new Uint32Array(buffer)];
+  const { firsts } = firstsOf(matrices);
+  matrices.forEach(({ x, y, w, h }, i) => {
+    floats.set([x, y, w, h], 6 * i);
+    whole[6 * i + 4] = firsts[i];
+  });
+  return buffer;
 }
 
-export function draw(c: CanvasRenderingContext2D, size: Box, dpr: number, camera: Camera, scene: Scene, colours: Colours): void {
-  c.setTransform(dpr, 0, 0, dpr, 0, 0);
-  c.clearRect(0, 0, size.width, size.height);
-  const [a, b, , , d, e, , , x, y] = camera;
-  c.setTransform(dpr * a, dpr * b, dpr * d, dpr * e, dpr * x, dpr * y);
-  plates(c, scene.layout, scaleOf(camera), colours);
-  chosen(c, scene, scaleOf(camera), colours);
-  if (scene.at) outline(c, scene.at, scaleOf(camera), colours);
-  c.setTransform(dpr, 0, 0, dpr, 0, 0);
-  names(c, camera, scene, colours);
+/** The uniform of map.wgsl, in device pixels. */
+export function viewOf({ camera, size, dpr, shown, at, colours: c }: Scene): Float32Array<ArrayBuffer> {
+  const view = new Float32Array(VIEW_FLOATS);
+  const scale = scaleOf(camera) * dpr;
+  view.set(mat3.multiply(mat3.scaling([dpr, dpr]), camera) as Float32Array);
+  view.set([size.width * dpr, size.height * dpr, scale, shown], 12);
+  view.set([at?.x ?? -1, at?.y ?? -1, scale < PARTED * dpr ? 0 : 0.75 * dpr, 1.5 * dpr], 16);
+  view.set([c.plate, c.line, c.scored, c.low, c.high, c.moved, c.off, c.text].flatMap(rgba), 20);
+  return view;
 }
 
-function plates(c: CanvasRenderingContext2D, layout: MapLayout, scale: number, colours: Colours): void {
-  c.fillStyle = colours.plate;
-  for (const m of layout.matrices) c.fillRect(m.x, m.y, m.w, m.h);
-  if (scale < 4) return;
-  c.strokeStyle = colours.line;
-  c.lineWidth = 1 / scale;
-  c.beginPath();
-  for (const m of layout.matrices) {
-    for (let i = 0; i <= m.w; i++) line(c, m.x + i, m.y, m.x + i, m.y + m.h);
-    for (let i = 0; i <= m.h; i++) line(c, m.x, m.y + i, m.x + m.w, m.y + i);
-  }
-  c.stroke();
-}
-
-function chosen(c: CanvasRenderingContext2D, { layout, blocks, shown }: Scene, scale: number, { ramp }: Colours): void {
-  const at = new Map(layout.matrices.map((m) => [`${m.layer} ${m.module}`, m]));
-  const inset = scale < 4 ? 0 : 0.75 / scale;
-  // the best last, so that they lie on top where blocks are smaller than a pixel
-  for (let i = Math.round(blocks.length * shown) - 1; i >= 0; i--) {
-    const m = at.get(`${blocks[i].layer} ${blocks[i].module}`);
-    if (!m) continue;
-    c.fillStyle = ramp[shade(i, blocks.length, ramp.length)];
-    c.fillRect(m.x + blocks[i].col + inset, m.y + blocks[i].row + inset, 1 - 2 * inset, 1 - 2 * inset);
-  }
-}
-
-function outline(c: CanvasRenderingContext2D, { x, y }: { x: number; y: number }, scale: number, { text }: Colours): void {
-  c.strokeStyle = text;
-  c.lineWidth = 1.5 / scale;
-  c.strokeRect(x, y, 1, 1);
+/** Draws onto the canvas; resolves when it is there. */
+export async function draw(painter: Painter, canvas: HTMLCanvasElement, scene: Scene): Promise<void> {
+  const [width, height] = [scene.size.width, scene.size.height].map((x) => Math.max(1, Math.round(x * scene.dpr)));
+  const picture = await frame(painter, width, height, viewOf(scene));
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const c = canvas.getContext('2d');
+  if (!c) return;
+  c.putImageData(picture, 0, 0);
+  c.setTransform(scene.dpr, 0, 0, scene.dpr, 0, 0);
+  names(c, scene);
 }
 
 /** The name over each plate, and the layer's number left of its plates, where there is room to read them. */
-function names(c: CanvasRenderingContext2D, camera: Camera, { layout }: Scene, { muted }: Colours): void {
+function names(c: CanvasRenderingContext2D, { camera, layout, size, colours }: Scene): void {
   const px = Math.min(12, scaleOf(camera) * NAME * 0.72);
-  if (px < 6.5) return;
-  c.fillStyle = muted;
-  c.font = `${px}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`;
+  c.fillStyle = colours.muted;
   c.textBaseline = 'alphabetic';
   c.textAlign = 'left';
-  for (const m of layout.matrices) {
-    const [x, y] = toCanvas(camera, m.x, m.y);
-    c.fillText(m.module.replace('_proj', ''), x, y - px * 0.35);
+  const seen = (x: number, y: number) => x > -80 && x < size.width + 20 && y > -20 && y < size.height + 20;
+  if (px >= 6.5) {
+    c.font = `${px}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`;
+    for (const m of layout.matrices) {
+      const [x, y] = toCanvas(camera, m.x, m.y);
+      if (seen(x, y)) c.fillText(m.module.replace('_proj', ''), x, y - px * 0.35);
+    }
   }
+  const [high] = layout.layers.map(({ h }) => h * scaleOf(camera));
+  if (!(high >= 9)) return;
+  const own = Math.max(9, Math.min(12, px));
+  c.font = `${own}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`;
   c.textAlign = 'right';
   c.textBaseline = 'top';
   for (const l of layout.layers) {
     const [x, y] = toCanvas(camera, l.x, l.y);
-    c.fillText(String(l.layer), x - px * 0.6, y);
+    if (seen(x, y)) c.fillText(String(l.layer), x - own * 0.5, y);
   }
 }
 
-function line(c: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {
-  c.moveTo(x0, y0);
-  c.lineTo(x1, y1);
+/** `#rrggbb` or, as style sheets are made small, `#rgb`. */
+function rgba(hex: string): number[] {
+  const long =
+    hex.length === 4
+      ? [...hex]
+          .map((c) => c + c)
+          .join('')
+          .slice(1)
+      : hex;
+  return [1, 3, 5].map((at) => Number.parseInt(long.slice(at, at + 2), 16) / 255).concat(1);
 }

@@ -4,7 +4,7 @@ import type { CostLine } from '../../src/commands/cost-rows.ts';
 import type { Options } from '../../src/options/table.ts';
 import type { Columns, Figures, Look } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
-import type { AdapterFile, Matrix } from '../protocol.ts';
+import type { AdapterFile, Blocks, Matrix } from '../protocol.ts';
 
 /** Each call: what it is given and what it answers. */
 export interface Calls {
@@ -31,6 +31,7 @@ export type Told = { id: number; value: unknown } | { id: number; error: string 
 /** What comes while a call is under way. */
 export type Event =
   | Line
+  | Blocks
   | { kind: 'bytes'; of: 'model' | 'weights'; done: number; all: number | null }
   | { kind: 'reading'; rows: number }
   | { kind: 'asking'; when: 'before' | 'after'; total: number }

@@ -2,6 +2,7 @@
 // state and shows its slice; nothing here computes.
 
 import { askModel, openEngine, page, startRun } from '../engine.ts';
+import { progressOf } from '../state.ts';
 import { way } from '../way.ts';
 import { Adapter } from './Adapter.tsx';
 import { AdapterName } from './AdapterName.tsx';
@@ -68,7 +69,13 @@ function BuiltIn() {
             <Loss steps={s.steps} total={s.stage === 'train' ? s.total : s.steps.length} />
           </Panel>
           <Panel name="blocks" title="What trains" note="Each plate is a weight matrix" tooled>
-            <BlockMap matrices={s.subject.matrices} selection={s.selection} />
+            <BlockMap
+              matrices={s.subject.matrices}
+              selection={s.selection}
+              scores={s.scores}
+              norms={s.norms}
+              progress={progressOf(s)}
+            />
           </Panel>
           <Panel name="answers" title="Before and after" wide>
             <Skills state={s} />

@@ -1,21 +1,49 @@
-// The chosen blocks as a map that can be panned and zoomed, by pointer, touch, wheel and keys. Drawing is map/draw.ts.
+// The blocks as a map that can be panned and zoomed, by pointer, touch, wheel and keys: scores, choice, and how far training has moved
+// each. What a frame is made of is map/draw.ts; here is when there is one.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { grouped, ordinal, percent } from '../format.ts';
 import { type Camera, fit, pan, toMap, zoom } from '../map/camera.ts';
-import { draw, MARGINS } from '../map/draw.ts';
-import { blockAt, type MapLayout, mapLayout } from '../map/layout.ts';
+import { type BlockFacts, type MatrixScores, wordsOf } from '../map/cells.ts';
+import { draw, MARGINS, platesOf, type Scene } from '../map/draw.ts';
+import { blockAt, mapLayout } from '../map/layout.ts';
+import { closePainter, load, openPainter, type Painter } from '../map/paint.ts';
+import { blockWords, captionOf, spoken } from '../map/words.ts';
 import type { Matrix } from '../protocol.ts';
-import type { SelectionLine } from '../state.ts';
+import type { BlockPlace, SelectionLine } from '../state.ts';
 import { colours, onScheme } from './colours.ts';
+import { MapTable } from './MapTable.tsx';
 import { usePointers } from './pointers.ts';
 
 /** Edge of the grid before the real one is known. */
 const PROVISIONAL = 16;
 const REVEAL_MS = 900;
+const NONE: ReadonlySet<string> = new Set();
 
-export function BlockMap({ matrices, selection }: { matrices: Matrix[]; selection: SelectionLine | null }) {
-  const block = selection?.block ?? PROVISIONAL;
+interface Props {
+  matrices: Matrix[];
+  selection: SelectionLine | null;
+  scores?: readonly MatrixScores[] | null;
+  norms?: Float32Array | null;
+  /** Share of the run that is behind. */
+  progress?: number;
+  /** Blocks that are switched off, by `blockKey`, and what a click on a chosen one does. */
+  off?: ReadonlySet<string>;
+  pick?: (block: BlockPlace) => void;
+  /** Edge of the blocks, where it is known before they are chosen. */
+  block?: number;
+}
+
+export function BlockMap({
+  matrices,
+  selection,
+  scores = null,
+  norms = null,
+  progress = 1,
+  off = NONE,
+  pick,
+  block: known,
+}: Props) {
+  const block = selection?.block ?? known ?? PROVISIONAL;
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
   const layout = useMemo(() => mapLayout(matrices, block, size.height ? size.width / size.height : 1), [matrices, block, size]);
@@ -23,6 +51,13 @@ export function BlockMap({ matrices, selection }: { matrices: Matrix[]; selectio
   const [point, setPoint] = useState<[number, number] | null>(null);
   const [shown, setShown] = useState(1);
   const [scheme, setScheme] = useState(0);
+  const chosen = selection?.blocks ?? [];
+  const moved = norms && norms.length === chosen.length ? norms : null;
+  const facts: BlockFacts = useMemo(
+    () => ({ scores: scores ?? [], chosen, norms: moved, progress, off }),
+    [scores, selection, moved, off], // progress moves on with the norms
+  );
+  const data = useMemo(() => ({ plates: platesOf(layout), words: wordsOf(layout.matrices, facts) }), [layout, facts]);
 
   useEffect(() => onScheme(() => setScheme((n) => n + 1)), []);
   useEffect(() => {
@@ -38,14 +73,8 @@ export function BlockMap({ matrices, selection }: { matrices: Matrix[]; selectio
 
   const under = camera && point ? blockAt(layout, ...toMap(camera, ...point)) : null;
   const at = under ? { x: under.matrix.x + under.col, y: under.matrix.y + under.row } : null;
-  useEffect(() => {
-    const c = canvas.current;
-    if (!c || !camera) return;
-    const dpr = devicePixelRatio;
-    c.width = Math.round(size.width * dpr);
-    c.height = Math.round(size.height * dpr);
-    draw(c.getContext('2d')!, size, dpr, camera, { layout, blocks: selection?.blocks ?? [], shown, at }, colours());
-  }, [camera, layout, selection, shown, at?.x, at?.y, scheme]);
+  const scene = camera && { layout, camera, size, dpr: devicePixelRatio, shown, at, colours: colours() };
+  const fault = useFrames(canvas, scene, data, [camera, data, shown, at?.x, at?.y, scheme]);
 
   const move = (change: (c: Camera) => Camera) => setCamera((c) => c && change(c));
   const middle = (factor: number) => move((c) => zoom(c, factor, size.width / 2, size.height / 2));
@@ -53,6 +82,10 @@ export function BlockMap({ matrices, selection }: { matrices: Matrix[]; selectio
     pan: (dx, dy) => move((c) => pan(c, dx, dy)),
     zoom: (factor, x, y) => move((c) => zoom(c, factor, x, y)),
     point: setPoint,
+    click: (x, y) => {
+      const found = camera && pick ? blockAt(layout, ...toMap(camera, x, y)) : null;
+      if (found) pick?.({ layer: found.matrix.layer, module: found.matrix.module, row: found.row, col: found.col });
+    },
   });
   const key = (e: KeyboardEvent) => {
     const act = keys[e.key];
@@ -69,9 +102,11 @@ export function BlockMap({ matrices, selection }: { matrices: Matrix[]; selectio
         ref={canvas}
         tabIndex={0}
         role="img"
-        aria-label={spoken(layout, selection)}
+        aria-label={spoken(layout, chosen.length)}
         onKeyDown={key}
-        data-blocks={selection?.blocks.length ?? 0}
+        data-blocks={chosen.length}
+        data-scored={facts.scores.reduce((n, m) => n + m.scores.length, 0)}
+        data-moved={moved ? moved.reduce((n, x) => n + Number(x > 0), 0) : 0}
       />
       <fieldset class="map-tools" aria-label="Move the map">
         <button type="button" onClick={() => middle(1.5)} aria-label="Zoom in">
@@ -84,7 +119,10 @@ export function BlockMap({ matrices, selection }: { matrices: Matrix[]; selectio
           fit
         </button>
       </fieldset>
-      <p class="map-caption">{caption(under, selection, layout)}</p>
+      <p class="map-caption" data-testid="map-caption">
+        {fault ?? (under ? blockWords(under, facts) : captionOf(selection, facts, layout))}
+      </p>
+      <MapTable layout={layout} facts={facts} />
     </div>
   );
 }
@@ -100,6 +138,81 @@ const keys: Record<string, [number, number] | number | 'fit'> = {
   '0': 'fit',
 };
 
+/**
+ * Draws whenever something of the scene has changed, one frame at a time and never for nothing: the adapter may be training. A device
+ * that is lost is opened again with the next frame. Answers what is wrong where there is none.
+ */
+function useFrames(
+  canvas: { current: HTMLCanvasElement | null },
+  scene: (Omit<Scene, 'colours'> & { colours: Scene['colours'] }) | null,
+  data: { plates: ArrayBuffer; words: Uint32Array<ArrayBuffer> },
+  changes: unknown[],
+): string | null {
+  const [fault, setFault] = useState<string | null>(null);
+  const latest = useRef({ scene, data });
+  latest.current = { scene, data };
+  const frames = useMemo(
+    () =>
+      newFrames(
+        () => latest.current,
+        () => canvas.current,
+        setFault,
+      ),
+    [],
+  );
+  useEffect(frames.due, changes);
+  useEffect(() => frames.close, []);
+  return fault;
+}
+
+function newFrames(
+  latest: () => { scene: Scene | null; data: { plates: ArrayBuffer; words: Uint32Array<ArrayBuffer> } },
+  canvas: () => HTMLCanvasElement | null,
+  failed: (text: string | null) => void,
+) {
+  let painter: Painter | null = null;
+  let loaded: unknown = null;
+  let [drawing, again, closed, drawn] = [false, false, false, 0];
+  const once = async () => {
+    const { scene, data } = latest();
+    const onto = canvas();
+    if (!scene || !onto || closed) return;
+    if (!painter || painter.lost) [painter, loaded] = [await openPainter(), null];
+    if (loaded !== data) {
+      load(painter, data.plates, data.words);
+      loaded = data;
+    }
+    await draw(painter, onto, scene);
+    onto.dataset.frames = String(++drawn);
+  };
+  const due = () => {
+    again = true;
+    if (drawing || closed) return;
+    drawing = true;
+    void (async () => {
+      let tries = 0;
+      while (again && !closed) {
+        again = false;
+        await new Promise(requestAnimationFrame);
+        await once().then(
+          () => failed(null),
+          (e: Error) => {
+            if (painter) painter.lost = true;
+            if (++tries < 3) again = true;
+            else failed(`The map cannot be drawn: ${e.message} The table below has its figures.`);
+          },
+        );
+      }
+      drawing = false;
+    })();
+  };
+  const close = () => {
+    closed = true;
+    if (painter) closePainter(painter);
+  };
+  return { due, close };
+}
+
 function reveal(selection: SelectionLine | null, setShown: (share: number) => void): (() => void) | undefined {
   if (!selection || matchMedia('(prefers-reduced-motion: reduce)').matches) {
     setShown(1);
@@ -112,31 +225,4 @@ function reveal(selection: SelectionLine | null, setShown: (share: number) => vo
     if (t < 1) frame = requestAnimationFrame(next);
   });
   return () => cancelAnimationFrame(frame);
-}
-
-function caption(under: ReturnType<typeof blockAt>, selection: SelectionLine | null, { matrices, block }: MapLayout): string {
-  if (under) {
-    const { matrix, row, col } = under;
-    const rank =
-      selection?.blocks.findIndex(
-        (b) => b.layer === matrix.layer && b.module === matrix.module && b.row === row && b.col === col,
-      ) ?? -1;
-    const place = `Layer ${matrix.layer}, ${matrix.module}, block row ${row}, column ${col}`;
-    if (!selection) return place;
-    if (rank < 0) return `${place}: stays frozen`;
-    return `${place}: ${ordinal(rank + 1)} of ${grouped(selection.blocks.length)}, score ${selection.blocks[rank].score.toPrecision(3)}`;
-  }
-  if (!selection) return 'All frozen for now. The warm-up scores every block; the best will light up here.';
-  const of = matrices.reduce((n, m) => n + m.w * m.h, 0);
-  return `${grouped(selection.blocks.length)} of ${grouped(of)} blocks of ${block} × ${block} train: ${grouped(selection.trainable)} numbers, ${percent(selection.share_model)} of the model. The stronger the colour, the higher the score.`;
-}
-
-function spoken(layout: MapLayout, selection: SelectionLine | null): string {
-  const modules = [...new Set(layout.matrices.map((m) => m.module))];
-  const grid = `Map of ${layout.layers.length} layers of ${modules.length} weight matrices`;
-  if (!selection) return `${grid}; no blocks are chosen yet. Arrow keys move, plus and minus zoom, 0 shows all.`;
-  const counts = new Map<string, number>();
-  for (const b of selection.blocks) counts.set(b.module, (counts.get(b.module) ?? 0) + 1);
-  const each = modules.map((module) => `${module} ${counts.get(module) ?? 0}`).join(', ');
-  return `${grid}; chosen blocks: ${each}. Arrow keys move, plus and minus zoom, 0 shows all.`;
 }

@@ -9,6 +9,8 @@ export interface Gestures {
   zoom: (factor: number, x: number, y: number) => void;
   /** Where the pointer is, in pixels of the element; null when it left. */
   point: (at: [number, number] | null) => void;
+  /** Pressed and let go at one place. */
+  click: (x: number, y: number) => void;
 }
 
 export function usePointers(target: RefObject<HTMLElement>, gestures: Gestures): void {
@@ -19,13 +21,15 @@ export function usePointers(target: RefObject<HTMLElement>, gestures: Gestures):
 
 function listen(element: HTMLElement, gestures: () => Gestures): () => void {
   const down = new Map<number, [number, number]>();
+  let pressed: [number, number] | null = null;
   const at = (e: PointerEvent | WheelEvent): [number, number] => {
     const box = element.getBoundingClientRect();
     return [e.clientX - box.left, e.clientY - box.top];
   };
   const handlers = {
     pointerdown(e: PointerEvent) {
-      down.set(e.pointerId, at(e));
+      pressed = at(e);
+      down.set(e.pointerId, pressed);
       if (e.pointerType === 'mouse') element.setPointerCapture(e.pointerId);
     },
     pointermove(e: PointerEvent) {
@@ -40,7 +44,11 @@ function listen(element: HTMLElement, gestures: () => Gestures): () => void {
       } else if (e.pointerType !== 'touch') gestures().pan(now[0] - before[0], now[1] - before[1]);
       down.set(e.pointerId, now);
     },
-    pointerup: (e: PointerEvent) => void down.delete(e.pointerId),
+    pointerup(e: PointerEvent) {
+      down.delete(e.pointerId);
+      if (pressed && distance(pressed, at(e)) < STILL) gestures().click(...at(e));
+      pressed = null;
+    },
     pointercancel: (e: PointerEvent) => void down.delete(e.pointerId),
     pointerleave: () => gestures().point(null),
     wheel(e: WheelEvent) {
@@ -56,4 +64,6 @@ function listen(element: HTMLElement, gestures: () => Gestures): () => void {
   };
 }
 
+/** Pixels that a pointer may move and still have clicked. */
+const STILL = 4;
 const distance = (a: [number, number], b: [number, number]) => Math.hypot(a[0] - b[0], a[1] - b[1]);

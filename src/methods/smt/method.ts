@@ -139,6 +139,7 @@ export async function chooseBlocksBy(c: Choosing, s: SmtSettings): Promise<Score
   const { targets, block, groups } = candidates(c.base.decoder, s);
   const maps = await scoreMaps(c, s, targets, block);
   if (!maps) return null;
+  c.scored?.({ block, maps });
   const blocks = groups.flatMap((g) => chooseBlocks(g.targets, maps, block, g.count, s)).sort(byRank);
   return { block, blocks, maps };
 }

@@ -1,5 +1,6 @@
 // The run: started, held, stopped, watched; and what it came to.
 
+import { progressOf } from '../../state.ts';
 import { Answers } from '../../view/Answers.tsx';
 import { Ask } from '../../view/Ask.tsx';
 import { BlockMap } from '../../view/drawn.ts';
@@ -115,7 +116,13 @@ function Watched() {
       </Panel>
       {s.selection && m.state === 'there' ? (
         <Panel name="own-blocks" title="What trains" note="Each plate is a weight matrix" tooled>
-          <BlockMap matrices={m.value.matrices} selection={s.selection} />
+          <BlockMap
+            matrices={m.value.matrices}
+            selection={s.selection}
+            scores={s.scores}
+            norms={s.norms}
+            progress={progressOf(s)}
+          />
         </Panel>
       ) : (
         <Panel name="own-memory" title="GPU memory" note="Planned and allocated">

@@ -19,6 +19,7 @@ import {
   takeOff,
   tune,
 } from '../../../src/parts.ts';
+import { heardBy } from '../../blocks.ts';
 import type { AdapterFile } from '../../protocol.ts';
 import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
@@ -52,7 +53,13 @@ async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, control
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
   if (!signal.aborted)
-    b.tuned = await tune(model, { rows, held }, { ...tuneOptions(o, method), hold, life }, life.report, signal);
+    b.tuned = await tune(
+      model,
+      { rows, held },
+      { ...tuneOptions(o, method), hold, life, ...heardBy(b.tell) },
+      life.report,
+      signal,
+    );
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
   const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};
