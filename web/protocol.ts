@@ -2,7 +2,6 @@
 
 import type { Line } from '../src/report.ts';
 import type { Asked } from './address.ts';
-import type { MatrixScores } from './map/cells.ts';
 
 /** From the page. A run that is stopped ends with `stopped`; every command ends with one message of its own. */
 export type Command =
@@ -32,6 +31,14 @@ export type Message =
   | { kind: 'finished'; steps: number; seconds: number; input_tokens: number }
   | { kind: 'stopped' }
   | { kind: 'failed'; stage: Stage; text: string };
+
+/** A matrix's scores, row-major, and each as a level: 255 for the highest of the model, falling with the share of blocks above it. */
+export interface MatrixScores {
+  layer: number;
+  module: string;
+  scores: Float32Array<ArrayBuffer>;
+  levels: Uint8Array<ArrayBuffer>;
+}
 
 /** What the map shows of a run beside its choice: the scores of all blocks, and how far the chosen ones have moved, best first. */
 export type Blocks = { kind: 'scored'; scores: MatrixScores[] } | { kind: 'moved'; norms: Float32Array<ArrayBuffer> };

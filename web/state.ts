@@ -2,8 +2,7 @@
 
 import type { BlockPlace, Line } from '../src/report.ts';
 import { normsIn } from './blocks.ts';
-import type { MatrixScores } from './map/cells.ts';
-import type { AdapterFile, Example, Message, Skill, Stage, Subject, When } from './protocol.ts';
+import type { AdapterFile, Example, MatrixScores, Message, Skill, Stage, Subject, When } from './protocol.ts';
 
 type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;
 export type StepLine = Of<'step'>;

@@ -2,15 +2,8 @@
 // whether it is chosen and as which, how far training has moved it, whether it is switched off.
 
 import type { BlockPlace } from '../../src/report.ts';
+import type { MatrixScores } from '../protocol.ts';
 import type { Placed } from './layout.ts';
-
-/** A matrix's scores, row-major, and each as a level: 255 for the highest of the model, falling with the share of blocks above it. */
-export interface MatrixScores {
-  layer: number;
-  module: string;
-  scores: Float32Array<ArrayBuffer>;
-  levels: Uint8Array<ArrayBuffer>;
-}
 
 /** What is known of the blocks of one model. */
 export interface BlockFacts {

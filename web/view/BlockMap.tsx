@@ -3,12 +3,12 @@
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Camera, fit, pan, toMap, zoom } from '../map/camera.ts';
-import { type BlockFacts, type MatrixScores, wordsOf } from '../map/cells.ts';
+import { type BlockFacts, wordsOf } from '../map/cells.ts';
 import { draw, MARGINS, platesOf, type Scene } from '../map/draw.ts';
 import { blockAt, mapLayout } from '../map/layout.ts';
 import { closePainter, load, openPainter, type Painter } from '../map/paint.ts';
 import { blockWords, captionOf, spoken } from '../map/words.ts';
-import type { Matrix } from '../protocol.ts';
+import type { Matrix, MatrixScores } from '../protocol.ts';
 import type { BlockPlace, SelectionLine } from '../state.ts';
 import { colours, onScheme } from './colours.ts';
 import { MapTable } from './MapTable.tsx';
