@@ -5,31 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor
 
-from .linear import SmtLinear
-
 STANDING = "standing.json"
-
-
-def state_of(layers: dict[str, SmtLinear], optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Everything that moves: differences and their moments, by name. The optimizer's state is made where there is none yet."""
-    deltas = [layer.delta for layer in layers.values()]
-    if not optimizer.state:
-        for delta in deltas:
-            delta.grad = torch.zeros_like(delta)
-        optimizer.step()  # at a rate of nothing, on gradients of nothing
-        for delta in deltas:
-            if "step" in optimizer.state[delta]:
-                optimizer.state[delta]["step"].zero_()
-        optimizer.zero_grad()
-    state = {f"{path}.delta": layer.delta.data for path, layer in layers.items()}
-    for path, layer in layers.items():
-        state |= {f"{path}.{key}": value for key, value in optimizer.state[layer.delta].items() if isinstance(value, Tensor)}
-    return state
 
 
 def save(folder: Path, state: dict[str, Tensor], standing: dict[str, Any], keep: int) -> None:

@@ -70,9 +70,6 @@ class SmtLinear(nn.Module):
         tiles = full(dense(self.base)).view(self.out_features // b, b, self.in_features // b, b)
         return tiles[self.rows, :, self.cols].float()
 
-    def extra_repr(self) -> str:
-        return f"{len(self.index)} blocks of {self.block} x {self.block}"
-
 
 def full(weight: Tensor) -> Tensor:
     """A weight that processes may share, whole and apart from the graph; every process must ask for it at the same time."""

@@ -28,20 +28,36 @@ def load_base(place: str, base: str) -> Any:
     try:
         model = transformers.AutoModelForCausalLM.from_pretrained(place, attn_implementation="sdpa", **how)
     except (OSError, ImportError) as e:
-        cure = "pip install gguf." if isinstance(e, ImportError) else "name a folder with config.json, hf:OWNER/NAME, or a .gguf file."
+        cure = (
+            "pip install gguf."
+            if isinstance(e, ImportError)
+            else "name a folder with config.json, hf:OWNER/NAME, or a .gguf file."
+        )
         raise ValueError(f"expected a model at {place}, got {e}: {cure}") from e
     return model.eval().requires_grad_(False)
 
 
-def shard(whole: Whole, mesh: DeviceMesh) -> None:
-    """Cuts every layer, and what is around them, among the processes; each is gathered for its own forward and backward only."""
+def recompute(model: Any) -> None:
+    """Layers are made again in the backward. What looks at `training` is that; nothing else here may."""
+    model.config.attention_dropout = 0.0
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    for module in model.modules():
+        module.training = not isinstance(module, nn.Dropout)
+
+
+def share_base(model: Any, device: torch.device, mesh: DeviceMesh | None) -> Whole:
+    """The base on a device, or cut over a mesh: layers, and what is around them, each gathered for its own forward and backward only."""
+    whole = Whole(model)
+    if not mesh:
+        return whole.to(device)
     for path, module in whole.named_modules():
         if path.rsplit(".", 1)[0].endswith("layers"):
             fully_shard(module, mesh=mesh)
     fully_shard(whole, mesh=mesh)
+    return whole
 
 
-def spread_blocks(layers: list[SmtLinear], mesh: DeviceMesh, sharded: bool) -> None:
+def share_blocks(layers: list[SmtLinear], mesh: DeviceMesh, sharded: bool) -> None:
     """The trained blocks beside a base that is cut: whole on every process, or some blocks on each, with their moments."""
     for layer in layers:
         places = [Shard(0) if sharded else Replicate()]

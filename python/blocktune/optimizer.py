@@ -11,6 +11,8 @@ from torch.distributed.tensor import DTensor
 
 from .linear import SmtLinear
 
+MOMENTS = {"adamw": 2, "muon": 1}
+
 
 def warmup_steps(x: float, steps: int) -> int:
     """Steps in which the rate rises: x, or for x below 1 that share of the run."""
@@ -28,23 +30,34 @@ def lr_at(t: int, steps: int, peak: float, schedule: str, rise: int) -> float:
     return peak
 
 
+def lr_by_rule(share: float) -> float:
+    """The rate where none is found by trial: 1e-3 for 0.86 % of the targets' parameters, less by the root of how much more trains."""
+    return float(f"{1e-3 * math.sqrt(0.0086 / share):.2g}")
+
+
 def clipped(params: list[nn.Parameter], clip: float) -> float:
     """Scales gradients by min(1, clip / (norm + 1e-6)) (0: not at all); the norm over all of them before that."""
-    norm = nn.utils.get_total_norm([p.grad for p in params if p.grad is not None])
-    norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
-    if clip and math.isfinite(norm):
-        for p in params:
-            if p.grad is not None:
-                p.grad.mul_((clip / (norm + 1e-6)).clamp(max=1.0))
-    return float(norm)
+    norm = nn.utils.clip_grad_norm_(params, clip or math.inf)
+    return float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
 
 
-def optimizer_of(layers: Iterable[SmtLinear], kind: str, betas: tuple[float, float], eps: float, muon_scale: str) -> torch.optim.Optimizer:
+def optimizer_of(
+    layers: Iterable[SmtLinear], kind: str, betas: tuple[float, float], eps: float, muon_scale: str
+) -> torch.optim.Optimizer:
     """AdamW, or Muon with steps over the root of the most blocks in a strip of their matrix (strip) or as they are (block)."""
     layers = list(layers)
-    if kind == "adamw":
-        return torch.optim.AdamW([layer.delta for layer in layers], lr=0.0, betas=betas, eps=eps, weight_decay=0.0)
-    return Muon([{"params": [layer.delta], "scale": fullest_strip(layer) ** -0.5 if muon_scale == "strip" else 1.0} for layer in layers], betas[0])
+    optimizer: torch.optim.Optimizer
+    if kind == "muon":
+        scales = [fullest_strip(layer) ** -0.5 if muon_scale == "strip" else 1.0 for layer in layers]
+        groups = [{"params": [layer.delta], "scale": scale} for layer, scale in zip(layers, scales, strict=True)]
+        optimizer, moments = Muon(groups, betas[0]), ["momentum"]
+    else:
+        optimizer = torch.optim.AdamW([layer.delta for layer in layers], lr=0.0, betas=betas, eps=eps, weight_decay=0.0)
+        moments = ["exp_avg", "exp_avg_sq"]
+    for layer in layers:  # there from the start, so that a checkpoint has somewhere to go
+        state = {name: torch.zeros_like(layer.delta) for name in moments}
+        optimizer.state[layer.delta] = state | ({} if kind == "muon" else {"step": torch.zeros(())})
+    return optimizer
 
 
 def fullest_strip(layer: SmtLinear) -> int:
@@ -59,7 +72,10 @@ def decay(params: Iterable[tuple[nn.Parameter, Tensor]], amount: float) -> None:
 
 
 class Muon(torch.optim.Optimizer):
-    """m = beta m + (1 - beta) g, u = beta m + (1 - beta) g, D -= lr sqrt(b) scale X, X the orthogonalised u, for each block [b, b]."""
+    """m = beta m + (1 - beta) g, u = beta m + (1 - beta) g, D -= lr sqrt(b) scale X, X the orthogonalised u, for each block [b, b].
+
+    torch.optim.Muon is for single matrices; blocks lie [n, b, b].
+    """
 
     def __init__(self, params: Any, beta: float) -> None:
         super().__init__(params, {"lr": 0.0, "beta": beta, "scale": 1.0})
@@ -69,11 +85,8 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             beta = group["beta"]
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                m = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                m.mul_(beta).add_(p.grad, alpha=1 - beta)
-                u = m.mul(beta).add_(p.grad, alpha=1 - beta)
+                m = self.state[p]["momentum"].lerp_(p.grad, 1 - beta)
+                u = m.lerp(p.grad, 1 - beta)
                 here, to = (x.to_local() if isinstance(x, DTensor) else x for x in (u, p))  # a process holds whole blocks
                 to.sub_(orthogonal(here), alpha=group["lr"] * math.sqrt(p.shape[-1]) * group["scale"])
 

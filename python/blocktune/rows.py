@@ -27,7 +27,9 @@ def read_rows(file: str | Path, max_length: int, vocab_size: int) -> list[Row]:
                 if targets_in(row):
                     rows.append(row)
     if not rows:
-        raise ValueError(f"expected {file} to hold a row with a token to learn, got none: give labels other than -100, or a longer maxLength.")
+        raise ValueError(
+            f"expected {file} to hold a row with a token to learn, got none: give labels other than -100, or a longer maxLength."
+        )
     return rows
 
 
@@ -42,7 +44,9 @@ def _row(line: str, where: str, vocab_size: int, max_length: int) -> Row:
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(f"expected input_ids and labels at {where}, got {line.strip()[:60]}: {cure}") from e
     if not sound:
-        raise ValueError(f"expected as many labels as input_ids, of this model's {vocab_size} tokens, at {where}, got others: {cure}")
+        raise ValueError(
+            f"expected as many labels as input_ids, of this model's {vocab_size} tokens, at {where}, got others: {cure}"
+        )
     return {"input_ids": ids[:max_length], "labels": [-100, *labels[1:max_length]]}
 
 
@@ -106,6 +110,8 @@ def hold_out(count: int, share: float, seed: int) -> tuple[list[int], list[int]]
     """Places of the rows that train and of a share of them, rounded, that is held out; drawn by the seed."""
     held = max(1, math.floor(count * share + 0.5))
     if held >= count:
-        raise ValueError(f"expected rows to be left for training, got {count} of which {held} are held out: lower eval or give more rows.")
+        raise ValueError(
+            f"expected rows to be left for training, got {count} of which {held} are held out: lower eval or give more rows."
+        )
     drawn = set(permutation(count, seed, 0x68656C64)[:held])
     return [i for i in range(count) if i not in drawn], sorted(drawn)

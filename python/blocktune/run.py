@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ class Run:
     """What a run works with."""
 
     recipe: Recipe
+    targets: list[str]
     rows: list[Row]
     held: list[Row]
     whole: Whole
@@ -34,18 +34,13 @@ class Run:
     out: Path | None
 
 
-def say(line: dict[str, Any]) -> None:
-    if dist.get_rank() == 0:
-        print(json.dumps(line), file=sys.stderr if line["kind"] == "warning" else sys.stdout, flush=True)
-
-
 def join() -> torch.device:
     """Joins the processes that torchrun started; alone it is the only one."""
-    cuda = torch.cuda.is_available()
-    backend = "nccl" if cuda else "gloo"
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if cuda else torch.device("cpu")
-    if cuda:
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(device)
+    backend = "nccl" if device.type == "cuda" else "gloo"
     if "RANK" in os.environ:
         dist.init_process_group(backend)
     else:
@@ -57,7 +52,9 @@ def open_rows(o: argparse.Namespace, recipe: Recipe, vocab_size: int) -> tuple[l
     """Rows to train on and rows held out, a share of them or a file."""
     files = [o.rows] if o.rows else recipe.data
     if not files:
-        raise ValueError("expected rows, got neither --rows nor data in the recipe: write them with `blocktune rows --out rows.jsonl`.")
+        raise ValueError(
+            "expected rows, got neither --rows nor data in the recipe: write them with `blocktune rows --out rows.jsonl`."
+        )
     rows = [row for file in files for row in read_rows(file, recipe.maxLength, vocab_size)]
     held = o.eval_rows or recipe.eval
     if held is None:
@@ -74,17 +71,22 @@ def check_processes(recipe: Recipe) -> None:
     rows, world = recipe.batch * recipe.accumulate, dist.get_world_size()
     if rows % world:
         fit = ", ".join(str(n) for n in range(1, rows + 1) if rows % n == 0)
-        raise ValueError(f"expected a number of processes that divides the {rows} rows of a step (batch {recipe.batch} x accumulate {recipe.accumulate}), got {world}: start {fit}, or change batch or accumulate.")
+        of = f"the {rows} rows of a step (batch {recipe.batch} x accumulate {recipe.accumulate})"
+        cure = f"start {fit}, or change batch or accumulate."
+        raise ValueError(f"expected a number of processes that divides {of}, got {world}: {cure}")
 
 
 def check_place(out: Path | None, *, resume: bool) -> None:
-    if out and not resume and out.exists() and any(out.iterdir()):
-        raise ValueError(f"expected --out {out} to be new or empty, got a folder with something in it: name another one, or go on from its checkpoints with --resume.")
+    if out and not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        cure = "name another one, or go on from its checkpoints with --resume."
+        raise ValueError(f"expected --out {out} to be new or empty, got something that is there: {cure}")
 
 
 def identity(run: Run) -> dict[str, Any]:
     """What decides the figures of a run, for a resumed one to be held to."""
     apart = {"out", "keep", "checkpointEvery", "selection", "data", "eval", "model", "recompute"}
     settings = {key: value for key, value in dataclasses.asdict(run.recipe).items() if key not in apart}
-    sums = {name: hashlib.sha256(json.dumps(rows).encode()).hexdigest() for name, rows in (("rows", run.rows), ("eval", run.held))}
+    sums = {
+        name: hashlib.sha256(json.dumps(rows).encode()).hexdigest() for name, rows in (("rows", run.rows), ("eval", run.held))
+    }
     return json.loads(json.dumps({**settings, **sums}))

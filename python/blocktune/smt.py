@@ -15,7 +15,9 @@ __all__ = ["SmtLinear", "prepare", "read_selection", "score", "select", "selecti
 def prepare(model: nn.Module, selection: Mapping[str, Any]) -> nn.Module:
     """Makes the selection's blocks the only parameters that train: differences from the base, zero at first. In place."""
     if smt_layers(model):
-        raise ValueError("expected a model without blocks on it, got one that is prepared already: merge it, or load the model anew.")
+        raise ValueError(
+            "expected a model without blocks on it, got one that is prepared already: merge it, or load the model anew."
+        )
     places = by_matrix(model, selection)
     model.requires_grad_(False)
     for target, index in places.items():

@@ -2,9 +2,10 @@
 
 import sys
 
+from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+
 from blocktune import save_adapter, smt
 from blocktune.rows import collate, read_rows
-from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 
 def main(place: str, rows: str, selection: str, out: str) -> None:

@@ -4,10 +4,11 @@ import sys
 
 import torch
 from accelerate import Accelerator
-from blocktune import save_adapter, smt
-from blocktune.rows import collate, read_rows
 from torch.utils.data import DataLoader
 from transformers import AutoModelForCausalLM
+
+from blocktune import save_adapter, smt
+from blocktune.rows import collate, read_rows
 
 
 def main(place: str, rows: str, selection: str, out: str) -> None:

@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 import deepspeed
+from transformers import AutoModelForCausalLM
+
 from blocktune import save_adapter, smt
 from blocktune.rows import collate, read_rows
-from transformers import AutoModelForCausalLM
 
 
 def main(place: str, rows: str, selection: str, out: str) -> None:
@@ -15,7 +16,9 @@ def main(place: str, rows: str, selection: str, out: str) -> None:
     trained = [p for p in model.parameters() if p.requires_grad]
     data = read_rows(rows, max_length=512, vocab_size=model.config.vocab_size)
     config = str(Path(__file__).with_name("deepspeed.json"))
-    engine, _, loader, _ = deepspeed.initialize(model=model, model_parameters=trained, training_data=data, collate_fn=collate, config=config)
+    engine, _, loader, _ = deepspeed.initialize(
+        model=model, model_parameters=trained, training_data=data, collate_fn=collate, config=config
+    )
     for epoch in range(4):
         for batch in loader:
             loss = engine(**{name: values.to(engine.device) for name, values in batch.items()}).loss

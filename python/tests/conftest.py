@@ -82,7 +82,9 @@ def rows_file(tmp_path: Path) -> Any:
 def blocktune(*words: Any) -> list[dict[str, Any]]:
     """The JSON lines of the command line of this checkout."""
     command = [*map(str, words), "--json", "--tune", "off"]
-    ran = subprocess.run(["node", str(ROOT / "scripts" / "blocktune.mjs"), *command], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    ran = subprocess.run(
+        ["node", str(ROOT / "scripts" / "blocktune.mjs"), *command], capture_output=True, text=True, cwd=ROOT, timeout=300
+    )
     assert ran.returncode == 0, ran.stderr
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
@@ -120,7 +122,13 @@ def _forked(rank: int, processes: int, port: int, run: Callable[[], int], said: 
     for fd, file in zip((1, 2), said, strict=True):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), fd)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(processes), "LOCAL_RANK": str(rank), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {
+        "RANK": str(rank),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_RANK": str(rank),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
     code = 70
     try:
         code = run()
@@ -135,5 +143,3 @@ def _forked(rank: int, processes: int, port: int, run: Callable[[], int], said: 
 def curve_of(lines: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
     steps = of(lines, "step")
     return [s["loss"] for s in steps], [s["grad_norm"] for s in steps]
-
-

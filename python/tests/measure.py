@@ -12,13 +12,21 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from blocktune import smt
 from torch import nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.nn.parallel import DistributedDataParallel
 from transformers import LlamaConfig, LlamaForCausalLM
 
-CONFIG = dict(vocab_size=2048, hidden_size=512, intermediate_size=1376, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=4)
+from blocktune import smt
+
+CONFIG = {
+    "vocab_size": 2048,
+    "hidden_size": 512,
+    "intermediate_size": 1376,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+}
 
 
 def model_of(kind: str) -> Any:
@@ -58,7 +66,14 @@ def reduced(kind: str, steps: int) -> dict[str, Any]:
         model.zero_grad()
     with_it, without = (statistics.median(times[key]) for key in (True, False))
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return {"kind": kind, "processes": dist.get_world_size(), "bytes": sum(counted), "trainable": trainable, "seconds": with_it, "share": max(0.0, 1 - without / with_it)}
+    return {
+        "kind": kind,
+        "processes": dist.get_world_size(),
+        "bytes": sum(counted),
+        "trainable": trainable,
+        "seconds": with_it,
+        "share": max(0.0, 1 - without / with_it),
+    }
 
 
 def main(steps: int = 15) -> int:

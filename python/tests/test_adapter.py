@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
+
 from blocktune import load_adapter, merge, save_adapter, smt
 from blocktune.loss import token_losses
 from blocktune.rows import collate
 from conftest import blocktune, golden, golden_model, load, of, off, selection_of
-from torch import nn
 
 
 def logprobs(model: Any, rows: list[Any]) -> list[float]:
@@ -58,14 +59,18 @@ def test_another_base_is_a_warning_that_names_matrices_and_cure(tmp_path: Path) 
     other = golden_model("llama3")
     with torch.no_grad():
         other.model.layers[1].self_attn.v_proj.weight[0, 0] += 1
-    with pytest.warns(UserWarning, match=r"got other values of model.layers.1.self_attn.v_proj.weight: .*load the model that the adapter is of"):
+    with pytest.warns(
+        UserWarning, match=r"got other values of model.layers.1.self_attn.v_proj.weight: .*load the model that the adapter is of"
+    ):
         load_adapter(other, tmp_path / "a")
 
 
 @pytest.mark.quick
 def test_another_models_shapes_are_an_error(tmp_path: Path) -> None:
     save_adapter(trained(), tmp_path / "a")
-    with pytest.raises(ValueError, match=r"expected model.layers.0.* as the adapter .* it was trained on another one. Load its own base"):
+    with pytest.raises(
+        ValueError, match=r"expected model.layers.0.* as the adapter .* it was trained on another one. Load its own base"
+    ):
         load_adapter(golden_model("mistral"), tmp_path / "a")
 
 
@@ -82,8 +87,11 @@ def test_a_peft_adapter_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        (dict(layer=9, module="q_proj", row=0, col=0), "got q_proj of layer 9: the selection is another model's"),
-        (dict(layer=0, module="k_proj", row=2, col=0), r"expected blocks of 8 inside .*k_proj.weight \[16, 48\], got \(2, 0\)"),
+        ({"layer": 9, "module": "q_proj", "row": 0, "col": 0}, "got q_proj of layer 9: the selection is another model's"),
+        (
+            {"layer": 0, "module": "k_proj", "row": 2, "col": 0},
+            r"expected blocks of 8 inside .*k_proj.weight \[16, 48\], got \(2, 0\)",
+        ),
     ],
 )
 def test_blocks_that_do_not_fit(block: dict[str, Any], said: str) -> None:

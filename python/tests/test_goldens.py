@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from blocktune import smt
 from blocktune.loss import target_loss
 from blocktune.optimizer import clipped, optimizer_of
 from blocktune.rows import collate
 from blocktune.selection import MODULES
 from conftest import ATTN, FAMILIES, GOLDENS, golden, golden_model, off, selection_of
-from safetensors.torch import load_file
 
 MUON = json.loads((GOLDENS / "muon.json").read_text())["families"]
 QUICK = pytest.mark.quick
@@ -19,7 +20,9 @@ EACH = [pytest.param(f, marks=QUICK if f == "llama3" else ()) for f in FAMILIES]
 FAIR = json.loads((GOLDENS / "fair.json").read_text())
 
 
-def ten_steps(model: Any, rows: list[Any], curve: dict[str, Any], kind: str, scale: str = "strip") -> tuple[list[float], list[float]]:
+def ten_steps(
+    model: Any, rows: list[Any], curve: dict[str, Any], kind: str, scale: str = "strip"
+) -> tuple[list[float], list[float]]:
     layers = list(smt.smt_layers(model).values())
     optimizer = optimizer_of(layers, kind, tuple(curve["betas"]), curve["eps"], scale)
     losses, norms = [], []

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from blocktune.linear import SmtLinear
 from conftest import off
-from torch import Tensor, nn
 
 INDEX = [(0, 2), (3, 2), (1, 0), (3, 5), (0, 5)]
 B, OUT, IN, N = 8, 32, 64, 10

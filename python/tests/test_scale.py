@@ -2,14 +2,14 @@
 
 import json
 
-import measure
 import pytest
 import torch
 import torch.distributed as dist
-from blocktune.loss import Whole
-from blocktune.model import shard
-from conftest import fork, golden_model, of
 from torch.distributed.device_mesh import init_device_mesh
+
+import measure
+from blocktune.model import share_base
+from conftest import fork, golden_model, of
 
 
 def test_only_the_chosen_blocks_are_reduced() -> None:
@@ -22,9 +22,9 @@ def test_only_the_chosen_blocks_are_reduced() -> None:
 
 def held() -> int:
     dist.init_process_group("gloo")
-    whole = Whole(golden_model("llama3").requires_grad_(False))
-    all_bytes = sum(p.nbytes for p in whole.parameters())
-    shard(whole, init_device_mesh("cpu", (dist.get_world_size(),)))
+    model = golden_model("llama3").requires_grad_(False)
+    all_bytes = sum(p.nbytes for p in model.parameters())
+    whole = share_base(model, torch.device("cpu"), init_device_mesh("cpu", (dist.get_world_size(),)))
     mine = sum(p.to_local().nbytes for p in whole.parameters())  # type: ignore[attr-defined]
     sums = torch.tensor([mine])
     dist.all_reduce(sums)

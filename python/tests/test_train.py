@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from blocktune.rows import Order, hold_out
-from conftest import blocktune, curve_of, golden, of, off, train
 from safetensors.torch import load_file
 
+from blocktune.rows import Order, hold_out
+from conftest import blocktune, curve_of, golden, of, off, train
+
 CURVE = 1e-5
+KEPT = ("trained", "gradients", "moments")
 
 
 @pytest.fixture
@@ -21,7 +23,15 @@ def recipe(tmp_path: Path, model_folder: Any, rows_file: Any) -> Any:
 
     def write(name: str = "recipe.json", family: str = "llama3", **settings: Any) -> Path:
         rows = golden(family)["rows"][:11]
-        base = {"model": str(model_folder(family)), "data": [str(rows_file(rows))], "batch": 2, "accumulate": 2, "steps": 10, "lr": 0.01, "budget": "20%t"}
+        base = {
+            "model": str(model_folder(family)),
+            "data": [str(rows_file(rows))],
+            "batch": 2,
+            "accumulate": 2,
+            "steps": 10,
+            "lr": 0.01,
+            "budget": "20%t",
+        }
         (tmp_path / name).write_text(json.dumps({key: value for key, value in {**base, **settings}.items() if value is not None}))
         return tmp_path / name
 
@@ -34,7 +44,12 @@ def near(got: list[dict[str, Any]], want: list[dict[str, Any]]) -> None:
         places = [[[b["layer"], b["module"], b["row"], b["col"]] for b in line["blocks"]] for line in (one, other)]
         assert places[0] == places[1]
         assert off([b["score"] for b in one["blocks"]], [b["score"] for b in other["blocks"]]) < 1e-5
-        assert {k: one[k] for k in ("block", "share_model", "share_targets", "trainable")} == {k: other[k] for k in ("block", "share_model", "share_targets", "trainable")}
+        assert {k: one[k] for k in ("block", "share_model", "share_targets", "trainable")} == {
+            k: other[k] for k in ("block", "share_model", "share_targets", "trainable")
+        }
+    for one, other in zip(of(got, "blocks_update"), of(want, "blocks_update"), strict=True):
+        assert one["norm"] == pytest.approx(other["norm"], rel=1e-4)
+        assert off([b["share"] for b in one["blocks"]], [b["share"] for b in other["blocks"]]) < 1e-4
     for kind in ("warmup", "step", "eval"):
         assert len(of(got, kind)) == len(of(want, kind))
         assert [(s["step"], s["tokens"]) for s in of(got, kind)] == [(s["step"], s["tokens"]) for s in of(want, kind)]
@@ -46,7 +61,15 @@ def near(got: list[dict[str, Any]], want: list[dict[str, Any]]) -> None:
 
 def same_adapter(one: Path, other: Path) -> None:
     a, b = (load_file(place / "adapter_model.safetensors") for place in (one, other))
-    by_place = [{(name, *place): values for name in tensors if name.endswith(".index") for place, values in zip(map(tuple, tensors[name].tolist()), tensors[name.replace(".index", ".blocks")], strict=True)} for tensors in (a, b)]
+    by_place = [
+        {
+            (name, *place): values
+            for name in tensors
+            if name.endswith(".index")
+            for place, values in zip(map(tuple, tensors[name].tolist()), tensors[name.replace(".index", ".blocks")], strict=True)
+        }
+        for tensors in (a, b)
+    ]
     assert set(by_place[0]) == set(by_place[1])
     keys = sorted(by_place[0])
     assert off(torch.stack([by_place[0][k] for k in keys]), torch.stack([by_place[1][k] for k in keys])) < 1e-4
@@ -58,7 +81,10 @@ SETTINGS = [
     pytest.param({}, id="defaults"),
     pytest.param({"optimizer": "muon", "spread": "matrix", "lr": 0.003}, id="muon"),
     pytest.param({"weightDecay": 0.3, "schedule": "cosine", "lrWarmup": 3, "clip": 0, "score": "l2"}, id="decay"),
-    pytest.param({"select": "activation", "targets": ["q", "v", "down"], "eval": "20%", "evalEvery": 3, "budget": "attn=3%,mlp=1%"}, id="eval"),
+    pytest.param(
+        {"select": "activation", "targets": ["q", "v", "down"], "eval": "20%", "evalEvery": 3, "budget": "attn=3%,mlp=1%"},
+        id="eval",
+    ),
     pytest.param({"select": "random", "seed": 7, "spread": "global", "block": 8, "noShuffle": True, "eps": 1e-4}, id="random"),
     pytest.param({"lr": None, "family": "qwen2", "select": "magnitude"}, id="rate by rule"),
 ]
@@ -67,13 +93,39 @@ SETTINGS = [
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_a_recipe_is_the_same_run_there_and_here(tmp_path: Path, recipe: Any, settings: dict[str, Any]) -> None:
     """What `train --save-recipe` left of a run is read here."""
-    want = blocktune("train", recipe("given.json", **settings), "--out", tmp_path / "there", "--save-recipe", tmp_path / "saved.json")
+    want = blocktune(
+        "train", recipe("given.json", **settings), "--out", tmp_path / "there", "--save-recipe", tmp_path / "saved.json"
+    )
     got = train(1, tmp_path / "saved.json", "--out", tmp_path / "here")
     near(got, want)
     same_adapter(tmp_path / "here", tmp_path / "there")
+    assert [(line["kind"], sorted(line)) for line in got] == [
+        (line["kind"], sorted(line)) for line in want if line["kind"] != "note"
+    ]
+    for one, other in zip(of(got, "plan"), of(want, "plan"), strict=True):
+        assert {k: one[k] for k in ("program", "trainable", "bound")} == {k: other[k] for k in ("program", "trainable", "bound")}
+        a, b = one["bytes"], other["bytes"]
+        assert list(a) == list(b) and 2 * a["total"] == sum(a.values())
+        assert [a[k] for k in KEPT] == [b[k] for k in KEPT]
+        assert a["weights"] == pytest.approx(b["weights"], rel=0.01)  # there tensors begin at whole steps of bytes
+    assert all(line["planned"] == line["allocated"] for line in of(got, "memory"))
 
 
-def test_rows_and_selection_are_what_the_command_line_wrote(tmp_path: Path, recipe: Any, model_folder: Any, rows_file: Any) -> None:
+def test_a_run_goes_on_from_an_adapter_as_it_does_there(tmp_path: Path, recipe: Any) -> None:
+    """What was trained here goes on there by a recipe that names it, and by what that run saves of itself, here."""
+    train(1, recipe(lr=0.02), "--out", tmp_path / "a")
+    given = recipe("on.json", adapter=str(tmp_path / "a"), budget=None, eval="20%", seed=5)
+    want = blocktune("train", given, "--out", tmp_path / "there", "--save-recipe", tmp_path / "saved.json")
+    got = train(2, tmp_path / "saved.json", "--out", tmp_path / "here", "--fsdp", "--shard-blocks")
+    assert off(curve_of(got), curve_of(want)) < CURVE
+    assert off([s["loss"] for s in of(got, "eval")], [s["loss"] for s in of(want, "eval")]) < CURVE
+    assert of(got, "step")[0]["loss"] != pytest.approx(of(train(1, recipe("fresh.json", seed=5)), "step")[0]["loss"], rel=1e-3)
+    same_adapter(tmp_path / "here", tmp_path / "there")
+
+
+def test_rows_and_selection_are_what_the_command_line_wrote(
+    tmp_path: Path, recipe: Any, model_folder: Any, rows_file: Any
+) -> None:
     where = ["--model", model_folder("llama3"), "--data", rows_file(golden("llama3")["rows"][:11])]
     blocktune("rows", *where, "--out", tmp_path / "written.jsonl")
     blocktune("select", *where, "--budget", "20%t", "--batch", 2, "--out", tmp_path / "blocks.json")
@@ -95,7 +147,11 @@ def test_two_processes_are_as_one(tmp_path: Path, recipe: Any, way: list[str], s
     same_adapter(tmp_path / "two", tmp_path / "one")
 
 
-@pytest.mark.parametrize(("first", "then"), [((1, []), (2, ["--fsdp", "--shard-blocks"])), ((2, ["--fsdp", "--shard-blocks"]), (1, [])), ((2, []), (4, []))], ids=["1 to 2 sharded", "2 sharded to 1", "2 to 4"])
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [((1, []), (2, ["--fsdp", "--shard-blocks"])), ((2, ["--fsdp", "--shard-blocks"]), (1, [])), ((2, []), (4, []))],
+    ids=["1 to 2 sharded", "2 sharded to 1", "2 to 4"],
+)
 def test_a_run_goes_on_on_another_number_of_processes(tmp_path: Path, recipe: Any, first: Any, then: Any) -> None:
     file = recipe(checkpointEvery=4, eval="20%", patience=5)
     want = train(1, file, "--out", tmp_path / "whole")
@@ -130,26 +186,55 @@ def test_every_row_of_a_step_is_one_processs() -> None:
 # --- bad input: one paragraph with the cure ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("processes", "settings", "said"),
-    [
-        (3, {}, "expected a number of processes that divides the 4 rows of a step (batch 2 x accumulate 2), got 3: start 1, 2, 4, or change batch or accumulate."),
-        (1, {"share": 0.5}, "expected settings that this engine has, got share in "),
-        (1, {"guard": "a.jsonl", "spike": 3}, "expected settings that this engine has, got guard, spike in "),
-        (1, {"method": "lora"}, 'to be smt (PEFT trains lora and dora, transformers trains all of a model), got "lora": correct it.'),
-        (1, {"lr": "auto"}, "(of auto blocktune tells what it found, in its line `rates`)"),
-        (1, {"lr": None, "steps": 200}, "expected a learning rate, got none, and of a run this long blocktune finds it by trial"),
-        (1, {"base": "q8_0"}, "a base is not converted to other formats here"),
-        (1, {"model": "nowhere"}, "expected a model at nowhere, got "),
-        (1, {"data": None}, "expected rows, got neither --rows nor data in the recipe: write them with `blocktune rows --out rows.jsonl`."),
-        (1, {"block": 32}, "expected a block edge that divides every target matrix, got 32 for model.layers.0.self_attn.q_proj.weight [48, 48]: use 16, or auto."),
-        (1, {"budget": "1e9b"}, "expected a budget of 1 to "),
-    ],
-)  # fmt: skip
+BAD = [
+    (3, {}, "divides the 4 rows of a step (batch 2 x accumulate 2), got 3: start 1, 2, 4, or change batch or accumulate."),
+    (1, {"share": 0.5}, "expected settings that this engine has, got share in "),
+    (1, {"guard": "a.jsonl", "spike": 3}, "expected settings that this engine has, got guard, spike in "),
+    (1, {"method": "lora"}, 'to be smt (PEFT trains lora and dora, transformers all of a model), got "lora": correct it.'),
+    (1, {"betas": [0.9, 1]}, "to be a list of 2, each a number from 0 to below 1, got [0.9, 1]: correct it."),
+    (1, {"batch": 0}, "to be a whole number from 1, got 0: correct it."),
+    (1, {"noShuffle": 1}, "to be true or false, got 1: correct it."),
+    (
+        1,
+        {"lr": "auto"},
+        "got auto for 10 steps: blocktune finds it by trial, this engine does not. Give the `lr`",
+    ),
+    (1, {"lr": None, "steps": 200}, "the share of the targets that trains): --lr 0.00021 here."),
+    (1, {"base": "q8_0"}, "a base is not converted to other formats here"),
+    (1, {"model": "nowhere"}, "expected a model at nowhere, got "),
+    (
+        1,
+        {"data": None},
+        "expected rows, got neither --rows nor data in the recipe: write them with `blocktune rows --out rows.jsonl`.",
+    ),
+    (1, {"block": 32}, "got 32 for model.layers.0.self_attn.q_proj.weight [48, 48]: use 16, or auto."),
+    (1, {"budget": "1e9b"}, "expected a budget of 1 to "),
+    (1, {"budget": "1%,2%"}, "expected a budget, got 1%,2%: write 0.84% of the model"),
+    (1, {"selection": "nowhere.json"}, "in nowhere.json, got none"),
+    (1, {"adapter": "nowhere"}, "expected adapter_config.json in nowhere, got no such file: name an adapter folder"),
+]
+
+
+@pytest.mark.parametrize(("processes", "settings", "said"), BAD)
 def test_bad_input_has_a_cure(recipe: Any, processes: int, settings: dict[str, Any], said: str) -> None:
     error = train(processes, recipe(**settings), fails=True)
     assert said in error
     assert error.count("blocktune: expected") == 1  # said once, not by every process
+    assert "Traceback" not in error
+
+
+def test_blocks_of_another_model_are_refused(tmp_path: Path, recipe: Any) -> None:
+    blocks = {"block": 8, "blocks": [{"layer": 0, "module": "k_proj", "row": 2, "col": 0}]}
+    (tmp_path / "blocks.json").write_text(json.dumps(blocks))
+    error = train(1, recipe(), "--selection", tmp_path / "blocks.json", fails=True)
+    assert "expected blocks of 8 inside model.layers.0.self_attn.k_proj.weight [16, 48], got (2, 0)" in error
+    assert "Select again on this one." in error
+
+
+def test_an_adapter_of_another_model_is_refused(tmp_path: Path, recipe: Any) -> None:
+    train(1, recipe(), "--out", tmp_path / "a")
+    error = train(1, recipe("other.json", family="mistral", adapter=str(tmp_path / "a")), fails=True)
+    assert error.count("blocktune: expected") == 1 and "it was trained on another one. Load its own base." in error
 
 
 def test_what_is_in_the_way_is_not_written_over(tmp_path: Path, recipe: Any) -> None:
