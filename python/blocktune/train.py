@@ -62,14 +62,20 @@ def _options(words: list[str] | None) -> argparse.Namespace:
         p.error("expected --fsdp beside --shard-blocks, got none; give it")
     if o.resume and not o.out:
         p.error("expected --out beside --resume, got none; give the folder of the run")
-    if o.lr is not None and not 0 <= o.lr < math.inf:
-        p.error(f"expected --lr to be a number from 0, got {o.lr}; give such a rate")
+    if o.steps is not None and o.epochs is not None:
+        p.error("expected --steps or --epochs, got both; leave one out")
+    for name, least in {"lr": 0.0, "steps": 1, "epochs": 0.0}.items():
+        value = getattr(o, name)
+        if value is not None and not least <= value < math.inf:
+            p.error(f"expected --{name} to be a number from {least:g}, got {value}; give such a one")
     return o
 
 
 def _go(o: argparse.Namespace, device: torch.device) -> int:
     recipe = read_recipe(o.recipe)
     recipe.lr = recipe.lr if o.lr is None else o.lr
+    if o.steps is not None or o.epochs is not None:
+        recipe.steps, recipe.epochs = o.steps, o.epochs
     recipe.selection, recipe.out = o.selection or recipe.selection, o.out or recipe.out
     if recipe.adapter:
         said = said_by(recipe.adapter)

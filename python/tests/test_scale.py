@@ -8,16 +8,32 @@ import torch.distributed as dist
 from torch.distributed.device_mesh import init_device_mesh
 
 import measure
+import scale
 from blocktune.model import share_base
 from conftest import fork, golden_model, of
 
 
-def test_only_the_chosen_blocks_are_reduced() -> None:
-    lines = fork(2, lambda: measure.main(1))
-    smt, full = of(lines, "smt")[0], of(lines, "full")[0]
-    assert smt["bytes"] == 4 * smt["trainable"]
-    assert full["bytes"] == 4 * full["trainable"]
-    assert 0.0082 < smt["bytes"] / full["bytes"] <= 0.0084
+@pytest.fixture(scope="module", params=[2, 4])
+def said(request: pytest.FixtureRequest) -> dict[str, dict[str, int]]:
+    return {line["kind"]: line for line in fork(request.param, lambda: measure.main(1))}
+
+
+@pytest.mark.parametrize("way", ["ddp", "full", "fsdp", "fsdp-blocks"])
+def test_processes_say_what_is_computed(said: dict[str, dict[str, int]], way: str) -> None:
+    sizes = scale.sizes_of(measure.model_of("full"), block=16, width=4)
+    want = scale.traffic(sizes, way)
+    over = [said[way][key] - want[key] for key in ("reduced", "gathered")]
+    # blocks that are cut are filled up to as many for each process, in each of twelve matrices
+    most = 4 * 16 * 16 * 12 * (said[way]["processes"] - 1) if way == "fsdp-blocks" else 0
+    assert all(0 <= one <= most for one in over)
+
+
+def test_only_the_chosen_blocks_are_reduced(said: dict[str, dict[str, int]]) -> None:
+    assert 0.0082 < said["ddp"]["reduced"] / said["full"]["reduced"] <= 0.0084
+
+
+def test_the_table_is_the_pages() -> None:
+    assert scale.table() in (scale.ROOT / "docs" / "scale.md").read_text()
 
 
 def held() -> int:

@@ -164,6 +164,11 @@ def test_a_run_goes_on_on_another_number_of_processes(tmp_path: Path, recipe: An
     same_adapter(tmp_path / "parts", tmp_path / "whole")
 
 
+def test_flags_win_over_the_recipe(recipe: Any) -> None:
+    lines = train(1, recipe(lr="auto", schedule="constant"), "--lr", 0.003, "--epochs", 1)
+    assert [s["lr"] for s in of(lines, "step")] == [0.003] * 3  # eleven rows, four a step
+
+
 def test_recomputed_layers_change_nothing(recipe: Any) -> None:
     assert off(curve_of(train(1, recipe(recompute="on")))[0], curve_of(train(1, recipe("plain.json")))[0]) < 1e-6
 
