@@ -5,6 +5,7 @@ import process from 'node:process';
 import type { Listen } from '../commands/serve/listen.ts';
 import { parseCommand } from '../options/args.ts';
 import { type Verb, withDefaults } from '../options/table.ts';
+import type { Report } from '../report.ts';
 import { version } from '../version.ts';
 import { clean } from './clean.ts';
 import { inFlags } from './flags.ts';
@@ -35,7 +36,10 @@ async function main(argv: string[]): Promise<number> {
     if (taken.clash !== undefined) return fail(taken.clash, 2);
     options = taken.options;
   }
-  const { report, close } = printer({ verb, options });
+  const { report: print, close } = printer({ verb, options });
+  const hearing: Report[] = [print];
+  const report: Report = (line) => hearing.forEach((hear) => hear(line));
+
   const stop = stopOnSignal(() => {
     if (NOTHING_TO_SAVE.includes(verb)) {
       close();
@@ -47,6 +51,7 @@ async function main(argv: string[]): Promise<number> {
   try {
     const task = { o: withDefaults(options), files, report, signal: stop, runtime: runtime(), cache: kernelCache(), listen };
     checkRuntime(task.o.runtime);
+    if (options.tensorboard) hearing.push((await import('./tensorboard.ts')).curvesIn(options.tensorboard, options, print));
     if (task.o.runtime === 'chrome') await (await import('./chrome/host.ts')).runInChrome(verb, task);
     else {
       if (verb === 'doctor') report({ kind: 'note', text: `runtime   ${runtime()}${why()}` });

@@ -13,7 +13,7 @@ import { type Gpu, type Identity, RECORDED, type RunRecord } from '../parts.ts';
 import { version } from '../version.ts';
 
 /** Of the recipe: where a run is kept and what runs it, which the receipt says itself or a replay is told anew. */
-const NOT_THE_RUNS: Key[] = ['checkpointEvery', 'keep', 'device', 'runtime', 'tune'];
+const NOT_THE_RUNS: Key[] = ['checkpointEvery', 'keep', 'tensorboard', 'device', 'runtime', 'tune'];
 
 const { hash, curve, rates, kernels, settings } = RECORDED;
 

@@ -193,6 +193,11 @@ export const OPTIONS = {
   keep: or(int(WATCH, 'checkpoints kept'), 2),
   maxSkips: or(int(WATCH, 'steps in a row skipped, as a gradient was not finite, that end the run'), 10),
   spike: number(WATCH, 'X', "tell of a gradient's norm over X times its running median", { above: 1 }),
+  tensorboard: text(
+    WATCH,
+    'DIR',
+    'write curves of the run as event files for TensorBoard; --resume goes on in them, --force writes over them',
+  ),
   perExample: flag(['watch', ['eval']], 'one line a row'),
 
   ...TASK_OPTIONS,

@@ -10,7 +10,7 @@ import { inPageWords } from './words.ts';
 const ELSEWHERE: Key[] = [
   ...(['model', 'hub', 'adapter', 'data', 'columns', 'eval', 'guard', 'selection', 'method', 'memory'] as const),
   ...(['learn', 'template', 'maxLength'] as const),
-  ...(['checkpointEvery', 'resume', 'keep', 'out', 'force', 'saveRecipe', 'runtime', 'device', 'dtype'] as const),
+  ...(['checkpointEvery', 'resume', 'keep', 'out', 'force', 'saveRecipe', 'tensorboard', 'runtime', 'device', 'dtype'] as const),
   ...(['json', 'quiet', 'help', 'version'] as const),
 ];
 

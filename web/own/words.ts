@@ -58,6 +58,7 @@ const LABELS: Partial<Record<Key, string>> = {
   keep: 'Checkpoints kept',
   maxSkips: 'Skipped steps in a row that end it',
   spike: 'Tell of a norm over medians',
+  tensorboard: 'Curves for TensorBoard',
   perExample: 'A line a row',
   prompt: 'Prompt',
   chat: 'As a chat',

@@ -51,7 +51,7 @@ const OWN_GROUPS = ['method', 'blocks', 'rank', 'run', 'optimizer'];
 /** What a comparison sets itself. */
 const SET_HERE: Key[] = ['seed', 'out', 'force', 'resume', 'checkpointEvery', 'keep', 'adapter', 'device', 'tune'];
 /** What would say nothing here: no model is written, no run is fitted to a memory, blocks are chosen anew for each seed. */
-const UNUSED: Key[] = ['dtype', 'saveRecipe', 'memory', 'selection', 'arithmetic'];
+const UNUSED: Key[] = ['dtype', 'saveRecipe', 'tensorboard', 'memory', 'selection', 'arithmetic'];
 
 /** A recipe from its JSON; throws with what is wrong in it. */
 export function parseRecipe(json: unknown): Recipe {

@@ -29,6 +29,7 @@ const OF_DISKS = [
   'out',
   'force',
   'saveRecipe',
+  'tensorboard',
   'runtime',
   'device',
   'dtype',
