@@ -50,11 +50,8 @@ export async function writeFolder(path: string, files: FileToWrite[], options: W
       await rmdir(place).catch(() => {});
       await rename(aside, place);
     } else {
-      // What an older model or adapter left would be read beside the new one: weights and a receipt that are not written again go.
       const names = new Set(files.map((f) => f.name));
-      const stale = there.filter(
-        (name) => /^((adapter_)?model.*\.safetensors(\.index\.json)?|receipt\.json)$/.test(name) && !names.has(name),
-      );
+      const stale = there.filter((name) => readBeside(names).test(name) && !names.has(name));
       for (const name of stale) await rm(`${place}/${name}`);
       for (const folder of folders) await mkdir(`${place}/${folder}`, { recursive: true });
       for (const file of files) await rename(`${aside}/${file.name}`, `${place}/${file.name}`);
@@ -62,6 +59,17 @@ export async function writeFolder(path: string, files: FileToWrite[], options: W
   } finally {
     await rm(aside, { recursive: true, force: true });
   }
+}
+
+/**
+ * What an older model or adapter left that would be read beside these files: weights and a receipt that are not written again. An
+ * adapter leaves a model's weights, which may be its base's, and ONNX lies beside any.
+ */
+function readBeside(names: Set<string>): RegExp {
+  const has = (of: RegExp) => [...names].some((name) => of.test(name));
+  if (has(/^model.*\.safetensors$/)) return /^((adapter_)?model.*\.safetensors(\.index\.json)?|receipt\.json)$/;
+  if (has(/^adapter_model.*\.safetensors$/)) return /^(adapter_model.*\.safetensors(\.index\.json)?|receipt\.json)$/;
+  return /^$/;
 }
 
 /** Writes one file: aside first, then renamed; an existing one needs `force`. */

@@ -2,9 +2,10 @@
 // how to cure it; standard output stays empty and nothing is left at --out.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { blocktune, newFolder, writeModel, writeRows } from './tiny.ts';
+import { blocktune, newFolder, root, writeModel, writeRows } from './tiny.ts';
 
 const folder = newFolder();
 const { at } = folder;
@@ -105,7 +106,12 @@ describe('blocks', () => {
 });
 
 describe('adapters', () => {
+  const peft = join(root, 'test/goldens/peft/qwen3-rslora');
   test('no folder', () => fails(['eval', '--model', at('model'), '--adapter', at('nosuch')], /nosuch/));
+  test('one given as the model', () =>
+    fails(['generate', '--model', peft, '--prompt', 'x'], /expected a model in .*qwen3-rslora, got an adapter; merge it/));
+  test('a LoRA that is to go on as blocks', () =>
+    fails([...train('--adapter', peft), '--method', 'smt'], /expected --method lora, as the adapter was trained.*merge it/));
   test('a folder of something else', () =>
     fails(['eval', '--model', at('model'), '--adapter', at('model')], /adapter_config\.json/));
 });

@@ -72,6 +72,20 @@ describe('writeFolder', () => {
     expect(readFileSync(`${root}/config.json`, 'utf8')).toBe('new');
   });
 
+  test.each([
+    ['ONNX', ['config.json', 'onnx/model.onnx'], ['adapter_model.safetensors', 'model.safetensors', 'receipt.json']],
+    ['an adapter', ['adapter_config.json', 'adapter_model.safetensors'], ['model.safetensors', 'model.safetensors.index.json']],
+  ])("with force %s leaves a model's weights", async (_, names, stay) => {
+    for (const name of stay) writeFileSync(`${root}/${name}`, 'a model');
+    await writeFolder(
+      root,
+      names.map((name) => ({ name, chunks: 'new' })),
+      { force: true },
+    );
+    for (const name of stay) expect(readFileSync(`${root}/${name}`, 'utf8')).toBe('a model');
+    expect(readdirSync(root)).toHaveLength(stay.length + 2);
+  });
+
   test('folders within: made with the rest, and with force beside what they hold already', async () => {
     const files = (text: string) => [
       { name: 'config.json', chunks: text },
