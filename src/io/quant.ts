@@ -15,7 +15,15 @@ const ENCODERS: Record<EncodableFormat, (values: Float32Array, out: Uint8Array<A
   f16: (values, out) => {
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     const to = new Uint16Array(out.buffer);
-    for (let i = 0; i < bits.length; i++) to[i] = finiteF16(bits[i]);
+    for (let i = 0; i < bits.length; i++) {
+      const b = bits[i];
+      const magnitude = b & 0x7fffffff;
+      // normal as f16: most weights are, and need no call
+      to[i] =
+        magnitude >= 0x38800000 && magnitude < 0x477fe000
+          ? ((b >>> 16) & 0x8000) | ((magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13)
+          : finiteF16(b);
+    }
   },
   bf16: (values, out) => {
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -37,7 +45,7 @@ const ENCODERS: Record<EncodableFormat, (values: Float32Array, out: Uint8Array<A
     eachBlock('q4_0', values, out, (x, at) => {
       const d = round(peak(x) / -8);
       const inverse = d ? round(1 / d) : 0;
-      const level = (v: number) => Math.min(15, Math.trunc(round(round(v * inverse) + 8.5)));
+      const level = (v: number) => atMost(15, round(round(v * inverse) + 8.5));
       setHalf(out, at, d);
       for (let i = 0; i < 16; i++) out[at + 2 + i] = level(x[i]) | (level(x[i + 16]) << 4);
     }),
@@ -46,7 +54,7 @@ const ENCODERS: Record<EncodableFormat, (values: Float32Array, out: Uint8Array<A
       const [low, high] = ends(x);
       const d = round(round(high - low) / 15);
       const inverse = d ? round(1 / d) : 0;
-      const level = (v: number) => Math.min(15, Math.trunc(round(round(round(v - low) * inverse) + 0.5)));
+      const level = (v: number) => atMost(15, round(round(round(v - low) * inverse) + 0.5));
       setHalf(out, at, d);
       setHalf(out, at + 2, low);
       for (let i = 0; i < 16; i++) out[at + 4 + i] = level(x[i]) | (level(x[i + 16]) << 4);
@@ -55,7 +63,7 @@ const ENCODERS: Record<EncodableFormat, (values: Float32Array, out: Uint8Array<A
     eachBlock('q5_0', values, out, (x, at) => {
       const d = round(peak(x) / -16);
       const inverse = d ? round(1 / d) : 0;
-      const level = (v: number) => Math.min(31, Math.trunc(round(round(v * inverse) + 16.5)));
+      const level = (v: number) => atMost(31, round(round(v * inverse) + 16.5));
       setHalf(out, at, d);
       for (let i = 0; i < 16; i++) {
         const [low, high] = [level(x[i]), level(x[i + 16])];
@@ -80,12 +88,16 @@ function eachBlock(
   for (let i = 0, at = 0; at < out.length; i += block, at += bytes) one(values.subarray(i, i + block), at);
 }
 
-// The first of the values furthest from 0, NaN where there is one.
+// The first of the values furthest from 0, NaN where there is one. Comparisons of numbers alone are what costs least.
 function peak(x: Float32Array): number {
-  let most = 0;
+  let [most, size] = [0.0, 0.0];
   for (let i = 0; i < x.length; i++) {
-    if (Number.isNaN(x[i])) return x[i];
-    if (Math.abs(x[i]) > Math.abs(most)) most = x[i];
+    const v = x[i];
+    const own = v < 0 ? -v : v;
+    if (own <= size) continue;
+    if (Number.isNaN(v)) return v; // seldom asked
+    most = v;
+    size = own;
   }
   return most;
 }
@@ -97,6 +109,12 @@ function ends(x: Float32Array): [low: number, high: number] {
   return [low, high];
 }
 
+// The nearest whole number, away from 0 in the middle; of NaN 0.
 function roundAway(x: number): number {
-  return Math.sign(x) * Math.floor(Math.abs(x) + 0.5);
+  return (x < 0 ? x - 0.5 : x + 0.5) | 0;
+}
+
+// The whole part, and no more than so much; of NaN 0.
+function atMost(most: number, x: number): number {
+  return x >= most ? most : x | 0;
 }

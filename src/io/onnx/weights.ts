@@ -66,15 +66,22 @@ function fourBits(name: string, N: number, K: number, rows: () => AsyncIterable<
 
 // The value furthest from 0 is -8 steps. Answers the step.
 function quantize(x: Float32Array, from: number, end: number, out: Uint8Array, to: number): number {
-  let peak = 0;
-  for (let i = from; i < end; i++) if (Math.abs(x[i]) > Math.abs(peak)) peak = x[i];
+  let [peak, size] = [0.0, 0.0];
+  for (let i = from; i < end; i++) {
+    const v = x[i];
+    const own = v < 0 ? -v : v;
+    if (own > size) [peak, size] = [v, own];
+  }
   const scale = Math.fround(peak / -8);
   const inverse = scale ? Math.fround(1 / scale) : 0;
-  for (let i = from; i < end; i++) {
-    const level = Math.min(15, Math.trunc(Math.fround(x[i] * inverse) + 8.5));
-    out[to + ((i - from) >> 1)] |= level << (4 * ((i - from) & 1));
-  }
+  for (let i = from, at = to; i < end; i += 2, at++)
+    out[at] = levelOf(x[i], inverse) | (i + 1 < end ? levelOf(x[i + 1], inverse) << 4 : 0);
   return scale;
+}
+
+function levelOf(v: number, inverse: number): number {
+  const level = Math.fround(v * inverse) + 8.5;
+  return level >= 15 ? 15 : level | 0;
 }
 
 async function* chunks(made: ReturnType<Tensors[number]['bytes']>): AsyncGenerator<Uint8Array> {
