@@ -14,8 +14,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { headRecord, recordsOf, type Told, toldRecord } from '../io/tfevents.ts';
 import type { Line, Report } from '../report.ts';
+import { headRecord, recordsOf, type Told, toldRecord } from './tfevents.ts';
 
 /** Names of the files: TensorBoard looks for the middle of it, and by the end one knows whose it is. */
 const NAME = /^events\.out\.tfevents\..*\.blocktune$/;

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { curvesIn } from '../../src/cli/tensorboard.ts';
-import { crc32c, recordsOf } from '../../src/io/tfevents.ts';
+import { crc32c, recordsOf } from '../../src/cli/tfevents.ts';
 import type { Line } from '../../src/report.ts';
 import { blocktune, newFolder } from './tiny.ts';
 
