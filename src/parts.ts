@@ -35,7 +35,7 @@ export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts
 export type { Decoder } from './models/decoder.ts';
 export { checkBase as checkAdapterBase } from './train/adapter.ts';
 export { withKernels } from './train/autotune.ts';
-export { CHECKPOINTS } from './train/checkpoint.ts';
+export { CHECKPOINTS, clear as clearCheckpoints, newestCheckpoint } from './train/checkpoint.ts';
 export { decodeCost, trainingCost, warmupCost } from './train/cost.ts';
 export { lossOf } from './train/evaluate.ts';
 export type { Identity } from './train/identity.ts';

@@ -144,6 +144,8 @@ function told(s: PageState, m: Heard, now: number): PageState {
       };
     case 'warning':
       return { ...s, warning: m.text };
+    case 'note': // what follows a warning may take it back: there is room again
+      return s.warning === null ? s : { ...s, warning: m.text };
     case 'stopped':
       return { ...s, phase: 'stopped' };
     case 'failed':

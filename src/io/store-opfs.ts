@@ -23,7 +23,7 @@ export function opfsStore(directory: FileSystemDirectoryHandle): Store {
       | Directory
       | undefined;
   return {
-    name: root.name || 'the browser',
+    name: 'the browser',
     async folders() {
       const names: string[] = [];
       for await (const [name, { kind }] of root.entries()) if (kind === 'directory') names.push(name);

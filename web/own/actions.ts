@@ -1,5 +1,6 @@
 // What a person can do to a run: start it, hold it, stop it, ask the model, take the result.
 
+import { effect } from '@preact/signals';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { AdapterFile } from '../protocol.ts';
 import { initial } from '../state.ts';
@@ -8,18 +9,30 @@ import { pastOf } from './history.ts';
 import {
   asking,
   chatting,
+  chooseData,
+  chooseModel,
   comparing,
+  data,
+  given,
+  heldFiles,
   loading,
+  lookForUnfinished,
+  model,
+  modelFrom,
   options,
   past,
   paused,
+  plan,
   prompts,
   replies,
   restart,
   run,
   settled,
+  trainFiles,
+  unfinished,
   worker,
 } from './store.ts';
+import { forget, remember } from './unfinished.ts';
 import { inPageWords } from './words.ts';
 
 /** Milliseconds that a run is given to end by itself after Stop. */
@@ -46,13 +59,56 @@ export async function compareAll(): Promise<void> {
   comparing.value = { left: 0, said };
 }
 
-/** Runs, and answers whether it came to its end. */
-async function runWith(o: Options): Promise<boolean> {
+/** Opens again what an unfinished run was of, and goes on with it. */
+export async function goOn(): Promise<void> {
+  const of = unfinished.value;
+  if (!of) return;
+  unfinished.value = null;
+  const { from, train, held } = of;
+  if (!('files' in from) || from.files.length) await chooseModel(from);
+  await chooseData(train, held);
+  [given.value, prompts.value] = [of.given, of.prompts];
+  if (await planned()) await runWith(options.value, true);
+  else unfinished.value = of;
+}
+
+/** Whether what is chosen comes to a plan. */
+function planned(): Promise<boolean> {
+  return new Promise((done) => {
+    const stop = effect(() => {
+      const states = [model.value.state, data.value.state, plan.value.state];
+      if (states[2] !== 'there' && !states.includes('failed')) return;
+      done(states[2] === 'there');
+      queueMicrotask(() => stop());
+    });
+  });
+}
+
+/** Gives an unfinished run up. */
+export async function giveUp(): Promise<void> {
+  unfinished.value = null;
+  await forget();
+  await worker().call('forget', null);
+}
+
+/** Keeps what a run is of beside its checkpoints; what another tab keeps is left alone. */
+async function keep(o: Options): Promise<void> {
+  const [from, train] = [modelFrom.value, trainFiles.value];
+  if (!from || !train || !(await worker().call('place', null))) return;
+  const held = heldFiles.value;
+  await remember({ from, train, held, given: held ? { ...o, eval: undefined } : o, prompts: prompts.value });
+}
+
+/** Runs, and answers whether it came to its end. resume: from where the run that is kept was saved last. */
+async function runWith(o: Options, resume = false): Promise<boolean> {
+  unfinished.value = null;
   paused.value = false;
   run.value = { ...initial, phase: 'running', stage: 'open', began: performance.now() };
   const awake = await stayAwake();
+  void navigator.storage?.persist?.();
+  const kept = keep(o).catch(() => {}); // a large model takes a while to copy, and the run does not wait for it
   try {
-    const ended = await worker().call('train', { o, prompts: prompts.value });
+    const ended = await worker().call('train', { o, prompts: prompts.value, resume });
     const { steps, seconds, input_tokens } = ended;
     const finished = { steps, seconds, input_tokens, elapsed: (performance.now() - run.value.began) / 1000 };
     run.value = { ...run.value, phase: ended.stopped ? 'stopped' : 'done', finished: ended.stopped ? null : finished };
@@ -67,6 +123,7 @@ async function runWith(o: Options): Promise<boolean> {
     loading.value = null;
     paused.value = false;
     void awake?.release();
+    if (run.value.phase !== 'done') void kept.then(lookForUnfinished);
   }
 }
 
@@ -97,4 +154,9 @@ export async function askModel(prompt: string): Promise<void> {
   }
 }
 
-export const takeResult = (): Promise<AdapterFile[]> => worker().call('result', null);
+/** The files of the result; once they are made, nothing is left to go on with. */
+export async function takeResult(): Promise<AdapterFile[]> {
+  const files = await worker().call('result', null);
+  if (run.value.phase === 'done') await giveUp();
+  return files;
+}

@@ -19,6 +19,10 @@ export interface Calls {
   train: [RunAsked, Finished];
   ask: [Asked, Reply];
   result: [null, AdapterFile[]];
+  /** Whether a run of this tab is kept where it outlives the tab; the step at which one is that did not end. */
+  place: [null, boolean];
+  kept: [null, number | null];
+  forget: [null, null];
 }
 
 export type CallName = keyof Calls;
@@ -150,6 +154,8 @@ export interface RunAsked {
   o: Options;
   /** Prompts that are answered before and after. */
   prompts: number;
+  /** Goes on with the run that is kept. */
+  resume: boolean;
 }
 
 export interface Finished {

@@ -13,6 +13,7 @@ import type { DataFacts, Event, FileFrom, GpuFacts, ModelFacts, ModelFrom, PlanF
 import { effective } from './form.ts';
 import type { Past } from './history.ts';
 import { hearRun } from './run.ts';
+import { type RunOf, remembered } from './unfinished.ts';
 import { inPageWords } from './words.ts';
 import { type Caller, callerOf } from './worker-calls.ts';
 
@@ -54,6 +55,8 @@ export const replies = signal<Reply[]>([]);
 export const asking = signal(false);
 /** A prompt is a user's message, in the model's template. */
 export const chatting = signal(false);
+/** A run that did not end, and the step that it was saved at. */
+export const unfinished = signal<(RunOf & { step: number }) | null>(null);
 /** Bytes read of what is being opened. */
 export const loading = signal<{ done: number; all: number | null; since: number } | null>(null);
 
@@ -92,7 +95,19 @@ export function restart(): void {
 /** The bench as it is first shown: it follows what is chosen, and finds the GPU. */
 export function openBench(): void {
   follow();
-  void start();
+  void start().then(lookForUnfinished);
+}
+
+/** Whether a run is kept in this browser that can be gone on with; while one is under way there is none. */
+export async function lookForUnfinished(): Promise<void> {
+  const of = await remembered();
+  const step =
+    of &&
+    (await worker()
+      .call('kept', null)
+      .catch(() => null));
+  const { phase } = run.value;
+  if (of && step !== null && phase !== 'running' && phase !== 'stopping') unfinished.value = { ...of, step };
 }
 
 /** Finds the GPU; says what is missing where there is none. */

@@ -10,6 +10,7 @@ import { PlanPart } from './PlanPart.tsx';
 import { RecipePart } from './RecipePart.tsx';
 import { RunPart } from './RunPart.tsx';
 import { Tokens } from './Tokens.tsx';
+import { Unfinished } from './Unfinished.tsx';
 
 export function Own() {
   const over = useDrop();
@@ -24,6 +25,7 @@ export function Own() {
         </p>
       </section>
       {g.state === 'failed' && <Trouble trouble={{ stage: 'open', text: g.text }} unsupported again={restart} />}
+      <Unfinished />
       <div class="bench">
         <ModelPart />
         <DataPart />

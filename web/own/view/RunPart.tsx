@@ -12,7 +12,7 @@ import { StageBar } from '../../view/Run.tsx';
 import { askModel, pauseRun, startRun, stopRun } from '../actions.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
 import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run } from '../store.ts';
-import { labelOf } from '../words.ts';
+import { inPageWords, labelOf } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { History } from './History.tsx';
 import { Loading } from './ModelPart.tsx';
@@ -25,6 +25,11 @@ export function RunPart() {
     <>
       <BenchPart id="run" number={6} title="Run" wide>
         <Controls />
+        {s.warning && (
+          <p class="live" role="status" data-testid="run-warning">
+            {inPageWords(s.warning)}
+          </p>
+        )}
         {s.trouble && <Fault text={s.trouble.text} testid="run-fault" />}
         {begun && (
           <dl class="tiles">

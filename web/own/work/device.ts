@@ -13,6 +13,7 @@ import {
   planningOf,
   removeAdapter,
 } from '../../../src/parts.ts';
+import type { Line } from '../../../src/report.ts';
 import type { GpuFacts } from '../calls.ts';
 import { type Bench, modelOf } from './bench.ts';
 
@@ -48,7 +49,7 @@ export async function freshModel(
   dropModel(b);
   const progress = (done: number, all: number) => b.tell({ kind: 'bytes', of: 'weights', done, all });
   const opened = modelOf(b);
-  const gpu = await openFor(life, { device: o.device });
+  const gpu = await openFor({ losses: life.losses, report: (line) => life.report(reloading(line)) }, { device: o.device });
   try {
     const model = await loadOn(gpu, o, { opened, longest: positions, base, progress }, b.tell);
     b.loaded = { model, positions, base: `${base} ${o.arithmetic}` };
@@ -59,6 +60,12 @@ export async function freshModel(
     throw cause;
   }
 }
+
+/** A page has a cure of its own where no GPU is offered after a loss: loaded anew by hand, it is given one. */
+const reloading = (line: Line): Line =>
+  line.kind === 'warning'
+    ? { ...line, text: `${line.text}. Reload this page to have it at once, and then go on with the run` }
+    : line;
 
 /** What was done on the model that is loaded; an error that came of the loss of its device says so, and the model is dropped. */
 export async function knowing<T>(b: Bench, f: () => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
 import { withDefaults } from '../../../src/options/table.ts';
 import {
   answerPrompts,
+  type CheckpointOptions,
   endsOf,
   type Life,
   longestOf,
@@ -24,6 +25,7 @@ import type { AdapterFile } from '../../protocol.ts';
 import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
 import { freshModel, knowing } from './device.ts';
+import { placeOfRuns } from './keep.ts';
 
 /** Room for a person's own prompt and its answer, in tokens, beside the rows. */
 const ROOM = 256;
@@ -36,13 +38,21 @@ export interface Controls {
   hold: () => Promise<void> | undefined;
 }
 
-/** The whole run, on the model as it is stored: a second run starts where the first did. */
-export function trainOwn(b: Bench, asked: RunAsked, controls: Controls): Promise<Finished> {
-  return survive((life) => knowing(b, () => trainOn(b, asked, controls, life)), b.tell);
+/** What is around one life of a run. */
+interface Around extends Controls {
+  life: Life;
+  checkpoints?: CheckpointOptions;
 }
 
-async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, controls: Controls, life: Life): Promise<Finished> {
-  const { signal, hold } = controls;
+/** The whole run, on the model as it is stored: a second run starts where the first did. */
+export async function trainOwn(b: Bench, asked: RunAsked, controls: Controls): Promise<Finished> {
+  const store = await placeOfRuns();
+  const checkpoints = store ? { folder: store, keep: 2, resume: asked.resume, anew: !asked.resume } : undefined;
+  return survive((life) => knowing(b, () => trainOn(b, asked, { ...controls, checkpoints, life })), b.tell);
+}
+
+async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, around: Around): Promise<Finished> {
+  const { signal, hold, checkpoints, life } = around;
   const o = withDefaults(given);
   const { rows, held } = dataOf(b);
   const method = methodFrom(o);
@@ -52,14 +62,8 @@ async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, control
   if (exam.prompts.length)
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
-  if (!signal.aborted)
-    b.tuned = await tune(
-      model,
-      { rows, held },
-      { ...tuneOptions(o, method), hold, life, ...heardBy(b.tell) },
-      life.report,
-      signal,
-    );
+  const settings = { ...tuneOptions(o, method), hold, life, checkpoints, ...heardBy(b.tell) };
+  if (!signal.aborted) b.tuned = await tune(model, { rows, held }, settings, life.report, signal);
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
   const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};

@@ -5,6 +5,7 @@ import { alike } from './alike.ts';
 import { type Bench, newBench } from './bench.ts';
 import { look, readOwn, viewRows } from './data.ts';
 import { findGpu, knowing } from './device.ts';
+import { forgetRun, keptStep, placeOfRuns } from './keep.ts';
 import { openOwn } from './model.ts';
 import { fitOwn, planOwn } from './plan.ts';
 import { askOwn, resultOf, trainOwn } from './run.ts';
@@ -23,10 +24,13 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
   train: trainOwn,
   ask: askOwn,
   result: resultOf,
+  place: async () => (await placeOfRuns()) !== null,
+  kept: keptStep,
+  forget: forgetRun,
 };
 
 /** Those that have the GPU, or the open model, to themselves. */
-const IN_TURN: CallName[] = ['gpu', 'model', 'data', 'train', 'ask', 'result'];
+const IN_TURN: CallName[] = ['gpu', 'model', 'data', 'train', 'ask', 'result', 'place', 'kept', 'forget'];
 
 /** Stops and holds the run under way. */
 interface Control {
