@@ -19,10 +19,9 @@ import {
   positionsToAnswer,
   promptIds,
   putOn,
+  type RecordedRun,
   removeAdapter,
-  resultBlobs,
   survive,
-  type Tuned,
   takeOff,
   targetsOf,
   tune,
@@ -32,6 +31,7 @@ import { heardBy } from './blocks.ts';
 import { fetchModel } from './files.ts';
 import type { Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
 import { recipeFor } from './recipe.ts';
+import { filesOf } from './result.ts';
 
 export interface Session {
   tell: (message: Message) => void;
@@ -47,7 +47,7 @@ interface Ready {
   exams: Record<Skill, IndexedRow[]>;
   positions: number;
   model: Model | null;
-  tuned: Tuned | null;
+  tuned: RecordedRun | null;
 }
 
 /** Held-out prompts that are shown with their answers. */
@@ -99,7 +99,7 @@ async function tuneOn(s: Session, ready: Ready, life: Life, signal: AbortSignal)
   for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'after', skill, signal);
   if (signal.aborted) return s.tell({ kind: 'stopped' });
   s.stage = 'save';
-  s.tell({ kind: 'adapter', files: await resultBlobs(model, tuned) });
+  s.tell({ kind: 'adapter', files: await filesOf(model, tuned, ready.o.given) });
   s.tell({ kind: 'finished', steps: tuned.steps, seconds: tuned.seconds, input_tokens: tuned.inputTokens });
 }
 

@@ -6,6 +6,8 @@ import { HEAD_BYTES, openWeb } from './web.ts';
 export interface Source {
   name: string;
   size: number;
+  /** What its server calls these bytes (an ETag): other bytes are called otherwise. */
+  version?: string;
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   close(): Promise<void>;
 }
@@ -132,12 +134,13 @@ export async function openUrl(url: string, options: PlaceOptions = {}): Promise<
     const note = options.note ?? console.warn;
     if (whole.length > HEAD_BYTES)
       note(`${url}: the server ignores ranges, so all ${whole.length} bytes were fetched into memory`);
-    return memorySource(whole, url);
+    return { ...memorySource(whole, url), version: file.etag };
   }
-  const { size, read } = file;
+  const { size, etag, read } = file;
   return {
     name: url,
     size,
+    version: etag,
     close: async () => {},
     async read(offset, length) {
       checkRange(url, size, offset, length);

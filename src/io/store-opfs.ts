@@ -6,14 +6,15 @@ import { streamHash } from './hash.ts';
 import { inUse, PARTIAL, partial, piecesOf, type Store } from './store.ts';
 
 /** What the types of the DOM leave out, or have in workers alone. */
-interface Access {
+export interface Access {
   write(bytes: Uint8Array, o: { at: number }): number;
+  truncate(size: number): void;
   flush(): void;
   getSize(): number;
   close(): void;
 }
-type Handle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<Access>; move(name: string): Promise<void> };
-type Directory = FileSystemDirectoryHandle & { entries(): AsyncIterable<[string, FileSystemHandle]> };
+export type Handle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<Access>; move(name: string): Promise<void> };
+export type Directory = FileSystemDirectoryHandle & { entries(): AsyncIterable<[string, FileSystemHandle]> };
 
 /** The folders of a directory of the origin's private file system. */
 export function opfsStore(directory: FileSystemDirectoryHandle): Store {

@@ -3,9 +3,10 @@
 // Knows addresses and bytes; Sources and Folders are bytes.ts.
 
 /** A file by ranges, or whole where the server ignores them. */
-export type WebFile =
+export type WebFile = { etag?: string } & (
   | { whole: Uint8Array<ArrayBuffer> }
-  | { size: number; read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>> };
+  | { size: number; read: (offset: number, length: number) => Promise<Uint8Array<ArrayBuffer>> }
+);
 
 /** The file at an address; undefined on 404 and for a web page, which no model, data or tokenizer file is. */
 export async function openWeb(url: string): Promise<WebFile | undefined> {
@@ -16,7 +17,7 @@ export async function openWeb(url: string): Promise<WebFile | undefined> {
     return undefined;
   }
   if (status === 416) return { whole: new Uint8Array(0) };
-  if (status === 200) return { whole: await wholeOf(url, first) };
+  if (status === 200) return { whole: await wholeOf(url, first), etag: strongTag(headers) };
   if (status !== 206) throw httpError(url, first);
   const said = rangeOf(url, headers);
   if (said && said.from !== 0) throw wrongRange(url, 0, HEAD_BYTES, headers);
@@ -25,6 +26,7 @@ export async function openWeb(url: string): Promise<WebFile | undefined> {
   const head = await bytesOf(url, 0, Math.min(HEAD_BYTES, size), pinned, first);
   return {
     size,
+    etag: pinned.etag,
     async read(offset, length) {
       if (offset + length <= head.length) return head.slice(offset, offset + length);
       return bytesOf(url, offset, length, pinned);

@@ -1,14 +1,15 @@
 // What the tests of kept runs share: a run on a tiny model that is started, held, and whose result is summed. No test in here.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type BrowserContext, expect, type Page } from '@playwright/test';
 import { newFolder, writeModel, writeRows } from '../cli/tiny.ts';
 
 export const STEPS = 120;
 
 const { at, free } = newFolder();
-const model = writeModel(at('Tiny model'));
-const rows = writeRows(
+export const model = writeModel(at('Tiny model'));
+export const rows = writeRows(
   at('rows.jsonl'),
   Array.from({ length: 12 }, (_, i) => ({
     prompt: `The ${['cow', 'dog', 'owl'][i % 3]} is here. ${i}`,
@@ -16,7 +17,7 @@ const rows = writeRows(
   })),
 );
 
-export { free };
+export { at, free };
 
 /** Opens model and data, and says what the run is. */
 export async function bench(page: Page): Promise<void> {
@@ -60,8 +61,8 @@ export async function hold(page: Page): Promise<number> {
 
 export const release = (page: Page) => page.getByTestId('own-pause').click();
 
-/** Waits for the end, and answers the sums of the files that the run leaves. */
-export async function resultOf(page: Page): Promise<Record<string, string>> {
+/** Waits for the end, and answers the sums of the files that the run leaves; `place`: a folder to put them in. */
+export async function resultOf(page: Page, place?: string): Promise<Record<string, string>> {
   await expect(page.getByTestId('own-status')).toHaveText(/^Done|ended early/, { timeout: 300_000 });
   expect(await page.getByTestId('run-fault').allTextContents()).toEqual([]);
   await page.getByTestId('make-result').click();
@@ -71,9 +72,10 @@ export async function resultOf(page: Page): Promise<Record<string, string>> {
   for (const link of await links.all()) {
     const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
     const bytes = readFileSync(await download.path());
+    if (place) await download.saveAs(join(place, download.suggestedFilename()));
     sums[download.suggestedFilename()] = createHash('sha256').update(bytes).digest('hex');
   }
-  expect(Object.keys(sums).join(' ')).toContain('.safetensors');
+  expect(Object.keys(sums).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'receipt.json']);
   return sums;
 }
 

@@ -6,6 +6,7 @@ import type { AdapterFile } from '../protocol.ts';
 import { initial } from '../state.ts';
 import type { Alike } from './calls.ts';
 import { pastOf } from './history.ts';
+import { withPlaces } from './recipe-text.ts';
 import {
   asking,
   chatting,
@@ -99,6 +100,9 @@ async function keep(o: Options): Promise<void> {
   await remember({ from, train, held, given: held ? { ...o, eval: undefined } : o, prompts: prompts.value });
 }
 
+/** With model and data by their names, as the receipt of the run has them. */
+const named = (o: Options) => withPlaces(o, { model: modelFrom.value, train: trainFiles.value, held: heldFiles.value });
+
 /** Runs, and answers whether it came to its end. resume: from where the run that is kept was saved last. */
 async function runWith(o: Options, resume = false): Promise<boolean> {
   unfinished.value = null;
@@ -108,7 +112,7 @@ async function runWith(o: Options, resume = false): Promise<boolean> {
   void navigator.storage?.persist?.();
   const kept = keep(o).catch(() => {}); // a large model takes a while to copy, and the run does not wait for it
   try {
-    const ended = await worker().call('train', { o, prompts: prompts.value, resume });
+    const ended = await worker().call('train', { o: named(o), prompts: prompts.value, resume });
     const { steps, seconds, input_tokens } = ended;
     const finished = { steps, seconds, input_tokens, elapsed: (performance.now() - run.value.began) / 1000 };
     run.value = { ...run.value, phase: ended.stopped ? 'stopped' : 'done', finished: ended.stopped ? null : finished };

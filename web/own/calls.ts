@@ -2,7 +2,7 @@
 
 import type { CostLine } from '../../src/commands/cost-rows.ts';
 import type { Options } from '../../src/options/table.ts';
-import type { Columns, Figures, Look } from '../../src/parts.ts';
+import type { Columns, Figures, KeptModel, Look } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
 import type { AdapterFile, Blocks, Matrix } from '../protocol.ts';
 
@@ -23,6 +23,9 @@ export interface Calls {
   place: [null, boolean];
   kept: [null, number | null];
   forget: [null, null];
+  /** Models that are kept; without one of them. */
+  models: [null, KeptModel[]];
+  forgetModel: [string, KeptModel[]];
 }
 
 export type CallName = keyof Calls;
@@ -180,4 +183,4 @@ export interface Reply {
   fault?: string;
 }
 
-export type { Columns };
+export type { Columns, KeptModel };

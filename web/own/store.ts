@@ -57,8 +57,8 @@ export const asking = signal(false);
 export const chatting = signal(false);
 /** A run that did not end, and the step that it was saved at. */
 export const unfinished = signal<(RunOf & { step: number }) | null>(null);
-/** Bytes read of what is being opened. */
-export const loading = signal<{ done: number; all: number | null; since: number } | null>(null);
+/** Bytes read of what is being opened, since when and from how many on. */
+export const loading = signal<{ done: number; all: number | null; since: number; from: number } | null>(null);
 
 /** The options that count, and what contradicts in them. */
 export const options = computed<Options>(() => {
@@ -119,8 +119,9 @@ export async function start(): Promise<void> {
 
 function hear(event: Event): void {
   if (event.kind === 'bytes') {
-    const since = loading.value?.since ?? performance.now();
-    loading.value = event.done === event.all ? null : { done: event.done, all: event.all, since };
+    const { done, all } = event;
+    const { since, from } = loading.value ?? { since: performance.now(), from: done };
+    loading.value = done === all ? null : { done, all, since, from };
   } else if (event.kind === 'reading') {
     if (data.value.state === 'busy') data.value = { state: 'busy', what: `Reading the rows: ${grouped(event.rows)} so far.` };
   } else run.value = hearRun(run.value, event, performance.now());
@@ -135,6 +136,7 @@ export async function chooseModel(from: ModelFrom): Promise<void> {
     past.value = [];
     data.value = none;
     plan.value = none;
+    loading.value = null;
   });
   await fill(model, `Opening ${from.name}.`, () => worker().call('model', from));
 }

@@ -1,4 +1,4 @@
-// The result to take away: the adapter folder's two files.
+// The result to take away: the adapter folder's files.
 
 import { useEffect, useMemo } from 'preact/hooks';
 import { bytes, grouped } from '../format.ts';
@@ -16,7 +16,7 @@ export function Adapter({ files, selection }: { files: AdapterFile[]; selection:
     },
     [links],
   );
-  if (!files.length || !selection) return <p class="empty">Two small files will be here when the run ends.</p>;
+  if (!files.length || !selection) return <p class="empty">Three small files will be here when the run ends.</p>;
   return (
     <div class="adapter">
       <ul>
@@ -34,7 +34,7 @@ export function Adapter({ files, selection }: { files: AdapterFile[]; selection:
       </ul>
       <p>
         {grouped(selection.blocks.length)} blocks of {selection.block} × {selection.block} differences, where they belong, and a
-        fingerprint of every base matrix. Put both files in one folder; then, in a checkout of blocktune:
+        fingerprint of every base matrix. Put the files in one folder; then, in a checkout of blocktune:
       </p>
       <pre>
         <code>npx blocktune generate --adapter FOLDER</code>

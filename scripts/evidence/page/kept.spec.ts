@@ -1,7 +1,21 @@
 // A run on the page outlives its GPU and a full quota, with the bytes of a run left alone.
 import { test as base, expect, type Page } from '@playwright/test';
+import { blocktune } from '../../../test/cli/tiny.ts';
 import { violations } from '../../../test/e2e/helpers.ts';
-import { begin, bench, free, goesOn, hold, killGpu, release, resultOf } from '../../../test/e2e/keeping.ts';
+import {
+  at,
+  begin,
+  bench,
+  free,
+  goesOn,
+  hold,
+  killGpu,
+  model,
+  release,
+  resultOf,
+  rows,
+  STEPS,
+} from '../../../test/e2e/keeping.ts';
 
 const OUT = 'out/page';
 
@@ -21,8 +35,16 @@ test.beforeAll(async ({ browser }) => {
   const page = await browser.newPage();
   await bench(page);
   await page.getByTestId('own-start').click();
-  whole = await resultOf(page);
+  whole = await resultOf(page, at('result'));
   await page.close();
+});
+
+test('the receipt that a run leaves is replayed to the bit by the command line', async () => {
+  const ran = await blocktune([
+    ...['replay', at('result/receipt.json'), '--model', model, '--data', rows],
+    ...['--runtime', 'chrome', '--json'],
+  ]);
+  expect(ran.lines.at(-1)).toMatchObject({ kind: 'replay', equal: true, steps: STEPS });
 });
 
 const warning = (page: Page, words: string) => page.getByTestId('run-warning').filter({ hasText: words });

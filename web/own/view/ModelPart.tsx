@@ -9,6 +9,7 @@ import { chooseModel, loading, model } from '../store.ts';
 import { inPageWords } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Files } from './Files.tsx';
+import { KeptModels } from './KeptModels.tsx';
 
 export function ModelPart() {
   const m = model.value;
@@ -16,6 +17,7 @@ export function ModelPart() {
     <BenchPart id="model" number={1} title="Model" note="Llama, Mistral, Qwen2, Qwen3, SmolLM and kin">
       {m.state === 'failed' && <Fault text={m.text} testid="model-fault" />}
       {m.state === 'busy' && <p class="busy">{m.what}</p>}
+      {m.state === 'busy' && <Loading />}
       {m.state === 'there' && <Facts facts={m.value} />}
       <Source />
     </BenchPart>
@@ -44,6 +46,7 @@ function Source() {
         </button>
       </div>
       <Address />
+      <KeptModels />
     </div>
   );
 }
@@ -115,7 +118,7 @@ export function Loading() {
   const l = loading.value;
   if (!l) return null;
   const seconds = (performance.now() - l.since) / 1000;
-  const left = l.all && l.done > 0 ? (seconds * (l.all - l.done)) / l.done : null;
+  const left = l.all && l.done > l.from ? (seconds * (l.all - l.done)) / (l.done - l.from) : null;
   return (
     <p class="busy">
       {bytes(l.done)}

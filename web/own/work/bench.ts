@@ -1,5 +1,6 @@
 // The worker's bench: what has been opened and read for one's own model and data. Each part is a file beside this one.
 
+import type { Options } from '../../../src/options/table.ts';
 import {
   blobSource,
   DESKTOP,
@@ -7,9 +8,9 @@ import {
   type Model,
   type OpenModel,
   type Planning,
+  type RecordedRun,
   type Row,
   type Source,
-  type Tuned,
 } from '../../../src/parts.ts';
 import type { Event, FileFrom, GpuFacts } from '../calls.ts';
 
@@ -22,7 +23,7 @@ export interface Bench {
   data: ReadData | null;
   /** The model on the device, and what the last run left on it. */
   loaded: { model: Model; positions: number; base: string } | null;
-  tuned: Tuned | null;
+  tuned: (RecordedRun & { given: Options }) | null;
 }
 
 /** A row as it is seen; `held` where it is held out. */

@@ -17,20 +17,25 @@ import type { Matrix } from '../../protocol.ts';
 import type { ModelFacts, ModelFrom } from '../calls.ts';
 import { type Bench, fetched } from './bench.ts';
 import { dropModel } from './device.ts';
+import { keptPlace } from './kept-models.ts';
 
 /** Opens a model in the place of the one before it. */
 export async function openOwn(b: Bench, from: ModelFrom): Promise<ModelFacts> {
   const remarks: string[] = [];
   const o = withDefaults('hub' in from && from.hub ? { hub: from.hub } : {});
-  const opened = await openFiles(o, await placeOf(from), (line) => line.kind === 'note' && remarks.push(line.text));
+  const opened = await openFiles(
+    o,
+    await placeOf(b, from, (text) => remarks.push(text)),
+    (line) => line.kind === 'note' && remarks.push(line.text),
+  );
   dropModel(b);
   await b.opened?.files.close();
   Object.assign(b, { opened, data: null });
   return factsOf(opened, from.name, remarks);
 }
 
-async function placeOf(from: ModelFrom): Promise<Place> {
-  if ('address' in from) return from.address;
+async function placeOf(b: Bench, from: ModelFrom, note: (text: string) => void): Promise<Place> {
+  if ('address' in from) return keptPlace(b, from, note);
   const files = await Promise.all(
     from.files.map(async (f) => [f.name, 'blob' in f ? f.blob : await fetched(f.address, f.name)] as const),
   );

@@ -15,13 +15,13 @@ import {
   promptIds,
   putOn,
   type Row,
-  resultBlobs,
   survive,
   takeOff,
   tune,
 } from '../../../src/parts.ts';
 import { heardBy } from '../../blocks.ts';
 import type { AdapterFile } from '../../protocol.ts';
+import { filesOf } from '../../result.ts';
 import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
 import { freshModel, knowing } from './device.ts';
@@ -63,17 +63,18 @@ async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, around:
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
   const settings = { ...tuneOptions(o, method), hold, life, checkpoints, ...heardBy(b.tell) };
-  if (!signal.aborted) b.tuned = await tune(model, { rows, held }, settings, life.report, signal);
+  if (!signal.aborted) b.tuned = { ...(await tune(model, { rows, held }, settings, life.report, signal)), given };
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
   const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};
   return { steps, seconds, input_tokens: inputTokens, model: method.movesBase, stopped: signal.aborted };
 }
 
-/** The files of what the last run made. */
+/** The files of what the last run made, with its receipt. */
 export async function resultOf(b: Bench): Promise<AdapterFile[]> {
-  if (!b.loaded || !b.tuned) throw new Error('expected a run that ended, got none: start one first.');
-  return resultBlobs(b.loaded.model, b.tuned);
+  const { loaded, tuned } = b;
+  if (!loaded || !tuned?.made) throw new Error('expected a run that trained something, got none: start one first.');
+  return filesOf(loaded.model, tuned, tuned.given);
 }
 
 /** A prompt answered by the base and, where a run has ended, by the tuned model; where the base itself has moved, by that alone. */

@@ -6,6 +6,7 @@ import { type Bench, newBench } from './bench.ts';
 import { look, readOwn, viewRows } from './data.ts';
 import { findGpu, knowing } from './device.ts';
 import { forgetRun, keptStep, placeOfRuns } from './keep.ts';
+import { forgetModel, listModels } from './kept-models.ts';
 import { openOwn } from './model.ts';
 import { fitOwn, planOwn } from './plan.ts';
 import { askOwn, resultOf, trainOwn } from './run.ts';
@@ -27,10 +28,12 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
   place: async () => (await placeOfRuns()) !== null,
   kept: keptStep,
   forget: forgetRun,
+  models: listModels,
+  forgetModel: (_, key) => forgetModel(key),
 };
 
 /** Those that have the GPU, or the open model, to themselves. */
-const IN_TURN: CallName[] = ['gpu', 'model', 'data', 'train', 'ask', 'result', 'place', 'kept', 'forget'];
+const IN_TURN: CallName[] = ['gpu', 'model', 'data', 'train', 'ask', 'result', 'place', 'kept', 'forget', 'forgetModel'];
 
 /** Stops and holds the run under way. */
 interface Control {
