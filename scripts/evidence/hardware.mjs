@@ -96,7 +96,8 @@ function page(rows) {
     runtimes.flatMap((runtime) => {
       const r = rows.find((r) => r.part === part && r.runtime === runtime);
       const before = has.filter((line) => line.startsWith(`| ${part} | ${runtime} |`));
-      return r ? [`| ${part} | ${runtime} | ${r.passed} | ${r.failed.length} | ${r.skipped} | ${r.seconds} |`] : before;
+      if (r) return [`| ${part} | ${runtime} | ${r.passed} | ${r.failed.length} | ${r.skipped} | ${r.seconds} |`];
+      return before.length ? before : [`| ${part} | ${runtime} | not run | | | |`];
     }),
   );
   return `# The hardware path, run
@@ -106,6 +107,8 @@ treated as hardware (\`test/hardware/pretend.ts\`), so that llvmpipe in Deno and
 tiles, attention in tiles, chosen blocks within the product. The tests are the same, and so are their bounds: goldens and gradients of
 every family against PyTorch, ops against f64, whole runs of every method, and the command line against PyTorch, transformers and PEFT.
 \`npm test\` has part of it: goldens with the kernels of a GPU in every runtime, methods in Deno.
+
+Seconds are of two cores that other work shared: SwiftShader compiles a kernel for up to minutes then.
 
 | part | runtime | passed | failed | skipped | seconds |
 |---|---|---|---|---|---|

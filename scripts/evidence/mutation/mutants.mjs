@@ -82,11 +82,9 @@ const BY_TESTS = {
     ['gemm_place_blocks', 'lists[at + 1u] * P.edge', 'lists[at] * P.edge', 'the block column is taken for the row'],
     ['blocks_slices', 'tiles * half]', 'tiles]', 'slices of tokens are added to the wrong ones'],
   ],
-  [ops('linear')]: [
-    ['gemm_pack_stored', 'P.src_at + min', 'min', 'parts of a stored weight all begin at its start'],
-    ['unpack', 'P.start + 4u * (run + j)', '4u * (run + j)', 'every panel is the first'],
-  ],
+  [ops('linear')]: [['gemm_pack_stored', 'P.src_at + min', 'min', 'parts of a stored weight all begin at its start']],
   [ops('unpack')]: [
+    ['unpack', 'P.start + 4u * (run + j)', '4u * (run + j)', 'every panel is the first'],
     ['unpack', '4u * (run + j)', '4u * run + j', 'a run reads vectors that overlap'],
     ['format_q4_0', '- 8.0', '- 7.0', 'the zero of q4_0 is off by one'],
     ['format_q6_k', '* 52u', '* 53u', 'blocks of q6_k are taken to be longer'],
