@@ -7,6 +7,7 @@ import type { AdapterFile, Example, MatrixScores, Message, Skill, Stage, Subject
 type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;
 export type StepLine = Of<'step'>;
 export type SelectionLine = Of<'selection'>;
+export type ExplainedLine = Of<'explained'>;
 export type PlanLine = Of<'plan'>;
 export type EvalLine = Of<'eval'>;
 export type { BlockPlace };
@@ -26,6 +27,8 @@ export interface PageState {
   scores: readonly MatrixScores[] | null;
   /** How far each chosen block has moved so far, in the order of the selection. */
   norms: Float32Array | null;
+  /** Why just these blocks, where scores decided on them. */
+  explained: ExplainedLine | null;
   /** Memory of the training program: a bound until the blocks are known. */
   plan: PlanLine | null;
   allocated: number | null;
@@ -74,6 +77,7 @@ export const initial: PageState = {
   selection: null,
   scores: null,
   norms: null,
+  explained: null,
   plan: null,
   allocated: null,
   held: [],
@@ -128,6 +132,8 @@ function told(s: PageState, m: Heard, now: number): PageState {
       return { ...s, norms: m.norms };
     case 'blocks_update':
       return { ...s, norms: normsIn(m) };
+    case 'explained':
+      return { ...s, explained: m };
     case 'plan':
       return m.program === 'train' ? { ...s, plan: m } : s;
     case 'memory':

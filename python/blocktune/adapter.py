@@ -135,7 +135,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from e
     if config.get("method") != "smt":
         got = config.get("peft_type", config.get("method"))
-        cure = "PEFT itself loads LoRA and DoRA (PeftModel.from_pretrained)."
+        cure = "PEFT itself loads LoRA and DoRA, and what export --format peft makes of others."
         raise ValueError(f"expected an adapter of blocks (method smt) in {folder}, got {got}: {cure}")
     b, shapes = config["block"], config["base"]["shapes"]
     for name in (n.removesuffix(".index") for n in tensors if n.endswith(".index")):

@@ -35,6 +35,8 @@ export interface Method {
   warmup?(d: Decoder, stream: Stream, planning: Planning): Warmup | null;
   /** Lines that tell of what was chosen. */
   announce?(d: Decoder): Line[];
+  /** Lines that tell why just that was chosen, while it is known. */
+  explain?(d: Decoder): Line[];
   /** What has been chosen, as plain JSON, kept with checkpoints; `chosen` gives the method that goes on with it. */
   choice?: unknown;
   chosen?(choice: unknown): Method;

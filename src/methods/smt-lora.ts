@@ -88,8 +88,8 @@ function mixed(s: MixSettings, chosen?: Selection, saved?: MixedAdapter): Method
   const known = Boolean(chosen ?? given ?? saved);
   const open: Partial<Method> = {
     async choose(c) {
-      const { choice } = (await parts(c.base.decoder).blocks.choose!(c)) ?? {};
-      return choice ? mixed(s, choice as Selection) : null;
+      const blocks = await parts(c.base.decoder).blocks.choose!(c);
+      return blocks && { ...mixed(s, blocks.choice as Selection), explain: blocks.explain };
     },
     warmup: (d, stream, planning) => parts(d).blocks.warmup!(d, stream, planning),
   };

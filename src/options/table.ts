@@ -148,12 +148,10 @@ export const OPTIONS = {
     help: 'peak learning rate; auto: found by trial (default: auto from 167 steps on where rates can be tried, else by how much trains; full 1e-5)',
   } as Option<number | 'auto'>,
   loraLr: number(
-    STEP,
+    ['optimizer', ['train', 'plan']],
     'X',
     'peak learning rate of the adapters of low rank beside blocks (smt+lora; default: that of the blocks)',
-    {
-      above: 0,
-    },
+    { above: 0 },
   ),
   schedule: or(choice(STEP, ['constant', 'linear', 'cosine'], 'how the learning rate falls'), 'linear'),
   lrWarmup: or(number(STEP, 'X', 'steps, or below 1 a share of the run, in which it rises', { min: 0 }), 0.03),

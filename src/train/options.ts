@@ -26,6 +26,8 @@ export interface RunOptions extends OptimizerOptions {
   maxSkips?: number;
   /** A norm of the gradient over so many running medians is told. */
   spike?: number;
+  /** Tell why just that was chosen, where data decided on it. */
+  explain?: boolean;
   /** Trace layers again in the backward instead of keeping what they made. */
   recompute: boolean;
   /** Ends after so many of its steps, as if it had been stopped there. */

@@ -83,6 +83,7 @@ export async function runMethod(run: Run, method: Method, keeping?: Keeping): Pr
   const chosen = method.choose ? await method.choose(choosing(run)) : method;
   if (!chosen) return { steps: 0, inputTokens: 0, seconds: 0, made: null };
   for (const line of chosen.announce?.(model.decoder) ?? []) report(line);
+  if (options.explain) for (const line of chosen.explain?.(model.decoder) ?? []) report(line);
   const made = await hang(model, chosen, chosen.attach(model.decoder, trainingOf(options, model.planning)));
   try {
     return { ...(await trainPhase(run, made, keeping)), made };

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Document } from '../../src/commands/compare/document.ts';
 import { parseRecipe, settle } from '../../src/commands/compare/recipe.ts';
 import { bestRate, median, summarize } from '../../src/commands/compare/result.ts';
+import { sameSettings, settingsOf } from '../../src/commands/compare/run.ts';
 import { fitTo, parametersIn, savedBytes } from '../../src/commands/compare/size.ts';
 import { compareVerb } from '../../src/commands/compare/verb.ts';
 import { full, smt } from '../../src/index.ts';
@@ -114,6 +115,16 @@ describe('equal size', () => {
 });
 
 describe('results', () => {
+  test('of before there was an option are those of its default', () => {
+    const is = settingsOf(withDefaults({ budget: '5%t', lr: 1e-3 }));
+    const { share: _, ...before } = is;
+    expect(sameSettings(is, is)).toBe(true);
+    expect(sameSettings(before, is)).toBe(true);
+    expect(sameSettings(before, { ...is, share: 0.4 })).toBe(false);
+    expect(sameSettings({ ...is, gone: 1 }, is)).toBe(false);
+    const { budget: __, ...other } = is;
+    expect(sameSettings(other, is)).toBe(false);
+  });
   test('take the rate that is best on the first seed, and spread over its seeds', () => {
     const all = [
       result('A', 0, 0.1, 3),

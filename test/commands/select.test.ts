@@ -2,10 +2,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { selectVerb } from '../../src/commands/select.ts';
+import { methodFrom, tuneOptions } from '../../src/commands/settings.ts';
 import { type Options, withDefaults } from '../../src/options/table.ts';
-import { overlap, type Selection, selectionIn } from '../../src/parts.ts';
+import { freeModel, loadModel, openModel, overlap, type Selection, selectionIn, tune } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
 import { newFolder, writeModel } from '../cli/tiny.ts';
+import { testGpu } from '../gpu/harness.ts';
 import { rowsOf } from '../models/tiny.ts';
 
 const ROWS = rowsOf([9, 14, 11, 17, 8, 13, 10, 12]);
@@ -75,6 +77,27 @@ test('explained: what each spread chooses, as it would be chosen', async () => {
     global_matrix: overlap(choices.global, choices.matrix),
   });
   expect(lines.at(-1)!.kind).toBe('stability');
+});
+
+test.each(['smt', 'smt+lora'] as const)('a run of %s that is asked to tells what select explains', async (method) => {
+  const o = {
+    targets: ['q', 'v'],
+    block: 8,
+    budget: method === 'smt' ? '10b' : '17b',
+    batch: 2,
+    noShuffle: true,
+    warmupSteps: 4,
+  };
+  const settled = withDefaults({ ...o, method, steps: 1, tune: 'off', lr: 1e-3 } as Options);
+  const [gpu, opened] = [await testGpu(), await openModel(at('model'))];
+  const model = await loadModel(gpu, opened, { longest: 32 });
+  const rows = ROWS.map(({ ids, labels }) => ({ ids, labels, promptLength: 0 }));
+  const lines: Line[] = [];
+  await tune(model, { rows }, { ...tuneOptions(settled, methodFrom(settled)), explain: true }, (line) => lines.push(line));
+  freeModel(model);
+  await opened.files.close();
+  const explained = (await select('rows.jsonl', { warmupSteps: 4, explain: true })).find((l) => l.kind === 'explained');
+  expect(lines.find((l) => l.kind === 'explained')).toEqual(explained);
 });
 
 test('a warm-up of one step has no halves', async () => {

@@ -97,9 +97,9 @@ test('each method trains, and its result can be taken home', async ({ page }) =>
   await page.getByLabel('Steps', { exact: true }).fill('4');
   await page.getByLabel('Prompts to ask').fill('1');
   const methods = await page.locator('input[name="method"]').evaluateAll((all) => all.map((x) => (x as HTMLInputElement).value));
-  expect(methods).toEqual(expect.arrayContaining(['smt', 'full', 'lora', 'dora', 'topk-layers']));
+  expect(methods).toEqual(expect.arrayContaining(['smt', 'full', 'lora', 'dora', 'smt+lora', 'topk-layers']));
   for (const method of methods) {
-    await page.getByRole('radio', { name: new RegExp(`^${method}`) }).check();
+    await page.locator(`input[name="method"][value="${method}"]`).check();
     const budget = page.getByLabel('Budget');
     if (await budget.isVisible()) await budget.fill('30%t');
     await expect(page.getByTestId('plan-figures')).toBeVisible();
@@ -108,6 +108,7 @@ test('each method trains, and its result can be taken home', async ({ page }) =>
     await expect(page.getByTestId('own-status')).toHaveText(/^Done|ended early/, { timeout: 90_000 });
     await expect(page.getByTestId('own-status')).toHaveText(/^Done/);
     await expect(page.locator('[data-testid="own-loss"] .chart')).toHaveAttribute('data-points', '4');
+    await expect(page.getByTestId('explained')).toHaveCount(method.startsWith('smt') ? 1 : 0);
     await expect(page.getByTestId('held-last')).toHaveText(/^\d+\.\d{3}$/);
     await page.getByTestId('make-result').click();
     await expect(page.getByTestId('take-home').getByRole('link').first()).toBeVisible();

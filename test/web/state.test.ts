@@ -107,3 +107,13 @@ test('the title tells how far a run is, and only then', () => {
   expect(titleOf({ ...s, phase: 'ready' })).toBe('blocktune');
   expect(titleOf({ ...s, phase: 'done' })).toBe('Done · blocktune');
 });
+
+test('why blocks were chosen is kept beside which', () => {
+  const line = {
+    kind: 'explained' as const,
+    matrices: [{ layer: 0, module: 'v_proj', score: 2, fair: 0.5, global: 1, matrix: 0.25 }],
+    overlap: { fair_global: 0.5, fair_matrix: 0.25, global_matrix: 0.25 },
+  };
+  expect(initial.explained).toBeNull();
+  expect(after([line]).explained).toEqual(line);
+});

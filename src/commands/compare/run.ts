@@ -2,7 +2,7 @@
 // runs, so that its kernels are compiled once.
 
 import { parametersOf } from '../../models/decoder.ts';
-import type { Settled } from '../../options/table.ts';
+import { type Settled, withDefaults } from '../../options/table.ts';
 import {
   answerRows,
   endsOf,
@@ -124,6 +124,14 @@ async function answered({ opened, asked }: Bench, model: Model, signal: AbortSig
 /** The options that decide a run's figures, as plain JSON. */
 export function settingsOf({ given: _, tune: __, json: ___, quiet: ____, ...o }: Settled): Record<string, unknown> {
   return JSON.parse(JSON.stringify(o));
+}
+
+/** Whether a result was made by the same settings; one of before there was an option had its default. */
+export function sameSettings(was: Record<string, unknown>, is: Record<string, unknown>): boolean {
+  const before = { ...settingsOf(withDefaults({})), ...was };
+  return [...new Set([...Object.keys(was), ...Object.keys(is)])].every(
+    (key) => JSON.stringify(before[key]) === JSON.stringify(is[key]),
+  );
 }
 
 /** Passes a run's progress on, gathers its figures, and says when its time is spent. */

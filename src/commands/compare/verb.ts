@@ -16,7 +16,7 @@ import type { Document } from './document.ts';
 import { type Contender, parseRecipe, type Recipe, settle, withoutClash } from './recipe.ts';
 import { reportPage } from './report.ts';
 import { bestRate, type Result, summarize } from './result.ts';
-import { type Bench, baseRun, type Label, oneRun, settingsOf } from './run.ts';
+import { type Bench, baseRun, type Label, oneRun, sameSettings, settingsOf } from './run.ts';
 import { fitTo, parametersIn } from './size.ts';
 
 /** What the row of the base itself is called. */
@@ -154,7 +154,7 @@ async function kept(out: string, { id }: Label, o: Settled): Promise<Result | nu
   if (!source) return null;
   try {
     const found = (await readJson(source)) as unknown as Result;
-    if (JSON.stringify(found.settings) !== JSON.stringify(settingsOf(o)))
+    if (!sameSettings(found.settings, settingsOf(o)))
       throw new Error(
         `expected the recipe that ${out} was begun with, got other settings for ${id}: name another --out, or remove that folder.`,
       );

@@ -104,8 +104,8 @@ function blocksIn(a: Adapter): SmtAdapter {
   throw new Error('expected an adapter of blocks, got one of another method.');
 }
 
-/** saved: its blocks are the selection, and they begin with its differences. */
-function sparse(s: SmtSettings, saved?: SmtAdapter): Method {
+/** saved: its blocks are the selection, and they begin with its differences. scored: what the selection was chosen by. */
+function sparse(s: SmtSettings, saved?: SmtAdapter, scored?: Scored): Method {
   const { selection, ...settings } = s;
   const known = selection && {
     choice: selection,
@@ -122,6 +122,7 @@ function sparse(s: SmtSettings, saved?: SmtAdapter): Method {
     check: (d) => void (selection ?? bound(d, s)),
     ...known,
     ...open,
+    ...(scored && { explain: (d) => [explained(d, s, scored)] }),
     chosen: (choice) => sparse({ ...s, selection: selectionIn(choice as Selection) }, saved),
     attach: (d, train) => attach(d, s, train, saved),
   };
@@ -146,7 +147,7 @@ export async function chooseBlocksBy(c: Choosing, s: SmtSettings): Promise<Score
 
 async function choose(c: Choosing, s: SmtSettings): Promise<Method | null> {
   const scored = await chooseBlocksBy(c, s);
-  return scored && sparse({ ...s, selection: { block: scored.block, blocks: scored.blocks } });
+  return scored && sparse({ ...s, selection: { block: scored.block, blocks: scored.blocks } }, undefined, scored);
 }
 
 interface Candidates {

@@ -14,6 +14,7 @@ import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
 import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run } from '../store.ts';
 import { inPageWords, labelOf } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
+import { Explained } from './Explained.tsx';
 import { History } from './History.tsx';
 import { Loading } from './ModelPart.tsx';
 import { TakeHome } from './TakeHome.tsx';
@@ -128,6 +129,7 @@ function Watched() {
             norms={s.norms}
             progress={progressOf(s)}
           />
+          {s.explained && <Explained line={s.explained} />}
         </Panel>
       ) : (
         <Panel name="own-memory" title="GPU memory" note="Planned and allocated">

@@ -62,7 +62,7 @@ async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, around:
   if (exam.prompts.length)
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
-  const settings = { ...tuneOptions(o, method), hold, life, checkpoints, ...heardBy(b.tell) };
+  const settings = { ...tuneOptions(o, method), explain: true, hold, life, checkpoints, ...heardBy(b.tell) };
   if (!signal.aborted) b.tuned = { ...(await tune(model, { rows, held }, settings, life.report, signal)), given };
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
