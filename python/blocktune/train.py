@@ -50,6 +50,8 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     p.add_argument("--selection", help="train these blocks (default: the recipe's, else they are chosen by a warm-up)")
     p.add_argument("--out", help="adapter folder to write, with checkpoints under it")
     p.add_argument("--lr", type=float, help="peak learning rate (default: the recipe's, else by rule for a short run)")
+    p.add_argument("--steps", type=int, help="optimizer steps (default: the recipe's, else one epoch)")
+    p.add_argument("--epochs", type=float, help="the same in passes over the rows")
     p.add_argument(
         "--fsdp", action="store_true", help="cut the frozen base among the processes (FSDP2); default: whole on each (DDP)"
     )
