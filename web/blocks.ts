@@ -4,9 +4,9 @@ import type { BlockScores, Line } from '../src/parts.ts';
 import { leveled } from './map/cells.ts';
 import type { Blocks } from './protocol.ts';
 
-/** The settings of a run under which the map hears of it. */
-export const heardBy = (tell: (blocks: Blocks) => void) => ({
-  scored: (scores: BlockScores) => tell({ kind: 'scored', scores: leveled(matricesIn(scores)) }),
+/** The settings of a run under which the map hears of it; by: which settings its scores are of. */
+export const heardBy = (tell: (blocks: Blocks) => void, by = '') => ({
+  scored: (scores: BlockScores) => tell({ kind: 'scored', by, block: scores.block, scores: leveled(matricesIn(scores)) }),
   meanwhile: (line: Line) => {
     const norms = normsIn(line);
     if (norms) tell({ kind: 'moved', norms });

@@ -41,7 +41,14 @@ export interface MatrixScores {
 }
 
 /** What the map shows of a run beside its choice: the scores of all blocks, and how far the chosen ones have moved, best first. */
-export type Blocks = { kind: 'scored'; scores: MatrixScores[] } | { kind: 'moved'; norms: Float32Array<ArrayBuffer> };
+export type Blocks = ({ kind: 'scored' } & Scores) | { kind: 'moved'; norms: Float32Array<ArrayBuffer> };
+
+/** Scores of all blocks that could train; by: the settings that they are of. */
+export interface Scores {
+  by: string;
+  block: number;
+  scores: MatrixScores[];
+}
 
 /** The parts of a run, in order. */
 export const STAGES = ['open', 'before', 'warmup', 'train', 'after', 'save'] as const;

@@ -18,7 +18,7 @@ import { baseOf, type Model } from './model.ts';
 import type { RunOptions } from './options.ts';
 import { evaluationOf, trialOf } from './rates.ts';
 import { type MemoryOptions, settleRecompute } from './recompute.ts';
-import { type RunRecord, recording } from './record.ts';
+import { newCurve, type RunRecord, recording } from './record.ts';
 import { newRun, type Run } from './run.ts';
 import { runMethod, type Tuned } from './session.ts';
 
@@ -41,6 +41,8 @@ export interface TuneOptions extends Omit<RunOptions, 'recompute'>, MemoryOption
   life?: Life;
   /** What the method starts from beside its settings: part of what the run is of. */
   start?: Start;
+  /** Losses of the warm-up, where it was made before the run by the same settings: they are of its record. */
+  warmedUp?: readonly number[];
   /** A run to be made again: refused where this one is not of the same. */
   again?: Again;
 }
@@ -95,7 +97,8 @@ async function tuneKept(
   kept?: Kept,
 ): Promise<RecordedRun> {
   const found = kept?.found;
-  const { report, told } = recording(listener, found?.curve);
+  const before = o.warmedUp && { ...newCurve(), warmup: [...o.warmedUp] };
+  const { report, told } = recording(listener, found?.curve ?? before);
   const method = found?.choice ? o.method.chosen!(found.choice) : o.method;
   const run = await prepareRun(model, data, { ...o, method }, report, signal, found);
   const of = once(() => identityOf(model.files, { rows: run.rows, held: run.held }, settingsOf(run, method), o.start));

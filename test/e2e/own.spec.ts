@@ -120,6 +120,31 @@ test('each method trains, and its result can be taken home', async ({ page }) =>
   expect([broken(), abroad()]).toEqual([[], []]);
 });
 
+test('blocks are scored, chosen again as the budget is drawn, and trained as chosen', async ({ page }) => {
+  const broken = faults(page);
+  await bench(page);
+  await page.getByLabel('Steps', { exact: true }).fill('3');
+  await page.getByLabel('Prompts to ask').fill('0');
+  await page.getByLabel('Budget', { exact: true }).fill('30%t');
+  await page.getByTestId('score').click();
+  const figures = page.getByTestId('choice');
+  await expect(figures).toContainText('25 %', { timeout: 60_000 }); // four of sixteen blocks
+  const map = page.getByTestId('blocks').locator('canvas');
+  const before = Number(await map.getAttribute('data-blocks'));
+  await page.getByLabel('Budget, of the matrices that may train').fill('56');
+  await expect.poll(async () => Number(await map.getAttribute('data-blocks'))).toBeGreaterThan(1.5 * before);
+  await expect(figures).toContainText(`In common with the choice before, of ${before}`);
+  await expect(page.getByLabel('Budget', { exact: true })).toHaveValue(/^63\.1%t$/); // the recipe says so too
+  const chosen = await map.getAttribute('data-blocks');
+  await expect(page.getByTestId('own-start')).toBeEnabled();
+  await page.getByTestId('own-start').click();
+  await expect(page.getByTestId('own-status')).toHaveText(/^Done/, { timeout: 90_000 });
+  await expect(map).toHaveAttribute('data-moved', chosen!);
+  await expect(page.getByTestId('run')).not.toContainText('Warm up'); // the scores were known
+  expect(await violations(page)).toEqual([]);
+  expect(broken()).toEqual([]);
+});
+
 test('a run can be held, goes on, and is stopped', async ({ page }) => {
   await bench(page);
   await page.getByRole('radio', { name: /^lora/ }).check();

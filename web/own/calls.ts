@@ -5,6 +5,7 @@ import type { Options } from '../../src/options/table.ts';
 import type { Columns, Figures, KeptModel, Look } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
 import type { AdapterFile, Blocks, Matrix } from '../protocol.ts';
+import type { SelectionLine } from '../state.ts';
 
 /** Each call: what it is given and what it answers. */
 export interface Calls {
@@ -16,6 +17,8 @@ export interface Calls {
   plan: [PlanAsked, PlanFacts];
   fit: [Options, Fitted];
   alike: [Options, Alike[]];
+  score: [Options, boolean];
+  choose: [Options, SelectionLine];
   train: [RunAsked, Finished];
   ask: [Asked, Reply];
   result: [null, AdapterFile[]];

@@ -6,6 +6,7 @@ import { contradiction } from '../../src/options/rules.ts';
 import { type Key, type Options, withDefaults } from '../../src/options/table.ts';
 import type { Columns, Look } from '../../src/parts.ts';
 import { grouped } from '../format.ts';
+import type { Scores } from '../protocol.ts';
 import { initial, type PageState, titleOf } from '../state.ts';
 import { way } from '../way.ts';
 import { missing } from '../webgpu.ts';
@@ -46,6 +47,8 @@ export const plan = signal<Part<PlanFacts>>(none);
 /** What was changed to make a run fit. */
 export const fitted = signal<string[]>([]);
 export const run = signal<PageState>(initial);
+/** The scores of the blocks that were made last on this model and data. */
+export const scored = signal<Scores | null>(null);
 export const prompts = signal(3);
 /** Runs on this model and data that ended, and what is said of a comparison. */
 export const past = signal<Past[]>([]);
@@ -124,7 +127,10 @@ function hear(event: Event): void {
     loading.value = done === all ? null : { done, all, since, from };
   } else if (event.kind === 'reading') {
     if (data.value.state === 'busy') data.value = { state: 'busy', what: `Reading the rows: ${grouped(event.rows)} so far.` };
-  } else run.value = hearRun(run.value, event, performance.now());
+  } else {
+    if (event.kind === 'scored') scored.value = event;
+    run.value = hearRun(run.value, event, performance.now());
+  }
 }
 
 /** Opens a model in the place of the one before it; the data is read again by its tokenizer. */
@@ -247,6 +253,7 @@ function follow(): void {
     if (model.value.state !== 'there' || !train) return;
     readSoon = setTimeout(() => {
       plan.value = none;
+      scored.value = null;
       const o = options.peek();
       void fill(data, 'Reading the rows.', () => worker().call('data', { train, held, o }));
     }, SOON);

@@ -4,7 +4,7 @@ import { violations } from '../../../test/e2e/helpers.ts';
 
 const OUT = 'out/page';
 /** Parts that are not drawn yet where they have nothing to show. */
-const PARTS = ['model', 'data', 'tokens', 'recipe', 'plan', 'run', 'own-loss', 'own-blocks', 'own-answers', 'take-home', 'talk'];
+const PARTS = ['model', 'data', 'tokens', 'recipe', 'plan', 'blocks', 'run', 'own-loss', 'own-answers', 'take-home', 'talk'];
 /** A main-thread task longer than this would be felt. */
 const LONG_MS = 50;
 

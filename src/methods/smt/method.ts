@@ -137,12 +137,17 @@ export interface Scored extends Selection {
 
 /** Scores the blocks of the targets and chooses; null where the run was stopped meanwhile. */
 export async function chooseBlocksBy(c: Choosing, s: SmtSettings): Promise<Scored | null> {
-  const { targets, block, groups } = candidates(c.base.decoder, s);
+  const { targets, block } = candidates(c.base.decoder, s);
   const maps = await scoreMaps(c, s, targets, block);
   if (!maps) return null;
   c.scored?.({ block, maps });
-  const blocks = groups.flatMap((g) => chooseBlocks(g.targets, maps, block, g.count, s)).sort(byRank);
-  return { block, blocks, maps };
+  return { ...chooseAgain(c.base.decoder, s, maps), maps };
+}
+
+/** The choice that these settings come to by scores that are known. */
+export function chooseAgain(d: Decoder, s: SmtSettings, maps: ScoreMaps): Selection {
+  const { block, groups } = candidates(d, s);
+  return { block, blocks: groups.flatMap((g) => chooseBlocks(g.targets, maps, block, g.count, s)).sort(byRank) };
 }
 
 async function choose(c: Choosing, s: SmtSettings): Promise<Method | null> {

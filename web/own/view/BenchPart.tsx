@@ -8,12 +8,14 @@ interface Props {
   title: string;
   note?: string;
   wide?: boolean;
+  /** What stands in it has tools beside its title. */
+  tooled?: boolean;
   children: ComponentChildren;
 }
 
-export function BenchPart({ id, number, title, note, wide, children }: Props) {
+export function BenchPart({ id, number, title, note, wide, tooled, children }: Props) {
   return (
-    <section class={`panel ${wide ? 'wide' : ''}`} aria-labelledby={`${id}-title`} data-testid={id}>
+    <section class={`panel ${wide ? 'wide' : ''} ${tooled ? 'tooled' : ''}`} aria-labelledby={`${id}-title`} data-testid={id}>
       <header>
         <h2 id={`${id}-title`}>
           <span class="number">{number}</span> {title}

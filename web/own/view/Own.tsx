@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { Trouble } from '../../view/Trouble.tsx';
 import { droppedFiles, take } from '../drop.ts';
 import { gpu, restart } from '../store.ts';
+import { BlocksPart } from './BlocksPart.tsx';
 import { DataPart } from './DataPart.tsx';
 import { ModelPart } from './ModelPart.tsx';
 import { PlanPart } from './PlanPart.tsx';
@@ -34,6 +35,7 @@ export function Own() {
           <RecipePart />
           <PlanPart />
         </div>
+        <BlocksPart />
         <RunPart />
       </div>
     </main>

@@ -10,6 +10,7 @@ import { Memory } from '../../view/Memory.tsx';
 import { Panel } from '../../view/Panel.tsx';
 import { StageBar } from '../../view/Run.tsx';
 import { askModel, pauseRun, startRun, stopRun } from '../actions.ts';
+import { choosing } from '../choosing.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
 import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run } from '../store.ts';
 import { inPageWords, labelOf } from '../words.ts';
@@ -24,7 +25,7 @@ export function RunPart() {
   const begun = s.began > 0;
   return (
     <>
-      <BenchPart id="run" number={6} title="Run" wide>
+      <BenchPart id="run" number={choosing.value ? 7 : 6} title="Run" wide>
         <Controls />
         {s.warning && (
           <p class="live" role="status" data-testid="run-warning">
@@ -120,7 +121,7 @@ function Watched() {
       <Panel name="own-loss" title="Loss" note="Surprise at the right answer, in nats a token" tooled>
         <Loss steps={s.steps} held={s.held} total={s.stage === 'train' ? s.total : s.steps.length} />
       </Panel>
-      {s.selection && m.state === 'there' ? (
+      {s.selection && m.state === 'there' && !choosing.value ? (
         <Panel name="own-blocks" title="What trains" note="Each plate is a weight matrix" tooled>
           <BlockMap
             matrices={m.value.matrices}

@@ -2,6 +2,7 @@
 
 import type { Options } from '../../../src/options/table.ts';
 import {
+  type BlockScores,
   blobSource,
   DESKTOP,
   type IndexedRow,
@@ -24,6 +25,8 @@ export interface Bench {
   /** The model on the device, and what the last run left on it. */
   loaded: { model: Model; positions: number; base: string } | null;
   tuned: (RecordedRun & { given: Options }) | null;
+  /** Scores of the blocks on this model and data, the settings that they are of, and the losses of the warm-up that made them. */
+  scored: { by: string; scores: BlockScores; losses: number[] } | null;
 }
 
 /** A row as it is seen; `held` where it is held out. */
@@ -50,6 +53,7 @@ export const newBench = (tell: Bench['tell']): Bench => ({
   data: null,
   loaded: null,
   tuned: null,
+  scored: null,
 });
 
 /** The open model; asked for where there is none yet. */

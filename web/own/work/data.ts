@@ -15,6 +15,7 @@ export async function look(files: FileFrom[]): Promise<Look[]> {
 /** Reads the data of a run in the place of what was read before. */
 export async function readOwn(b: Bench, { train, held, o: given }: DataAsked): Promise<DataFacts> {
   b.data = null;
+  b.scored = null;
   const o = withDefaults(given);
   const seen = await see(b, train, o);
   const apart = held ? await see(b, held, o) : null;

@@ -17,11 +17,12 @@ import {
 import type { Fitted, PlanAsked, PlanFacts } from '../calls.ts';
 import { changesThatFit } from '../fit.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
+import { methodOn } from './scored.ts';
 
 /** Bytes of a run by these options, and the time of a step; throws where the method does not fit the model. */
 export function planOwn(b: Bench, { o: given, gpu }: PlanAsked): PlanFacts {
   const o = withDefaults(given);
-  const method = methodFrom(o);
+  const method = methodOn(b, o);
   const { rows, held } = dataOf(b);
   const { steps, sizes } = orderRows(rows, tuneOptions(o, method), held);
   const { found, recompute, shown, fault } = weighed(b, o, method);
@@ -42,7 +43,7 @@ export function fitOwn(b: Bench, given: Options): Fitted {
   const frozen = !methodFrom(withDefaults(given)).movesBase;
   const peak = (options: Options) => {
     const o = withDefaults(options);
-    return peakOf(weighed(b, o, methodFrom(o)).found);
+    return peakOf(weighed(b, o, methodOn(b, o)).found);
   };
   return changesThatFit(given, frozen, peak);
 }

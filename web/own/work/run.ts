@@ -19,13 +19,13 @@ import {
   takeOff,
   tune,
 } from '../../../src/parts.ts';
-import { heardBy } from '../../blocks.ts';
 import type { AdapterFile } from '../../protocol.ts';
 import { filesOf } from '../../result.ts';
 import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
 import { freshModel, knowing } from './device.ts';
 import { placeOfRuns } from './keep.ts';
+import { methodOn, watching } from './scored.ts';
 
 /** Room for a person's own prompt and its answer, in tokens, beside the rows. */
 const ROOM = 256;
@@ -55,15 +55,16 @@ async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, around:
   const { signal, hold, checkpoints, life } = around;
   const o = withDefaults(given);
   const { rows, held } = dataOf(b);
-  const method = methodFrom(o);
+  const method = methodOn(b, o);
   const exam = examOf(held?.length ? held : rows, count);
   const needed = Math.max(longestOf(rows, held) + ROOM, positionsFor(exam.prompts, exam.longest));
   const model = await freshModel(b, o, method, needed, life);
   if (exam.prompts.length)
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
-  const settings = { ...tuneOptions(o, method), explain: true, hold, life, checkpoints, ...heardBy(b.tell) };
-  if (!signal.aborted) b.tuned = { ...(await tune(model, { rows, held }, settings, life.report, signal)), given };
+  const { watch, report } = watching(b, o, life.report);
+  const settings = { ...tuneOptions(o, method), explain: true, hold, life, checkpoints, ...watch };
+  if (!signal.aborted) b.tuned = { ...(await tune(model, { rows, held }, settings, report, signal)), given };
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
   const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};

@@ -10,6 +10,7 @@ import { forgetModel, listModels } from './kept-models.ts';
 import { openOwn } from './model.ts';
 import { fitOwn, planOwn } from './plan.ts';
 import { askOwn, resultOf, trainOwn } from './run.ts';
+import { chooseOwn, scoreOwn } from './scored.ts';
 
 type Answer<K extends CallName> = (b: Bench, given: Calls[K][0], controls: Control) => Promise<Calls[K][1]> | Calls[K][1];
 
@@ -22,6 +23,8 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
   plan: planOwn,
   fit: fitOwn,
   alike,
+  score: scoreOwn,
+  choose: chooseOwn,
   train: trainOwn,
   ask: askOwn,
   result: resultOf,
@@ -33,7 +36,7 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
 };
 
 /** Those that have the GPU, or the open model, to themselves. */
-const IN_TURN: CallName[] = ['gpu', 'model', 'data', 'train', 'ask', 'result', 'place', 'kept', 'forget', 'forgetModel'];
+const IN_TURN: CallName[] = ['gpu', 'model', 'data', 'score', 'train', 'ask', 'result', 'place', 'kept', 'forget', 'forgetModel'];
 
 /** Stops and holds the run under way. */
 interface Control {
@@ -52,7 +55,7 @@ export function serve(post: (told: Told) => void): (call: Call) => void {
     held = null;
   };
   const perform = async (call: Extract<Call, { id: number }>) => {
-    if (call.call === 'train') [stop, held] = [new AbortController(), null];
+    if (call.call === 'train' || call.call === 'score') [stop, held] = [new AbortController(), null];
     const controls = { signal: stop.signal, hold: () => held?.until };
     try {
       const answer = async () => (ANSWERS[call.call] as Answer<CallName>)(bench, call.given as never, controls);

@@ -1,0 +1,76 @@
+// Blocks chosen again by scores that are known: what `select` would choose by a warm-up of its own, and a run to the same bits.
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { methodFrom, methodSettings, tuneOptions } from '../../../src/commands/settings.ts';
+import { type Options, withDefaults } from '../../../src/options/table.ts';
+import { prepareRun, selectBlocks } from '../../../src/parts.ts';
+import type { Event } from '../../../web/own/calls.ts';
+import { type Bench, dataOf, newBench } from '../../../web/own/work/bench.ts';
+import { readOwn } from '../../../web/own/work/data.ts';
+import { dropModel } from '../../../web/own/work/device.ts';
+import { openOwn } from '../../../web/own/work/model.ts';
+import { planOwn } from '../../../web/own/work/plan.ts';
+import { trainOwn } from '../../../web/own/work/run.ts';
+import { chooseOwn, scoreOwn } from '../../../web/own/work/scored.ts';
+import { newFolder, writeModel } from '../../cli/tiny.ts';
+
+const { at, free } = newFolder();
+writeModel(at('model'));
+const text = Array.from({ length: 12 }, (_, i) =>
+  JSON.stringify({ prompt: `The owl is here. ${i}`, completion: ` It sings ${i}` }),
+);
+const O: Options = { budget: '30%t', warmupSteps: 2, steps: 3, lr: 1e-3, autotune: false } as Options;
+const { signal } = new AbortController();
+const told: Event[] = [];
+let b: Bench;
+
+beforeAll(async () => {
+  b = newBench((event) => told.push(event));
+  const files = readdirSync(at('model')).map((name) => ({ name, blob: new Blob([readFileSync(at('model', name))]) }));
+  await openOwn(b, { name: 'model', files });
+  await readOwn(b, { train: [{ name: 'rows.jsonl', blob: new Blob([text.join('\n')]) }], held: null, o: O });
+});
+afterAll(() => {
+  dropModel(b);
+  free();
+});
+
+async function losses(): Promise<number[]> {
+  told.length = 0;
+  await trainOwn(b, { o: O, prompts: 0 } as Parameters<typeof trainOwn>[1], { signal, hold: () => undefined });
+  return told.flatMap((event) => (event.kind === 'step' ? [event.loss] : []));
+}
+
+test('without scores there is nothing to choose by', () => expect(() => chooseOwn(b, O)).toThrow('score the blocks first'));
+
+test('a run by scores that are known has no warm-up, and the bits of one that has', async () => {
+  const own = await losses();
+  const warmedUp = told.some(({ kind }) => kind === 'warmup');
+  expect(own).toHaveLength(3);
+  expect(await losses()).toEqual(own); // its scores are known now
+  expect(b.tuned!.record!.curve.warmup).toHaveLength(2); // its receipt is that of the first
+  expect([warmedUp, told.some(({ kind }) => kind === 'warmup')]).toEqual([true, false]);
+});
+
+test.each<Options>([
+  { budget: '10%t' },
+  { budget: '60%t', spread: 'global' },
+  { budget: '45%t', spread: 'matrix' },
+  { budget: '3b' },
+])('at %o it is the choice of select', async (change) => {
+  const given = { ...O, ...change };
+  if (b.scored === null) await scoreOwn(b, O, { signal });
+  const got = chooseOwn(b, given);
+  const o = withDefaults(given);
+  const { rows, held } = dataOf(b);
+  const run = await prepareRun(b.loaded!.model, { rows, held }, tuneOptions(o, methodFrom(o)), () => {});
+  const { block, blocks } = (await selectBlocks(run, methodSettings(o)))!;
+  expect({ block: got.block, blocks: got.blocks }).toEqual({ block, blocks });
+  expect(planOwn(b, { o: given, gpu: null })).toMatchObject({
+    warmup: null,
+    train: { trainable: blocks.length * block * block, bound: false },
+  });
+});
+
+test('other settings of the scores make them stale', () =>
+  expect(() => chooseOwn(b, { ...O, score: 'l2' })).toThrow('score the blocks first'));
