@@ -13,5 +13,5 @@ export function scoresOf(o: Settled): string {
 /** Whether all that such a run trains are blocks that it chooses by scores, which can be chosen again. */
 export function choosesBlocks({ method, warmup }: Settled): boolean {
   const { takes } = methodNamed(method);
-  return takes.includes('spread') && !takes.includes('rank') && warmup !== 'full';
+  return takes.includes('spread') && !takes.includes('rank') && warmup === 'frozen';
 }
