@@ -45,6 +45,8 @@ export async function keptFolder(from: Folder, of: Pick<KeptModel, 'key' | 'name
   const index = (await indexOf(keeper.directory, key)) ?? { name, address, files: {}, absent: [] };
   const placeOf = () => keeper.directory.getDirectoryHandle(key, { create: true });
   const save = () => store.write(key, INDEX, JSON.stringify(index));
+  /** Why its server does not answer: asked again and again, each time it takes a while to say so. */
+  let silent: Error | undefined;
   /** The copy of a file that is whole, as its server had it. */
   const copyOf = async (file: string) => {
     const copy = await store.file(key, encodeURIComponent(file));
@@ -54,12 +56,15 @@ export async function keptFolder(from: Folder, of: Pick<KeptModel, 'key' | 'name
     ...from,
     async file(file) {
       let source: Source | undefined;
-      try {
-        source = await from.file(file);
-      } catch (e) {
+      if (!silent)
+        source = await from.file(file).catch((e: Error) => {
+          silent = e;
+          return undefined;
+        });
+      if (silent) {
         const copy = await copyOf(file);
         if (copy || index.absent.includes(file)) return copy;
-        throw e;
+        throw silent;
       }
       try {
         if (!source) {
@@ -74,8 +79,10 @@ export async function keptFolder(from: Folder, of: Pick<KeptModel, 'key' | 'name
         const copy = same ? await copyOf(file) : undefined;
         if (!copy) {
           const place = await placeOf();
-          // what is there of another version, or of one that its server has no name for, is of no use
-          if (!same || version === undefined) await place.removeEntry(`${encodeURIComponent(file)}${PART}`).catch(() => {});
+          const removed = (end: string) => place.removeEntry(`${encodeURIComponent(file)}${end}`).catch(() => {});
+          // what is there of another version, or of one that its server has no name for, is of no use; it goes before the new one is noted
+          if (!same) await removed('');
+          if (!same || version === undefined) await removed(PART);
           index.files[file] = { size, version };
           await save();
           await copyInto(source, place, encodeURIComponent(file), keeper.progress);

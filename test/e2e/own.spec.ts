@@ -1,5 +1,5 @@
 // A person's own model and data on the page: what they are, rows as the model sees them, a recipe, a plan, runs by each method.
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { blocktune, newFolder, writeModel, writeRows } from '../cli/tiny.ts';
@@ -239,9 +239,12 @@ test('what cannot be read is said with its cure, and the page stays usable', asy
   await expect(page.getByTestId('data-facts')).toContainText('2 rows of text');
 });
 
-test('a model by its address is read from there, and from nowhere else', async ({ page }) => {
+test('a model by its address is read from there, and from nowhere else; it is kept, opened without its server, and deleted', async ({
+  page,
+}) => {
   const abroad = strangers(page);
-  await page.route('https://models.example/**', (route) => {
+  const server = 'https://models.example/**';
+  await page.route(server, (route) => {
     const path = join(model, new URL(route.request().url()).pathname.replace('/tiny/', ''));
     const headers = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' };
     return existsSync(path) ? route.fulfill({ path, headers }) : route.fulfill({ status: 404, headers });
@@ -256,6 +259,21 @@ test('a model by its address is read from there, and from nowhere else', async (
   await expect(page.getByTestId('model-facts')).toContainText('llama, 2 layers');
   expect(abroad().length).toBeGreaterThan(0);
   expect(abroad().filter((url) => !url.startsWith('https://models.example/'))).toEqual([]);
+
+  await page.unroute(server);
+  await page.route(server, (route) => route.abort());
+  await page.reload();
+  const kept = page.getByTestId('kept-models');
+  const size = statSync(join(model, 'model.safetensors')).size;
+  await expect(kept.locator('li')).toHaveCount(1, { timeout: 30_000 });
+  expect(Number(/([\d.]+).KB/.exec((await kept.textContent())!)![1])).toBeGreaterThanOrEqual(Math.floor(size / 1000));
+  await kept.getByRole('button', { name: /^Open/ }).click();
+  await expect(page.getByTestId('model-facts')).toContainText('llama, 2 layers');
+  await expect(kept.getByRole('button', { name: /^Delete/ })).toBeDisabled(); // it is read from there
+  await page.getByTestId('model-built-in').click();
+  await expect(page.getByTestId('model-facts')).toContainText('453');
+  await kept.getByRole('button', { name: /^Delete/ }).click();
+  await expect(kept).toHaveCount(0);
 });
 
 test.describe('dark', () => {
