@@ -10,7 +10,7 @@ import type { Decoder } from '../models/decoder.ts';
 import type { Trained } from '../ops/optimizer/trained.ts';
 import type { Trains, Weight } from '../ops/stored/weight.ts';
 import type { Stream } from '../ops/stream/stream.ts';
-import type { Line, Report } from '../report.ts';
+import type { BlockPlace, Line, Report } from '../report.ts';
 
 /** A method with its settings. */
 export interface Method {
@@ -102,6 +102,8 @@ export interface Attached {
   adapter(base: Base, hashes: boolean): Promise<Adapter | null>;
   /** Lines about what it has become. */
   told?(base: Base): Promise<Line[]>;
+  /** Sets blocks to nothing on the device, as if they had never moved; what it answers puts back every bit. */
+  without?(base: Base, blocks: readonly BlockPlace[]): Promise<() => void>;
   /** Ends the training: what trained in place is the frozen base again. */
   settle?(): void;
 }

@@ -141,6 +141,12 @@ test('blocks are scored, chosen again as the budget is drawn, and trained as cho
   await expect(page.getByTestId('own-status')).toHaveText(/^Done/, { timeout: 90_000 });
   await expect(map).toHaveAttribute('data-moved', chosen!);
   await expect(page.getByTestId('run')).not.toContainText('Warm up'); // the scores were known
+  await page.getByRole('button', { name: 'Layer 0' }).click();
+  await page.getByLabel('Your own prompt').fill('The owl is here.');
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await expect(page.getByTestId('without')).toHaveText(/held-out loss \d\.\d{4} with all, \d\.\d{4} without/, {
+    timeout: 30_000,
+  });
   expect(await violations(page)).toEqual([]);
   expect(broken()).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { effect } from '@preact/signals';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { AdapterFile } from '../protocol.ts';
 import { initial } from '../state.ts';
+import { offBlocks } from './ablation.ts';
 import type { Alike } from './calls.ts';
 import { pastOf } from './history.ts';
 import { withPlaces } from './recipe-text.ts';
@@ -150,7 +151,7 @@ export function pauseRun(): void {
 export async function askModel(prompt: string): Promise<void> {
   asking.value = true;
   try {
-    replies.value = [await worker().call('ask', { prompt, chat: chatting.value }), ...replies.value];
+    replies.value = [await worker().call('ask', { prompt, chat: chatting.value, off: offBlocks.value }), ...replies.value];
   } catch (e) {
     replies.value = [{ prompt, before: null, after: null, fault: inPageWords((e as Error).message) }, ...replies.value];
   } finally {

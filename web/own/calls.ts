@@ -5,7 +5,7 @@ import type { Options } from '../../src/options/table.ts';
 import type { Columns, Figures, KeptModel, Look } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
 import type { AdapterFile, Blocks, Matrix } from '../protocol.ts';
-import type { SelectionLine } from '../state.ts';
+import type { BlockPlace, SelectionLine } from '../state.ts';
 
 /** Each call: what it is given and what it answers. */
 export interface Calls {
@@ -176,12 +176,16 @@ export interface Finished {
 export interface Asked {
   prompt: string;
   chat: boolean;
+  /** Blocks to answer without, beside. */
+  off: BlockPlace[];
 }
 
 export interface Reply {
   prompt: string;
   before: string | null;
   after: string | null;
+  /** What the tuned model says without some of its blocks, and the loss of held-out rows with all and without these, where rows are held out. */
+  without?: { text: string; loss: { all: number; without: number } | null };
   /** Why there is no answer. */
   fault?: string;
 }

@@ -3,12 +3,18 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 
+/** The tuned model's answer without some blocks, and what that does to the held-out loss, nats. */
+interface Without {
+  text: string;
+  loss: { all: number; without: number } | null;
+}
+
 interface Props {
   free: boolean;
   asking: boolean;
   /** What stands in the field at first. */
   first: string;
-  replies: { prompt: string; before: string | null; after: string | null; fault?: string }[];
+  replies: { prompt: string; before: string | null; after: string | null; without?: Without; fault?: string }[];
   ask: (prompt: string) => void;
   /** More to choose, beside the prompt. */
   children?: ComponentChildren;
@@ -49,6 +55,17 @@ export function Ask({ free, asking, first, replies, ask, children }: Props) {
             {r.after !== null && (
               <p>
                 <b>Tuned</b> {r.after || <em>says nothing</em>}
+              </p>
+            )}
+            {r.without && (
+              <p data-testid="without">
+                <b>Without</b> {r.without.text || <em>says nothing</em>}
+                {r.without.loss && (
+                  <small>
+                    {' '}
+                    held-out loss {r.without.loss.all.toFixed(4)} with all, {r.without.loss.without.toFixed(4)} without
+                  </small>
+                )}
               </p>
             )}
           </li>

@@ -2,11 +2,12 @@
 
 import { arena, read, resident, write } from '../../gpu/tensor.ts';
 import type { SmtAdapter } from '../../io/adapter.ts';
+import type { Module } from '../../models/config.ts';
 import type { Decoder } from '../../models/decoder.ts';
 import { type BlockSet, eachBlockLine, joined, newBlockSet, trainsBlocks } from '../../ops/blocks/blocks.ts';
 import { type Part, trainedTogether } from '../../ops/optimizer/trained.ts';
 import type { Weight } from '../../ops/stored/weight.ts';
-import type { Line } from '../../report.ts';
+import type { BlockPlace, Line } from '../../report.ts';
 import type { Attached, Base, Training } from '../method.ts';
 import type { Selection } from './select.ts';
 
@@ -50,6 +51,7 @@ export function attachBlocks(
         if (beneath) write(memory, beneath, await baseBlocks(base, weight, set));
       }
     },
+    without: (base, blocks) => without(base, matrices, blocks),
     told: async (base) => [await blocksUpdate(base, selection, matrices)],
   };
 }
@@ -140,6 +142,25 @@ export async function savedBlocks({ gpu }: Base, matrices: SparseMatrix[]): Prom
   for (const { weight, set } of matrices)
     saved.push({ name: weight.name, index: Int32Array.from(set.index), blocks: await read(gpu.memory, set.delta) });
   return saved;
+}
+
+/** Sets the differences of blocks to zero; what it answers writes back what was there. Blocks that do not train are passed over. */
+async function without({ gpu, decoder }: Base, matrices: SparseMatrix[], blocks: readonly BlockPlace[]): Promise<() => void> {
+  const { memory } = gpu;
+  const undone: (() => void)[] = [];
+  for (const { weight, set } of matrices) {
+    const off = blocks.filter(({ layer, module }) => decoder.layers[layer]?.matrices[module as Module] === weight);
+    if (!off.length) continue;
+    const kept = await read(memory, set.delta);
+    const size = set.b * set.b;
+    for (let n = 0; n < set.index.length / 2; n++)
+      if (off.some(({ row, col }) => row === set.index[2 * n] && col === set.index[2 * n + 1]))
+        write(memory, set.delta, new Float32Array(size), n * size);
+    undone.push(() => write(memory, set.delta, kept));
+  }
+  return () => {
+    for (const undo of undone) undo();
+  };
 }
 
 /** The Frobenius norm of all trained differences, and each block's share of its square; blocks as the selection orders them. */

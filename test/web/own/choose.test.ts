@@ -2,15 +2,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { methodFrom, methodSettings, tuneOptions } from '../../../src/commands/settings.ts';
+import { read } from '../../../src/gpu/tensor.ts';
 import { type Options, withDefaults } from '../../../src/options/table.ts';
-import { prepareRun, selectBlocks } from '../../../src/parts.ts';
+import { lossOf, prepareRun, putOn, selectBlocks, takeOff } from '../../../src/parts.ts';
 import type { Event } from '../../../web/own/calls.ts';
 import { type Bench, dataOf, newBench } from '../../../web/own/work/bench.ts';
 import { readOwn } from '../../../web/own/work/data.ts';
 import { dropModel } from '../../../web/own/work/device.ts';
 import { openOwn } from '../../../web/own/work/model.ts';
 import { planOwn } from '../../../web/own/work/plan.ts';
-import { trainOwn } from '../../../web/own/work/run.ts';
+import { askOwn, trainOwn } from '../../../web/own/work/run.ts';
 import { chooseOwn, scoreOwn } from '../../../web/own/work/scored.ts';
 import { newFolder, writeModel } from '../../cli/tiny.ts';
 
@@ -28,7 +29,7 @@ beforeAll(async () => {
   b = newBench((event) => told.push(event));
   const files = readdirSync(at('model')).map((name) => ({ name, blob: new Blob([readFileSync(at('model', name))]) }));
   await openOwn(b, { name: 'model', files });
-  await readOwn(b, { train: [{ name: 'rows.jsonl', blob: new Blob([text.join('\n')]) }], held: null, o: O });
+  await readOwn(b, { train: [{ name: 'rows.jsonl', blob: new Blob([text.join('\n')]) }], held: null, o: { ...O, eval: '25%' } });
 });
 afterAll(() => {
   dropModel(b);
@@ -50,6 +51,28 @@ test('a run by scores that are known has no warm-up, and the bits of one that ha
   expect(await losses()).toEqual(own); // its scores are known now
   expect(b.tuned!.record!.curve.warmup).toHaveLength(2); // its receipt is that of the first
   expect([warmedUp, told.some(({ kind }) => kind === 'warmup')]).toEqual([true, false]);
+});
+
+test('blocks that are switched off change the held-out loss, and come back to the bit', async () => {
+  const { attached } = b.tuned!.made!;
+  const { model } = b.loaded!;
+  const { held } = dataOf(b);
+  const bits = () => Promise.all(attached.trained.map((t) => read(model.gpu.memory, t.value)));
+  const before = await bits();
+  expect(before[0].some((x) => x !== 0)).toBe(true);
+  const { blocks } = chooseOwn(b, O);
+  const ask = (off: typeof blocks) => askOwn(b, { prompt: 'The owl is here. 1', chat: false, off });
+  const { without: all } = await ask(blocks);
+  expect(await bits()).toEqual(before);
+  takeOff(attached);
+  const { loss: base } = await lossOf(model, held!, withDefaults({}).batch);
+  putOn(attached);
+  expect(all!.loss!.without).toBeCloseTo(base, 6); // without all that was trained it is the base
+  const { without: one } = await ask(blocks.slice(0, 1));
+  expect(one!.loss!.all).toBe(all!.loss!.all);
+  expect(one!.loss!.without).not.toBe(one!.loss!.all);
+  expect(one!.loss!.without).not.toBe(all!.loss!.without);
+  expect(await bits()).toEqual(before);
 });
 
 test.each<Options>([

@@ -4,6 +4,7 @@ import { SPREADS, type Spread } from '../../../src/parts.ts';
 import { bytes, grouped, percent } from '../../format.ts';
 import { progressOf } from '../../state.ts';
 import { BlockMap } from '../../view/drawn.ts';
+import { off, toggle, trained } from '../ablation.ts';
 import { choice, choosing, current, former, scoreBlocks, scoring, shared } from '../choosing.ts';
 import { data, model, plan, run, scored, set, settled } from '../store.ts';
 import { labelOf } from '../words.ts';
@@ -28,6 +29,8 @@ export function BlocksPart() {
           norms={mine || sameBlocks(selection, s.selection) ? s.norms : null}
           progress={progressOf(s)}
           block={scored.value?.block}
+          off={off.value}
+          pick={trained.value.length ? toggle : undefined}
         />
         <Chooser busy={busy} />
       </div>

@@ -14,6 +14,7 @@ import { choosing } from '../choosing.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
 import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run } from '../store.ts';
 import { inPageWords, labelOf } from '../words.ts';
+import { Ablation } from './Ablation.tsx';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Explained } from './Explained.tsx';
 import { History } from './History.tsx';
@@ -160,6 +161,7 @@ function Talk() {
   const busy = run.value.phase === 'running' || run.value.phase === 'stopping';
   return (
     <Panel name="talk" title="Ask it" note="By the model as it is stored, and beside it as it is tuned" wide>
+      <Ablation />
       <Ask free={!busy && !asking.value} asking={asking.value} first="" replies={replies.value} ask={askModel}>
         {template && (
           <label class="flag">

@@ -4,11 +4,14 @@
 import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
 import { withDefaults } from '../../../src/options/table.ts';
 import {
+  type Attached,
   answerPrompts,
+  baseOf,
   type CheckpointOptions,
   endsOf,
   type Life,
   longestOf,
+  lossOf,
   type Model,
   type Prompt,
   positionsFor,
@@ -79,7 +82,7 @@ export async function resultOf(b: Bench): Promise<AdapterFile[]> {
 }
 
 /** A prompt answered by the base and, where a run has ended, by the tuned model; where the base itself has moved, by that alone. */
-export async function askOwn(b: Bench, { prompt, chat }: Asked): Promise<Reply> {
+export async function askOwn(b: Bench, { prompt, chat, off }: Asked): Promise<Reply> {
   const model =
     b.loaded?.model ?? (await freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM, { losses: 0, report: b.tell }));
   const ids = await promptIds(modelOf(b), prompt, chat);
@@ -89,12 +92,27 @@ export async function askOwn(b: Bench, { prompt, chat }: Asked): Promise<Reply> 
   const reply = async () => (await answers(b, model, [{ index: 0, ids }], Math.min(room, LONGEST_ANSWER)))[0].text.trim();
   const attached = b.tuned?.made?.attached;
   const after = attached ? await reply() : null;
-  if (attached && model.moved) return { prompt, before: null, after };
+  const without = attached && off.length ? await answerWithout(b, model, attached, off, reply) : undefined;
+  if (attached && model.moved) return { prompt, before: null, after, without };
   try {
     if (attached) takeOff(attached); // the base is the same weights without what was trained beside them
-    return { prompt, before: await reply(), after };
+    return { prompt, before: await reply(), after, without };
   } finally {
     if (attached) putOn(attached);
+  }
+}
+
+/** The answer and the held-out loss without some blocks, which are put back to the bit whatever happens. */
+async function answerWithout(b: Bench, model: Model, attached: Attached, off: Asked['off'], reply: () => Promise<string>) {
+  const { held } = dataOf(b);
+  const loss = async () => (held?.length ? (await lossOf(model, held, withDefaults({}).batch)).loss : null);
+  const all = await loss();
+  const undo = await attached.without?.(baseOf(model), off);
+  try {
+    const without = await loss();
+    return { text: await reply(), loss: all !== null && without !== null ? { all, without } : null };
+  } finally {
+    undo?.();
   }
 }
 
