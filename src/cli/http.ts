@@ -10,7 +10,7 @@ import type { Listen } from '../commands/serve/listen.ts';
 import type { Reply } from '../commands/serve/service.ts';
 
 /** How long a client may take for its head, for its body, and for the end of a refused one, in milliseconds; and connections at most. */
-const HEAD_MS = 20_000;
+const HEAD_MS = 60_000;
 const BODY_MS = 60_000;
 const DRAIN_MS = 1000;
 const CONNECTIONS = 1024;

@@ -113,6 +113,7 @@ const waits = ({ asked }: { asked: Asked }) => !asked.signal.aborted;
 async function work(desk: Desk): Promise<void> {
   try {
     while (!desk.closed) {
+      if (desk.machine.gpu.limits.software) await heard(desk);
       sift(desk.scores, waits);
       sift(desk.answers, waits);
       if (!desk.scores.size && !desk.answers.size && !desk.going.length) {
@@ -128,6 +129,14 @@ async function work(desk: Desk): Promise<void> {
     desk.closed = true;
     refuse(desk, e);
     throw e;
+  }
+}
+
+/** Lets those be heard who ask meanwhile: a software adapter computes on the thread that reads their sockets. */
+async function heard({ scores, answers }: Desk): Promise<void> {
+  for (let [before, now] = [-1, 0]; now > before; now = scores.size + answers.size) {
+    before = now;
+    await new Promise<void>((turn) => setTimeout(turn));
   }
 }
 

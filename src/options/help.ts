@@ -128,7 +128,7 @@ function entry(key: Key, verb: Verb): [string, string] {
   const fallback = one.default === undefined ? '' : ` (default:\u00a0${shown(one)})`;
   return [
     `${flagOf(key)}${value === undefined ? '' : ` ${short ? key.toUpperCase() : value}`}`,
-    `${short ? `${value!.replaceAll('|', ', ')}: ` : ''}${one.help}${fallback}`,
+    `${short ? `${value!.replaceAll('|', ', ')}: ` : ''}${wordsFor(one, verb)}${fallback}`,
   ];
 }
 
@@ -151,3 +151,11 @@ function columns(rows: [string, string][], width: number, left = widest(rows)): 
 
 /** Lines of at most this width, broken at spaces; a no-break space holds words together until then. */
 const wrapped = (text: string, width: number) => wrapAnsi(text, width).replaceAll('\u00a0', ' ').split('\n');
+
+/** The words of an option without those for choices that the verb does not take. */
+function wordsFor(one: Option<unknown>, verb: Verb): string {
+  const taken = choicesOf(one, verb) ?? [];
+  const left = (one.choices ?? []).filter((name) => !taken.includes(name));
+  const parts = one.help.split('; ');
+  return parts.filter((part) => !left.some((name) => part.startsWith(`${name}: `))).join('; ');
+}

@@ -1,5 +1,6 @@
 // How fast rows are evaluated by likelihood, beside the forward pass that `bench` times (4 rows of 128 tokens, every token a target) on the
-// same model, in turn in one process: `speed.ts MODEL BOOLQ [ROUNDS]`. Tokens are those of the rows, padding not counted.
+// same model, in turn in one process: `speed.ts MODEL BOOLQ [ROUNDS] [ROWS]`. Tokens are those of the rows,
+// padding not counted. Ratios are of time and, as others may use the machine, of processors' time.
 import process from 'node:process';
 import { someRows } from '../../../src/commands/bench/model.ts';
 import { readTask } from '../../../src/data/task-rows.ts';
@@ -16,8 +17,8 @@ import { newResults } from '../../../src/ops/optimizer/gradnorm.ts';
 import { newStream } from '../../../src/ops/stream/stream.ts';
 import { choicesOf, response, taskNamed, taskPrompt } from '../../../src/tasks.ts';
 
-const [place, file, rounds = '3'] = process.argv.slice(2);
-const ROWS = 36;
+const [place, file, rounds = '3', rowsEach = '36'] = process.argv.slice(2);
+const ROWS = Number(rowsEach);
 const task = taskNamed('boolq')!;
 const opened = await openModel(place);
 const model = await loadModel(await openGpu(), opened, { longest: 512 });
@@ -45,23 +46,30 @@ const evaluate = (some: Ask[]) => async () => {
   // what the model reads: the prompt, and of the choices all but their last token, once
   return some.reduce((n, { prompt, ways }) => n + prompt.length + ways[0].length - 1, 0);
 };
+/** Tokens a second, by the clock and by processors. */
 const rate = async (run: () => Promise<number>) => {
-  const from = performance.now();
+  const [from, cpu] = [performance.now(), process.cpuUsage()];
   const tokens = await run();
-  return (1000 * tokens) / (performance.now() - from);
+  const { user, system } = process.cpuUsage(cpu);
+  return { clock: (1000 * tokens) / (performance.now() - from), cpu: (1e6 * tokens) / (user + system) };
 };
 
 await forward();
 await evaluate(asks.slice(0, 1))();
-const found: { forward: number; evaluate: number }[] = [];
+const found: { clock: number; cpu: number }[] = [];
 for (let round = 0; round < Number(rounds); round++) {
   const before = await rate(forward);
-  const evaluated = await rate(evaluate(asks.slice(ROWS * round, ROWS * (round + 1))));
-  found.push({ forward: (before + (await rate(forward))) / 2, evaluate: evaluated });
-  const { forward: a, evaluate: b } = found.at(-1)!;
-  console.log(`round ${round}: forward ${a.toFixed(1)} tokens/s, likelihood ${b.toFixed(1)}, ratio ${(b / a).toFixed(2)}`);
+  const b = await rate(evaluate(asks.slice(ROWS * round, ROWS * (round + 1))));
+  const after = await rate(forward);
+  const ratio = (by: 'clock' | 'cpu') => (2 * b[by]) / (before[by] + after[by]);
+  found.push({ clock: ratio('clock'), cpu: ratio('cpu') });
+  const told = found.at(-1)!;
+  console.log(
+    `round ${round}: forward ${((before.clock + after.clock) / 2).toFixed(1)} tokens/s, likelihood ${b.clock.toFixed(1)}, ` +
+      `ratio ${told.clock.toFixed(2)}, of CPU ${told.cpu.toFixed(2)}`,
+  );
 }
-const ratios = found.map((f) => f.evaluate / f.forward).sort((a, b) => a - b);
-console.log(JSON.stringify({ rows: ROWS * Number(rounds), ratios, median: ratios[ratios.length >> 1] }));
+const middle = (by: 'clock' | 'cpu') => found.map((f) => f[by]).sort((a, b) => a - b)[found.length >> 1];
+console.log(JSON.stringify({ rows: ROWS * Number(rounds), clock: middle('clock'), cpu: middle('cpu') }));
 dispose(machine);
 process.exit(0);

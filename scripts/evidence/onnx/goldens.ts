@@ -12,7 +12,7 @@ import { writeFolder } from '../../../src/io/write.ts';
 
 const [folder] = process.argv.slice(2);
 const goldens = new URL('../../../test/goldens/', import.meta.url);
-const families = readdirSync(goldens).filter((name) => readdirIn(name).includes('golden.json'));
+const families = readdirSync(goldens).filter((name) => ['golden.json', 'model'].every((part) => readdirIn(name).includes(part)));
 
 for (const family of families) {
   const at = (name: string) => new URL(`${family}/${name}`, goldens).pathname;
