@@ -148,6 +148,12 @@ describe('planned', () => {
     expect(costs[1]).toMatchObject(counted);
     expect(expected!.ms).toBe(settled.accumulate * counted.expected!.ms);
   });
+  test('beside a software adapter what a GPU would do is counted, not what that one does', () => {
+    const o = { ...O, method: 'smt', budget: '30%t' } as const;
+    const { costs } = planOwn({ ...b, planning: { ...b.planning, software: true, subgroups: 8 } }, { o, gpu: 'M2' });
+    expect(costs).toEqual(planOwn(b, { o, gpu: 'M2' }).costs);
+    expect(Math.min(...costs.map((c) => c.min_workgroup))).toBeGreaterThanOrEqual(32);
+  });
   test('what is too much is said, and made to fit by the plan itself', () => {
     const o = { ...O, budget: '30%t', recompute: 'off' } as const;
     const { peak } = planOwn(b, { o, gpu: null });

@@ -138,34 +138,39 @@ function StepTime({ plan: p }: { plan: PlanFacts }) {
 /** What `plan --cost` prints: figures by rows, programs by columns. */
 function Costs({ of: costs }: { of: CostLine[] }) {
   if (!costs.length) return null;
-  const rows = COST_ROWS.map(([name, of]) => ({ name: name.trim(), cells: costs.map(of) })).filter(({ cells }) =>
-    cells.some(Boolean),
+  const rows = COST_ROWS.map(([name, of]) => ({ name: name.trim(), within: name.startsWith(' '), cells: costs.map(of) })).filter(
+    ({ cells }) => cells.some(Boolean),
   );
   return (
     <details data-testid="costs">
       <summary>What a step does, counted</summary>
-      <table class="costs">
-        <thead>
-          <tr>
-            <th scope="col">a step</th>
-            {costs.map((c) => (
-              <th key={c.program} scope="col">
-                {c.program}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ name, cells }) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              {cells.map((cell, i) => (
-                <td key={costs[i].program}>{cell ?? ''}</td>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolled region is reached by keys */}
+      <section class="scroll" tabIndex={0} aria-label="What a step does, as a table">
+        <table class="costs">
+          <thead>
+            <tr>
+              <th scope="col">a step</th>
+              {costs.map((c) => (
+                <th key={c.program} scope="col">
+                  {c.program}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {rows.map(({ name, within, cells }) => (
+              <tr key={name}>
+                <th scope="row" class={within ? 'within' : undefined}>
+                  {name}
+                </th>
+                {cells.map((cell, i) => (
+                  <td key={costs[i].program}>{cell ?? ''}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
     </details>
   );
 }

@@ -4,6 +4,7 @@ import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
 import { gpuNamed } from '../../../src/gpus.ts';
 import { type Options, type Settled, withDefaults } from '../../../src/options/table.ts';
 import {
+  DESKTOP,
   decodeCost,
   decoderFor,
   longestOf,
@@ -61,7 +62,10 @@ function weighed(b: Bench, o: Settled, method: Method) {
   return { ...settled, found: of(settled.recompute) };
 }
 
-/** What a step of each program costs by count, and the time of a step; nothing where no GPU is chosen to reckon with. */
+/**
+ * What a step of each program costs by count, and the time of a step; nothing where no GPU is chosen to reckon with. A software adapter at
+ * hand has other kernels than that GPU would run: then it is counted for a desktop's, as `plan --cost` does.
+ */
 function costsOf(
   b: Bench,
   o: Settled,
@@ -72,19 +76,20 @@ function costsOf(
   const speed = gpu === null ? undefined : gpuNamed(gpu);
   if (!speed) return { costs: [], expected: null };
   const { rows, held } = dataOf(b);
+  const planning = b.planning.software ? DESKTOP : b.planning;
   const settings = tuneOptions(o, method);
   const order = { ...settings, ...orderRows(rows, settings, held), recompute };
   const longest = longestOf(rows, held);
-  const decoder = decoderFor(modelOf(b).files)(longest, method.movesBase ? 'f32' : o.base, b.planning.maxBinding);
-  const warmup = warmupCost(decoder, method, order, b.planning, speed);
-  const train = trainingCost(decoder, method, order, b.planning, speed);
+  const decoder = decoderFor(modelOf(b).files)(longest, method.movesBase ? 'f32' : o.base, planning.maxBinding);
+  const warmup = warmupCost(decoder, method, order, planning, speed);
+  const train = trainingCost(decoder, method, order, planning, speed);
   const line = (program: string, figures: typeof train) => ({ kind: 'cost', program, gpu: speed.name, ...figures }) as const;
   const { expected: found } = train;
   return {
     costs: [
       ...(warmup ? [line('warmup', warmup)] : []),
       line('train', train),
-      line('decode', decodeCost(decoder, longest, b.planning, speed)),
+      line('decode', decodeCost(decoder, longest, planning, speed)),
     ],
     expected: found ? { ms: o.accumulate * found.ms, bound: found.bound } : null,
   };
