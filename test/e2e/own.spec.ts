@@ -172,7 +172,7 @@ test('a run can be held, goes on, and is stopped', async ({ page }) => {
   await page.getByTestId('own-stop').click();
   await expect(page.getByTestId('own-status')).toHaveText(/^Stopped after \d/, { timeout: 20_000 });
   await page.getByTestId('make-result').click();
-  await expect(page.getByTestId('take-home').getByRole('link')).toHaveCount(2);
+  await expect(page.getByTestId('take-home').getByRole('link')).toHaveCount(3);
 });
 
 test('what does not fit is made to fit, and the recipe says it', async ({ page }) => {
