@@ -10,6 +10,7 @@ import { data, model, plan, run, scored, set, settled } from '../store.ts';
 import { labelOf } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Choice } from './Choice.tsx';
+import { Explained } from './Explained.tsx';
 
 export function BlocksPart() {
   const m = model.value;
@@ -34,6 +35,7 @@ export function BlocksPart() {
         />
         <Chooser busy={busy} />
       </div>
+      {s.explained && <Explained line={s.explained} />}
     </BenchPart>
   );
 }
