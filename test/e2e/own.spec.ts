@@ -105,6 +105,7 @@ test('each method trains, and its result can be taken home', async ({ page }) =>
     await expect(page.getByTestId('plan-figures')).toBeVisible();
     await expect(page.getByTestId('own-start')).toBeEnabled();
     await page.getByTestId('own-start').click();
+    await expect(page.getByTestId('own-status')).not.toHaveText(/^Done/); // the run before
     await expect(page.getByTestId('own-status')).toHaveText(/^Done|ended early/, { timeout: 90_000 });
     await expect(page.getByTestId('own-status')).toHaveText(/^Done/);
     await expect(page.locator('[data-testid="own-loss"] .chart')).toHaveAttribute('data-points', '4');
