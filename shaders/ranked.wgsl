@@ -20,7 +20,7 @@ const ODD = 3.4e38;
 
 fn score(m: u32, i: u32, sum: f32) -> f32 {
   let x = logits[m * P.V + i] - sum;
-  let is_seen = (seen[m * P.words + i / 32u] >> (i % 32u) & 1u) == 1u;
+  let is_seen = ((seen[m * P.words + i / 32u] >> (i % 32u)) & 1u) == 1u;
   return select(x, select(x / penalty[0], x * penalty[0], x < 0f), is_seen);
 }
 
