@@ -136,7 +136,7 @@ const BY_TESTS = {
   ],
   [ops('ranked')]: [
     ['ranked', 'x / penalty[0], x * penalty[0]', 'x * penalty[0], x / penalty[0]', 'what was seen is made likelier'],
-    ['ranked', '>> (i % 32u) & 1u', '>> (i % 31u) & 1u', 'other tokens are taken for seen'],
+    ['ranked', '>> (i % 32u)) & 1u', '>> (i % 31u)) & 1u', 'other tokens are taken for seen'],
     ['ranked', 'P.as_log == 1u', 'false', 'logits are taken for log-probabilities'],
     ['ranked', '(s == last && i > last_id)', 's == last', 'the likeliest is found again and again'],
     ['ranked', '-ODD, -f32(id)', '-ODD, f32(id)', 'of equals the highest comes first'],
