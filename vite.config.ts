@@ -74,7 +74,9 @@ const everywhere = process.env.EVERYWHERE === '1';
 /** `npm run evidence lost`, in Node. */
 const lost = ['test/train/lost.test.ts'];
 /** Minutes on SwiftShader each; their kernels have tests of their own. */
-const long = ['test/methods/lora.test.ts', 'test/methods/topk.test.ts', 'test/models/golden-families.test.ts'];
+const long = ['lora', 'muon', 'smt-lora', 'topk']
+  .map((name) => `test/methods/${name}.test.ts`)
+  .concat('test/models/golden-families.test.ts');
 const installed = ['test/package/*.test.ts'];
 const shared = {
   setupFiles: ['test/setup.ts'],
