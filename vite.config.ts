@@ -83,7 +83,7 @@ const shared = {
   testTimeout: 120_000,
   hookTimeout: 120_000,
   // read by test/some.ts and test/gpu/run.test.ts
-  env: { EVERYWHERE: everywhere ? '1' : '', REPEATS: process.env.REPEATS ?? '20' },
+  env: { EVERYWHERE: everywhere ? '1' : '', REPEATS: process.env.REPEATS ?? '' },
 };
 
 export default defineConfig({

@@ -209,7 +209,7 @@ const smt = {
 const recipe = { lr: 1e-3, betas: [0.9, 0.95] as const, eps: 1e-8, weight_decay: 0, clip: 1, batch: 2 };
 
 /** 50 by `npm run evidence bits`. */
-const REPEATS = Number(import.meta.env.REPEATS);
+const REPEATS = Number(import.meta.env.REPEATS) || 20;
 
 describe.each([
   ['smt', smt],
