@@ -1,8 +1,9 @@
-// One measurement in a process of its own, as JSON: a model's tensors read into memory, or loaded onto the device, and the most that the
-// JS heap and what hangs on it outside took meanwhile.
+// One measurement in a process of its own, as JSON: a model's tensors read into memory, loaded onto the device, or hashed in a stream, and
+// the most that the JS heap and what hangs on it outside took meanwhile.
 
 import { idle } from '../../../src/gpu/device.ts';
 import { loadModel, openGpu, openModel } from '../../../src/index.ts';
+import { identityOf } from '../../../src/train/identity.ts';
 
 const [what, folder] = process.argv.slice(2);
 const PIECE = 4 << 20;
@@ -19,6 +20,9 @@ const since = performance.now();
 if (what === 'load') {
   await loadModel(gpu, opened, { longest: 64, progress: look });
   await idle(gpu);
+} else if (what === 'hash') {
+  await identityOf(opened.files, { rows: [] }, {});
+  look();
 } else {
   const held: Uint8Array[] = [];
   for (const { shape, rows } of opened.files.tensors.values()) {
