@@ -108,7 +108,8 @@ tiles, attention in tiles, chosen blocks within the product. The tests are the s
 every family against PyTorch, ops against f64, whole runs of every method, and the command line against PyTorch, transformers and PEFT.
 \`npm test\` has part of it: goldens with the kernels of a GPU in every runtime, methods in Deno.
 
-Seconds are of two cores that other work shared: SwiftShader compiles a kernel for up to minutes then.
+Seconds are of two cores that other work shared: SwiftShader compiles a kernel for up to minutes then. In Node the
+long lists of ops are sampled (\`test/some.ts\`); in Deno they are whole.
 
 | part | runtime | passed | failed | skipped | seconds |
 |---|---|---|---|---|---|
