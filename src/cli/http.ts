@@ -5,22 +5,23 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
-import { type Api, tooLarge } from '../commands/serve/api.ts';
-import type { Listen } from '../commands/serve/listen.ts';
+import { type Api, tooLarge, tooSlow } from '../commands/serve/api.ts';
+import type { Listen, ListensAt } from '../commands/serve/listen.ts';
 import type { Reply } from '../commands/serve/service.ts';
 
-/** How long a client may take for its head, for its body, and for the end of a refused one, in milliseconds; and connections at most. */
+/** How long a client may take for its head and for the end of a refused body, in milliseconds; and connections at most. */
 const HEAD_MS = 60_000;
-const BODY_MS = 60_000;
 const DRAIN_MS = 1000;
+/** A server that was at work itself when a body's time was over reads on for so long: all of it may be there. */
+const GRACE_MS = 200;
 const CONNECTIONS = 1024;
 
 /** Listens. Throws where the port is taken or the host is none of this machine's. */
-export const listen: Listen = async (make, { host, port, body }) => {
+export const listen: Listen = async (make, { host, port, ...of }) => {
   let api: Api | undefined;
-  const limits = { headersTimeout: HEAD_MS, requestTimeout: BODY_MS, maxHeaderSize: 16 << 10 };
+  const limits = { headersTimeout: HEAD_MS, requestTimeout: 0, maxHeaderSize: 16 << 10 };
   const server = createServer(limits, (request, response) => {
-    answer(api!, request, response, body).catch(() => response.destroy());
+    answer(api!, request, response, of).catch(() => response.destroy());
   });
   server.maxConnections = CONNECTIONS;
   await new Promise<void>((there, failed) => {
@@ -32,40 +33,41 @@ export const listen: Listen = async (make, { host, port, body }) => {
   return { url: `http://${inUrl(host)}:${at}`, close: () => closed(server) };
 };
 
-async function answer(api: Api, request: IncomingMessage, response: ServerResponse, most: number): Promise<void> {
+type OfBody = Pick<ListensAt, 'body' | 'bodySeconds'>;
+
+async function answer(api: Api, request: IncomingMessage, response: ServerResponse, of: OfBody): Promise<void> {
   const gone = new AbortController();
   response.on('close', () => gone.abort(new Error('the client went away')));
   response.on('error', () => {});
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, [value].flat().join(', ')]));
   const head = { method: request.method ?? '', path: request.url ?? '', headers };
-  const early = api.admits(head) ?? tooLarge(Number(headers['content-length'] ?? 0), most);
+  const early = api.admits(head) ?? tooLarge(Number(headers['content-length'] ?? 0), of.body);
   if (early) return refuse(request, response, early);
-  const body = await bodyOf(request, most);
+  const body = await bodyOf(request, of);
   if (typeof body !== 'string') return refuse(request, response, body);
   await send(response, await api.answers(head, body, gone.signal));
 }
 
 /** The body as text; a reply where it is too large or too slow. */
-async function bodyOf(request: IncomingMessage, most: number): Promise<string | Reply> {
+function bodyOf(request: IncomingMessage, { body: most, bodySeconds }: OfBody): Promise<string | Reply> {
   const parts: Uint8Array[] = [];
-  let [bytes, late] = [0, false];
-  const timer = setTimeout(() => {
-    late = true;
-    request.destroy();
-  }, BODY_MS);
-  try {
-    for await (const part of request) {
+  let bytes = 0;
+  let timer: ReturnType<typeof setTimeout>;
+  return new Promise<string | Reply>((done, failed) => {
+    const late = () => done(tooSlow(bodySeconds));
+    timer = setTimeout(() => {
+      timer = setTimeout(late, GRACE_MS);
+    }, 1000 * bodySeconds);
+    request.on('data', (part: Uint8Array) => {
       bytes += part.length;
       const large = tooLarge(bytes, most);
-      if (large) return large;
-      parts.push(part);
-    }
-  } catch (e) {
-    if (!late) throw e;
-  } finally {
-    clearTimeout(timer);
-  }
-  return new TextDecoder().decode(Buffer.concat(parts));
+      if (large) done(large);
+      else parts.push(part);
+    });
+    request.on('end', () => done(new TextDecoder().decode(Buffer.concat(parts))));
+    request.on('error', failed);
+    request.on('close', () => failed(new Error('the client went away')));
+  }).finally(() => clearTimeout(timer));
 }
 
 async function send(

@@ -130,45 +130,77 @@ export function flush({ device }: Memory): Promise<void> {
 
 /** Reads a resident tensor back. Waits for the GPU: for tests and for saving, never inside the loop. */
 export async function read(memory: Memory, t: Tensor): Promise<Float32Array<ArrayBuffer>> {
-  if (!t.home?.buffer) throw new Error(`expected an allocated resident tensor, got ${t.name}`);
-  const n = elementsOf(t.shape);
-  return new Float32Array((await readBytes(memory, t.home.buffer, t.start, t.bytes)).buffer, 0, n);
+  return (await readTogether(memory, [t]))[0];
 }
 
-/** Bytes of several tensors that are on their way from the device at once. */
-const UNDERWAY = 32 << 20;
+/** Bytes that are read back in one piece, and of all that are on their way from the device at once. */
+const [PIECE, UNDERWAY] = [16 << 20, 128 << 20];
 
-/** Reads resident tensors back, one after the other; while the host copies what has arrived, the device copies what follows. */
-export async function readAll(memory: Memory, tensors: readonly Tensor[]): Promise<Float32Array<ArrayBuffer>[]> {
-  const asked: Promise<Float32Array<ArrayBuffer>>[] = [];
-  let [underway, first] = [0, 0];
-  for (const t of tensors) {
-    while (first < asked.length && underway + t.bytes > UNDERWAY) {
-      await asked[first];
-      underway -= tensors[first++].bytes;
+/** Values of tensors as they stood at one time: each as soon as it is there, and when none of them is on the device any more. */
+export interface Snapshot {
+  values: Promise<Float32Array<ArrayBuffer>>[];
+  landed: Promise<unknown>;
+}
+
+/** Has the device copy resident tensors aside. Once this resolves it may go on; the values arrive beside what it does then. */
+export async function snapshot(memory: Memory, tensors: readonly Tensor[]): Promise<Snapshot> {
+  const underway: { bytes: number; all: Promise<Float32Array<ArrayBuffer>[]> }[] = [];
+  const values: Promise<Float32Array<ArrayBuffer>>[] = [];
+  for (const part of inPieces(tensors)) {
+    const bytes = part.reduce((n, t) => n + t.bytes, 0);
+    while (underway.length && underway.reduce((n, other) => n + other.bytes, bytes) > UNDERWAY) await underway.shift()!.all;
+    const all = readTogether(memory, part);
+    underway.push({ bytes, all });
+    for (const i of part.keys()) {
+      const value = all.then((read) => read[i]);
+      value.catch(() => {}); // whoever asks for it is told
+      values.push(value);
     }
-    const coming = read(memory, t);
-    coming.catch(() => {}); // it is told below
-    asked.push(coming);
-    underway += t.bytes;
   }
-  return Promise.all(asked);
+  return { values, landed: Promise.allSettled(underway.map(({ all }) => all)) };
+}
+
+/** Tensors that are read back together, in their order; one that is larger than a piece is one. */
+function inPieces(tensors: readonly Tensor[]): Tensor[][] {
+  const pieces: Tensor[][] = [];
+  let room = 0;
+  for (const t of tensors) {
+    if (t.bytes > room) {
+      pieces.push([]);
+      room = PIECE;
+    }
+    pieces.at(-1)!.push(t);
+    room -= t.bytes;
+  }
+  return pieces;
 }
 
 export async function readU32(memory: Memory, t: Tensor): Promise<Uint32Array<ArrayBuffer>> {
   return new Uint32Array((await read(memory, t)).buffer, 0, elementsOf(t.shape));
 }
 
-async function readBytes(memory: Memory, from: GPUBuffer, start: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+/** The elements of tensors, by one copy of the device and one readback. */
+async function readTogether(memory: Memory, tensors: readonly Tensor[]): Promise<Float32Array<ArrayBuffer>[]> {
+  const missing = tensors.find((t) => !t.home?.buffer);
+  if (missing) throw new Error(`expected an allocated resident tensor, got ${missing.name}`);
+  const bytes = tensors.reduce((n, t) => n + t.bytes, 0);
   const home: Home = { name: 'read back', bytes: bytes + STAMP, role: 'staging', usage: USAGE.staging };
   const staging = allocate(memory.root, home);
   try {
     const number = stamp(memory.device, staging);
     const encoder = memory.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(from, start, staging, 0, bytes);
+    const at = starts(tensors);
+    tensors.forEach((t, i) => encoder.copyBufferToBuffer(t.home!.buffer!, t.start, staging, at[i], t.bytes));
     memory.device.queue.submit([encoder.finish()]);
-    return new Uint8Array(await arrived(memory.device, staging, number));
+    const all = await arrived(memory.device, staging, number);
+    return tensors.map((t, i) => new Float32Array(all, at[i], elementsOf(t.shape)));
   } finally {
     release(memory.root, home);
   }
+}
+
+/** Where each of several tensors begins that lie one behind the other. */
+function starts(tensors: readonly Tensor[]): number[] {
+  let at = 0;
+  return tensors.map(({ bytes }) => (at += bytes) - bytes);
 }

@@ -44,6 +44,24 @@ export async function* partsOf({ size, read }: Source): AsyncGenerator<Uint8Arra
 export const PIECE = 1 << 22;
 
 /**
+ * The bytes of a stream in pieces of `PIECE` bytes, but for the last. A piece is good until the next is asked for.
+ */
+export async function* pieced(parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const piece = new Uint8Array(PIECE);
+  let filled = 0;
+  for await (const part of parts)
+    for (let at = 0; at < part.length; ) {
+      const n = Math.min(PIECE - filled, part.length - at);
+      piece.set(part.subarray(at, at + n), filled);
+      filled += n;
+      at += n;
+      if (filled === PIECE) yield piece;
+      filled %= PIECE;
+    }
+  if (filled) yield piece.subarray(0, filled);
+}
+
+/**
  * A hash of a stream's bytes, however they are cut into parts, that holds one piece in memory: the SHA-256 over the SHA-256 sums
  * of its pieces of 4 MiB and its length. Not the SHA-256 of the whole, which the platform only makes of bytes in memory; one in
  * JavaScript takes some six times as long.
@@ -65,12 +83,12 @@ export function streamHasher(): { add(part: Uint8Array): Promise<void>; sum(): P
       length += part.length;
       for (let at = 0; at < part.length; ) {
         const n = Math.min(PIECE - filled, part.length - at);
-        piece.set(part.subarray(at, at + n), filled);
+        const whole = n === PIECE;
+        if (!whole) piece.set(part.subarray(at, at + n), filled);
         filled += n;
+        if (filled === PIECE) sums.push(await digest(whole ? (part.subarray(at, at + n) as Uint8Array<ArrayBuffer>) : piece));
+        filled %= PIECE;
         at += n;
-        if (filled < PIECE) continue;
-        sums.push(await digest(piece));
-        filled = 0;
       }
     },
     async sum() {

@@ -5,9 +5,9 @@
 import * as v from 'valibot';
 import type { Choices } from '../gpu/limits.ts';
 import type { Memory } from '../gpu/scope.ts';
-import { elementsOf, read, readAll, type Tensor, write } from '../gpu/tensor.ts';
+import { elementsOf, read, snapshot, type Tensor, write } from '../gpu/tensor.ts';
 import { readJson, readText, type Source } from '../io/bytes.ts';
-import { partsOf, sha256, streamHash, streamHasher } from '../io/hash.ts';
+import { partsOf, pieced, sha256, streamHash, streamHasher } from '../io/hash.ts';
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import { fitting, whole } from '../io/schema.ts';
 import { type Chunks, piecesOf, type Store } from '../io/store.ts';
@@ -49,10 +49,10 @@ export interface Value {
 export const asWritten = (memory: Memory, tensors: readonly Tensor[]): Value[] =>
   tensors.map((t) => ({ name: t.name, size: elementsOf(t.shape), values: () => read(memory, t) }));
 
-/** Values as they stand now: once this resolves the device may go on. */
-export async function asOfNow(memory: Memory, tensors: readonly Tensor[]): Promise<Value[]> {
-  const all = await readAll(memory, tensors);
-  return tensors.map((t, i) => ({ name: t.name, size: all[i].length, values: async () => all[i] }));
+/** Values as they stand now, on their way: once this resolves the device may go on. `landed`: none of them is on it any more. */
+export async function asOfNow(memory: Memory, tensors: readonly Tensor[]): Promise<{ held: Value[]; landed: Promise<unknown> }> {
+  const { values, landed } = await snapshot(memory, tensors);
+  return { held: tensors.map((t, i) => ({ name: t.name, size: elementsOf(t.shape), values: () => values[i] })), landed };
 }
 
 /** Writes a checkpoint of what the device holds, and of the best values so far; removes all but the newest `keep`. */
@@ -69,7 +69,7 @@ export async function saveCheckpoint(
     shape: [size],
     async bytes() {
       const all = await values();
-      return new Uint8Array(all.buffer, 0, all.byteLength);
+      return new Uint8Array(all.buffer, all.byteOffset, all.byteLength);
     },
   });
   const kept = [...best].map(([name, all]) => ({ name: bestOf(name), size: all.length, values: async () => all }));
@@ -88,10 +88,11 @@ export async function commit(store: Store, folder: string, files: Record<string,
       const hash = streamHasher();
       let bytes = 0;
       const through = async function* () {
-        for await (const piece of piecesOf(chunks)) {
-          await hash.add(piece);
+        for await (const piece of pieced(piecesOf(chunks))) {
+          const added = hash.add(piece);
           bytes += piece.length;
-          yield piece;
+          yield piece; // it is written while it is hashed
+          await added;
         }
       };
       await store.write(folder, name, through());

@@ -80,6 +80,8 @@ export function keepingIn(
   /** The checkpoint that is being written, and what became of one that could not be. */
   let writing: Promise<void> | null = null;
   let fault: unknown = null;
+  /** What of it is still on the device. */
+  let reading: Promise<unknown> | null = null;
   const due = (step: number) =>
     every === undefined ? !writing && performance.now() - last >= MINUTE_MS : every > 0 && step % every === 0;
   const written = async () => {
@@ -110,6 +112,7 @@ export function keepingIn(
     rates: found?.rates,
     skips: found?.skips,
     written,
+    landed: async () => void (await reading),
     async save(at, tensors, best) {
       const bytes = bytesOf(tensors, best);
       if (every === 0 || at.step === saved || bytes > most) return;
@@ -117,7 +120,8 @@ export function keepingIn(
       last = performance.now();
       saved = at.step;
       const beside = bytes <= BESIDE;
-      const held = beside ? await asOfNow(memory, tensors) : asWritten(memory, tensors);
+      const { held, landed } = beside ? await asOfNow(memory, tensors) : { held: asWritten(memory, tensors), landed: null };
+      reading = landed;
       // what goes on changing is taken as it stands
       writing = write({ ...at, curve: copyOf(curve) }, held, new Map(best)).then(
         () => void (writing = null),

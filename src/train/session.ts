@@ -50,6 +50,8 @@ export interface Keeping {
    * one before it.
    */
   save(at: Standing, tensors: Tensor[], best: Map<string, Float32Array<ArrayBuffer>>): Promise<void>;
+  /** Waits until nothing that was taken is on the device any more. */
+  landed(): Promise<void>;
   /** Waits until all that was taken is written; throws where it could not be, for another reason than room. */
   written(): Promise<void>;
   /**
@@ -188,6 +190,7 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
   if (watch) {
     await watch.end(ran.steps);
     await attached.refresh?.(base);
+    await keeping?.landed();
     weigh('eval');
   }
   return ran;

@@ -6,7 +6,7 @@ import { plan } from '../../src/gpu/plan.ts';
 import { type Build, clear, copy, kernel, type Program, run, trace } from '../../src/gpu/program.ts';
 import { dispose, prepare, readback, replay } from '../../src/gpu/run.ts';
 import { allocate, free, newScope } from '../../src/gpu/scope.ts';
-import { arena, read, resident, write } from '../../src/gpu/tensor.ts';
+import { arena, read, resident, snapshot, write } from '../../src/gpu/tensor.ts';
 import { closeGpu, testGpu } from './harness.ts';
 
 let gpu: Gpu;
@@ -14,6 +14,37 @@ beforeAll(async () => {
   gpu = await testGpu();
 });
 afterAll(() => closeGpu(gpu));
+
+describe('a snapshot', () => {
+  // in pieces: one tensor larger than a piece, several together, and views of one buffer
+  const MB = 1 << 18;
+  const tensors = () => [
+    resident('large', [18 * MB], 'trained'),
+    ...Array.from({ length: 9 }, (_, i) => resident(`small ${i}`, [2 * MB + i], 'moments')),
+    ...arena('views', parts(100, 7, 3), 'moments', 4096).parts,
+  ];
+
+  test('is what tensors held when it was taken, whatever the device does then; and leaves nothing on it', async () => {
+    const scope = newScope(gpu.memory.root);
+    const all = tensors();
+    for (const t of all) allocate(scope, t.home!);
+    const values = (t: { shape: readonly number[] }, of: number) =>
+      Float32Array.from({ length: t.shape[0] }, (_, i) => of + (i % 1000));
+    all.forEach((t, k) => write(gpu.memory, t, values(t, k)));
+    const before = gpu.memory.bytes;
+    const taken = await snapshot(gpu.memory, all);
+    for (const t of all) write(gpu.memory, t, values(t, -5000)); // the run goes on
+    for (const [k, t] of all.entries()) {
+      const value = await taken.values[k];
+      expect(value.length).toBe(t.shape[0]);
+      expect(Buffer.compare(Buffer.from(value.slice().buffer), Buffer.from(values(t, k).buffer)), t.name).toBe(0);
+    }
+    await taken.landed;
+    expect(gpu.memory.bytes).toBe(before);
+    expect((await read(gpu.memory, all[3]))[1]).toBe(-4999);
+    free(scope);
+  });
+});
 
 const parts = (...sizes: number[]) => sizes.map((n, i) => ({ name: `part ${i}`, shape: [n] }));
 const ADD = `

@@ -48,8 +48,9 @@ try {
     },
   };
   const waits: number[] = [];
-  const steps: { from: number; to: number; ms: number }[] = [];
-  let before = performance.now();
+  /** cpu: ms of all processors that this process took, since the step before; others may be at work beside it. */
+  const steps: { from: number; to: number; ms: number; cpu: number }[] = [];
+  let [before, used] = [performance.now(), cpuMs()];
   await tune(
     model,
     data,
@@ -63,15 +64,18 @@ try {
     },
     (line) => {
       if (line.kind !== 'step') return;
-      const now = performance.now();
+      const [now, cpu] = [performance.now(), cpuMs()];
       if (line.step % EVERY === 1 && line.step > 1) waits.push(now - before - line.ms);
-      else if (line.step > 5) steps.push({ from: now - line.ms, to: now, ms: line.ms });
-      before = now;
+      if (line.step > 5) steps.push({ from: now - line.ms, to: now, ms: line.ms, cpu: cpu - used });
+      [before, used] = [now, cpu];
     },
   );
   const during = (s: (typeof steps)[number]) => writing.some(([from, to]) => s.from < to && s.to > from);
-  const beside = steps.filter(during).map(({ ms }) => ms);
-  const else_ = steps.filter((s) => !during(s)).map(({ ms }) => ms);
+  const beside = steps.filter(during);
+  const else_ = steps.filter((s) => !during(s));
+  const usual = { ms: median(else_.map(({ ms }) => ms)), cpu: median(else_.map(({ cpu }) => cpu)) };
+  /** What a checkpoint adds to the steps while it is written. */
+  const added = (of: 'ms' | 'cpu') => beside.reduce((sum, s) => sum + s[of] - usual[of], 0) / checkpoints;
 
   // all of it with the run standing still, as it was before
   const scope = newScope(gpu.scope);
@@ -87,7 +91,7 @@ try {
     await keeping.written();
     whole.push(performance.now() - from);
   }
-  const slower = Math.max(0, median(beside) - median(else_)) * (beside.length / checkpoints);
+  const minute = 60_000 / usual.ms;
   console.log(
     JSON.stringify({
       device: gpu.name,
@@ -95,10 +99,15 @@ try {
       mb: bytes / 1e6,
       whole: median(whole),
       wait: median(waits),
-      step: median(else_),
-      besideStep: median(beside),
       beside: beside.length / checkpoints,
-      share: { before: median(whole) / 60_000, now: (median(waits) + slower) / 60_000 },
+      slower: added('ms'),
+      step: usual.ms,
+      cpu: added('cpu'),
+      share: {
+        before: median(whole) / 60_000,
+        now: (median(waits) + added('ms')) / 60_000,
+        cpu: added('cpu') / (minute * usual.cpu),
+      },
     }),
   );
 } finally {
@@ -106,6 +115,11 @@ try {
   place.free();
 }
 process.exit(0);
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
 
 function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -34,6 +34,10 @@ export const hostFs = {
         return { bytesRead: got.length };
       },
       writeFile: (chunk: string | Uint8Array<ArrayBuffer>) => ask('write', [id], chunk),
+      async write(chunk: Uint8Array<ArrayBuffer>) {
+        await ask('write', [id], chunk);
+        return { bytesWritten: chunk.length };
+      },
       sync: () => ask('sync', [id]),
       close: () => ask('close', [id]),
     };

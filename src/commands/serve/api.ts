@@ -8,8 +8,8 @@ import { ended, errorBody, refusal } from './refusal.ts';
 import { json, modelNamed, type Reply, type Service } from './service.ts';
 import { detokenize, tokenize, tokenizerInfo } from './tokens.ts';
 
-/** Bytes of a body, requests that are open at once, and how long one may take, at most. */
-export const LIMITS = { body: 8 << 20, open: 256, seconds: 600 };
+/** Bytes of a body and how long a client may take for it, requests that are open at once, and how long one may take, at most. */
+export const LIMITS = { body: 8 << 20, bodySeconds: 60, open: 256, seconds: 600 };
 
 /** What a host calls: `admits` before it reads the body; a reply there is the answer. signal: nobody waits any longer. */
 export interface Api {
@@ -83,6 +83,10 @@ export function tooLarge(bytes: number, most: number): Reply | null {
     refusal(413, `expected a body of at most ${most} bytes, got more; ask for less at a time`, { code: 'request_too_large' }),
   );
 }
+
+/** The answer to a body that does not come. */
+export const tooSlow = (seconds: number): Reply =>
+  errorBody(refusal(408, `expected the whole body within ${seconds} s, got a part of it; send it again`, { code: 'timeout' }));
 
 const pathOf = ({ path }: Head) => path.split('?')[0];
 

@@ -44,7 +44,7 @@ export async function serveVerb({ o, report, signal, listen }: Task): Promise<vo
       const service = serviceOf(o, opened, desk, [BASE, ...adapters.map(({ name }) => name)], capacity);
       const ending = new AbortController();
       const api = (own: Pick<Guard, 'hosts' | 'same'>) => newApi(service, { ...own, key: o.key }, ending.signal);
-      const { url, close } = await listen(api, { host: o.host, port: o.port, body: LIMITS.body });
+      const { url, close } = await listen(api, { host: o.host, port: o.port, ...LIMITS });
       report({ kind: 'listening', url, models: [...service.models] });
       try {
         await Promise.race([desk.ended, until(signal)]);
