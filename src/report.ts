@@ -137,10 +137,10 @@ export type Line =
       matrices: { layer: number; module: string; score: number; fair: number; global: number; matrix: number }[];
       overlap: { fair_global: number; fair_matrix: number; global_matrix: number };
     }
-  /** Of `compare`: a run that begins, what it came to, and the table of all. */
+  /** Of `compare`: a run that begins, what it came to, and the table of all, or of those that were finished when it was stopped. */
   | { kind: 'run'; index: number; of: number; method: string; size: string | null; seed: number; lr: number | 'auto' }
   | ({ kind: 'result' } & RunFigures)
-  | { kind: 'comparison'; title: string; rows: Summary[]; report: string }
+  | { kind: 'comparison'; title: string; runs: { finished: number; of: number }; rows: Summary[]; report: string }
   | { kind: 'example'; index: number; logprob: number; tokens: number }
   /**
    * Of `eval --task`: what the model said (by likelihood, the choice it finds likeliest), the row's answer, what was read of it (null:

@@ -12,11 +12,12 @@ export function run(words) {
       ['all of it waited for', ms(saw.whole), share(saw.share.before)],
       [
         'written beside the steps',
-        `${ms(saw.wait)}, steps ${ms(saw.besideStep)} instead of ${ms(saw.step)} while it is written`,
+        `${ms(saw.wait)}, and ${ms(saw.slower)} more in the ${saw.beside.toFixed(0)} steps while it is written`,
         share(saw.share.now),
       ],
     ],
-    `${saw.checkpoints} checkpoints of ${Math.round(saw.mb)} MB, on ${saw.device}; medians.`,
+    `${saw.checkpoints} checkpoints of ${Math.round(saw.mb)} MB, on ${saw.device}, whose processors are the GPU too. Of all the processors' ` +
+      `time, which others at work beside do not move, a checkpoint takes ${ms(saw.cpu)}: ${share(saw.share.cpu)} of a minute of steps.`,
   );
   return saw.share.now <= 0.02 ? 0 : 1;
 }

@@ -15,7 +15,7 @@ export function resultWords({ loss, exact, guard }: Extract<Line, { kind: 'resul
   return parts.join(', ');
 }
 
-export function comparisonTable(t: Terminal, { title, rows, report }: Comparison): string[] {
+export function comparisonTable(t: Terminal, { title, runs, rows, report }: Comparison): string[] {
   const [exact, forgot] = [rows.some((r) => r.exact), rows.some((r) => r.forgot)];
   const columns: [head: string, of: (r: Row) => string][] = [
     ['method', (r) => r.method],
@@ -40,6 +40,7 @@ export function comparisonTable(t: Terminal, { title, rows, report }: Comparison
   const sizes = [...new Set(rows.map((r) => r.size))];
   return [
     paint(t, 'bold', title),
+    ...(runs.finished < runs.of ? [paint(t, 'dim', `of ${runs.finished} of ${runs.of} runs`)] : []),
     '',
     ...groups.flatMap((group) => [
       paint(

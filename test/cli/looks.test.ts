@@ -206,12 +206,15 @@ test('a table that is too wide goes on below, its first column again beside it',
   const line = {
     kind: 'comparison' as const,
     title: 'T',
+    runs: { finished: 3, of: 4 },
     report: 'R',
     rows: summarize([result('SMT', 0, 0.1, 3), result('日本語', 0, 0.1, 2), result('LoRA', 0, 0.1, 2, '10%t')]),
   };
   const lines = comparisonTable({ ...plain, width: 50 }, line);
   for (const text of lines) expect(widthOf(text)).toBeLessThan(50);
   expect(lines.filter((text) => text.startsWith('日本語'))).toHaveLength(2);
+  expect(lines[1]).toBe('of 3 of 4 runs'); // it was stopped
+  expect(comparisonTable(plain, { ...line, runs: { finished: 4, of: 4 } }).join()).not.toMatch(/ runs/);
   expect(lines.filter((text) => text.startsWith('method')).join(' ')).toMatch(/lr.*loss.*tokens\/s +saved/);
 });
 

@@ -218,10 +218,19 @@ describe.skipIf(!present)('on stories260K (skipped without the shared data)', ()
     };
     const results = (lines: Line[]) => lines.flatMap((l) => (l.kind === 'result' ? [l] : []));
 
-    const first = results(await begin(3));
+    const stopped = await begin(3);
+    const first = results(stopped);
     // LoRA's is the rate by rule: of a run too short for trials
     expect(first.map((r) => `${r.method} ${r.lr}`)).toEqual(['SMT 0.001', 'SMT 0.002', 'LoRA 0.0015']);
+    expect(stopped.at(-2)).toEqual({
+      kind: 'note',
+      text: expect.stringMatching(/^stopped: 3 of 5 runs are finished and kept in/),
+    });
+    expect(stopped.at(-1)).toMatchObject({ kind: 'comparison', runs: { finished: 3, of: 5 } });
+    const part: Document = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8'));
+    expect(part.summary.map((s) => s.method)).toEqual(['untrained', 'SMT', 'LoRA']);
     const lines = await begin();
+    expect(lines.at(-1)).toMatchObject({ kind: 'comparison', runs: { finished: 5, of: 5 } });
     expect(results(lines).map((r) => r.method)).toEqual(['DoRA', 'full']);
     const all: Document = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8'));
     expect(all.summary.map((s) => s.method)).toEqual(['untrained', 'SMT', 'LoRA', 'DoRA', 'full']);

@@ -20,6 +20,7 @@ describe('the page', () => {
     device: 'D',
     version: '0',
     date: '2026-01-02T03:04:05.000Z',
+    runs: { finished: 4, of: 4 },
     summary: summarize(results),
     results,
   };
@@ -53,6 +54,13 @@ describe('the page', () => {
     const tags = [...visible.matchAll(/<\/?([a-z0-9]+)((?:\s+[\w:-]+(?:="[^"<]*")?)*)\s*\/?>/g)];
     expect(tags).toHaveLength(visible.match(/</g)!.length - 1); // and the doctype
     expect(tags.flatMap(([, , attributes]) => attributes.match(/\son\w+=/g) ?? [])).toEqual([]);
+  });
+  test('says of a comparison that was stopped how much of it there is, if only the untrained model', () => {
+    expect(page).not.toContain('Stopped');
+    const untrained = [{ ...result('untrained', 0, 0, 3), size: null, trainable: 0, blocks: null }];
+    const html = reportPage({ ...d, runs: { finished: 0, of: 4 }, results: untrained, summary: summarize(untrained) });
+    expect(html).toContain('Stopped: of 0 of 4 runs');
+    expect(html).toContain('untrained');
   });
   test('needs nothing but itself', async () => {
     expect(page.replace(/\/\*.*?\*\//gs, '')).not.toMatch(/https?:|src=|<link|@import|url\(/);

@@ -14,6 +14,8 @@ export interface Document {
   device: string;
   version: string;
   date: string;
+  /** Fewer finished than there are: it was stopped, and can go on. */
+  runs: { finished: number; of: number };
   summary: Summary[];
   results: Result[];
 }

@@ -87,8 +87,9 @@ function facts({ model, rows, recipe }: Document): string {
   );
 }
 
-function reading({ summary, recipe }: Document): string {
+function reading({ summary, recipe, runs }: Document): string {
   const parts = [
+    ...(runs.finished < runs.of ? [`Stopped: of ${runs.finished} of ${runs.of} runs; rates and means are those of these.`] : []),
     'Loss in nats a target, mean over seeds with the smallest and largest below it; the best of each size stands out.',
     'Device bytes are the plan of the largest program of a run, the same numbers that are allocated.',
   ];

@@ -90,18 +90,25 @@ function freshModel({ gpu, opened, held, rows, guard, asked }: Bench, base: Sett
   return loadModel(gpu, opened, { longest, base });
 }
 
-/** The base itself, measured as a run is. */
-export async function baseRun(bench: Bench, label: Label & { lr: number }, o: Settled, signal: AbortSignal): Promise<Result> {
+/** The base itself, measured as a run is; null where the signal stopped it. */
+export async function baseRun(
+  bench: Bench,
+  label: Label & { lr: number },
+  o: Settled,
+  signal: AbortSignal,
+): Promise<Result | null> {
   const model = await freshModel(bench, o.base);
   try {
     const { loss } = await lossOf(model, bench.held, o.batch);
     const kept = bench.guard && (await lossOf(model, bench.guard, o.batch)).loss;
+    const exact = await answered(bench, model, signal);
+    if (signal.aborted) return null;
     const none = { trainable: 0, share_targets: 0, share_model: 0, adapter_bytes: 0, tokens_per_second: 0, steps: 0, seconds: 0 };
     return {
       ...label,
       ...none,
       loss,
-      exact: await answered(bench, model, signal),
+      exact,
       guard: kept === null ? null : { before: kept, after: kept },
       device_bytes: { peak: 0, train: 0 },
       warmup_seconds: 0,

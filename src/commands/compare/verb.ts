@@ -37,8 +37,9 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
     const bench: Bench = { gpu, opened, ...(await rowsOf(recipe, common, opened, report)), seconds: recipe.seconds };
     const decoder = decoderFor(opened.files)(1, common.base, gpu.limits.maxBinding);
     const entries = entriesOf(recipe, decoder, report);
-    const results = await runAll(recipe, entries, bench, out, report, signal);
-    if (signal.aborted || !results.length) return;
+    const { results, ...runs } = await runAll(recipe, entries, bench, out, report, signal);
+    if (signal.aborted) report({ kind: 'note', text: stoppedWords(runs, out) });
+    if (!results.length) return;
     const made: Document = {
       title: recipe.title,
       about: recipe.about,
@@ -53,12 +54,13 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
       device: gpu.name,
       version,
       date: new Date().toISOString(),
+      runs,
       summary: summarize(results),
       results,
     };
     await writeFile(`${out}/results.json`, `${JSON.stringify(made, null, 1)}\n`, { force: true });
     await writeFile(`${out}/report.html`, reportPage(made), { force: true });
-    report({ kind: 'comparison', title: recipe.title, rows: made.summary, report: `${out}/report.html` });
+    report({ kind: 'comparison', title: recipe.title, runs, rows: made.summary, report: `${out}/report.html` });
   };
   try {
     // after a loss the runs that are kept are found, and the one that was under way begins anew
@@ -93,50 +95,55 @@ function entriesOf(recipe: Recipe, decoder: Decoder, report: Report): Entry[] {
   });
 }
 
+/** All runs, or those that were finished before the signal. */
 async function runAll(
-  { seeds, ...rest }: Recipe,
+  recipe: Recipe,
   entries: Entry[],
   bench: Bench,
   out: string,
   report: Report,
   signal: AbortSignal,
-): Promise<Result[]> {
-  const recipe = { seeds, ...rest };
+): Promise<{ results: Result[] } & Document['runs']> {
+  const { seeds } = recipe;
   const of = entries.reduce((n, e) => n + e.method.lrs.length + seeds.length - 1, 0);
+  const results: Result[] = [];
   const base = withDefaults(withoutClash(recipe.common));
   const first = { id: BASE, method: BASE, size: null, seed: seeds[0], lr: 0 };
-  const results = [(await kept(out, first, base)) ?? (await keep(out, await baseRun(bench, first, base, signal)))];
-  let index = 0;
+  const measured = (await kept(out, first, base)) ?? (await baseRun(bench, first, base, signal));
+  if (!measured) return { results, finished: 0, of };
+  results.push(await keep(out, measured));
+  let finished = 0;
   const run = async ({ method, size, fit }: Entry, lr: Contender['lrs'][number], seed: number): Promise<Result | null> => {
     const o = settle(recipe, method, fit, lr, seed);
     const label = { id: idOf(method.name, size, o.lr, seed), method: method.name, size, seed, lr: o.lr };
-    index++;
-    const had = await kept(out, label, o);
-    if (had) return had;
-    report({ kind: 'run', index, of, method: method.name, size, seed, lr: o.lr });
-    const made = await oneRun(bench, label, o, report, signal);
-    if (!made) return null;
-    const { curve: _, evals: __, blocks: ___, settings: ____, ...told } = made;
-    report({ kind: 'result', ...told });
-    return keep(out, made);
+    let made = await kept(out, label, o);
+    if (!made) {
+      report({ kind: 'run', index: finished + 1, of, method: method.name, size, seed, lr: o.lr });
+      made = await oneRun(bench, label, o, report, signal);
+      if (!made) return null;
+      const { curve: _, evals: __, blocks: ___, settings: ____, ...told } = made;
+      report({ kind: 'result', ...told });
+      await keep(out, made);
+    }
+    finished++;
+    results.push(made);
+    return made;
   };
   for (const entry of entries) {
     const tried: Result[] = [];
     for (const lr of entry.method.lrs) {
       const made = await run(entry, lr, seeds[0]);
-      if (!made) return results;
+      if (!made) return { results, finished, of };
       tried.push(made);
     }
-    results.push(...tried);
     const lr = bestRate(tried);
-    for (const seed of seeds.slice(1)) {
-      const made = await run(entry, lr, seed);
-      if (!made) return results;
-      results.push(made);
-    }
+    for (const seed of seeds.slice(1)) if (!(await run(entry, lr, seed))) return { results, finished, of };
   }
-  return results;
+  return { results, finished, of };
 }
+
+const stoppedWords = ({ finished, of }: Document['runs'], out: string) =>
+  `stopped: ${finished} of ${of} runs are finished and kept in ${out}; the same command goes on with the one that was under way, from its beginning`;
 
 const idOf = (...parts: (string | number | null)[]) =>
   parts
