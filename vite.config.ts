@@ -40,7 +40,7 @@ const policy = {
   'form-action': "'none'",
 };
 
-/** Shaders without the comments that are for readers; the marks that the linker reads stay. */
+/** Shaders without the comments and the spaces that are for readers; the marks that the linker reads stay. */
 function leanShaders(): Plugin {
   return {
     name: 'lean-shaders',
@@ -50,7 +50,8 @@ function leanShaders(): Plugin {
       if (!id.endsWith('.wgsl?raw')) return undefined;
       const lines = readFileSync(id.replace('?raw', ''), 'utf8').split('\n');
       const lean = lines.map((line) => line.replace(/\s*\/\/(?! @).*$/, '').trim()).filter((line) => line !== '');
-      return `export default ${JSON.stringify(`${lean.join('\n')}\n`)};`;
+      const text = `${lean.join('\n')}\n`.replace(/ ([^\w\s]+) (?![^\w\s(])/g, '$1'); // `a - -b` stays
+      return `export default ${JSON.stringify(text)};`;
     },
   };
 }
