@@ -2,6 +2,8 @@
 import { defineConfig } from '@playwright/test';
 
 const PORT = 4173;
+/** Not dist/web, which the tests of the package build at the same time. */
+const OUT = '../node_modules/.cache/page';
 
 export default defineConfig({
   testDir: 'test/e2e',
@@ -13,7 +15,7 @@ export default defineConfig({
     launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--enable-unsafe-webgpu'] },
   },
   webServer: {
-    command: `npx --no-install vite build && npx --no-install vite preview --port ${PORT} --strictPort`,
+    command: `npx --no-install vite build --outDir ${OUT} && npx --no-install vite preview --outDir ${OUT} --port ${PORT} --strictPort`,
     url: `http://localhost:${PORT}`,
     reuseExistingServer: !process.env.CI,
     timeout: 120_000,

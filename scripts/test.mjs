@@ -1,4 +1,5 @@
 // All tests: types and lint, the suite in Deno, runs of it with the kernels of a GPU, the engine in Node and in Chromium, the package, the page. What failed is said again at the end, before its one line: N passed, N failed.
+// Vitest keeps two processors busy with files side by side. The package and the page are one test after another, which leave a processor idle: they run beside each other.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,8 +24,7 @@ await vitest('Deno', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.
 await vitest('Deno, as on hardware', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'hardware');
 await vitest('Node', process.execPath, ['node_modules/vitest/vitest.mjs'], 'node');
 await vitest('Chromium', process.execPath, ['node_modules/vitest/vitest.mjs'], 'browser');
-await vitest('package', process.execPath, ['node_modules/vitest/vitest.mjs'], 'package');
-await playwright();
+await Promise.all([vitest('package', process.execPath, ['node_modules/vitest/vitest.mjs'], 'package'), playwright()]);
 
 for (const text of failures) console.log(`\n== failed: ${text}`);
 console.log(`${passed} passed, ${failures.length} failed`);
@@ -48,9 +48,8 @@ async function vitest(name, command, args, project) {
 
 async function playwright() {
   const file = join(out, 'e2e.json');
-  const ran = await run('page', 'npx', ['--no-install', 'playwright', 'test', '--reporter=list,json'], {
-    PLAYWRIGHT_JSON_OUTPUT_NAME: file,
-  });
+  const words = ['--no-install', 'playwright', 'test', '--reporter=list,json'];
+  const ran = await run('page', 'npx', words, { env: { PLAYWRIGHT_JSON_OUTPUT_NAME: file }, beside: true });
   count('page', ran, () => {
     const r = JSON.parse(readFileSync(file, 'utf8'));
     return [r.stats.expected + r.stats.flaky, failuresOfPlaywright(r)];
@@ -71,14 +70,16 @@ function count(name, { ok, end }, read) {
   failures.push(...named.map((text) => `${name}: ${text}`));
 }
 
-/** Runs a command, its output shown as it comes: {ok, the end of what it said}. */
-async function run(name, command, args, more = {}) {
-  console.log(`\n== ${name}`);
+/** Runs a command, its output shown as it comes, or, `beside` another one, when it has ended: {ok, the end of what it said}. */
+async function run(name, command, args, { env: more, beside = false } = {}) {
+  if (!beside) console.log(`\n== ${name}`);
   const t = Date.now();
   const child = spawn(command, args, { stdio: ['inherit', 'pipe', 'pipe'], env: { ...env, ...more } });
   let end = '';
+  const held = [];
   const show = (to) => (chunk) => {
-    to.write(chunk);
+    if (beside) held.push(chunk);
+    else to.write(chunk);
     end = (end + chunk).slice(-LAST_CHARACTERS);
   };
   child.stdout.on('data', show(process.stdout));
@@ -90,6 +91,7 @@ async function run(name, command, args, more = {}) {
     });
     child.on('close', done);
   });
+  if (beside) process.stdout.write(`\n== ${name}\n${Buffer.concat(held)}`);
   console.log(`== ${name}: ${((Date.now() - t) / 1000).toFixed(0)} s`);
   return { ok: status === 0, end };
 }

@@ -1,10 +1,19 @@
 // The whole tests of the engine in Node (Dawn) and in Chromium: npm test has there what differs from Deno, since SwiftShader, which runs
-// both without a GPU, takes long over the rest. Writes no page. Words: files, if not all.
+// both without a GPU, takes long over the rest; and of Deno's those of which npm test has a part. Writes no page. Words: files, if not all.
 import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+
+const VITEST = 'node_modules/vitest/vitest.mjs';
+/** Of Deno's tests those that have more to run where everything is asked for. */
+const IN_DENO = ['test/cli/conformance.test.ts'];
 
 export function run(files) {
+  const deno = createRequire(import.meta.url)('deno/install_api.cjs').runInstall();
   const env = { ...process.env, EVERYWHERE: '1' };
-  const run = (project) =>
-    spawnSync('npx', ['--no-install', 'vitest', 'run', '--project', project, ...files], { stdio: 'inherit', env });
-  return ['node', 'browser'].map(run).some(({ status }) => status !== 0) ? 1 : 0;
+  const run = (project, program, words, some) =>
+    spawnSync(program, [...words, VITEST, 'run', '--project', project, ...some], { stdio: 'inherit', env });
+  const ended = ['node', 'browser'].map((project) => run(project, process.execPath, [], files));
+  const inDeno = IN_DENO.filter((file) => !files.length || files.some((word) => file.includes(word)));
+  if (inDeno.length) ended.push(run('unit', deno, ['run', '-A', '--quiet'], inDeno));
+  return ended.some(({ status }) => status !== 0) ? 1 : 0;
 }

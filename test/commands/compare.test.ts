@@ -14,8 +14,11 @@ import { newDecoder } from '../../src/models/decoder.ts';
 import { withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
 import { shared } from '../cli/tiny.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { TINY } from '../models/tiny.ts';
 import { result } from './results.ts';
+
+keepDevice();
 
 describe('a recipe', () => {
   const least = { title: 'T', methods: [{ name: 'SMT' }] };

@@ -7,7 +7,10 @@ import { EXPORTERS } from '../../src/io/exports.ts';
 import { openModelFiles } from '../../src/io/model.ts';
 import { withDefaults } from '../../src/options/table.ts';
 import { closeGpu, loadAdapter, openModel } from '../../src/parts.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { of, run, tinyPlace } from '../train/inprocess.ts';
+
+keepDevice();
 
 const { at, free, train, path } = tinyPlace();
 let [tuned, base] = [0, 0];

@@ -6,7 +6,10 @@ import { afterAll, expect, test } from 'vitest';
 import { type Receipt, receiptIn } from '../../src/commands/receipt.ts';
 import { differenceOf } from '../../src/commands/replay.ts';
 import { blocktune, writeRows } from '../cli/tiny.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { filesOf, of, run, tinyPlace } from '../train/inprocess.ts';
+
+keepDevice();
 
 const place = tinyPlace();
 afterAll(place.free);

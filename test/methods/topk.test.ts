@@ -26,7 +26,10 @@ import { planTraining } from '../../src/train/plans.ts';
 import '../compare.ts';
 import { type Golden, loadGolden } from '../goldens/load.ts';
 import { testGpu } from '../gpu/harness.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { cutOff, filesOf, of, run, tinyPlace } from '../train/inprocess.ts';
+
+keepDevice();
 
 /** What make_topk.py writes. */
 type TopkGolden = Golden['curves']['full'] & { layers: number };

@@ -146,7 +146,7 @@ describe('the commands', () => {
     ['SIGTERM', 'deno'],
     ['SIGTERM', 'chrome'],
   ] as const)('%s stops at the next step and saves, in %s', async (signal, runtime) => {
-    const words = ['train', '--steps', '5000', '--warmup-steps', '2', '--max-length', '32', '--batch', '1', '--json'];
+    const words = 'train --steps 5000 --lr 0.001 --warmup-steps 2 --max-length 32 --batch 1 --tune off --json'.split(' ');
     const out = `by-${runtime}`;
     const once = { env: { ...swiftshader, CHROMIUM: browserPath }, stopBy: signal, after: /"kind":"step","step":2/ };
     const { code, stdout } = await blocktuneItself(whole, [...words, '--runtime', runtime, '--out', out], once);

@@ -13,6 +13,9 @@ import { writeFolder } from '../../src/io/write.ts';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
 import '../compare.ts';
+import { keepDevice } from '../gpu/kept.ts';
+
+keepDevice();
 
 const golden = new URL('../goldens/llama-bias/', import.meta.url);
 let home: string;

@@ -3,9 +3,11 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Line } from '../../src/report.ts';
 import { writeModel, writeRows } from '../cli/tiny.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { cutOff, filesOf, of, run, tinyPlace } from './inprocess.ts';
 import { spoil } from './spoil.ts';
 
+keepDevice();
 const place = tinyPlace();
 const { at, train } = place;
 afterAll(place.free);
@@ -72,7 +74,8 @@ test('with no rows beyond those trained on, it says so', async () => {
 test('where no rate down to one below the list keeps the loss, it says what was tried and what may be wrong', async () => {
   const model = writeModel(at('spoilt'));
   await spoil(`${model}/model.safetensors`, Number.NaN);
-  const all = ['--model', model, '--data', at('rows.jsonl'), '--method', 'lora', '--batch', '2', '--steps', '6', '--lr', 'auto'];
+  const words = '--method lora --batch 2 --steps 6 --lr auto --tune off'.split(' ');
+  const all = ['--model', model, '--data', at('rows.jsonl'), ...words];
   const lines: Line[] = [];
   const spoilt = run(['train', ...all, '--eval', at('rows.jsonl'), '--out', at('diverged'), '--json'], undefined, (l) =>
     lines.push(l),
@@ -106,8 +109,8 @@ test('a short run goes by rule, and says at which rate', async () => {
 });
 
 test('rows of one a step, whose losses differ more than twofold, tell a rate all the same', async () => {
-  const words = ['--steps', '420', '--batch', '1', '--max-length', '32', '--warmup-steps', '2', '--out', at('one')];
-  const lines = await run(['train', ...words, '--json'], 8);
+  const words = '--steps 420 --batch 1 --max-length 32 --warmup-steps 2 --tune off --json'.split(' ');
+  const lines = await run(['train', ...words, '--out', at('one')], 8);
   const losses = of(lines, 'step').map((s) => s.loss);
   expect(Math.max(...losses)).toBeGreaterThan(2 * losses[0]);
   const [{ tried, lr }] = of(lines, 'rates');

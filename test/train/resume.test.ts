@@ -2,8 +2,10 @@
 // was cut off. For every method, over the end of an epoch, with what a resumed run could forget: accumulation, dropout, decay, schedules.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Line } from '../../src/report.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { cutOff, filesOf, type Of, of, run, tinyPlace } from './inprocess.ts';
 
+keepDevice();
 const place = tinyPlace();
 const { at, train } = place;
 afterAll(place.free);

@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Line } from '../../src/report.ts';
 import '../compare.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { filesOf, type Of, of, run, tinyPlace, weightsOf } from './inprocess.ts';
 
+keepDevice();
 const place = tinyPlace();
 const { at, train } = place;
 afterAll(place.free);

@@ -5,8 +5,11 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { Line } from '../../src/report.ts';
 import { troubleOf } from '../../src/train/trouble.ts';
 import { writeModel } from '../cli/tiny.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { filesOf, of, run, tinyPlace } from './inprocess.ts';
 import { spoil } from './spoil.ts';
+
+keepDevice();
 
 const place = tinyPlace();
 afterAll(place.free);

@@ -16,7 +16,10 @@ import { prepareRun, selectBlocks, type TuneOptions } from '../../src/parts.ts';
 import { baseOf, type Model } from '../../src/train/model.ts';
 import { resultFiles } from '../../src/train/save.ts';
 import type { OnModel } from '../../src/train/session.ts';
+import { keepDevice } from '../gpu/kept.ts';
 import { decoderOf, rowsOf, TINY, valuesOf } from '../models/tiny.ts';
+
+keepDevice();
 
 // Rows of 48 values: 32 fit a binding of 6 KiB, and block row 1 of an edge of 24 is rows 24 to 47. An edge of 48 is longer than a window.
 const SMALL = { maxBinding: 6144, maxBuffer: 1 << 22 };

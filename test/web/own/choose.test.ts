@@ -20,7 +20,7 @@ writeModel(at('model'));
 const text = Array.from({ length: 12 }, (_, i) =>
   JSON.stringify({ prompt: `The owl is here. ${i}`, completion: ` It sings ${i}` }),
 );
-const O: Options = { budget: '30%t', warmupSteps: 2, steps: 3, lr: 1e-3, autotune: false } as Options;
+const O: Options = { budget: '30%t', warmupSteps: 2, steps: 3, lr: 1e-3, tune: 'off' };
 const { signal } = new AbortController();
 const told: Event[] = [];
 let b: Bench;
