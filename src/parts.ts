@@ -26,8 +26,11 @@ export { elementsOf } from './gpu/tensor.ts';
 export * from './index.ts';
 export { openPlace, type Source } from './io/bytes.ts';
 export { type KeptModel, keptFolder, keptModels } from './io/kept-folder.ts';
+export { isFull, piecesOf as chunksOf } from './io/store.ts';
 export { storedBytes } from './io/tensors.ts';
-export { blobOf } from './io/write.ts';
+export { blobOf, type FileToWrite } from './io/write.ts';
+export { type WrittenFile, writeChosenFile, writeDirectory } from './io/write-directory.ts';
+export { zipOf } from './io/zip.ts';
 export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
 export { type Attached, type BlockScores, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
 export { blockEdge, parseBudget } from './methods/smt/budget.ts';
@@ -51,7 +54,7 @@ export { evaluationIn } from './train/rates.ts';
 export { weighRecompute } from './train/recompute.ts';
 export { RECORDED, type RunRecord } from './train/record.ts';
 export type { Run } from './train/run.ts';
-export { checkSavable, modelDtype, resultFiles } from './train/save.ts';
+export { checkSavable, liveFiles, modelDtype, resultFiles } from './train/save.ts';
 export { type Again, prepareRun, type TuneOptions } from './train/tune.ts';
 
 /** Scores the blocks of a prepared run's targets and chooses, without training; null where it was stopped meanwhile. */

@@ -51,7 +51,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   parts: ['index', 'gpu', 'models', 'methods', 'io', 'data', 'eval', 'train'],
   commands: ['parts', 'options', 'methods', 'models', 'config', 'io', 'data', 'report', 'version', 'words', 'gpus', 'tasks'],
   cli: ['options', 'commands', 'report', 'version', 'demo', 'words'],
-  web: ['parts', 'options', 'commands', 'report', 'demo', 'gpus', 'size', 'words'],
+  web: ['parts', 'options', 'commands', 'report', 'demo', 'formats', 'gpus', 'size', 'words'],
 };
 /** What some files may import beside that: those that measure and check the engine itself, and what the face does not show. */
 const MAY_ALSO: Record<string, string[]> = {

@@ -22,7 +22,7 @@ export const ggufExporter: Exporter = {
     const chunks = writeGguf([...general(model), ...describing(config), ...fields], tensors);
     return { files: [{ name: 'model.gguf', chunks }], notes, otherTokens: !exact };
   },
-  open: async (place) => ({ files: await openModelFiles(place) }),
+  open: async (written) => ({ files: await openModelFiles(written) }),
 };
 
 /** What llama.cpp calls the families. */

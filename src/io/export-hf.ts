@@ -115,7 +115,7 @@ export const hfExporter: Exporter = {
     const written = hfFiles({ config, generation, tokenizer, kept, dtype: plain, tensors: weights });
     return { files: card ? [...written, cardFile({ ...card, library: 'transformers' })] : written, notes: [] };
   },
-  open: async (place) => ({ files: await openModelFiles(place) }),
+  open: async (written) => ({ files: await openModelFiles(written) }),
 };
 
 // One file where all fits, else numbered shards and the index that says what lies where.

@@ -21,5 +21,5 @@ export const peftExporter: Exporter = {
       within: svd === undefined ? 1e-3 : Number.POSITIVE_INFINITY,
     };
   },
-  open: async (place, { files }) => ({ files, adapter: await loadAdapter(place) }),
+  open: async (written, { files }) => ({ files, adapter: await loadAdapter(written) }),
 };

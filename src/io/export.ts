@@ -1,6 +1,7 @@
 // What a format of exports is made of. The formats themselves are listed in exports.ts.
 import type { Adapter } from './adapter.ts';
 import type { Seen } from './adapter-merge.ts';
+import type { Folder } from './bytes.ts';
 import type { Card } from './card.ts';
 import type { ModelFiles } from './model.ts';
 import type { FileToWrite } from './write.ts';
@@ -34,8 +35,8 @@ export interface Exporter {
   place: 'file' | 'folder';
   /** Lays the export out. What the format cannot say of the model is an error with a cure, before a byte is read or written. */
   lay(model: Exporting): Promise<Exported>;
-  /** Opens what was written, as a model or as the base with an adapter. */
-  open(place: string, model: Exporting): Promise<Opened>;
+  /** Opens what was written, a lone file as the only one of its folder: as a model, or as the base with an adapter. */
+  open(written: Folder, model: Exporting): Promise<Opened>;
 }
 
 export interface Opened {

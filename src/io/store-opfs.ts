@@ -71,7 +71,7 @@ export function opfsStore(directory: FileSystemDirectoryHandle): Store {
 }
 
 /** The pieces as they go, each written whole or an error; flushed and closed at the end. */
-async function* writing(handle: Handle, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* writing(handle: Handle, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const access = await handle.createSyncAccessHandle();
   try {
     let at = 0;

@@ -1,12 +1,13 @@
 // What a run leaves: an adapter folder, or where the base itself has trained a Hugging Face folder. Every way to save is checked
 // before the first step.
 
-import { read } from '../gpu/tensor.ts';
+import type { Memory } from '../gpu/scope.ts';
+import { read, type Tensor } from '../gpu/tensor.ts';
 import { type Adapter, adapterFiles } from '../io/adapter.ts';
-import { mergedTensors, rowChanges } from '../io/adapter-merge.ts';
+import { mergedTensors } from '../io/adapter-merge.ts';
 import { type HfExport, hfConfig, hfFiles, tokenizerFiles } from '../io/export-hf.ts';
 import type { ModelFiles } from '../io/model.ts';
-import { encode } from '../io/quant.ts';
+import type { TensorInfo } from '../io/tensors.ts';
 import type { FileToWrite } from '../io/write.ts';
 import type { Method } from '../methods/method.ts';
 import { parametersOf } from '../models/decoder.ts';
@@ -31,33 +32,40 @@ export async function resultFiles(model: Model, { method, attached }: OnModel, d
   return adapterFiles(adapter!);
 }
 
-/** The model's files, its parameters read from the device one by one. */
+/** The model's files, its parameters as they are on the device. */
 function modelFiles(model: Model, adapter: Adapter | null, dtype: ModelDtype, kept: HfExport['kept']): FileToWrite[] {
-  const changes = adapter ? rowChanges(adapter) : new Map();
-  const { config, generation, tokenizer } = model.files;
-  const tensors = parametersOf(model.decoder).map((w) => ({
-    name: w.name,
-    shape: 'windows' in w ? [w.rows, w.cols] : [...w.value.shape],
-    bytes: () => fromDevice(model, w, changes.get(w.name), dtype),
-  }));
-  return hfFiles({ config, generation, tokenizer, kept, dtype, tensors });
+  const { config, generation, tokenizer, tensors } = liveFiles(model);
+  const merged = mergedTensors(tensors, adapter ?? undefined, dtype);
+  return hfFiles({ config, generation, tokenizer, kept, dtype, tensors: merged });
 }
 
-async function* fromDevice(
-  { gpu }: Model,
-  w: Weight | Vector,
-  change: ((values: Float32Array, r: number) => void) | undefined,
-  dtype: ModelDtype,
-): AsyncGenerator<Uint8Array> {
-  if (!('windows' in w)) {
-    yield encode(dtype, await read(gpu.memory, w.value));
-    return;
-  }
-  for (const { r0, r1, q } of w.windows) {
-    const values = await read(gpu.memory, q);
-    for (let r = r0; change && r < r1; r++) change(values.subarray((r - r0) * w.cols, (r - r0 + 1) * w.cols), r);
-    yield encode(dtype, values);
-  }
+/** A model whose base has been trained as files of its own: the weights are read from the device, in f32, when they are asked for. */
+export function liveFiles({ files, decoder, gpu }: Model): ModelFiles {
+  const tensors = parametersOf(decoder).map((w) => ('windows' in w ? liveMatrix(gpu.memory, w) : liveVector(gpu.memory, w)));
+  return { ...files, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), close: async () => {} };
+}
+
+const liveVector = (memory: Memory, { name, value }: Vector): TensorInfo => ({
+  ...{ name, shape: [...value.shape], format: 'f32' },
+  rows: async () => new Uint8Array((await read(memory, value)).slice().buffer),
+});
+
+function liveMatrix(memory: Memory, { name, rows: R, cols, windows }: Weight): TensorInfo {
+  const row = 4 * cols;
+  return {
+    ...{ name, shape: [R, cols], format: 'f32' },
+    async rows(from, to) {
+      const bytes = new Uint8Array((to - from) * row);
+      for (const { r0, r1, q } of windows) {
+        const [a, b] = [Math.max(r0, from), Math.min(r1, to)];
+        if (a >= b) continue;
+        const part: Tensor = { ...q, shape: [b - a, cols], start: q.start + (a - r0) * row, bytes: (b - a) * row };
+        const values = await read(memory, part);
+        bytes.set(new Uint8Array(values.buffer, 0, part.bytes), (a - from) * row);
+      }
+      return bytes;
+    },
+  };
 }
 
 /** The files of base and adapter as one model, decoded, changed where the adapter says so and rounded once. */

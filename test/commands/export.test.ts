@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compareExport, measure } from '../../src/commands/export/check.ts';
 import { faultOf, worstOf } from '../../src/commands/export/compare.ts';
+import { diskFolder } from '../../src/io/bytes.ts';
 import { EXPORTERS } from '../../src/io/exports.ts';
 import { openModelFiles } from '../../src/io/model.ts';
 import { withDefaults } from '../../src/options/table.ts';
@@ -100,7 +101,7 @@ test('an ONNX folder of the untrained model is told from the tuned one', async (
   await run(['export', '--model', at('model'), '--out', at('plain'), '--format', 'onnx', '--dtype', 'f16', '--tune', 'off']);
   const opened = await openModel(at('model'));
   const meant = await measure(withDefaults({}), opened, await loadAdapter(at('adapter')), () => {});
-  const untrained = () => EXPORTERS.onnx.open(at('plain'), { files: opened.files, dtype: 'f16' });
+  const untrained = () => EXPORTERS.onnx.open(diskFolder(at('plain')), { files: opened.files, dtype: 'f16' });
   const compared = compareExport(meant, untrained, { dtype: 'f16', lost: false, otherTokens: false });
   await expect(compared).rejects.toThrow(/got one nearer to the untrained one/);
   closeGpu(meant.gpu);

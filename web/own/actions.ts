@@ -28,6 +28,7 @@ import {
   prompts,
   replies,
   restart,
+  result,
   run,
   settled,
   trainFiles,
@@ -108,6 +109,7 @@ const named = (o: Options) => withPlaces(o, { model: modelFrom.value, train: tra
 async function runWith(o: Options, resume = false): Promise<boolean> {
   unfinished.value = null;
   paused.value = false;
+  result.value = null;
   run.value = { ...initial, phase: 'running', stage: 'open', began: performance.now() };
   const awake = await stayAwake();
   void navigator.storage?.persist?.();
@@ -117,6 +119,7 @@ async function runWith(o: Options, resume = false): Promise<boolean> {
     const { steps, seconds, input_tokens } = ended;
     const finished = { steps, seconds, input_tokens, elapsed: (performance.now() - run.value.began) / 1000 };
     run.value = { ...run.value, phase: ended.stopped ? 'stopped' : 'done', finished: ended.stopped ? null : finished };
+    if (steps > 0) result.value = { model: ended.model };
     if (steps > 0) past.value = [...past.value, pastOf(run.value, withDefaults(o), ended, past.value.length + 1)].slice(-MOST);
     return !ended.stopped;
   } catch (e) {

@@ -1,7 +1,7 @@
 // What the page asks of its worker for one's own model and data: a call has an answer or a sentence, a run has events besides.
 
 import type { CostLine } from '../../src/commands/cost-rows.ts';
-import type { Options } from '../../src/options/table.ts';
+import type { ExportFormat, Options } from '../../src/options/table.ts';
 import type { Columns, Figures, KeptModel, Look } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
 import type { AdapterFile, Blocks, Matrix } from '../protocol.ts';
@@ -22,6 +22,7 @@ export interface Calls {
   train: [RunAsked, Finished];
   ask: [Asked, Reply];
   result: [null, AdapterFile[]];
+  export: [ExportAsked, TakenHome];
   /** Whether a run of this tab is kept where it outlives the tab; the step at which one is that did not end. */
   place: [null, boolean];
   kept: [null, number | null];
@@ -47,6 +48,8 @@ export type Event =
   | { kind: 'asking'; when: 'before' | 'after'; total: number }
   | { kind: 'answered'; when: 'before' | 'after'; index: number; text: string }
   | { kind: 'prompts'; prompts: { prompt: string; expected: string }[] }
+  /** Bytes of an export so far; null: all is written, and is being checked. */
+  | { kind: 'writing'; done: number | null }
   | { kind: 'remark'; text: string };
 
 export interface GpuFacts {
@@ -72,6 +75,8 @@ export interface ModelFacts {
   vocab_size: number;
   /** Positions that it was made for. */
   context: number;
+  /** Of its values, as its config has it. */
+  dtype: string;
   /** Bytes of the tensors by the format that they are stored in, the largest first. */
   formats: { format: string; bytes: number }[];
   bytes: number;
@@ -171,6 +176,28 @@ export interface Finished {
   /** The base itself was trained: the result is a whole model, of so many bytes. */
   model: boolean;
   stopped: boolean;
+}
+
+export interface ExportAsked {
+  format: ExportFormat;
+  /** null: the base's, where the format has it. */
+  dtype: string | null;
+  /** Of the file, or of the folder. */
+  name: string;
+  /** Where a person chose to have it: the file, or the folder to put a folder into. null: in the browser, to be downloaded. */
+  place: FileSystemFileHandle | FileSystemDirectoryHandle | null;
+}
+
+/** An export that was opened again: how far its log-probabilities are at most from the tuned model's, and from its base's. */
+export interface TakenHome {
+  bytes: number;
+  rows: number;
+  tuned: number;
+  base: number | null;
+  notes: string[];
+  /** Where it lies, or the file to download; several files are one archive. */
+  at: string | null;
+  download: AdapterFile | null;
 }
 
 export interface Asked {

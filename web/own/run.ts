@@ -15,6 +15,7 @@ export function hearRun(s: PageState, e: Event, now: number): PageState {
     case 'bytes':
     case 'reading':
     case 'remark':
+    case 'writing':
       return s;
     default:
       return reduce(s, e, now);

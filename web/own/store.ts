@@ -53,6 +53,8 @@ export const prompts = signal(3);
 /** Runs on this model and data that ended, and what is said of a comparison. */
 export const past = signal<Past[]>([]);
 export const comparing = signal<{ left: number; said: string[] } | null>(null);
+/** What the last run left; null where it left nothing. */
+export const result = signal<{ model: boolean } | null>(null);
 export const paused = signal(false);
 export const replies = signal<Reply[]>([]);
 export const asking = signal(false);
@@ -60,6 +62,8 @@ export const asking = signal(false);
 export const chatting = signal(false);
 /** A run that did not end, and the step that it was saved at. */
 export const unfinished = signal<(RunOf & { step: number }) | null>(null);
+/** Bytes of an export so far; null once it is being checked. */
+export const written = signal<number | null>(0);
 /** Bytes read of what is being opened, since when and from how many on. */
 export const loading = signal<{ done: number; all: number | null; since: number; from: number } | null>(null);
 
@@ -125,6 +129,8 @@ function hear(event: Event): void {
     const { done, all } = event;
     const { since, from } = loading.value ?? { since: performance.now(), from: done };
     loading.value = done === all ? null : { done, all, since, from };
+  } else if (event.kind === 'writing') {
+    written.value = event.done;
   } else if (event.kind === 'reading') {
     if (data.value.state === 'busy') data.value = { state: 'busy', what: `Reading the rows: ${grouped(event.rows)} so far.` };
   } else {

@@ -5,15 +5,30 @@ import { type Adapter, matricesOf, RECEIPT } from '../../io/adapter.ts';
 import { openPlace, readJson } from '../../io/bytes.ts';
 import { type Card, hubName } from '../../io/card.ts';
 import { commandLine } from '../../options/command-line.ts';
-import type { Settled } from '../../options/table.ts';
+import type { Options, Settled } from '../../options/table.ts';
 import { methodOf } from '../../parts.ts';
 import { type Receipt, receiptIn } from '../receipt.ts';
 
-/** The card's facts of an export by these options. */
+/** The card of an export by these options. */
 export async function cardOf(o: Settled, name: string, adapter: Adapter | undefined): Promise<Omit<Card, 'library'>> {
   const run = o.adapter === undefined ? undefined : await receiptAt(o.adapter);
+  return { ...cardFor({ base: o.model ?? name, adapter, run, given: o.given }), tuned: adapter !== undefined };
+}
+
+/** What a card tells of. */
+export interface Told {
+  /** Where the base lies. */
+  base: string;
+  adapter?: Adapter;
+  run?: Pick<Receipt, 'recipe' | 'curve'>;
+  /** Options by which the command line makes the same files. */
+  given: Options;
+}
+
+/** The card of what a run left. */
+export function cardFor({ base, adapter, run, given }: Told): Omit<Card, 'library'> {
   const facts = [...(adapter ? ofAdapter(adapter) : []), ...(run ? ofRun(run) : [])];
-  return { base: hubName(o.model ?? name), tuned: adapter !== undefined, facts, command: commandLine('export', o.given) };
+  return { base: hubName(base), tuned: true, facts, command: commandLine('export', given) };
 }
 
 function ofAdapter(adapter: Adapter): Card['facts'] {
@@ -22,7 +37,7 @@ function ofAdapter(adapter: Adapter): Card['facts'] {
   return [['method', name], ...words, ['matrices trained', String(matricesOf(adapter).length)]];
 }
 
-function ofRun({ recipe, curve }: Receipt): Card['facts'] {
+function ofRun({ recipe, curve }: Pick<Receipt, 'recipe' | 'curve'>): Card['facts'] {
   const data = [recipe.data ?? []].flat().map((place) => hubName(String(place)));
   const [step, loss] = curve.evals.at(-1) ?? [];
   return [

@@ -10,14 +10,16 @@ import {
   type Gpu,
   loadModel,
   logprobsOf,
+  type Model,
   type OpenModel,
+  planningOf,
   type Row,
   withTokenizer,
 } from '../../parts.ts';
 import type { Report } from '../../report.ts';
-import { openOnGpu } from '../open.ts';
+import { loadOn, openOnGpu } from '../open.ts';
 import { type Compared, faultOf, type Rounded } from './compare.ts';
-import { otherIds, rowsFor } from './rows.ts';
+import { beginningsOf, otherIds, rowsFor } from './rows.ts';
 
 /** Log-probabilities of the rows' tokens by the model that is meant, and by its base where there is an adapter. */
 export interface Meant {
@@ -28,15 +30,41 @@ export interface Meant {
   base: Float32Array | null;
 }
 
-/** Opens the GPU and asks base and adapter; the model is freed again, the GPU stays open. */
+/** Opens a GPU and asks base and adapter on it; the model is freed again, the GPU stays open. */
 export async function measure(o: Settled, opened: OpenModel, adapter: Adapter | undefined, report: Report): Promise<Meant> {
   const rows = rowsFor(opened);
-  const model = await openOnGpu(o, opened, longest(rows), report, 'keep');
-  const base = await logprobsOf(model, rows);
-  if (adapter) await applyAdapter(model, adapter, report);
-  const tuned = adapter ? await logprobsOf(model, rows) : base;
-  freeModel(model);
-  return { gpu: model.gpu, opened, rows, tuned, base: adapter ? base : null };
+  return ask(await openOnGpu(o, opened, longest(rows), report, 'keep'), { opened, adapter, rows }, report);
+}
+
+/** The same on a GPU that is open, with the beginnings of some rows of one's own beside those of every export. */
+export async function measureOn(gpu: Gpu, o: Settled, asked: Omit<Asked, 'rows'>, own: readonly Row[], report: Report) {
+  const { opened } = asked;
+  const rows = [...rowsFor(opened), ...beginningsOf(own)];
+  return ask(await loadOn(gpu, o, { opened, longest: longest(rows), base: 'keep' }, report), { ...asked, rows }, report);
+}
+
+/** The same of a model that was trained in place: it is asked as it is on the device, its base by the files that it came from. */
+export async function measureMoved(model: Model, o: Settled, opened: OpenModel, own: readonly Row[], report: Report) {
+  const { rows, tuned: base } = await measureOn(model.gpu, o, { opened }, own, report);
+  const tuned = await logprobsOf({ ...model, planning: planningOf(model.gpu.limits) }, rows);
+  return { gpu: model.gpu, opened, rows, tuned, base };
+}
+
+interface Asked {
+  opened: OpenModel;
+  adapter?: Adapter;
+  rows: Row[];
+}
+
+async function ask(model: Model, { opened, adapter, rows }: Asked, report: Report): Promise<Meant> {
+  try {
+    const base = await logprobsOf(model, rows);
+    if (adapter) await applyAdapter(model, adapter, report);
+    const tuned = adapter ? await logprobsOf(model, rows) : base;
+    return { gpu: model.gpu, opened, rows, tuned, base: adapter ? base : null };
+  } finally {
+    freeModel(model);
+  }
 }
 
 /** Opens what was written and asks it the same; throws where it is not the model that was meant. */

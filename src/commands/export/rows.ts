@@ -13,6 +13,8 @@ export const TEXTS = [
 
 /** Tokens of a row at most. */
 const LENGTH = 40;
+/** One's own rows at most. */
+const OWN = 4;
 
 /** The texts as rows; where a tokenizer has too few words for one, ids from all over the vocabulary. */
 export function rowsFor({ files, tokenizer }: OpenModel): Row[] {
@@ -27,6 +29,14 @@ export function rowsFor({ files, tokenizer }: OpenModel): Row[] {
     return { ids, labels: ids, promptLength: 1 };
   });
 }
+
+/** The beginnings of a few of one's own rows, every token of them a target. */
+export const beginningsOf = (rows: readonly Row[]): Row[] =>
+  rows
+    .filter(({ ids }) => ids.length > 1)
+    .slice(0, OWN)
+    .map(({ ids }) => ids.slice(0, LENGTH))
+    .map((ids) => ({ ids, labels: ids, promptLength: 1 }));
 
 /** Texts that become other ids with the other tokenizer. */
 export const otherIds = (one: OpenModel, other: OpenModel): string[] =>

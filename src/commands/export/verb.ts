@@ -1,18 +1,18 @@
 // The verbs `merge` and `export`: a base, with or without an adapter, in the files that other programs run. What is written is made on
-// the CPU, tensor by tensor, and is held against the model that was meant (check.ts) before it gets its name. A format is a line in
+// the CPU, tensor by tensor, and is held against the model that was meant (export.ts) before it gets its name. A format is a line in
 // io/exports.ts.
 
-import type { Exporting } from '../../io/export.ts';
+import { diskFolder, diskSource, type Folder } from '../../io/bytes.ts';
 import { EXPORTERS } from '../../io/exports.ts';
-import { checkFile, checkWritable, type FileToWrite, writeFile, writeFolder } from '../../io/write.ts';
-import { EXPORTS, type ExportFormat } from '../../options/table.ts';
+import { checkFile, checkWritable, writeFile, writeFolder } from '../../io/write.ts';
+import type { Settled } from '../../options/table.ts';
 import { closeGpu, loadAdapter, type OpenModel } from '../../parts.ts';
 import { builtIn } from '../built-in.ts';
 import { openFiles } from '../open.ts';
 import type { Task } from '../task.ts';
 import { cardOf } from './card.ts';
-import { compareExport, measure } from './check.ts';
-import { worstOf } from './compare.ts';
+import { type Meant, measure } from './check.ts';
+import { defaultDtype, exportTo, type Target } from './export.ts';
 import { writeModelfile } from './ollama.ts';
 
 export async function exportVerb({ o, report }: Task): Promise<void> {
@@ -36,53 +36,36 @@ export async function exportVerb({ o, report }: Task): Promise<void> {
 }
 
 async function exportModel({ o, report }: Pick<Task, 'o' | 'report'>, opened: OpenModel): Promise<void> {
-  const { format, force } = o;
-  const out = o.out!;
-  const seen: Exporting['seen'] = {};
+  const { format, svd } = o;
   const adapter = o.adapter === undefined ? undefined : await loadAdapter(o.adapter);
-  const model: Exporting = {
-    ...{ files: opened.files, adapter, svd: o.svd, seen },
-    card: await cardOf(o, opened.files.name, adapter),
-    dtype: o.dtype ?? defaultDtype(format, opened.files.config.dtype),
-  };
-  const { place, lay, open } = EXPORTERS[format];
-  const { files, notes, otherTokens = false, within } = await lay(model);
-  for (const text of notes) report({ kind: 'note', text });
-  const meant = await measure(o, opened, model.adapter, report);
+  const card = await cardOf(o, opened.files.name, adapter);
+  const model = { files: opened.files, adapter, svd, card, dtype: o.dtype ?? defaultDtype(format, opened.files.config.dtype) };
+  let measured: Meant | undefined;
+  const meant = async () => (measured = await measure(o, opened, adapter, report));
   try {
-    const size = { bytes: 0 };
-    const check = async (aside: string) => {
-      const rounded = { dtype: model.dtype, lost: seen.differs === false, otherTokens, within };
-      const compared = await compareExport(meant, () => open(aside, model), rounded).catch(deleted);
-      const { tuned, base } = worstOf(compared);
-      report({ kind: 'exported', format, out, bytes: size.bytes, rows: meant.rows.length, worst: tuned });
-      if (base !== null) report({ kind: 'note', text: `the untrained model's are up to ${base.toPrecision(2)} away` });
-    };
-    const written = files.map((file) => counted(file, size));
-    if (place === 'file') await writeFile(out, written[0].chunks, { force, check });
-    else await writeFolder(out, written, { force, check });
+    const { bytes, rows, tuned, base } = await exportTo(onDisk(o), { format, model, meant }, report);
+    report({ kind: 'exported', format, out: o.out!, bytes, rows, worst: tuned });
+    if (base !== null) report({ kind: 'note', text: `the untrained model's are up to ${base.toPrecision(2)} away` });
   } finally {
-    closeGpu(meant.gpu);
-  }
-  function deleted(e: Error): never {
-    throw new Error(`${e.message.replace(/\.$/, '')}. What was written is deleted, and ${out} is as it was.`);
+    if (measured) closeGpu(measured.gpu);
   }
 }
 
-/** The base's dtype where the format has it. */
-function defaultDtype(format: ExportFormat, base: string): string {
-  const { dtypes } = EXPORTS[format];
-  return dtypes.find((dtype) => dtype === base) ?? dtypes[0] ?? base;
+/** The place that the options name: files get their names once they are checked. */
+function onDisk({ format, force, out: place }: Settled): Target {
+  const out = place!;
+  return {
+    out,
+    write: (files, check) =>
+      EXPORTERS[format].place === 'folder'
+        ? writeFolder(out, files, { force, check: (aside) => check(diskFolder(aside)) })
+        : writeFile(out, files[0].chunks, { force, check: (aside) => check(lone(files[0].name, aside)) }),
+  };
 }
 
-/** The file, its bytes counted as they go. */
-function counted({ name, chunks }: FileToWrite, size: { bytes: number }): FileToWrite {
-  const all = typeof chunks === 'string' ? [new TextEncoder().encode(chunks)] : chunks instanceof Uint8Array ? [chunks] : chunks;
-  async function* counting() {
-    for await (const chunk of all) {
-      size.bytes += chunk.length;
-      yield chunk;
-    }
-  }
-  return { name, chunks: counting() };
-}
+/** A folder of one file, whatever that is called where it lies. */
+const lone = (name: string, path: string): Folder => ({
+  name: path,
+  list: async () => [name],
+  file: async (asked) => (asked === name ? diskSource(path) : undefined),
+});

@@ -2,7 +2,6 @@
 // not installed, or the model larger than wasm can hold, its weights are read back, and our own engine says what they say.
 import type { OnnxDtype } from '../../formats.ts';
 import { mergedTensors } from '../adapter-merge.ts';
-import { diskFolder } from '../bytes.ts';
 import { cardFile } from '../card.ts';
 import type { Exporter, Opened } from '../export.ts';
 import { tokenizerFiles } from '../export-hf.ts';
@@ -22,8 +21,7 @@ export const onnxExporter: Exporter = {
     const unopened = await whyUnopened(files.tensors, dtype as OnnxDtype);
     return { files: laid, notes: unopened ? [`${unopened}: ${READ_BACK}`] : [] };
   },
-  async open(place, { files, dtype: asked }) {
-    const folder = diskFolder(place);
+  async open(folder, { files, dtype: asked }) {
     const dtype = asked as OnnxDtype;
     const tokenizer = await readTokenizer(folder);
     if (await whyUnopened(files.tensors, dtype)) {

@@ -17,6 +17,7 @@ import { inPageWords, labelOf } from '../words.ts';
 import { Ablation } from './Ablation.tsx';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Explained } from './Explained.tsx';
+import { Exports } from './Exports.tsx';
 import { History } from './History.tsx';
 import { Loading } from './ModelPart.tsx';
 import { TakeHome } from './TakeHome.tsx';
@@ -146,6 +147,7 @@ function Watched() {
       {(s.phase === 'done' || (s.phase === 'stopped' && s.steps.length > 0)) && (
         <Panel name="take-home" title="Take it home" wide>
           <TakeHome />
+          <Exports />
         </Panel>
       )}
       <div class="wide">

@@ -62,6 +62,7 @@ function factsOf({ files, tokenizer }: OpenModel, name: string, remarks: string[
     hidden_size: config.hidden_size,
     vocab_size: config.vocab_size,
     context: config.max_position_embeddings,
+    dtype: config.dtype,
     formats: [...formats].map(([format, n]) => ({ format, bytes: n })).sort((x, y) => y.bytes - x.bytes),
     bytes,
     tokenizer: files.tokenizer.json.model?.type ?? 'unnamed',

@@ -5,6 +5,7 @@ import { alike } from './alike.ts';
 import { type Bench, newBench } from './bench.ts';
 import { look, readOwn, viewRows } from './data.ts';
 import { findGpu, knowing } from './device.ts';
+import { sweepExports } from './exports-place.ts';
 import { forgetRun, keptStep, placeOfRuns } from './keep.ts';
 import { forgetModel, listModels } from './kept-models.ts';
 import { openOwn } from './model.ts';
@@ -28,6 +29,7 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
   train: trainOwn,
   ask: askOwn,
   result: resultOf,
+  export: async (b, asked, { signal }) => (await import('./take-home.ts')).exportOwn(b, asked, signal),
   place: async () => (await placeOfRuns()) !== null,
   kept: keptStep,
   forget: forgetRun,
@@ -36,7 +38,23 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
 };
 
 /** Those that have the GPU, or the open model, to themselves. */
-const IN_TURN: CallName[] = ['gpu', 'model', 'data', 'score', 'train', 'ask', 'result', 'place', 'kept', 'forget', 'forgetModel'];
+const IN_TURN: CallName[] = [
+  'gpu',
+  'model',
+  'data',
+  'score',
+  'train',
+  'ask',
+  'result',
+  'export',
+  'place',
+  'kept',
+  'forget',
+  'forgetModel',
+];
+
+/** Those that a person may stop. */
+const STOPPABLE: CallName[] = ['train', 'score', 'export'];
 
 /** Stops and holds the run under way. */
 interface Control {
@@ -49,13 +67,13 @@ export function serve(post: (told: Told) => void): (call: Call) => void {
   const bench = newBench((event: Event) => post({ event }));
   let stop = new AbortController();
   let held: { until: Promise<void>; go: () => void } | null = null;
-  let queue = Promise.resolve();
+  let queue = sweepExports();
   const release = () => {
     held?.go();
     held = null;
   };
   const perform = async (call: Extract<Call, { id: number }>) => {
-    if (call.call === 'train' || call.call === 'score') [stop, held] = [new AbortController(), null];
+    if (STOPPABLE.includes(call.call)) [stop, held] = [new AbortController(), null];
     const controls = { signal: stop.signal, hold: () => held?.until };
     try {
       const answer = async () => (ANSWERS[call.call] as Answer<CallName>)(bench, call.given as never, controls);

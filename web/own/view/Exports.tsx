@@ -1,0 +1,153 @@
+// What was trained as other programs read it: a line a format, made when it is asked for, checked, and told how the check went.
+
+import { useEffect, useState } from 'preact/hooks';
+import { EXPORTS, type ExportFormat } from '../../../src/formats.ts';
+import { bytes } from '../../format.ts';
+import {
+  aboutBytes,
+  choosable,
+  dtypeFor,
+  exportAs,
+  exporting,
+  factsOf,
+  forgetExports,
+  formatsOf,
+  READERS,
+  type Standing,
+  saidOf,
+  standingOf,
+  stopExport,
+} from '../exports.ts';
+import { result, run, written } from '../store.ts';
+import { inPageWords } from '../words.ts';
+import { Fault } from './BenchPart.tsx';
+
+export function Exports() {
+  const { began } = run.value;
+  useEffect(() => forgetExports, [began]);
+  if (!result.value) return null;
+  return (
+    <ul class="exports" data-testid="exports">
+      {formatsOf(result.value).map((format) => (
+        <Export key={format} format={format} />
+      ))}
+    </ul>
+  );
+}
+
+function Export({ format }: { format: ExportFormat }) {
+  const facts = factsOf();
+  const { dtypes } = EXPORTS[format];
+  const [chosen, setChosen] = useState<string | null>(null);
+  if (!facts) return null;
+  const { name, reads } = READERS[format];
+  const dtype = chosen ?? dtypeFor(format, facts.dtype);
+  const now = standingOf(format);
+  const about = dtype === null ? null : aboutBytes(facts.parameters, dtype);
+  return (
+    <li data-testid={`export-${format}`} aria-busy={now.state === 'busy'}>
+      <div class="what">
+        <h3>{name}</h3>
+        <p>{reads}</p>
+      </div>
+      {dtype !== null && (
+        <div class="field inline">
+          <label for={`dtype-${format}`}>Values</label>
+          <select
+            id={`dtype-${format}`}
+            value={dtype}
+            disabled={now.state === 'busy'}
+            onChange={(e) => setChosen(e.currentTarget.value)}
+          >
+            {dtypes.map((one) => (
+              <option key={one} value={one}>
+                {one}
+              </option>
+            ))}
+          </select>
+        </div>
+      )}
+      <p class="size">{now.state === 'made' ? bytes(now.home.bytes) : about !== null && `about ${bytes(about)}`}</p>
+      <Buttons format={format} dtype={dtype} now={now} />
+      {now.state === 'busy' && <Progress of={about} />}
+      <div class="came" role="status">
+        <Came format={format} now={now} />
+      </div>
+    </li>
+  );
+}
+
+function Buttons({ format, dtype, now }: { format: ExportFormat; dtype: string | null; now: Standing }) {
+  const { name } = READERS[format];
+  if (now.state === 'busy')
+    return (
+      <div class="buttons">
+        <button type="button" class="button small quiet" onClick={stopExport} aria-label={`Stop: ${name}`}>
+          Stop
+        </button>
+      </div>
+    );
+  const again = now.state === 'made' ? 'Export again' : 'Export';
+  const into = format === 'gguf' ? 'Save as' : 'Into a folder';
+  return (
+    <div class="buttons">
+      <button
+        type="button"
+        class="button small"
+        disabled={exporting()}
+        onClick={() => exportAs(format, dtype, false)}
+        aria-label={`${again}: ${name}`}
+        data-testid={`make-${format}`}
+      >
+        {again}
+      </button>
+      {choosable() && (
+        <button
+          type="button"
+          class="button small quiet"
+          disabled={exporting()}
+          onClick={() => exportAs(format, dtype, true)}
+          aria-label={`${into}: ${name}`}
+          data-testid={`place-${format}`}
+        >
+          {into}
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Progress({ of }: { of: number | null }) {
+  const done = written.value;
+  const share = of === null || done === null ? undefined : Math.min(1, done / of);
+  return (
+    <div class="making">
+      <progress value={done === null ? 1 : share} aria-label="Written" />
+      <p>{done === null ? 'Written. It is opened again and compared.' : `Writing: ${bytes(done)}.`}</p>
+    </div>
+  );
+}
+
+function Came({ format, now }: { format: ExportFormat; now: Standing }) {
+  if (now.state === 'failed') return <Fault text={now.text} testid={`fault-${format}`} />;
+  if (now.state !== 'made') return null;
+  const { home, href } = now;
+  return (
+    <>
+      {home.download && href && (
+        <a class="button small" href={href} download={home.download.name}>
+          Download {home.download.name}
+        </a>
+      )}
+      <p data-testid={`checked-${format}`}>
+        {home.at !== null && `Saved as ${home.at}. `}
+        {saidOf(home, format)}
+      </p>
+      {home.notes.map((note) => (
+        <p key={note} class="hint">
+          {inPageWords(note)}
+        </p>
+      ))}
+    </>
+  );
+}
