@@ -3,21 +3,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { EXPORTS, type ExportFormat } from '../../../src/formats.ts';
 import { bytes } from '../../format.ts';
-import {
-  aboutBytes,
-  choosable,
-  dtypeFor,
-  exportAs,
-  exporting,
-  factsOf,
-  forgetExports,
-  formatsOf,
-  READERS,
-  type Standing,
-  saidOf,
-  standingOf,
-  stopExport,
-} from '../exports.ts';
+import { aboutBytes, dtypeFor, formatsOf, READERS, saidOf } from '../export-words.ts';
+import { choosable, exportAs, exporting, factsOf, forgetExports, type Standing, standingOf, stopExport } from '../exports.ts';
 import { result, run, written } from '../store.ts';
 import { inPageWords } from '../words.ts';
 import { Fault } from './BenchPart.tsx';

@@ -1,6 +1,6 @@
 // What the list of exports says before anything is made: names, sizes, dtypes, formats.
 import { expect, test } from 'vitest';
-import { aboutBytes, dtypeFor, formatsOf, nameFor, saidOf } from '../../../web/own/exports.ts';
+import { aboutBytes, dtypeFor, formatsOf, nameFor, saidOf } from '../../../web/own/export-words.ts';
 
 test.each([
   ['Tiny model', 'gguf', 'q4_0', 'Tiny-model-tuned-q4_0.gguf'],

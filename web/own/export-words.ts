@@ -1,0 +1,54 @@
+// What is said of exports before and after: which there are, who reads them, how they are called, how large each is about, how the check
+// went. Knows no state.
+
+import { EXPORTS, type ExportFormat, FORMATS } from '../../src/formats.ts';
+import type { ModelFrom, TakenHome } from './calls.ts';
+
+/** Who reads each format, as a line of the list. */
+export const READERS: Record<ExportFormat, { name: string; reads: string }> = {
+  hf: { name: 'The whole model', reads: 'A folder for transformers, vLLM and this page: base and what was trained, as one.' },
+  gguf: { name: 'GGUF', reads: 'One file for llama.cpp, Ollama and LM Studio.' },
+  onnx: { name: 'ONNX', reads: 'A folder for transformers.js in a page and for onnxruntime anywhere.' },
+  peft: { name: 'Adapter for PEFT', reads: 'A folder for PEFT, and what builds on it: vLLM, llama.cpp’s converter.' },
+};
+
+/** Formats of what the last run left: where the base itself was trained there is no adapter. */
+export const formatsOf = (left: { model: boolean }): ExportFormat[] =>
+  (Object.keys(EXPORTS) as ExportFormat[]).filter((format) => format !== 'peft' || !left.model);
+
+/** The dtype that a format has where none is chosen: the base's, or the format's first. */
+export function dtypeFor(format: ExportFormat, base: string): string | null {
+  const { dtypes } = EXPORTS[format];
+  return dtypes.find((dtype) => dtype === base) ?? dtypes[0] ?? null;
+}
+
+/** Bytes of a model of so many parameters in a dtype, roughly: rows that are no whole blocks take more, and so do tokenizers. */
+export function aboutBytes(parameters: number, dtype: string): number {
+  const { bytes, block } = FORMATS[dtype === 'q4_k_m' ? 'q4_k' : dtype === 'q4' ? 'q4_1' : (dtype as keyof typeof FORMATS)];
+  return (parameters * bytes) / block;
+}
+
+/** What an export of a model is called: the model's name in letters that every system takes. */
+export function nameFor(from: ModelFrom | null, format: ExportFormat, dtype: string | null): string {
+  const last =
+    (from?.name ?? 'model')
+      .split(/[\\/:]/)
+      .filter(Boolean)
+      .at(-1) ?? 'model';
+  const plain =
+    last
+      .replace(/\.(gguf|safetensors)$/i, '')
+      .replace(/[^\w.-]+/g, '-')
+      .replace(/^[-.]+|[-.]+$/g, '') || 'model';
+  const words = [plain, 'tuned', format === 'gguf' ? dtype : dtype === null ? format : `${format}-${dtype}`];
+  return `${words.join('-')}${format === 'gguf' ? '.gguf' : ''}`;
+}
+
+/** What opening it again came to, in a sentence. */
+export function saidOf({ rows, tuned, base }: TakenHome, format: ExportFormat): string {
+  const by = format === 'onnx' ? 'Run in onnxruntime-web' : 'Opened again';
+  const far = base === null ? '' : `; the untrained model’s are up to ${figure(base)} away`;
+  return `${by} and compared on ${rows} rows: log-probabilities are within ${figure(tuned)} nats of the tuned model’s${far}.`;
+}
+
+const figure = (x: number): string => (x === 0 ? '0' : x < 1e-3 ? x.toExponential(1) : String(Number(x.toPrecision(2))));
