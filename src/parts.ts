@@ -39,6 +39,7 @@ export { overlap, type Selection, SPREADS, type Spread, selectionIn } from './me
 export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts';
 export type { Decoder } from './models/decoder.ts';
 export { checkBase as checkAdapterBase } from './train/adapter.ts';
+export { compileAhead } from './train/ahead.ts';
 export { withKernels } from './train/autotune.ts';
 export { CHECKPOINTS, clear as clearCheckpoints, newestCheckpoint } from './train/checkpoint.ts';
 export { decodeCost, trainingCost, warmupCost } from './train/cost.ts';

@@ -45,7 +45,7 @@ export function startRun(): void {
     subject: page.value.subject,
     examples: page.value.examples,
     phase: 'running',
-    stage: 'before',
+    stage: 'warmup',
     began: performance.now(),
   };
   send({ kind: 'run' });

@@ -51,7 +51,7 @@ export interface Scores {
 }
 
 /** The parts of a run, in order. */
-export const STAGES = ['open', 'before', 'warmup', 'train', 'after', 'save'] as const;
+export const STAGES = ['open', 'warmup', 'train', 'before', 'after', 'save'] as const;
 export type Stage = (typeof STAGES)[number];
 export type When = 'before' | 'after';
 /** new: what the data teaches; old: what the model could do before. */

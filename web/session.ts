@@ -1,13 +1,16 @@
-// One run of the page as a story, in the worker: open, answer as the base does, tune, answer again, hand over the adapter.
-// The page hears of it in messages; nothing here knows the page.
+// One run of the page as a story, in the worker: open, tune, answer as the base does and as the tuned model does, hand over the adapter.
+// The page hears of it in messages; nothing here knows the page. Training comes first: answers of the base are the same after it, with
+// what was trained taken off, and nobody waits for them before the loss begins to fall.
 
 import { loadOn, openFiles, openRows } from '../src/commands/open.ts';
 import { methodFrom, tuneOptions } from '../src/commands/settings.ts';
 import type { Settled } from '../src/options/table.ts';
 import {
+  type Attached,
   answerRows,
   causeOf,
   closeGpu,
+  compileAhead,
   endsOf,
   expectedAnswer,
   type IndexedRow,
@@ -75,7 +78,11 @@ export async function open(s: Session, { places, asked }: Extract<Command, { kin
     exams[skill] = exams[skill].slice(0, asked.eval ?? (gpu.software ? ASKED.software : ASKED.gpu));
   s.opened = ready;
   s.tell({ kind: 'ready', subject: subjectOf(ready) });
+  // while nobody has pressed the button yet
+  await compileAhead(ready.model!, { rows }, settingsOf(ready)).catch(() => {});
 }
+
+const settingsOf = ({ o }: Ready) => ({ ...tuneOptions(o, methodFrom(o)), autotune: false });
 
 /** The whole run, on the model as it is stored: a second run starts where the first did. */
 export async function run(s: Session, signal: AbortSignal): Promise<void> {
@@ -86,9 +93,8 @@ export async function run(s: Session, signal: AbortSignal): Promise<void> {
 
 async function tuneOn(s: Session, ready: Ready, life: Life, signal: AbortSignal): Promise<void> {
   const model = await freshModel(s, ready, life);
-  for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'before', skill, signal);
   s.stage = 'warmup';
-  const settings = { ...tuneOptions(ready.o, methodFrom(ready.o)), autotune: false, life, ...heardBy(s.tell) };
+  const settings = { ...settingsOf(ready), life, ...heardBy(s.tell) };
   const follow: Report = (line) => {
     if (line.kind === 'start' && (line.phase === 'warmup' || line.phase === 'train')) s.stage = line.phase;
     life.report(line);
@@ -96,7 +102,8 @@ async function tuneOn(s: Session, ready: Ready, life: Life, signal: AbortSignal)
   if (!signal.aborted) ready.tuned = await tune(model, { rows: ready.rows }, settings, follow, signal);
   const { tuned } = ready;
   if (signal.aborted || !tuned?.made) return s.tell({ kind: 'stopped' });
-  for (const skill of ['new', 'old'] as const) await examine(s, ready, model, 'after', skill, signal);
+  await asBase(tuned.made.attached, () => examine(s, ready, model, 'before', signal));
+  await examine(s, ready, model, 'after', signal);
   if (signal.aborted) return s.tell({ kind: 'stopped' });
   s.stage = 'save';
   s.tell({ kind: 'adapter', files: await filesOf(model, tuned, ready.o.given) });
@@ -124,20 +131,36 @@ async function answerOn(s: Session, ready: Ready, prompt: string): Promise<void>
   };
   const attached = ready.tuned?.made?.attached;
   const after = attached ? await answer() : null;
+  const before = await (attached ? asBase(attached, answer) : answer());
+  s.tell({ kind: 'reply', prompt, before, after });
+}
+
+/** What the base does: it is the same weights without what was trained beside them. */
+async function asBase<T>(attached: Attached, f: () => Promise<T>): Promise<T> {
+  takeOff(attached);
   try {
-    if (attached) takeOff(attached); // the base is the same weights without what was trained beside them
-    s.tell({ kind: 'reply', prompt, before: await answer(), after });
+    return await f();
   } finally {
-    if (attached) putOn(attached);
+    putOn(attached);
   }
 }
 
-async function examine(s: Session, ready: Ready, model: Model, when: When, skill: Skill, signal: AbortSignal): Promise<void> {
+async function examine(s: Session, ready: Ready, model: Model, when: When, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  s.stage = when;
+  s.tell({ kind: 'stage', stage: when, total: ready.exams.new.length + ready.exams.old.length });
+  for (const skill of ['new', 'old'] as const) await examineSkill(s, ready, model, when, skill, signal);
+}
+
+async function examineSkill(
+  s: Session,
+  ready: Ready,
+  model: Model,
+  when: When,
+  skill: Skill,
+  signal: AbortSignal,
+): Promise<void> {
   const rows = ready.exams[skill];
-  if (skill === 'new') {
-    s.stage = when;
-    s.tell({ kind: 'stage', stage: when, total: ready.exams.new.length + ready.exams.old.length });
-  }
   if (!rows.length || signal.aborted) return;
   const eos = endsOf(ready.files);
   const answers = await answerRows(model, rows, { eos, signal }, ({ row, ids, right }) =>

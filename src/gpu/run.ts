@@ -149,7 +149,8 @@ const bufferOf = (t: Tensor): GPUBuffer => (t.home ?? t.slot!).buffer!;
 const rangeOf = (t: Tensor): GPUBufferBinding =>
   t.home && t.home.bytes !== t.bytes ? { buffer: t.home.buffer!, offset: t.start, size: t.bytes } : { buffer: bufferOf(t) };
 
-async function compileAll(gpu: Gpu, plan: Plan): Promise<Map<Kernel, GPUComputePipeline>> {
+/** The pipelines of all that a plan runs, compiled where they are not yet. */
+export async function compileAll(gpu: Gpu, plan: Plan): Promise<Map<Kernel, GPUComputePipeline>> {
   const entries = [...plan.parts.values()].flatMap((part) => part.largest.entries);
   const kernels = [...new Set(entries.flatMap((e) => (e.op === 'run' ? [e.kernel] : [])))];
   const made = await Promise.all(kernels.map(async (k) => [k, await pipelineOf(gpu, k)] as const));

@@ -6,10 +6,10 @@ import type { Stage } from '../protocol.ts';
 import { type PageState, secondsLeft, tokensPerSecond } from '../state.ts';
 
 const SHOWN: { stage: Stage; name: string; unit: string }[] = [
-  { stage: 'before', name: 'Ask the base', unit: 'prompt' },
   { stage: 'warmup', name: 'Warm up and score', unit: 'batch' },
   { stage: 'train', name: 'Train the blocks', unit: 'step' },
-  { stage: 'after', name: 'Ask again', unit: 'prompt' },
+  { stage: 'before', name: 'Ask the base', unit: 'prompt' },
+  { stage: 'after', name: 'Ask the tuned model', unit: 'prompt' },
 ];
 
 export function Run({ state: s, start }: { state: PageState; start: () => void }) {
