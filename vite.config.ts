@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import preact from '@preact/preset-vite';
 import { playwright } from '@vitest/browser-playwright';
-import type { Plugin } from 'vite';
+import type { Plugin, Rolldown } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { pretendHardware } from './test/hardware/pretend.ts';
 
@@ -56,6 +56,26 @@ function leanShaders(): Plugin {
   };
 }
 
+/**
+ * One chunk, 'engine', of what the worker is made of, whoever else needs some of it later: cut by who does, it is many small ones,
+ * which together are larger. What the page needs to be drawn stays out of it.
+ */
+function engine(worker: string, page: string): Rolldown.CodeSplittingGroup {
+  const reached = (from: string, graph: Rolldown.ChunkingContext) => {
+    const all = new Set([from]);
+    for (const one of all) for (const next of graph.getModuleInfo(one)?.importedIds ?? []) all.add(next);
+    return all;
+  };
+  let [ofWorker, ofPage] = [new Set<string>(), new Set<string>()];
+  return {
+    includeDependenciesRecursively: false,
+    name(id, graph) {
+      if (!ofWorker.size) [ofWorker, ofPage] = [reached(worker, graph), reached(page, graph)];
+      return id !== worker && ofWorker.has(id) && !ofPage.has(id) ? 'engine' : null;
+    },
+  };
+}
+
 function contentPolicy(): Plugin {
   const content = Object.entries(policy).map(([name, from]) => `${name} ${from}`);
   const tag = { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: content.join('; ') } };
@@ -101,6 +121,8 @@ export default defineConfig({
     license: { fileName: 'licenses.md' },
     emptyOutDir: true,
     target: 'esnext',
+    chunkSizeWarningLimit: 700,
+    rolldownOptions: { output: { codeSplitting: { groups: [engine(join(root, 'web/worker.ts'), join(root, 'web/main.tsx'))] } } },
   },
   server: { headers: isolated, fs: { allow: ['..'] } },
   preview: { headers: isolated },

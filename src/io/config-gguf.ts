@@ -1,8 +1,9 @@
 // The description of a decoder from a GGUF's metadata and tensor names. The same strictness as config.ts: a key that changes
 // the results and that the engine does not have is an error.
-import { type ModelConfig, type ModelType, type RopeConfig, type RopeScaling, ropeFrequencies } from '../models/config.ts';
+import type { ModelConfig, ModelType, RopeScaling } from '../models/config.ts';
 import { checkConfig, positive, refuse, size } from './config.ts';
 import type { Gguf } from './gguf.ts';
+import { ropeFactors } from './gguf-form.ts';
 
 /** The config of a GGUF. `ropeFactors`: what rope_freqs.weight holds; `tied`: no output.weight of its own. */
 export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, tied: boolean): ModelConfig {
@@ -75,12 +76,6 @@ function readScaling(keys: Record<string, any>, config: ModelConfig, factors: nu
     if (expected.every((f, i) => Math.abs(f - factors[i]) <= 1e-5 * f)) return named;
   }
   return { type: 'factors', factors };
-}
-
-/** What each frequency is divided by under a scaling: of llama3 1 for short waves, `factor` for long, a blend between. */
-export function ropeFactors({ theta, scaling }: RopeConfig, head_dim: number): number[] {
-  const plain = ropeFrequencies({ theta, scaling: null }, head_dim);
-  return ropeFrequencies({ theta, scaling }, head_dim).map((frequency, i) => plain[i] / frequency);
 }
 
 // Keys under the architecture's prefix with the values under which they change nothing.

@@ -1,10 +1,11 @@
 // What a GGUF's keys and tensors mean as a decoder: config, Hugging Face names, and q and k rows back in their order.
-// The header itself is read in gguf.ts, its tokenizer in gguf-tokenizer.ts.
+// The header itself is read in gguf.ts, its tokenizer in gguf-tokenizer.ts; names and the order of rows are gguf-form.ts.
 import { elementsOf } from '../gpu/tensor.ts';
 import type { ModelConfig } from '../models/config.ts';
 import { configFromGguf } from './config-gguf.ts';
 import { decode } from './dequant.ts';
 import type { Gguf, GgufTensor } from './gguf.ts';
+import { fileRow, hfName, isPermuted } from './gguf-form.ts';
 import { checkRows, checkTensorShapes, rowCount, sameBytes, storedTensor, type TensorInfo } from './tensors.ts';
 
 /** The config and tensors of a GGUF as a Hugging Face folder would hold them. */
@@ -29,38 +30,6 @@ export async function ggufConfig(gguf: Gguf): Promise<ModelConfig> {
 // Left by converters and recomputed here; rope_freqs.weight is read on its own.
 const IGNORED = /^rope_freqs\.weight$|\.attn_rot_embd$/;
 
-const TOP: Record<string, string> = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' };
-const PARTS: Record<string, string> = {
-  attn_norm: 'input_layernorm',
-  attn_q: 'self_attn.q_proj',
-  attn_k: 'self_attn.k_proj',
-  attn_v: 'self_attn.v_proj',
-  attn_output: 'self_attn.o_proj',
-  attn_q_norm: 'self_attn.q_norm',
-  attn_k_norm: 'self_attn.k_norm',
-  ffn_norm: 'post_attention_layernorm',
-  ffn_gate: 'mlp.gate_proj',
-  ffn_up: 'mlp.up_proj',
-  ffn_down: 'mlp.down_proj',
-};
-
-// A name that is not in the tables stays itself and is refused with the tensors that do not belong.
-function hfName(name: string): string {
-  const [, layer, part, kind] = /^(?:blk\.(\d+)\.)?(\w+)\.(weight|bias)$/.exec(name) ?? [];
-  const known = layer === undefined ? TOP[part] : PARTS[part];
-  if (!known) return name;
-  return layer === undefined ? `${known}.${kind}` : `model.layers.${Number(layer)}.${known}.${kind}`;
-}
-
-/** ggml's name of a weight of a decoder. */
-export function ggufName(name: string): string {
-  const [, layer, part, kind] = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
-  if (layer === undefined) return `${keyOf(TOP, name.replace(/\.weight$/, ''))}.weight`;
-  return `blk.${layer}.${keyOf(PARTS, part)}.${kind}`;
-}
-
-const keyOf = (table: Record<string, string>, value: string) => Object.keys(table).find((key) => table[key] === value);
-
 function tensorOf(gguf: Gguf, stored: GgufTensor, name: string): TensorInfo {
   return storedTensor(name, stored.type, [...stored.dims].reverse(), gguf.source, stored.offset);
 }
@@ -82,30 +51,6 @@ async function isTied(gguf: Gguf): Promise<boolean> {
   if (!embedding || !head) return true;
   if (embedding.type !== head.type || embedding.dims.join() !== head.dims.join()) return false;
   return sameBytes(tensorOf(gguf, embedding, embedding.name), tensorOf(gguf, head, head.name));
-}
-
-// These architectures turn neighbouring values, Hugging Face the two halves of a head: converters interleave the halves of every
-// layer, of SmolLM3's layers without RoPE too.
-const PERMUTED: unknown[] = ['llama', 'smollm3'];
-
-/** Whether a GGUF of this architecture holds the rows of a weight interleaved. */
-export function isPermuted(architecture: unknown, name: string): boolean {
-  return PERMUTED.includes(architecture) && /\.self_attn\.[qk]_proj\.(weight|bias)$/.test(name);
-}
-
-/** Rows of q or k, or the values of a bias, each `row` bytes, as a GGUF has them. Every chunk holds whole heads. */
-export async function* permuted(chunks: AsyncIterable<Uint8Array>, head_dim: number, row: number): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    const out = new Uint8Array(chunk.length);
-    for (let r = 0; r * row < chunk.length; r++) out.set(chunk.subarray(r * row, (r + 1) * row), fileRow(r, head_dim) * row);
-    yield out;
-  }
-}
-
-/** Row h + p * half + j of the head that begins at h lies in the file at h + 2 * j + p. */
-function fileRow(r: number, head_dim: number): number {
-  const half = head_dim / 2;
-  return r - (r % head_dim) + 2 * (r % half) + (Math.floor(r / half) % 2);
 }
 
 // Rows move whole, whatever their format; a bias is a column of one-value rows.

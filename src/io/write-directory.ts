@@ -7,7 +7,7 @@ import { type Directory, type Handle, writing } from './store-opfs.ts';
 import type { FileToWrite } from './write.ts';
 import { crc32 } from './zip.ts';
 
-export interface HandedOver {
+export interface Writing {
   /** Chosen by a person: what is there already stays, and the folder gets a number. Else the browser's own, cleared first. */
   chosen: boolean;
   /** Looks at what was written, where it lies; what it throws leaves nothing. */
@@ -27,7 +27,7 @@ export async function writeDirectory(
   directory: FileSystemDirectoryHandle,
   name: string,
   files: FileToWrite[],
-  { chosen, check, signal }: HandedOver,
+  { chosen, check, signal }: Writing,
 ): Promise<{ name: string; files: WrittenFile[] }> {
   const own = chosen ? await freeName(directory as Directory, name) : name;
   if (!chosen) await removeIn(directory, own);
@@ -52,7 +52,7 @@ export async function writeDirectory(
 export async function writeChosenFile(
   handle: FileSystemFileHandle,
   file: FileToWrite,
-  o: Omit<HandedOver, 'chosen'>,
+  o: Omit<Writing, 'chosen'>,
 ): Promise<void> {
   try {
     await writeInto(handle, piecesOf(file.chunks), true, o.signal);

@@ -29,7 +29,7 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
   train: trainOwn,
   ask: askOwn,
   result: resultOf,
-  export: async (b, asked, { signal }) => (await import('./take-home.ts')).exportOwn(b, asked, signal),
+  export: async (b, asked, { signal }) => (await import('./export.ts')).exportOwn(b, asked, signal),
   place: async () => (await placeOfRuns()) !== null,
   kept: keptStep,
   forget: forgetRun,
