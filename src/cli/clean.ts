@@ -10,6 +10,10 @@ const UNESCAPED = new RegExp(`[${CONTROLS.slice('\\x00-\\x08\\x0b-\\x1f'.length)
 /** A text without control characters. */
 export const clean = (text: string) => text.replace(CONTROL, '');
 
+/** A paragraph of a length that is read: what a file holds may be millions of characters, and stand in an error. */
+export const clipped = (text: string, most = 4000) =>
+  text.length <= most ? text : `${text.slice(0, most / 2)} [${text.length - most} characters more] ${text.slice(-most / 2)}`;
+
 /** All texts of a value without control characters. */
 export function cleaned<T>(value: T): T {
   if (typeof value === 'string') return clean(value) as T;

@@ -7,7 +7,7 @@ import { parseCommand } from '../options/args.ts';
 import { type Verb, withDefaults } from '../options/table.ts';
 import type { Report } from '../report.ts';
 import { version } from '../version.ts';
-import { clean } from './clean.ts';
+import { clean, clipped } from './clean.ts';
 import { inFlags } from './flags.ts';
 import { kernelCache } from './kernel-cache.ts';
 import { printer } from './print.ts';
@@ -112,6 +112,6 @@ function say(text: string): number {
 }
 
 function fail(text: string, code: number): number {
-  process.stderr.write(`blocktune: ${clean(inFlags(text))}\n`);
+  process.stderr.write(`blocktune: ${clipped(clean(inFlags(text)))}\n`);
   return code;
 }

@@ -68,19 +68,36 @@ function opened(json: any, config: any) {
       'expected tokenizer.json to hold a model with a vocabulary, got none; take the file from the original model folder',
     );
   try {
+    for (const stage of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) mustBeFew(json[stage], stage);
     const vocabulary = modelOf(json.model);
     const added = addedTokens(json, config, vocabulary.ids);
     for (const [token, id] of [...vocabulary.ids, ...added.map((one) => [one.content, one.id] as const)])
       if (!(Number.isSafeInteger(id) && id >= 0 && id < 2 ** 31))
         throw new Error(`expected whole numbers below 2^31 as ids, got ${JSON.stringify(id)} for ${JSON.stringify(token)}`);
     const encode = encoder(json, config, vocabulary, added);
-    const around = postProcessor(json.post_processor, (token) => idOf(token, vocabulary, added));
+    const around = postProcessor(json.post_processor, (token) => idOf(token, vocabulary, added), idsOf(vocabulary, added));
     return { vocabulary, added, encode, around, ...decoder(json, config, vocabulary, added) };
   } catch (error) {
     throw new Error(
       `expected a tokenizer.json that is run here, got one that is not (${(error as Error).message}); ` +
         'save the tokenizer again with a current transformers (save_pretrained)',
     );
+  }
+}
+
+/** Stages that one setting may have, one in the other or one after the other. */
+const STAGES = 200;
+
+/** Throws where a setting has more stages than any real one: each is gone through for every piece of a text. */
+function mustBeFew(json: unknown, what: string): void {
+  const left = [json];
+  let stages = 0;
+  while (left.length) {
+    const one = left.pop();
+    if (typeof one !== 'object' || one === null) continue;
+    if (typeof (one as { type?: unknown }).type === 'string' && ++stages > STAGES)
+      throw new Error(`expected at most ${STAGES} stages in the ${what}, got more`);
+    for (const inner of Object.values(one)) left.push(inner);
   }
 }
 
@@ -118,6 +135,11 @@ function encoder(json: any, config: any, { encode }: Vocabulary, added: AddedTok
   };
 }
 
+function idsOf(vocabulary: Vocabulary, added: AddedToken[]): (id: unknown) => boolean {
+  const all = new Set<unknown>([...vocabulary.ids.values(), ...added.map(({ id }) => id)]);
+  return (id) => all.has(id);
+}
+
 function decoder(json: any, config: any, vocabulary: Vocabulary, added: AddedToken[]) {
   const texts = new Map([...vocabulary.ids].map(([token, id]) => [id, token]));
   const normalize = normalizerOf(json.normalizer);
@@ -138,21 +160,36 @@ function decoder(json: any, config: any, vocabulary: Vocabulary, added: AddedTok
  * What a post-processor puts around the ids of a text. tokenizer.json alone says that: as in transformers, add_bos_token and
  * add_eos_token of tokenizer_config.json are for folders without one.
  */
-function postProcessor(json: any, idOf: (token: string) => number | undefined): (ids: number[]) => number[] {
+function postProcessor(
+  json: any,
+  idOf: (token: string) => number | undefined,
+  isId: (id: unknown) => boolean,
+): (ids: number[]) => number[] {
   if (json === null || json === undefined || json.type === 'ByteLevel') return (ids) => ids;
   if (json.type === 'Sequence') {
-    const parts: ((ids: number[]) => number[])[] = json.processors.map((part: any) => postProcessor(part, idOf));
+    const parts: ((ids: number[]) => number[])[] = json.processors.map((part: any) => postProcessor(part, idOf, isId));
     return (ids) => parts.reduce((all, part) => part(all), ids);
   }
-  if (json.type === 'BertProcessing' || json.type === 'RobertaProcessing') return (ids) => [json.cls[1], ...ids, json.sep[1]];
+  if (json.type === 'BertProcessing' || json.type === 'RobertaProcessing') {
+    const [before, after]: unknown[] = [json.cls?.[1], json.sep?.[1]];
+    if (!isId(before) || !isId(after))
+      throw new Error(`expected what is put around a text among its tokens, got ${JSON.stringify([before, after])}`);
+    return (ids) => [before as number, ...ids, after as number];
+  }
   if (json.type !== 'TemplateProcessing')
     throw new Error(`expected a post-processor that is known here, got ${JSON.stringify(json.type)}`);
+  if (json.single?.filter?.((part: any) => part?.Sequence).length !== 1)
+    throw new Error(
+      'expected a post-processor that puts something around the text, once, got one that repeats it or leaves it out',
+    );
   const parts: (number[] | null)[] = json.single.map((part: any) => {
     if (part.Sequence) return null;
     const token: string = part.SpecialToken.id;
     const id = idOf(token);
     const known = json.special_tokens?.[token]?.ids ?? (id === undefined ? undefined : [id]);
     if (!known) throw new Error(`expected ${JSON.stringify(token)}, which is put around a text, among the tokens, got none`);
+    if (!Array.isArray(known) || !known.every(isId))
+      throw new Error(`expected what is put around a text among its tokens, got ${JSON.stringify(known).slice(0, 80)}`);
     return known;
   });
   return (ids) => parts.flatMap((part) => part ?? ids);

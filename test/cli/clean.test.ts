@@ -1,6 +1,6 @@
 // Names in files, answers of models and errors with both in them reach a terminal as text alone.
 import { expect, test } from 'vitest';
-import { clean, cleaned, cleanJson } from '../../src/cli/clean.ts';
+import { clean, cleaned, cleanJson, clipped } from '../../src/cli/clean.ts';
 
 const ATTACKS: [what: string, text: string][] = [
   ['moves the cursor and clears', '\u001b[2J\u001b[H'],
@@ -27,4 +27,9 @@ test('what people write stays', () => {
   const text = 'a\tb\nÄ 漢字 😀 e\u0301 שלום \\u001b';
   expect(clean(text)).toBe(text);
   expect(cleaned({ text, n: 1, ok: true })).toEqual({ text, n: 1, ok: true });
+});
+
+test('a paragraph that nobody would read to its end is clipped in its middle', () => {
+  expect(clipped('short')).toBe('short');
+  expect(clipped(`a${'x'.repeat(20_000)}b`)).toMatch(/^ax{1999} \[16002 characters more\] x{1999}b$/);
 });

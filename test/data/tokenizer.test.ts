@@ -135,6 +135,54 @@ describe('a tokenizer of bytes', () => {
     ]);
   });
 
+  describe('settings from others', () => {
+    const nested = (type: string, key: string, parts: number) =>
+      Array.from({ length: parts }).reduce<object>((inner) => ({ type, [key]: [inner] }), { type });
+    const grows = { type: 'Replace', pattern: { String: 'e' }, content: 'ee' };
+    const text = 'here there everywhere';
+    test.each<[what: string, more: object, says: RegExp]>([
+      [
+        'a text that doubles forty times',
+        { normalizer: { type: 'Sequence', normalizers: Array(40).fill(grows) } },
+        /at most 2344 char/,
+      ],
+      ['one match that becomes a million', { normalizer: { ...grows, content: 'x'.repeat(1e6) } }, /at most 2344 characters/],
+      ['a million in front', { normalizer: { type: 'Prepend', prepend: 'x'.repeat(1e6) } }, /at most 2344 characters/],
+      [
+        'letters of letters of bytes',
+        { pre_tokenizer: { type: 'Sequence', pretokenizers: Array(60).fill({ type: 'ByteLevel', use_regex: false }) } },
+        /at most 1256 characters/,
+      ],
+      [
+        'a space of a million',
+        { pre_tokenizer: { type: 'Metaspace', replacement: 'x'.repeat(1e6) } },
+        /replacement to be one character/,
+      ],
+      ['stages in each other', { normalizer: nested('Sequence', 'normalizers', 1e4) }, /at most 200 stages in the normalizer/],
+      [
+        'stages side by side',
+        { decoder: { type: 'Sequence', decoders: Array(1e4).fill({ type: 'Fuse' }) } },
+        /200 stages in the dec/,
+      ],
+      ['a text put around itself', { post_processor: around('$A', '$A') }, /around the text, once/],
+      [
+        'ids around it that are none',
+        { post_processor: { ...around('<s>', '$A'), special_tokens: { '<s>': { ids: [1e9] } } } },
+        /among its tokens/,
+      ],
+      ['an added token that is none', { added_tokens: [5] }, /added_tokens\[0\] to have a content, a text, and an id, got 5/],
+      [
+        'an added token of a million',
+        { added_tokens: [{ id: 1, content: 'x'.repeat(1e6) }] },
+        /at most 10000 characters, got one of 1000000/,
+      ],
+      ['merges of numbers', { model: { type: 'BPE', vocab: { a: 0 }, merges: [[1, 2]] } }, /merges of two tokens .*got \[1,2\]/],
+    ])('%s are refused in words', (what, more, says) => {
+      const of = what.startsWith('letters') ? 'éé¤µ' : text;
+      expect(() => byteTokenizer({}, more as Record<string, unknown>).encode(of, { special: true })).toThrow(says);
+    });
+  });
+
   test('half of a surrogate pair is refused', () => {
     expect(() => byteTokenizer().encode('a\ud800', plain)).toThrow('half of a surrogate pair');
   });

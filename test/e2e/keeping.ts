@@ -41,7 +41,7 @@ export async function begin(page: Page): Promise<void> {
 
 /** Steps that the page has heard of. */
 export const points = async (page: Page) =>
-  Number(await page.locator('[data-testid="own-loss"] .chart').getAttribute('data-points', { timeout: 60_000 }));
+  Number(await page.locator('[data-testid="own-loss"] .chart').getAttribute('data-points', { timeout: 180_000 }));
 
 /** Waits for a few steps more. */
 export async function goesOn(page: Page): Promise<void> {

@@ -19,6 +19,9 @@ export interface AddedToken {
 
 export const NAMED = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
+/** Characters of an added token. */
+const MAX_CONTENT = 10_000;
+
 /** The added tokens of both files, in the order in which transformers adds them; later settings of a token win. */
 export function addedTokens(json: any, config: any, vocabulary: Map<string, number>): AddedToken[] {
   const tokens = new Map<string, AddedToken>();
@@ -26,6 +29,8 @@ export function addedTokens(json: any, config: any, vocabulary: Map<string, numb
     const token = typeof given === 'string' ? { content: given, special: true } : given;
     if (typeof token?.content !== 'string' || token.content === '') return;
     const { content } = token;
+    if (content.length > MAX_CONTENT)
+      throw new Error(`expected added tokens of at most ${MAX_CONTENT} characters, got one of ${content.length}`);
     const next = () => [...tokens.values()].reduce((most, t) => Math.max(most, t.id + 1), vocabulary.size);
     const isSpecial = special || (token.special ?? false);
     tokens.set(content, {
@@ -38,7 +43,13 @@ export function addedTokens(json: any, config: any, vocabulary: Map<string, numb
       rstrip: token.rstrip ?? false,
     });
   };
-  for (const token of json.added_tokens ?? []) add(token, token.id);
+  for (const [i, token] of (json.added_tokens ?? []).entries()) {
+    if (typeof token?.content !== 'string' || !Number.isSafeInteger(token.id))
+      throw new Error(
+        `expected added_tokens[${i}] to have a content, a text, and an id, got ${JSON.stringify(token)?.slice(0, 80)}`,
+      );
+    add(token, token.id);
+  }
   const decoder = Object.entries<any>(config.added_tokens_decoder ?? {}).sort(([a], [b]) => Number(a) - Number(b));
   const named = NAMED.map((name) => config[name]);
   const names = named.map((token) => token?.content ?? token);

@@ -37,8 +37,9 @@ function mergesOf(
   const made: number[] = [];
   list.forEach((merge, rank) => {
     const pair = Array.isArray(merge) ? merge : String(merge).split(' ');
-    const [left, right, both] = [pair[0], pair[1], `${pair[0]}${pair[1]?.slice(prefix)}`].map((token) => ids.get(token));
-    if (pair.length !== 2 || left === undefined || right === undefined || both === undefined)
+    const texts = pair.length === 2 && pair.every((token) => typeof token === 'string');
+    const [left, right, both] = texts ? [pair[0], pair[1], pair[0] + pair[1].slice(prefix)].map((token) => ids.get(token)) : [];
+    if (left === undefined || right === undefined || both === undefined)
       throw new Error(`expected merges of two tokens into one of the vocabulary, got ${JSON.stringify(merge)}`);
     ranks.set(left * size + right, rank);
     made.push(both);

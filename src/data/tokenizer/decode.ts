@@ -1,6 +1,6 @@
 /** Decoders of a tokenizer.json: tokens back to text. Unknown ones are refused by name. */
 import { bytesOfLetters } from './bytes.ts';
-import { patternOf, replaced } from './pattern.ts';
+import { patternOf, replaced, replacementOf } from './pattern.ts';
 
 export type Decode = (tokens: string[]) => string[];
 
@@ -18,7 +18,7 @@ export function decoderOf(json: any): Decode {
     case 'ByteLevel':
       return (tokens) => [text.decode(Uint8Array.from(tokens.flatMap((token) => [...bytesOfLetters(token)])))];
     case 'Metaspace': {
-      const { replacement = '▁' } = json;
+      const replacement = replacementOf(json);
       const prefixed = (json.prepend_scheme ?? (json.add_prefix_space === false ? 'never' : 'always')) !== 'never';
       return (tokens) => tokens.map((token, i) => token.replaceAll(replacement, i === 0 && prefixed ? '' : ' '));
     }

@@ -3,7 +3,7 @@
  * refused by name.
  */
 import { byteLetters } from './bytes.ts';
-import { patternOf, replaced } from './pattern.ts';
+import { grown, patternOf, replaced } from './pattern.ts';
 import { NO_MARK, NOT_NORMALIZED } from './unicode.ts';
 
 /** Text to text; continued: the text goes on from one before it, so that nothing is put in front. */
@@ -15,7 +15,7 @@ export function normalizerOf(json: any): Normalize {
   switch (json.type) {
     case 'Sequence': {
       const parts: Normalize[] = json.normalizers.map(normalizerOf);
-      return (text, continued) => parts.reduce((t, part) => part(t, continued), text);
+      return (text, continued) => parts.reduce((t, part) => grown(text, part(t, continued)), text);
     }
     case 'NFC':
     case 'NFD':
@@ -23,7 +23,7 @@ export function normalizerOf(json: any): Normalize {
     case 'NFKD':
       return (text) => text.replace(NORMALIZED, (part) => part.normalize(json.type));
     case 'Prepend':
-      return (text, continued) => (text === '' || continued ? text : json.prepend + text);
+      return (text, continued) => (text === '' || continued ? text : grown(text, json.prepend + text));
     case 'Replace': {
       const pattern = patternOf(json.pattern, 'normalizer Replace');
       return (text) => replaced(text, pattern, json.content);

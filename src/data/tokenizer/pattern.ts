@@ -34,15 +34,38 @@ export function plain(expression: RegExp): Find {
   };
 }
 
-/** A text with each match as `content`. */
+/** A text with each match as `content`; not if it grows beyond all measure. */
 export function replaced(text: string, find: Find, content: string): string {
   let out = '';
   let done = 0;
   for (const { from, to } of find(text)) {
     out += text.slice(done, from) + content;
+    if (out.length > mostOf(text)) grown(text, out);
     done = to;
   }
-  return out + text.slice(done);
+  return grown(text, out + text.slice(done));
+}
+
+/** What was made of a text; refused where that is far longer: no writing's forms are, and stages that each double it would never end. */
+export function grown(text: string, made: string): string {
+  mustNotGrow(text, made.length);
+  return made;
+}
+
+/** Throws where what was made of a text is far longer. */
+export function mustNotGrow(text: string, length: number): void {
+  if (length <= mostOf(text)) return;
+  throw new Error(
+    `expected a tokenizer that makes at most ${mostOf(text)} characters of a text of ${text.length}, got one that makes more of it`,
+  );
+}
+
+const mostOf = (text: string) => 1000 + 64 * text.length;
+
+/** The one character that stands for a space. */
+export function replacementOf({ replacement = '▁' }: { replacement?: unknown }): string {
+  if (typeof replacement === 'string' && [...replacement].length === 1) return replacement;
+  throw new Error(`expected Metaspace.replacement to be one character, got ${JSON.stringify(replacement)?.slice(0, 80)}`);
 }
 
 /** Each match as a character of its own, or what lies between. */

@@ -2,7 +2,7 @@
 
 import type { Find } from './bounded.ts';
 import { byteLetters } from './bytes.ts';
-import { type Behavior, behaviorOf, GPT2, literal, patternOf, plain, split } from './pattern.ts';
+import { type Behavior, behaviorOf, GPT2, literal, mustNotGrow, patternOf, plain, replacementOf, split } from './pattern.ts';
 import { NO_PUNCTUATION } from './unicode.ts';
 
 /** A piece; first: it stands at the very beginning of the text; continued: or there, where the text goes on from one before it. */
@@ -28,7 +28,18 @@ export function pretokenizerOf(json: any): Pretokenize {
   switch (json.type) {
     case 'Sequence': {
       const parts: Pretokenize[] = json.pretokenizers.map(pretokenizerOf);
-      return (piece) => parts.reduce((pieces, part) => pieces.flatMap(part), [piece]);
+      return (piece) =>
+        parts.reduce(
+          (pieces, part) => {
+            const made = pieces.flatMap((one) => part(one));
+            mustNotGrow(
+              piece.text,
+              made.reduce((n, { text }) => n + text.length, 0),
+            );
+            return made;
+          },
+          [piece],
+        );
     }
     case 'ByteLevel':
       return byteLevel(json);
@@ -73,7 +84,7 @@ function byteLevel({ add_prefix_space, use_regex = true }: any): Pretokenize {
 }
 
 function metaspace(json: any): Pretokenize {
-  const { replacement = '▁' } = json;
+  const replacement = replacementOf(json);
   // older files say add_prefix_space where newer ones have a scheme
   const scheme = json.prepend_scheme ?? (json.add_prefix_space === false ? 'never' : 'always');
   if (!['always', 'first', 'never'].includes(scheme))
