@@ -56,7 +56,7 @@ export function grown(text: string, made: string): string {
 export function mustNotGrow(text: string, length: number): void {
   if (length <= mostOf(text)) return;
   throw new Error(
-    `expected a tokenizer that makes at most ${mostOf(text)} characters of a text of ${text.length}, got one that makes more of it`,
+    `expected a tokenizer that makes at most ${mostOf(text)} characters of a text of ${text.length}, got one that makes more of it; take tokenizer.json from the original model folder`,
   );
 }
 
