@@ -101,8 +101,9 @@ const long = ['lora', 'muon', 'smt-lora', 'topk']
 const installed = ['test/package/*.test.ts'];
 const shared = {
   setupFiles: ['test/setup.ts'],
-  testTimeout: 120_000,
-  hookTimeout: 120_000,
+  // for what hangs, not for what is slow: of a machine that does other things besides, a test may get a tenth
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
   // read by test/some.ts and test/gpu/run.test.ts
   env: { EVERYWHERE: everywhere ? '1' : '', REPEATS: process.env.REPEATS ?? '' },
 };

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 
 const VITEST = 'node_modules/vitest/vitest.mjs';
 /** Of Deno's tests those that have more to run where everything is asked for. */
-const IN_DENO = ['test/cli/conformance.test.ts'];
+const IN_DENO = ['cli/conformance', 'models/golden', 'models/golden-tiles', 'ops/linear'].map((name) => `test/${name}.test.ts`);
 
 export function run(files) {
   const deno = createRequire(import.meta.url)('deno/install_api.cjs').runInstall();

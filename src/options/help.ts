@@ -1,10 +1,12 @@
 /** The help texts, made from the options table: one page for the program, one for each verb. */
 import wrapAnsi from 'wrap-ansi';
-import { choicesOf } from './kinds.ts';
+import { choicesOf, wordsFor } from './kinds.ts';
 import { FILES, flagOf, GROUPS, type Key, keysOf, type Option, option, VERBS, type Verb } from './table.ts';
 
 /** Columns, where a terminal does not say otherwise. */
 const WIDTH = 100;
+/** Of what cannot be broken: "(default: https://huggingface.co)". */
+const LONGEST = 33;
 
 const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
   train: [
@@ -50,7 +52,7 @@ const EXAMPLES: Record<Verb, [command: string, what: string][]> = {
   plan: [
     ['plan --model DIR --batch 4 --max-length 512', 'bytes of weights, blocks, activations, ...'],
     ['plan --model DIR --table', 'methods by budgets'],
-    ['plan --model DIR --cost --gpu RTX-4090', 'what a step costs by count, and about how long it takes there'],
+    ['plan --model DIR --cost --gpu RTX-4090', 'what a step costs by count, and about how long it takes'],
   ],
   inspect: [['inspect model.gguf adapter rows.jsonl', 'one line a file']],
   doctor: [['doctor', 'is this machine ready?']],
@@ -141,7 +143,7 @@ const widest = (rows: [string, string][]) => Math.max(...rows.map(([name]) => na
 
 /** Two columns, the second wrapped under itself; where that leaves too little, one below the other. */
 function columns(rows: [string, string][], width: number, left = widest(rows)): string[] {
-  const narrow = width - left < 30;
+  const narrow = width - left < LONGEST;
   const edge = narrow ? 6 : left;
   return rows.flatMap(([name, what]) => {
     const lines = wrapped(what, width - edge).map((line) => ' '.repeat(edge) + line);
@@ -151,11 +153,3 @@ function columns(rows: [string, string][], width: number, left = widest(rows)): 
 
 /** Lines of at most this width, broken at spaces; a no-break space holds words together until then. */
 const wrapped = (text: string, width: number) => wrapAnsi(text, width).replaceAll('\u00a0', ' ').split('\n');
-
-/** The words of an option without those for choices that the verb does not take. */
-function wordsFor(one: Option<unknown>, verb: Verb): string {
-  const taken = choicesOf(one, verb) ?? [];
-  const left = (one.choices ?? []).filter((name) => !taken.includes(name));
-  const parts = one.help.split('; ');
-  return parts.filter((part) => !left.some((name) => part.startsWith(`${name}: `))).join('; ');
-}

@@ -133,6 +133,13 @@ export const choice = <const C extends string>([group, verbs]: Where, choices: r
 });
 /** What of a choice a verb takes; all of them, where none is named. */
 export const choicesOf = ({ choices, fewer }: Option<unknown>, verb?: Verb) => (verb && fewer?.[verb]) ?? choices;
+/** The words of an option without those for choices that the verb does not take, and those for other verbs. */
+export function wordsFor(one: Option<unknown>, verb: Verb): string {
+  const taken = choicesOf(one, verb) ?? [];
+  const left = [...(one.choices ?? []).filter((name) => !taken.includes(name)), ...Object.keys(VERBS)];
+  const parts = one.help.split('; ').map((part) => (part.startsWith(`${verb}: `) ? part.slice(verb.length + 2) : part));
+  return parts.filter((part) => !left.some((name) => part.startsWith(`${name}: `))).join('; ');
+}
 /** The choice, of which some verbs take but a part. */
 export const narrowed = <O extends Option<any>>(option: O, fewer: Option<unknown>['fewer']): O => ({ ...option, fewer });
 export const choices = <const C extends string>(

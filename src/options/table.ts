@@ -186,7 +186,7 @@ export const OPTIONS = {
   checkpointEvery: int(WATCH, 'steps between checkpoints (default: one a minute where --out is given; 0 is off)', 0),
   resume: flag(
     ['watch', ['train', 'eval']],
-    'go on from the newest sound checkpoint; eval --task: from the answers that --out holds',
+    'train: go on from the newest sound checkpoint; eval: go on, in --task, from the answers that --out holds',
   ),
   keep: or(int(WATCH, 'checkpoints kept'), 2),
   maxSkips: or(int(WATCH, 'steps in a row skipped, as a gradient was not finite, that end the run'), 10),
@@ -202,7 +202,7 @@ export const OPTIONS = {
 
   prompt: text(ANSWER, 'T', 'what to go on from'),
   chat: flag(ANSWER, "the prompt is a user's message, in the model's chat template"),
-  maxNewTokens: or(int(['answer', ['generate', 'eval']], 'longest answer; eval --task: as published where not given'), 128),
+  maxNewTokens: or(int(['answer', ['generate', 'eval']], 'longest answer; eval: in --task as published where not given'), 128),
   temperature: or(number(ANSWER, 'X', '0 takes the likeliest token', { min: 0 }), 0),
   topP: or(number(ANSWER, 'X', 'drawn from the likeliest tokens that make up this share', { above: 0, max: 1 }), 1),
   ...SERVER_OPTIONS,
@@ -210,7 +210,7 @@ export const OPTIONS = {
   out: text(
     ['output', [...SAVES, 'compare']],
     'PLACE',
-    'folder or file to write; it must be new or empty, but for compare, which goes on there; eval --task: .jsonl of answers',
+    'folder or file to write, new or empty; compare: goes on with what is there; eval: .jsonl of the answers of --task',
   ),
   force: flag(['output', SAVES], 'write over what is there'),
   saveRecipe: text(
@@ -254,7 +254,7 @@ export const OPTIONS = {
     choice(
       ['machine', ALL.filter((verb) => verb !== 'inspect')],
       ['on', 'off'],
-      'time kernel variants for at most 5 s before the first step (replay: off leaves those of the receipt for the default ones)',
+      'time kernel variants for at most 5 s before the first step; replay: off leaves those of the receipt for the default ones',
     ),
     'on',
   ),

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { run } from '../package/installed.ts';
+import { EVERYWHERE } from '../some.ts';
 import { root, shared } from './tiny.ts';
 
 const check = resolve(root, shared, 'conformance/check.py');
@@ -14,7 +15,7 @@ const absent = !existsSync(check) || spawnSync('python3', ['--version']).status 
 const FAMILIES = ['llama3', 'qwen2'];
 const PARTS = ['eval', 'greedy', 'full', 'smt', 'scores', 'official', 'lora', 'dora'];
 const all = PARTS.flatMap((part) => FAMILIES.map((family) => [part, family]));
-const cases = import.meta.env.EVERYWHERE === '1' ? all : PARTS.map((part, i) => [part, FAMILIES[i % FAMILIES.length]]);
+const cases = EVERYWHERE ? all : PARTS.map((part, i) => [part, FAMILIES[i % FAMILIES.length]]);
 /** Without npx, which takes half a second, and as long again of a processor, over each of a hundred commands. */
 const env = { BLOCKTUNE: 'node scripts/blocktune.mjs' };
 

@@ -1,5 +1,5 @@
 // Opening a device: adapters by name, limits as offered or pretended, and a whole run under limits far below any real one.
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import '../compare.ts';
 import { type Gpu, openGpu } from '../../src/gpu/device.ts';
 import { homesOf } from '../../src/gpu/plan.ts';
@@ -63,7 +63,11 @@ describe('under pretended limits of 1 MiB a binding and 4 MiB a buffer', () => {
   /** An embedding of 1.5 MiB and 96 columns: two windows. */
   const config = { ...TINY, hidden_size: 96, n_heads: 4, n_kv_heads: 2, head_dim: 24, vocab_size: 4001 };
   const rows = rowsOf([9, 17, 5, 12], config.vocab_size);
-  const small = () => openGpu({ limits: { maxBinding: MiB, maxBuffer: 4 * MiB } });
+  let small: Gpu;
+  beforeAll(async () => {
+    small = await openGpu({ limits: { maxBinding: MiB, maxBuffer: 4 * MiB } });
+  });
+  afterAll(() => closeGpu(small));
   const recipe = { rows, batch: 2, lr: 1e-3, betas: [0.9, 0.999] as const, eps: 1e-6, weight_decay: 0, clip: 1 };
   const smt = { block: 8, blocks: [['model.layers.0.self_attn.v_proj.weight', 1, 2]] as [string, number, number][] };
 
@@ -81,25 +85,21 @@ describe('under pretended limits of 1 MiB a binding and 4 MiB a buffer', () => {
     ['smt', smt],
     ['full', {}],
   ])('a run of %s gives the same losses from weights in windows', async (_, what) => {
-    const gpu = await small();
-    const split = await curve(gpu, what);
+    const split = await curve(small, what);
     const whole = await curve(await testGpu(), what);
     expect([split.windows, whole.windows]).toEqual([2, 1]);
     expect(split.largest).toBeLessThanOrEqual(MiB);
     expect(whole.largest).toBeGreaterThan(MiB);
     expect(split.loss).toBeCloseL2(whole.loss, 1e-6);
     expect(split.grad_norm).toBeCloseL2(whole.grad_norm, 1e-5);
-    closeGpu(gpu);
   });
 
   test('every gradient is the same', async () => {
-    const gpu = await small();
-    const split = await lossAndGradients(gpu, tinyDecoder(gpu, config), rows.slice(0, 2));
+    const split = await lossAndGradients(small, tinyDecoder(small, config), rows.slice(0, 2));
     const wide = await testGpu();
     const whole = await lossAndGradients(wide, tinyDecoder(wide, config), rows.slice(0, 2));
     expect([...split.grads.keys()]).toEqual(parametersOf(tinyDecoder(wide, config)).map((w) => w.name));
     for (const [name, g] of whole.grads) expect(split.grads.get(name)!, name).toBeCloseL2(g, 1e-5);
-    closeGpu(gpu);
   });
 
   test('a row that does not fit a binding is an error', async () => {

@@ -6,6 +6,11 @@ import { hardwareDispatches } from '../hardware/kernels.ts';
 import { testGpu } from './harness.ts';
 
 const MOST_MS = 5000;
+/** Milliseconds of a processor, which do not hang on what else this machine does; a browser tells those of the clock alone. */
+const clock = () => {
+  const used = (globalThis as Partial<typeof globalThis>).process?.cpuUsage?.();
+  return used ? (used.user + used.system) / 1000 : performance.now();
+};
 
 test('kernels of hardware compile', async () => {
   const gpu = await testGpu();
@@ -15,13 +20,13 @@ test('kernels of hardware compile', async () => {
   );
   expect(kernels.length).toBeGreaterThan(100);
   for (const k of kernels) {
-    const since = performance.now();
+    const since = clock();
     if ('Deno' in globalThis) await pipelineOf(gpu, k);
     else {
       device.pushErrorScope('validation');
       device.createShaderModule({ label: k.name, code: k.linked.code });
       expect((await device.popErrorScope())?.message, k.name).toBeUndefined();
     }
-    expect(performance.now() - since, k.name).toBeLessThan(MOST_MS);
+    expect(clock() - since, k.name).toBeLessThan(MOST_MS);
   }
 });

@@ -1,15 +1,15 @@
 // Every family against PyTorch with the kernels of the adapter at hand, and without subgroups.
-import { FAMILIES } from '../goldens/load.ts';
+import { FAMILIES, type Family } from '../goldens/load.ts';
+import { EVERYWHERE } from '../some.ts';
 import { testGoldens } from './golden.ts';
 
-// software adapters in Node and Chromium take long over it
-const families = 'Deno' in globalThis ? FAMILIES : ([FAMILIES[0]] as const);
+const own = (families: readonly Family[]) => families.map((family): [Family, 'own'] => [family, 'own']);
+const WHOLE: Family[] = ['llama3', 'qwen3'];
 
-testGoldens(
-  families.map((family) => [family, 'own']),
-  'Deno' in globalThis,
-);
-if ('Deno' in globalThis)
+// software adapters in Node and Chromium take long over it
+testGoldens(own('Deno' in globalThis ? WHOLE : ['llama3']), 'Deno' in globalThis);
+if ('Deno' in globalThis) {
+  testGoldens(own(FAMILIES.filter((family) => !WHOLE.includes(family))), EVERYWHERE);
   testGoldens(
     [
       ['llama3', 'without subgroups'],
@@ -17,3 +17,4 @@ if ('Deno' in globalThis)
     ],
     false,
   );
+}

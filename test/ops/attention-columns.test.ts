@@ -4,13 +4,20 @@ import { backward, giveGrad, gradOf } from '../../src/gpu/program.ts';
 import { columns } from '../../src/gpu/tensor.ts';
 import { attention } from '../../src/ops/attention/attention.ts';
 import { input, runProgram } from '../gpu/harness.ts';
+import { some } from '../some.ts';
 import { attentionOnGpu, heads, streamOf, valuesOf } from './attention.ts';
 
-test.each([
-  [[33, 30], heads(8, 4, 32), false],
-  [[5, 12], heads(2, 1, 6), false],
-  [[5, 12], heads(4, 2, 16), true],
-])('%j, %o, normed queries and keys in rows of their own: %s', async (rows, h, normed) => {
+test.each(
+  some(
+    [
+      [[5, 12], heads(2, 1, 6), false],
+      [[33, 30], heads(8, 4, 32), false],
+      [[33, 3], heads(2, 1, 6), true],
+      [[5, 12], heads(4, 2, 16), true],
+    ] as const,
+    2,
+  ),
+)('%j, %o, normed queries and keys in rows of their own: %s', async ([...rows], h, normed) => {
   const s = streamOf(rows);
   const N = s.lo.length;
   const a = valuesOf(N, h);

@@ -217,7 +217,19 @@ describe('help', () => {
     for (const line of rows.split('Examples')[0].split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     expect(parse(`${verb} --help`)).toEqual({ kind: 'help', text });
   });
-  test.each([40, 50, 80])('in %i columns nothing but a flag or an example goes over the edge', (width) => {
+  test.each(Object.keys(VERBS) as Verb[])('%s says of an option nothing that is for other verbs alone', (verb) => {
+    const others = Object.keys(VERBS).join('|');
+    expect(help(verb).replaceAll(/\s+/g, ' ')).not.toMatch(new RegExp(`; (${others}): `));
+  });
+  test('an option of several verbs says what it is to each', () => {
+    const flat = (verb: Verb) => help(verb).replaceAll(/\s+/g, ' ');
+    expect(flat('train')).toContain('--out PLACE folder or file to write, new or empty --force');
+    expect(flat('compare')).toContain('--out PLACE folder or file to write, new or empty; goes on with what is there');
+    expect(flat('eval')).toMatch(/--resume go on, in --task, .*--out PLACE [^-]*; \.jsonl of the answers of --task/);
+    expect(flat('replay')).toContain('off leaves those of the receipt for the default ones');
+    expect(flat('generate')).toContain('--max-new-tokens N longest answer (default: 128)');
+  });
+  test.each([40, 50, 60, 80])('in %i columns nothing but a flag or an example goes over the edge', (width) => {
     for (const text of [overview(width), ...(Object.keys(VERBS) as Verb[]).map((verb) => help(verb, width))])
       for (const line of text.split('\n'))
         if (!/^ {2}(blocktune|#|--)|^Usage|^ +https?:|^ +\(default: \S+$|^ +\S+$/.test(line))

@@ -1,5 +1,6 @@
 // The options table as a form: which fields there are for a method, what a person wrote in them, and what of it stands.
 
+import { wordsFor } from '../../src/options/kinds.ts';
 import { expected, faultOf } from '../../src/options/rules.ts';
 import { GROUPS, type Key, keysOf, type Option, type Options, option, withDefaults } from '../../src/options/table.ts';
 import { valueIn } from '../../src/options/values.ts';
@@ -74,4 +75,4 @@ export const choicesOf = (key: Key): readonly string[] | undefined => {
 };
 
 /** What an option does, in the words of the command line's help without its flags. */
-export const helpOf = (key: Key): string => inPageWords(option(key).help);
+export const helpOf = (key: Key): string => inPageWords(wordsFor(option(key), 'train'));
