@@ -53,10 +53,17 @@ export function render(template: string, names: Record<string, unknown>, date = 
     return { text, generated };
   } catch (error) {
     throw new Error(
-      `expected the model's chat template to accept the conversation, got "${(error as Error).message}"; ` +
+      `expected the model's chat template to accept the conversation, got "${faultOf(error)}"; ` +
         `change the roles or their order, or give another template with ${setting('template')} FILE`,
     );
   }
+}
+
+/** What went wrong, in words: the parser and the stack have none for a template that is cut short or nested without end. */
+function faultOf(error: unknown): string {
+  if (error instanceof RangeError) return 'the template is nested too deeply';
+  if (error instanceof TypeError) return 'the template ends in the middle of a statement, or is no template';
+  return (error as Error).message;
 }
 
 /** What a row gives a template beside its messages. */

@@ -109,7 +109,7 @@ function modelOf(model: any): Vocabulary {
   const type =
     model.type ??
     (Array.isArray(model.vocab) ? 'Unigram' : model.merges || !model.continuing_subword_prefix ? 'BPE' : 'WordPiece');
-  const make = { BPE: bpe, Unigram: unigram, WordPiece: wordPiece, WordLevel: wordLevel }[type as string];
+  const make = new Map(Object.entries({ BPE: bpe, Unigram: unigram, WordPiece: wordPiece, WordLevel: wordLevel })).get(type);
   if (!make) throw new Error(`expected a model of the kinds BPE, Unigram, WordPiece or WordLevel, got ${JSON.stringify(type)}`);
   return make(model);
 }
@@ -203,5 +203,6 @@ function tokenText(token: any): string | undefined {
 /** chat_template is a text, or a list of named ones: that of a name, or the first. */
 function templateText(value: any, name?: string): string | undefined {
   if (!Array.isArray(value)) return name === undefined && typeof value === 'string' ? value : undefined;
-  return (name === undefined ? value[0] : value.find((entry) => entry?.name === name))?.template;
+  const found = (name === undefined ? value[0] : value.find((entry) => entry?.name === name))?.template;
+  return typeof found === 'string' ? found : undefined;
 }

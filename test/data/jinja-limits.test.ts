@@ -23,6 +23,9 @@ test.each([
   ['a block set to itself', times(60, '{% set ns.s %}{{ ns.s }}{{ ns.s }}{% endset %}'), /steps|characters|not|expected/],
   ['a list that doubles', times(60, '{% set ns.l = ns.l + ns.l %}'), 'values'],
   ['a list times a number', '{{ [1] * 10**9 }}', 'values'],
+  ['brackets in brackets', `{{ ${'('.repeat(20_000)}1${')'.repeat(20_000)} }}`, 'got "the template is nested too deeply"'],
+  ['a sum of a hundred thousand', `{{ 1${' + 1'.repeat(100_000)} }}`, 'got "the template is nested too deeply"'],
+  ['a template cut short', '{% if 1 %}', 'got "the template ends in the middle of a statement'],
   ['a number that squares itself', times(60, '{% set ns.n = ns.n * ns.n %}'), 'bits'],
   ['a power', '{{ 10 ** 100000 }}', 'bits'],
   ['a long list without doubles', '{{ range(100000)|unique|list|length }}', 'values'],
@@ -31,7 +34,7 @@ test.each([
     `{% set l = range(100000)|list %}${loops(1, '{% if -1 in l %}{% endif %}')}`,
     'steps',
   ],
-  ['a macro within itself', '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}', /call stack|steps/],
+  ['a macro within itself', '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}', /nested too deeply|steps/],
   [
     'two macros within each other',
     '{% macro a() %}{{ b() }}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{{ a() }}{% endmacro %}{{ a() }}',

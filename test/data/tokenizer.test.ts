@@ -176,11 +176,44 @@ describe('a tokenizer of bytes', () => {
         { added_tokens: [{ id: 1, content: 'x'.repeat(1e6) }] },
         /at most 10000 characters, got one of 1000000/,
       ],
+      [
+        'a model called as what every object has',
+        { model: { type: 'constructor', vocab: {} } },
+        /BPE, Unigram.*got "constructor"/,
+      ],
+      [
+        'scores that are none',
+        {
+          model: {
+            type: 'Unigram',
+            vocab: [
+              ['a', 0],
+              ['b', 'x'],
+            ],
+          },
+        },
+        /scores in the vocabulary, got \["b","x"\]/,
+      ],
+      [
+        'an unknown piece beyond all',
+        { model: { type: 'Unigram', vocab: [['a', 0]], unk_id: 9 } },
+        /unk_id to be one of 1 pieces, got 9/,
+      ],
+      [
+        'ten thousand alternatives',
+        { pre_tokenizer: { type: 'Split', pattern: { Regex: Array(1e4).fill('a').join('|') }, behavior: 'Isolated' } },
+        /at most 4000 characters, got 19999/,
+      ],
       ['merges of numbers', { model: { type: 'BPE', vocab: { a: 0 }, merges: [[1, 2]] } }, /merges of two tokens .*got \[1,2\]/],
     ])('%s are refused in words', (what, more, says) => {
       const of = what.startsWith('letters') ? 'éé¤µ' : text;
       expect(() => byteTokenizer({}, more as Record<string, unknown>).encode(of, { special: true })).toThrow(says);
     });
+  });
+
+  test('a chat template that is no text is none', () => {
+    for (const chat_template of [5, {}, [null], [{ name: 'default', template: 7 }]])
+      expect(byteTokenizer({ chat_template }).chatTemplate).toBeUndefined();
   });
 
   test('half of a surrogate pair is refused', () => {

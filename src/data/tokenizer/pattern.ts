@@ -6,10 +6,15 @@ import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import { PATTERNS } from '../../io/gguf-pretokenizers.ts';
 import { bounded, type Find } from './bounded.ts';
 
+/** Characters of a pattern: published ones have some hundred, and each alternative is tried at each character of a text. */
+const MAX_PATTERN = 4000;
+
 /** A pattern {Regex} or {String}; one that is not known by its text runs in counted steps. */
 export function patternOf(pattern: any, where: string): Find {
   if (typeof pattern?.String === 'string') return literal(pattern.String);
   if (typeof pattern?.Regex !== 'string') throw new Error(`expected ${where} to have a pattern, got ${JSON.stringify(pattern)}`);
+  if (pattern.Regex.length > MAX_PATTERN)
+    throw new Error(`expected ${where} to have a pattern of at most ${MAX_PATTERN} characters, got ${pattern.Regex.length}`);
   const compiled = compile(pattern);
   return KNOWN.has(pattern.Regex) ? plain(compiled) : bounded(compiled);
 }

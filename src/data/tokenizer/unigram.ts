@@ -10,6 +10,11 @@ interface Node {
 
 /** A Unigram model's settings as a function. */
 export function unigram({ vocab, unk_id, byte_fallback }: any): Vocabulary {
+  const bad = vocab.findIndex?.((pair: any) => typeof pair?.[0] !== 'string' || !Number.isFinite(pair[1]));
+  if (bad !== -1)
+    throw new Error(`expected pieces with their scores in the vocabulary, got ${JSON.stringify(vocab[bad])?.slice(0, 80)}`);
+  if (!(unk_id === null || unk_id === undefined || Object.hasOwn(vocab, unk_id)))
+    throw new Error(`expected unk_id to be one of ${vocab.length} pieces, got ${JSON.stringify(unk_id)}`);
   const scores: number[] = vocab.map(([, score]: [string, number]) => score);
   const ids = new Map<string, number>(vocab.map(([token]: [string, number], id: number) => [token, id]));
   const root: Node = { next: new Map() };
