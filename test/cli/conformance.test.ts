@@ -26,5 +26,4 @@ test.skipIf(absent).each(cases)(
     expect(`${stdout}${stderr}`).toMatch(/^(.*\n)*\w+: worst /);
     expect(code).toBe(0);
   },
-  300_000,
 );

@@ -29,7 +29,7 @@ async function show(out: string, steps: number): Promise<Line[]> {
 let lines: Line[];
 beforeAll(async () => {
   lines = await show(at('adapter'), 60);
-}, 600_000);
+});
 
 test('the skill is new, and learned', () => {
   const skills = lines.find((line) => line.kind === 'skills')!;

@@ -150,7 +150,7 @@ describe.skipIf(!existsSync(stories))('stories260K in its forms (skipped without
     writeShards(stories, at('shards'));
     writeRows(at('prompt.jsonl'), [{ prompt: 'Once upon a time', completion: ', there was a little girl named Lily.' }]);
     for (const form of forms) results.set(form, await story(form));
-  }, 300_000);
+  });
 
   async function story(form: (typeof forms)[number]) {
     const where = ['--model', model[form]];

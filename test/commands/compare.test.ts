@@ -155,7 +155,7 @@ describe('results', () => {
 const present = existsSync(join(shared, 'data'));
 
 describe.skipIf(!present)('on stories260K (skipped without the shared data)', () => {
-  test('a rate found by trial on the first seed is that of the others', { timeout: 120_000 }, async () => {
+  test('a rate found by trial on the first seed is that of the others', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'compare-'));
     const common = {
       model: join(shared, 'data/models/stories260K-hf'),
@@ -180,7 +180,7 @@ describe.skipIf(!present)('on stories260K (skipped without the shared data)', ()
     rmSync(folder, { recursive: true });
   });
 
-  test('every method runs at equal size, and a stopped comparison goes on', { timeout: 240_000 }, async () => {
+  test('every method runs at equal size, and a stopped comparison goes on', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'compare-'));
     const recipe = {
       title: 'T',

@@ -191,7 +191,7 @@ test('a dispatch that does nothing is found, in every check and form', async () 
   }
   // a step that is skipped must leave everything as it is, which an update not run does too
   expect(missed).toEqual(['adamw of a step to skip: adamw, dispatch 5']);
-}, 300_000);
+});
 
 test.each<[string, Check, number | null]>([
   ['a value beyond its bound', copies('wrong', [1, 2, 3], [1, 2, 3.5], 0.25), 2],

@@ -14,7 +14,7 @@ import { browserPath, megabytes, npm, root, run, swiftshader } from './installed
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const program = readme.match(/```js\n([\s\S]*?)```/)![1];
 
-vi.setConfig({ testTimeout: 400_000, maxConcurrency: 2 }); // a demo takes a minute on two free cores
+vi.setConfig({ maxConcurrency: 2 });
 
 let place: string;
 let whole: string;
