@@ -1,5 +1,5 @@
-// For test files that run whole commands in their process, each of which opens the GPU and compiles its kernels anew, in twice the time
-// that it then computes: they get one device, which is kept, with all that was compiled on it. Every `openGpu` has memory, scopes and
+// For test files that run whole commands in their process. Each opens the GPU and compiles its kernels anew, which takes longer than a
+// small run itself: here they all get one device, which is kept with what was compiled on it. Every `openGpu` has memory, scopes and
 // counts of its own as ever. Not for tests of a device's end: this one has none. No test in here.
 
 /** From here on, in this process. Where WebGPU has no global classes (Node) nothing is kept. */
