@@ -31,7 +31,7 @@ function sharedWorker(): Plugin {
 /** Nothing but the page's own scripts, styles and files, and what a person asks for by its address. Of the built page: Vite's own needs more. */
 const policy = {
   'default-src': "'none'",
-  'script-src': "'self'",
+  'script-src': "'self' 'wasm-unsafe-eval'", // onnxruntime-web, by which an export is checked, is WebAssembly
   'worker-src': "'self'",
   'style-src': "'self'",
   'img-src': "'self' data:",
@@ -68,6 +68,7 @@ function engine(worker: string, page: string): Rolldown.CodeSplittingGroup {
   };
   let [ofWorker, ofPage] = [new Set<string>(), new Set<string>()];
   return {
+    debugName: 'engine',
     includeDependenciesRecursively: false,
     name(id, graph) {
       if (!ofWorker.size) [ofWorker, ofPage] = [reached(worker, graph), reached(page, graph)];
@@ -112,7 +113,9 @@ export default defineConfig({
   root: 'web',
   base: './',
   appType: 'mpa', // a file that is not there is a 404, not the page: a model's optional files are asked for
-  optimizeDeps: { entries: ['index.html', 'worker.ts'] },
+  optimizeDeps: { entries: ['index.html', 'worker.ts'], exclude: ['onnxruntime-web'] },
+  // what runs on processors alone: half as large
+  resolve: { alias: [{ find: /^onnxruntime-web$/, replacement: 'onnxruntime-web/wasm' }] },
   publicDir: '../demo/built-in',
   plugins: [preact(), sharedWorker(), leanShaders(), contentPolicy()],
   build: {

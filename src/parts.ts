@@ -43,7 +43,7 @@ export { decodeCost, trainingCost, warmupCost } from './train/cost.ts';
 export { lossOf } from './train/evaluate.ts';
 export type { Identity } from './train/identity.ts';
 export { causeOf, type Life, openFor, survive } from './train/lives.ts';
-export { logprobsOf } from './train/logprobs.ts';
+export { logitsOf, logprobsOf } from './train/logprobs.ts';
 export { baseOf, type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
 export { endsOf, openPrompts, type Place, promptIds, seeRows, withSources, withTokenizer } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';

@@ -42,6 +42,6 @@ export interface Exporter {
 export interface Opened {
   files: ModelFiles;
   adapter?: Adapter;
-  /** Nats of every target of rows, in order, by the program that is to run the file; absent where our own engine reads it. */
-  logprobs?(rows: { ids: ArrayLike<number>; labels: ArrayLike<number> }[]): Promise<Float32Array>;
+  /** Logits after every token of a row [T, V] by the program that is to run the file; absent where our own engine reads it. */
+  logits?(ids: ArrayLike<number>): Promise<Float32Array>;
 }

@@ -194,6 +194,8 @@ export interface TakenHome {
   rows: number;
   tuned: number;
   base: number | null;
+  /** The same of all logits of so many rows, where the format's own program has run it. */
+  logits: { rows: number; tuned: number } | null;
   notes: string[];
   /** Where it lies, or the file to download; several files are one archive. */
   at: string | null;

@@ -45,10 +45,12 @@ export function nameFor(from: ModelFrom | null, format: ExportFormat, dtype: str
 }
 
 /** What opening it again came to, in a sentence. */
-export function saidOf({ rows, tuned, base }: TakenHome, format: ExportFormat): string {
-  const by = format === 'onnx' ? 'Run in onnxruntime-web' : 'Opened again';
+export function saidOf({ rows, tuned, base, logits }: TakenHome): string {
+  const by = logits
+    ? `Run in onnxruntime-web on ${logits.rows} rows of yours: logits are within ${figure(logits.tuned)} of the tuned model’s. Compared`
+    : 'Opened again and compared';
   const far = base === null ? '' : `; the untrained model’s are up to ${figure(base)} away`;
-  return `${by} and compared on ${rows} rows: log-probabilities are within ${figure(tuned)} nats of the tuned model’s${far}.`;
+  return `${by} on ${rows} rows: log-probabilities are within ${figure(tuned)} nats of the tuned model’s${far}.`;
 }
 
 const figure = (x: number): string => (x === 0 ? '0' : x < 1e-3 ? x.toExponential(1) : String(Number(x.toPrecision(2))));

@@ -70,6 +70,7 @@ const LABELS: Partial<Record<Key, string>> = {
   saveRecipe: 'Save the recipe',
   format: 'Format',
   dtype: 'Values of the result',
+  svd: 'SVD rank of the command line',
   table: 'Table',
   part: 'Part',
   runtime: 'Runtime',

@@ -6,6 +6,8 @@ export interface Compared {
   exported: Float32Array;
   tuned: Float32Array;
   base: Float32Array | null;
+  /** How far at most a logit is from the tuned model's, of each row of which all are known. */
+  logits?: number[];
 }
 
 /** Largest difference from the tuned model, and from its base. */
@@ -48,5 +50,19 @@ export function faultOf(
 const MOST: Record<string, number> = { f32: 1e-3, f16: 0.02, bf16: 0.1, q8_0: 0.1 };
 const LOOSEST = 1.5;
 
-const largest = (a: Float32Array, b: Float32Array) => a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0);
+/** Largest difference of two lists of values. */
+export const largest = (a: Float32Array, b: Float32Array) => a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i])), 0);
 const distance = (a: Float32Array, b: Float32Array) => Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]) ** 2, 0));
+
+/** Nats of the targets of a row by its logits [T, V]: label i is predicted by those after token i - 1; -100 is none. */
+export function logprobsIn(logits: Float32Array, labels: ArrayLike<number>): number[] {
+  const V = logits.length / labels.length;
+  return Array.from(labels).flatMap((id, i) =>
+    i === 0 || id === -100 ? [] : [logSoftmax(logits.subarray((i - 1) * V, i * V), id)],
+  );
+}
+
+function logSoftmax(logits: Float32Array, id: number): number {
+  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return logits[id] - most - Math.log(logits.reduce((sum, x) => sum + Math.exp(x - most), 0));
+}

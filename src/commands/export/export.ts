@@ -19,12 +19,14 @@ export interface Target {
   write(files: FileToWrite[], check: (written: Folder) => Promise<void>): Promise<void>;
 }
 
-/** What was written and how far it is from the model that was meant, and from its base: null where nothing was trained. */
+/** What was written, and how far it is from the model that was meant and from its base: null where nothing was trained. */
 export interface Made {
   bytes: number;
   rows: number;
   tuned: number;
   base: number | null;
+  /** The same of all logits of so many rows, where another program than our own has run what was written and they are known. */
+  logits: { rows: number; tuned: number } | null;
 }
 
 /** What else has to be known of an export. */
@@ -42,14 +44,16 @@ export async function exportTo(target: Target, { format, model, meant: ask }: Ex
   const { files, notes, otherTokens = false, within } = await lay({ ...model, seen });
   for (const text of notes) report({ kind: 'note', text });
   const meant = await ask();
-  const made: Made = { bytes: 0, rows: meant.rows.length, tuned: 0, base: null };
+  const made: Made = { bytes: 0, rows: meant.rows.length, tuned: 0, base: null, logits: null };
   const check = async (written: Folder) => {
     const rounded = { dtype: model.dtype, lost: seen.differs === false, otherTokens, within };
     const compared = await compareExport(meant, () => open(written, model), rounded).catch((e: Error) => {
       const kept = target.out === undefined ? '' : `, and ${target.out} is as it was`;
       throw new Error(`${e.message.replace(/\.$/, '')}. What was written is deleted${kept}.`);
     });
+    const { logits } = compared;
     Object.assign(made, worstOf(compared));
+    if (logits?.length) made.logits = { rows: logits.length, tuned: Math.max(...logits) };
   };
   const counted = (bytes: number) => {
     made.bytes += bytes;

@@ -3,12 +3,12 @@
 import type { OnnxDtype } from '../../formats.ts';
 import { mergedTensors } from '../adapter-merge.ts';
 import { cardFile } from '../card.ts';
-import type { Exporter, Opened } from '../export.ts';
+import type { Exporter } from '../export.ts';
 import { tokenizerFiles } from '../export-hf.ts';
 import { type ModelFiles, readTokenizer } from '../model.ts';
 import { onnxFolder, onnxName } from './folder.ts';
 import { readOnnxWeights } from './read.ts';
-import { type OnnxSession, onnxRuntime, openOnnx } from './session.ts';
+import { onnxRuntime, openOnnx } from './session.ts';
 
 export const onnxExporter: Exporter = {
   place: 'folder',
@@ -29,7 +29,7 @@ export const onnxExporter: Exporter = {
       return { files: { ...files, tokenizer, tensors, close } };
     }
     const session = await openOnnx((await onnxRuntime())!, folder, dtype, files.config);
-    return { files: { ...files, tokenizer, close: session.close }, logprobs: (rows) => logprobsOf(session, rows) };
+    return { files: { ...files, tokenizer, close: session.close }, logits: (ids) => session.logits(Array.from(ids)) };
   },
 };
 
@@ -43,23 +43,4 @@ async function whyUnopened(tensors: ModelFiles['tensors'], dtype: OnnxDtype): Pr
   const values = [...tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((n, size) => n * size, 1), 0);
   const large = values * { f32: 4, f16: 2, q4: 0.625 }[dtype] > MOST_OPENED;
   return large ? 'there are more than 1 GB of weights, which onnxruntime-web cannot open' : undefined;
-}
-
-type Row = Parameters<NonNullable<Opened['logprobs']>>[0][number];
-
-/** Label i is predicted by the logits of token i - 1; -100 is none. */
-async function logprobsOf(session: OnnxSession, rows: Row[]): Promise<Float32Array> {
-  const all: number[] = [];
-  for (const { ids, labels } of rows) {
-    const logits = await session.logits(Array.from(ids));
-    const V = logits.length / ids.length;
-    for (let i = 1; i < ids.length; i++)
-      if (labels[i] !== -100) all.push(logSoftmax(logits.subarray((i - 1) * V, i * V), labels[i]));
-  }
-  return Float32Array.from(all);
-}
-
-function logSoftmax(logits: Float32Array, id: number): number {
-  const most = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  return logits[id] - most - Math.log(logits.reduce((sum, x) => sum + Math.exp(x - most), 0));
 }

@@ -34,8 +34,11 @@ test('a model that was trained itself has no adapter', () => {
 });
 
 test('what the check came to is a sentence', () => {
-  const home = { bytes: 1, rows: 8, tuned: 1.23e-5, base: 0.4567, notes: [], at: null, download: null };
-  expect(saidOf(home, 'gguf')).toBe(
+  const home = { bytes: 1, rows: 8, tuned: 1.23e-5, base: 0.4567, logits: null, notes: [], at: null, download: null };
+  expect(saidOf(home)).toBe(
     'Opened again and compared on 8 rows: log-probabilities are within 1.2e-5 nats of the tuned model’s; the untrained model’s are up to 0.46 away.',
+  );
+  expect(saidOf({ ...home, logits: { rows: 4, tuned: 2e-6 } })).toMatch(
+    /^Run in onnxruntime-web on 4 rows of yours: logits are within 2.0e-6 of the tuned model’s\. Compared on 8 rows: log-prob/,
   );
 });

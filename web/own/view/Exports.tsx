@@ -128,7 +128,7 @@ function Came({ format, now }: { format: ExportFormat; now: Standing }) {
       )}
       <p data-testid={`checked-${format}`}>
         {home.at !== null && `Saved as ${home.at}. `}
-        {saidOf(home, format)}
+        {saidOf(home)}
       </p>
       {home.notes.map((note) => (
         <p key={note} class="hint">

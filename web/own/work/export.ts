@@ -34,11 +34,13 @@ export async function exportOwn(b: Bench, asked: ExportAsked, signal: AbortSigna
   const notes: string[] = [];
   const report: Report = (line) => (line.kind === 'note' || line.kind === 'warning') && notes.push(line.text);
   const o = withDefaults(tuned.given);
-  const own = b.data?.held ?? b.data?.rows ?? [];
-  const meant = async () =>
-    (of.meant ??= await (model.moved
-      ? measureMoved(model, o, opened, own, () => {})
-      : measureOn(model.gpu, o, { opened, adapter }, own, () => {})));
+  const own = { all: b.data?.held ?? b.data?.rows ?? [], logits: format === 'onnx' };
+  const measured = () =>
+    model.moved ? measureMoved(model, o, opened, own, () => {}) : measureOn(model.gpu, o, { opened, adapter }, own, () => {});
+  const meant = async () => {
+    if (!of.meant || (own.logits && !of.meant.logits)) of.meant = await measured();
+    return of.meant;
+  };
   const base = tuned.given.model ?? opened.files.name;
   const given = {
     ...{ model: model.moved ? 'model' : tuned.given.model, adapter: adapter && 'adapter' },
