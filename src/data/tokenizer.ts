@@ -85,6 +85,9 @@ function opened(json: any, config: any) {
   }
 }
 
+/** Characters of a text: of a longer one all tokens would be made, over minutes, and all but a few thousand cut off. */
+const LONGEST = 2 ** 24;
+
 /** Stages that one setting may have, one in the other or one after the other. */
 const STAGES = 200;
 
@@ -124,6 +127,8 @@ function encoder(json: any, config: any, { encode }: Vocabulary, added: AddedTok
     pretokenize({ text, first: first && !continued, continued: continued && first }).flatMap((piece) => encode(piece.text));
   return (text: string, continued: boolean): number[] => {
     if (text === '') return [];
+    if (text.length > LONGEST)
+      throw new Error(`expected a text of at most ${LONGEST} characters, got one of ${text.length}; cut it into several rows`);
     if (!text.isWellFormed())
       throw new Error('expected a text of whole Unicode characters, got half of a surrogate pair; mend the text');
     return raw(text).flatMap((part) => {

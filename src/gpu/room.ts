@@ -24,7 +24,7 @@ const SMALLER: Record<Role, string[]> = {
   logits: [...lessAtOnce, again],
   kv: [lessAtOnce[0], `a smaller ${setting('maxNewTokens')}`, lessAtOnce[1]],
   staging: [...lessAtOnce, again],
-  other: [...lessAtOnce, again],
+  other: [lessAtOnce[0], `${lessAtOnce[1]} (of answers ${setting('maxNewTokens')})`, again],
 };
 
 /** What to change where bytes of this category are too many: three settings, as a sentence. */

@@ -176,11 +176,11 @@ async function ask(url: string, offset: number, length: number): Promise<Respons
 }
 
 /** Follows a few redirects, and none from https to http. A browser follows by itself, and says nothing of them. */
-async function follow(url: string, headers: Record<string, string>): Promise<Response> {
+async function follow(url: string, headers: Record<string, string>, method = 'GET'): Promise<Response> {
   let at = mustBeWeb(url, url);
   for (let n = 0; ; n++) {
-    const response = await fetch(at, { headers, redirect: 'manual' });
-    if (response.type === 'opaqueredirect') return fetch(at, { headers });
+    const response = await answerOf(url, at, { method, headers, redirect: 'manual' });
+    if (response.type === 'opaqueredirect') return answerOf(url, at, { method, headers });
     const to = response.headers.get('location');
     if (response.status < 300 || response.status >= 400 || response.status === 304 || to === null) return response;
     await response.body?.cancel();
@@ -193,13 +193,29 @@ async function follow(url: string, headers: Record<string, string>): Promise<Res
   }
 }
 
+/** An answer, as soon as it begins: a server that takes a question and says nothing is given up. */
+async function answerOf(url: string, at: string, how: RequestInit): Promise<Response> {
+  const stop = new AbortController();
+  const silent = new Error(
+    `expected an answer from ${url}, got nothing for ${SILENT_MS / 1000} s; check the network and try again`,
+  );
+  const timer = setTimeout(() => stop.abort(silent), SILENT_MS);
+  try {
+    return await fetch(at, { ...how, signal: stop.signal });
+  } catch (e) {
+    throw stop.signal.aborted ? silent : e;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function mustBeWeb(address: string, from: string): string {
   if (/^https?:\/\//i.test(address)) return new URL(address).href;
   throw new Error(`expected an http or https address from ${from}, got ${shown(address)}`);
 }
 
 async function contentLength(url: string): Promise<number> {
-  const length = Number((await fetch(url, { method: 'HEAD' })).headers.get('content-length') ?? 'none');
+  const length = Number((await follow(url, {}, 'HEAD')).headers.get('content-length') ?? 'none');
   if (!Number.isSafeInteger(length))
     throw new Error(`expected a Content-Range or Content-Length header from ${url}, got neither; download the file`);
   return length;

@@ -216,6 +216,12 @@ describe('a tokenizer of bytes', () => {
       expect(byteTokenizer({ chat_template }).chatTemplate).toBeUndefined();
   });
 
+  test('a text of many books in one row is refused before it is cut', () => {
+    expect(() => byteTokenizer().encode('a'.repeat(2 ** 24 + 1), plain)).toThrow(
+      /at most 16777216 characters, got one of 16777217/,
+    );
+  });
+
   test('half of a surrogate pair is refused', () => {
     expect(() => byteTokenizer().encode('a\ud800', plain)).toThrow('half of a surrogate pair');
   });

@@ -2,7 +2,7 @@
 // what was wrong. Never other bytes, and never more than was asked for.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openUrl } from '../../src/io/bytes.ts';
 
 const BYTES = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7 + (i >> 8)) & 255);
@@ -32,6 +32,9 @@ const lead =
     void response.writeHead(302, { location: to }).end();
 
 const SERVERS: Record<string, (a: Asked) => unknown> = {
+  'no-range-led-away': ({ response }) => response.writeHead(206).end('xy'),
+  silent: () => {},
+  'silent-later': (a) => (a.from === 0 ? sound(a) : undefined),
   breaks: (a) => {
     const { from, to, response } = a;
     // half of what is asked for, then the connection is gone; at first nothing comes
@@ -85,6 +88,8 @@ beforeAll(async () => {
         .exec(request.headers.range ?? '')
         ?.slice(1)
         .map(Number) ?? [];
+    if (request.method === 'HEAD' && name === 'no-range-led-away')
+      return response.writeHead(302, { location: 'ftp://127.0.0.1/x' }).end();
     if (request.method === 'HEAD' || !SERVERS[name]) return response.writeHead(404).end();
     asked.push({ from, to });
     const before = seen.get(name) ?? 0;
@@ -144,6 +149,31 @@ test.each([
   ['nowhere', 'got HTTP 302'],
 ])('%s is an error', async (name, message) => {
   await expect(read(name)).rejects.toThrow(message);
+});
+
+test.each(['silent', 'silent-later'])(
+  '%s: a server that takes a question and never answers is given up after a minute',
+  async (name) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const before = seen.get(name) ?? 0;
+      const reading = read(name).catch((e: Error) => e.message);
+      const questions = name === 'silent' ? 1 : 2;
+      await vi.waitFor(() => expect(seen.get(name)).toBe(before + questions));
+      vi.advanceTimersByTime(59_000);
+      expect(await Promise.race([reading, new Promise((next) => setImmediate(() => next('waiting')))])).toBe('waiting');
+      vi.advanceTimersByTime(1000);
+      expect(await reading).toBe(
+        `expected an answer from ${base}/${name}, got nothing for 60 s; check the network and try again`,
+      );
+    } finally {
+      vi.useRealTimers();
+    }
+  },
+);
+
+test('the size that a question for it leads to is held to the same rules', async () => {
+  await expect(read('no-range-led-away')).rejects.toThrow('expected an http or https address');
 });
 
 test.each(['file:///etc/passwd', 'ftp://127.0.0.1/x', 'data:text/plain,x', 'blob:x'])('%s is no address', async (url) => {

@@ -31,7 +31,7 @@ const test = base.extend<{ profile: string; open: Open }>({
       last = await playwright.chromium.launchPersistentContext(profile, { ...launchOptions, baseURL });
       return { context: last, page: last.pages()[0] ?? (await last.newPage()) };
     });
-    if (info.status !== info.expectedStatus) console.log(await last?.pages()[0]?.locator('main').innerText().catch(String));
+    if (info.status !== info.expectedStatus) console.log(await last?.pages()[0]?.locator('main').textContent().catch(String));
     await last?.close();
   },
 });

@@ -48,9 +48,8 @@ try {
     },
   };
   const waits: number[] = [];
-  /** cpu: ms of all processors that this process took, since the step before; others may be at work beside it. */
-  const steps: { from: number; to: number; ms: number; cpu: number }[] = [];
-  let [before, used] = [performance.now(), cpuMs()];
+  const steps: { from: number; to: number; ms: number }[] = [];
+  let before = performance.now();
   await tune(
     model,
     data,
@@ -64,18 +63,19 @@ try {
     },
     (line) => {
       if (line.kind !== 'step') return;
-      const [now, cpu] = [performance.now(), cpuMs()];
+      const now = performance.now();
       if (line.step % EVERY === 1 && line.step > 1) waits.push(now - before - line.ms);
-      if (line.step > 5) steps.push({ from: now - line.ms, to: now, ms: line.ms, cpu: cpu - used });
-      [before, used] = [now, cpu];
+      if (line.step > 5) steps.push({ from: now - line.ms, to: now, ms: line.ms });
+      before = now;
     },
   );
   const during = (s: (typeof steps)[number]) => writing.some(([from, to]) => s.from < to && s.to > from);
-  const beside = steps.filter(during);
-  const else_ = steps.filter((s) => !during(s));
-  const usual = { ms: median(else_.map(({ ms }) => ms)), cpu: median(else_.map(({ cpu }) => cpu)) };
-  /** What a checkpoint adds to the steps while it is written. */
-  const added = (of: 'ms' | 'cpu') => beside.reduce((sum, s) => sum + s[of] - usual[of], 0) / checkpoints;
+  const beside = steps.filter(during).map(({ ms }) => ms);
+  const usual = steps.filter((s) => !during(s)).map(({ ms }) => ms);
+  const each = beside.length / checkpoints;
+  /** What a checkpoint adds to the steps while it is written, and how far that is known. */
+  const slower = each * (mean(beside) - mean(usual));
+  const error = each * Math.hypot(deviation(beside) / Math.sqrt(beside.length), deviation(usual) / Math.sqrt(usual.length));
 
   // all of it with the run standing still, as it was before
   const scope = newScope(gpu.scope);
@@ -85,29 +85,27 @@ try {
   const of = async () => ({ config: '', weights: '', data: '', held: '', start: '', settings: {} });
   const keeping = keepingIn(diskStore(place.at('other')), model, { of, curve: newCurve() }, { every: 1, keep: 2 }, () => {});
   const whole: number[] = [];
+  /** Of all processors, which whatever else is at work does not move. */
+  const work: number[] = [];
   for (let step = 1; step <= checkpoints; step++) {
-    const from = performance.now();
+    const [from, used] = [performance.now(), cpuMs()];
     await keeping.save({ step, choice: null, moved: false, rates: null }, parts, new Map());
     await keeping.written();
     whole.push(performance.now() - from);
+    work.push(cpuMs() - used);
   }
-  const minute = 60_000 / usual.ms;
   console.log(
     JSON.stringify({
       device: gpu.name,
       checkpoints,
       mb: bytes / 1e6,
       whole: median(whole),
+      work: median(work),
       wait: median(waits),
-      beside: beside.length / checkpoints,
-      slower: added('ms'),
-      step: usual.ms,
-      cpu: added('cpu'),
-      share: {
-        before: median(whole) / 60_000,
-        now: (median(waits) + added('ms')) / 60_000,
-        cpu: added('cpu') / (minute * usual.cpu),
-      },
+      steps: each,
+      step: median(usual),
+      slower,
+      error,
     }),
   );
 } finally {
@@ -119,6 +117,14 @@ process.exit(0);
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
+}
+
+function mean(values: number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+function deviation(values: number[]): number {
+  return Math.sqrt(mean(values.map((v) => (v - mean(values)) ** 2)));
 }
 
 function median(values: number[]): number {
