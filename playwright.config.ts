@@ -1,7 +1,7 @@
-// The page in a real browser. Chromium with SwiftShader where there is no GPU; CHROMIUM names another one.
+// The page in a real browser. Chromium with SwiftShader where there is no GPU; CHROMIUM names another one, PORT another port.
 import { defineConfig } from '@playwright/test';
 
-const PORT = 4173;
+const PORT = Number(process.env.PORT ?? 4173);
 /** Not dist/web, which the tests of the package build at the same time. */
 const OUT = '../node_modules/.cache/page';
 
@@ -17,7 +17,7 @@ export default defineConfig({
   webServer: {
     command: `npx --no-install vite build --outDir ${OUT} && npx --no-install vite preview --outDir ${OUT} --port ${PORT} --strictPort`,
     url: `http://localhost:${PORT}`,
-    reuseExistingServer: !process.env.CI,
-    timeout: 120_000,
+    reuseExistingServer: false, // it may be of another build
+    timeout: 600_000,
   },
 });
