@@ -127,9 +127,10 @@ function entry(key: Key, verb: Verb): [string, string] {
   const one = option(key);
   const value = one.kind === 'choice' ? choicesOf(one, verb)!.join('|') : one.metavar;
   const short = value !== undefined && value.length > 14;
+  const last = flagOf(key).split('-').at(-1)!.toUpperCase();
   const fallback = one.default === undefined ? '' : ` (default:\u00a0${shown(one)})`;
   return [
-    `${flagOf(key)}${value === undefined ? '' : ` ${short ? key.toUpperCase() : value}`}`,
+    `${flagOf(key)}${value === undefined ? '' : ` ${short ? last : value}`}`,
     `${short ? `${value!.replaceAll('|', ', ')}: ` : ''}${wordsFor(one, verb)}${fallback}`,
   ];
 }

@@ -30,6 +30,7 @@ test('an option of several verbs says what it is to each', () => {
   expect(flat('compare')).toContain('--out PLACE folder or file to write, new or empty; goes on with what is there');
   expect(flat('eval')).toMatch(/--resume go on, in --task, .*--out PLACE [^-]*; \.jsonl of the answers of --task/);
   expect(flat('replay')).toContain('off leaves those of the receipt for the default ones');
+  expect(flat('eval')).toContain('--prompt-form FORM llm-adapters, smt: prompts and');
   expect(flat('generate')).toContain('--max-new-tokens N longest answer (default: 128)');
 });
 
