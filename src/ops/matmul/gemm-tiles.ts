@@ -16,18 +16,25 @@ import single from '../../../shaders/gemm_single.wgsl?raw' with { type: 'text' }
 import tile from '../../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
 import cells from '../../../shaders/gemm_tile_cells.wgsl?raw' with { type: 'text' };
 import store from '../../../shaders/gemm_tile_store.wgsl?raw' with { type: 'text' };
-/** TILE_M x TILE_N of C a workgroup, ROWS x 4 COLS4 an invocation. price: of a FLOP, beside the largest tile's; a guess that the tuner mends. */
+
+/** Fewer workgroups than these leave cores of any GPU without work, and of a large one: then the sum over k is split. */
+const FEW = 64;
+const FEW_OF_LARGE = 1024;
+
+/**
+ * TILE_M x TILE_N of C a workgroup, ROWS x 4 COLS4 an invocation. few: workgroups below which the sum is split. price: of a FLOP in a
+ * product that fills the GPU, beside the largest tile's on an H200 (docs/gpu.md); a guess that the tuner mends. None: for the tuner alone.
+ */
 export const TILES = [
-  { name: '128', price: 1, consts: { TILE_M: 128, TILE_N: 128, ROWS: 8, COLS4: 2 } },
-  { name: '64', price: 1.15, consts: { TILE_M: 64, TILE_N: 64, ROWS: 8, COLS4: 2 } },
-  { name: '64x4', price: 1.15, consts: { TILE_M: 64, TILE_N: 64, ROWS: 8, COLS4: 1 } },
-  { name: '32', price: 1.9, consts: { TILE_M: 32, TILE_N: 32, ROWS: 4, COLS4: 1 } },
+  { name: '128', few: FEW, price: 1, consts: { TILE_M: 128, TILE_N: 128, ROWS: 8, COLS4: 2 } },
+  { name: '64x4', few: FEW, price: 1.05, consts: { TILE_M: 64, TILE_N: 64, ROWS: 8, COLS4: 1 } },
+  { name: '64', few: FEW, price: 1.3, consts: { TILE_M: 64, TILE_N: 64, ROWS: 8, COLS4: 2 } },
+  { name: '32', few: FEW, price: 1.6, consts: { TILE_M: 32, TILE_N: 32, ROWS: 4, COLS4: 1 } },
+  { name: '64x4_many', few: FEW_OF_LARGE, price: null, consts: { TILE_M: 64, TILE_N: 64, ROWS: 8, COLS4: 1 } },
 ] as const;
 
 /** Of k that a tile takes at a time. */
 export const DEPTH = 16;
-/** Fewer workgroups than these leave a GPU's cores without work: then the sum over k is split. */
-const FEW_GROUPS = 64;
 /** Of k that a workgroup sums at least. */
 const SHORTEST = 64;
 
@@ -62,12 +69,12 @@ export const padded = ([tm, tn]: readonly [number, number], { m, n }: { m: numbe
 
 /** Parts that the sum over k is made in: more than one where too few workgroups would run, and k is long enough. */
 export function splitsOf(
-  v: { tile: readonly [number, number] },
+  { tile, tiled }: { tile: readonly [number, number]; tiled?: { few: number } },
   { m, n, k }: { m: number; n: number; k: number },
   products = 1,
 ): number {
-  const groups = Math.max(1, Math.ceil(m / v.tile[0]) * Math.ceil(n / v.tile[1]) * products);
-  return Math.max(1, Math.min(Math.ceil(FEW_GROUPS / groups), Math.floor(k / SHORTEST)));
+  const groups = Math.max(1, Math.ceil(m / tile[0]) * Math.ceil(n / tile[1]) * products);
+  return Math.max(1, Math.min(Math.ceil((tiled?.few ?? FEW) / groups), Math.floor(k / SHORTEST)));
 }
 
 /** The part of an epilogue that begins at a bias, a residual, both or nothing. */

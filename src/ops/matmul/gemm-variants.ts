@@ -49,7 +49,7 @@ export interface Variant {
   /** The subgroup size that it needs at least. */
   lanes?: number;
   /** In tiles of workgroup memory (gemm-tiles.ts), for GPUs: reads B in any stored format, with chosen blocks, and may split the sum. */
-  tiled?: boolean;
+  tiled?: { few: number; price: number | null };
   /** Rounds operands to f16. */
   half?: boolean;
 }
@@ -110,16 +110,16 @@ export const VARIANTS: Variant[] = LAYOUTS.flatMap((layout): Variant[] => [
 /** Every tile in one layout, in single and in half precision. */
 function tiles(layout: GemmLayout): Variant[] {
   return [false, true].flatMap((half) =>
-    TILES.map(({ name, consts }) => ({
+    TILES.map(({ name, few, price, consts }) => ({
       name: `gemm_${half ? 'half' : 'tile'}${name}_${layout}`,
-      kernel: `gemm_${half ? 'half' : 'tile'}${name}`,
+      kernel: `gemm_${half ? 'half' : 'tile'}${name.replace('_many', '')}`,
       layout,
       parts: tileParts(half),
       consts: { ...turns(layout), ...consts },
       tile: [consts.TILE_M, consts.TILE_N] as [number, number],
       packs: false,
       vec4: 'all' as const,
-      tiled: true,
+      tiled: { few, price },
       ...(half && { half }),
     })),
   );
@@ -166,13 +166,12 @@ function ableFor(layout: GemmLayout, shape: Shape, device: Device): Variant[] {
 
 /** The tile that takes the least time by count: what pads it, what a FLOP costs in it, how far its workgroups fill a GPU. */
 function fitting(able: Variant[], shape: Shape, products = 1): Variant | undefined {
-  const cost = (v: Variant) => {
+  const cost = (v: Variant, price: number) => {
     const splits = splitsOf(v, shape, products);
     const groups = gridOf(v, shape.m, shape.n).reduce((a, b) => a * b) * products * splits;
-    const { price } = TILES.find((t) => t.consts.TILE_M === v.tile[0])!;
     return padded(v.tile, shape) * price * (WAVE / groups) * Math.ceil(groups / WAVE) * (splits > 1 ? SPLITTING : 1);
   };
-  const tiled = able.filter((v) => v.tiled).map((v) => ({ v, cost: cost(v) }));
+  const tiled = able.flatMap((v) => (v.tiled?.price ? [{ v, cost: cost(v, v.tiled.price) }] : []));
   return tiled.reduce((best, x) => (x.cost < best.cost ? x : best), tiled[0])?.v;
 }
 
