@@ -72,7 +72,7 @@ describe('a recipe', () => {
   ])('with %j is refused', (wrong, reason) => {
     expect(() => parseRecipe({ ...least, ...wrong })).toThrow(reason);
   });
-  test.each(['plateau-built-in', 'plateau-stories260k', 'smollm2-banking77', 'smollm2-sms-spam'])(
+  test.each(['plateau-built-in', 'plateau-stories260k', 'smollm2-banking', 'smollm2-sms', 'smollm2-instructions'])(
     '%s of the docs is sound',
     (name) => {
       const json = JSON.parse(readFileSync(resolve('docs/recipes', `${name}.json`), 'utf8'));
