@@ -200,7 +200,7 @@ test('a contest has the default first and every variant that the device can take
   expect(new Set(contests.map((c) => c.key)).size).toBe(contests.length);
   expect(contests.length).toBeGreaterThanOrEqual(3);
   for (const { key, entrants } of contests) {
-    expect(key).toMatch(/^gemm (nt|nn|tn) (16|64|256|many) (all|c|none)$/);
+    expect(key).toMatch(/^gemm (nt|nn|tn) (16|64|256|many) (all|c|none)(, 2\^\d+ tiles)?$/);
     expect(new Set(entrants.map((e) => e.name)).size).toBe(entrants.length);
     expect(entrants.length).toBeGreaterThan(1);
   }

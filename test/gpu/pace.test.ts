@@ -118,7 +118,7 @@ describe('a pace', () => {
     expect(tflops / peak).toBeGreaterThan(0.2);
     expect(tflops / peak).toBeLessThan(3);
     expect(gbps).toBeGreaterThan(0.1);
-    expect(gbps).toBeLessThan(2000);
+    expect(gbps).toBeLessThan(20_000);
   });
 
   test('is measured once and remembered; a processor keeps the one it has', async () => {
@@ -128,12 +128,12 @@ describe('a pace', () => {
     const first = await hardware();
     await autotunePace(first, { cache });
     expect(first.pace).not.toEqual(SLOW_GPU);
-    expect([...stored]).toEqual([[expect.stringMatching(/\|pace$/), expect.stringMatching(/^[\d.e-]+ [\d.e-]+$/)]]);
+    expect([...stored]).toEqual([[expect.stringMatching(/\|pace$/), expect.stringMatching(/^[\d.e+-]+ [\d.e+-]+$/)]]);
     const compiled = first.compiled;
     const again = await hardware();
     await autotunePace(again, { cache });
-    const close = (x: number) => expect.closeTo(x, 1);
-    expect(again.pace).toEqual({ tflops: close(first.pace.tflops), gbps: close(first.pace.gbps) });
+    const rounded = (x: number) => Number(x.toPrecision(3)); // as it is remembered
+    expect(again.pace).toEqual({ tflops: rounded(first.pace.tflops), gbps: rounded(first.pace.gbps) });
     expect(again.compiled).toBe(compiled);
     const own = Object.assign(await gpuWith('own'), { software: true, pace: SLOW_GPU }) as Gpu;
     await autotunePace(own, { cache: { get: () => '1 1', set: () => {} } });

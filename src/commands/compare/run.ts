@@ -5,6 +5,7 @@ import { parametersOf } from '../../models/decoder.ts';
 import { type Settled, withDefaults } from '../../options/table.ts';
 import {
   answerRows,
+  type Choices,
   endsOf,
   freeModel,
   type Gpu,
@@ -14,6 +15,7 @@ import {
   type Model,
   matrixParameters,
   type OpenModel,
+  planningOf,
   positionsToAnswer,
   type Row,
   sizeOfTargets,
@@ -35,6 +37,8 @@ export interface Bench {
   /** Held-out rows that are answered. */
   asked: Row[];
   seconds?: number;
+  /** Kernels of all runs; null until the first has chosen them. */
+  kernels: Choices | null;
 }
 
 /** What a result is called; lr: the one that the run had, once it is known. */
@@ -55,9 +59,11 @@ export async function oneRun(
     const before = guard && (await lossOf(model, guard, o.batch)).loss;
     const heard = listener(report, bench.seconds);
     const stop = AbortSignal.any([signal, heard.spent]);
-    // the default kernels, so that all runs of a comparison are alike, whenever they are run
-    const options = { ...tuneOptions(o, method), autotune: false, checkpoints: undefined };
+    // the kernels that the first run chose, so that all runs of a comparison are alike, whenever they are run
+    if (bench.kernels) model.planning = planningOf(model.planning, { choices: bench.kernels });
+    const options = { ...tuneOptions(o, method), autotune: bench.kernels === null, checkpoints: undefined };
     const tuned = await tune(model, { rows: bench.rows, held: bench.held }, options, heard.report, stop);
+    bench.kernels = model.planning.choices;
     if (signal.aborted) return null;
     const after = guard && (await lossOf(model, guard, o.batch)).loss;
     const exact = await answered(bench, model, signal);

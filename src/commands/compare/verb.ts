@@ -6,7 +6,7 @@ import { diskFolder, openPlace, readJson } from '../../io/bytes.ts';
 import { writeFile, writeFolder } from '../../io/write.ts';
 import { parametersOf } from '../../models/decoder.ts';
 import { type Options, type Settled, withDefaults } from '../../options/table.ts';
-import { type Decoder, decoderFor, type Gpu, type Life, methodNamed, onDevice } from '../../parts.ts';
+import { autotunePace, type Choices, type Decoder, decoderFor, type Gpu, type Life, methodNamed, onDevice } from '../../parts.ts';
 import type { Report } from '../../report.ts';
 import { version } from '../../version.ts';
 import { builtIn } from '../built-in.ts';
@@ -34,7 +34,9 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
   const opened = await openFiles(common, common.model ?? builtIn('model'), report);
   const all = async (gpu: Gpu, { report }: Life) => {
     report({ kind: 'device', name: gpu.name, software: gpu.software });
-    const bench: Bench = { gpu, opened, ...(await rowsOf(recipe, common, opened, report)), seconds: recipe.seconds };
+    await autotunePace(gpu); // how submits are sized, which no figure but time depends on
+    const rows = await rowsOf(recipe, common, opened, report);
+    const bench: Bench = { gpu, opened, ...rows, seconds: recipe.seconds, kernels: await keptKernels(out, gpu) };
     const decoder = decoderFor(opened.files)(1, common.base, gpu.limits.maxBinding);
     const entries = entriesOf(recipe, decoder, report);
     const { results, ...runs } = await runAll(recipe, entries, bench, out, report, signal);
@@ -119,7 +121,9 @@ async function runAll(
     let made = await kept(out, label, o);
     if (!made) {
       report({ kind: 'run', index: finished + 1, of, method: method.name, size, seed, lr: o.lr });
+      const choosing = bench.kernels === null;
       made = await oneRun(bench, label, o, report, signal);
+      if (choosing && bench.kernels) await keepKernels(out, bench.gpu, bench.kernels);
       if (!made) return null;
       const { curve: _, evals: __, blocks: ___, settings: ____, ...told } = made;
       report({ kind: 'result', ...told });
@@ -170,6 +174,24 @@ async function kept(out: string, { id }: Label, o: Settled): Promise<Result | nu
     await source.close();
   }
 }
+
+/** The kernels of a comparison on this device, which its first run chose; none are chosen on a software adapter. */
+async function keptKernels(out: string, { name, software }: Gpu): Promise<Choices | null> {
+  const source = software ? null : await diskFolder(out).file(KERNELS);
+  if (!source) return software ? {} : null;
+  try {
+    const { device, kernels } = (await readJson(source)) as unknown as { device: string; kernels: Choices };
+    return device === name ? kernels : null;
+  } finally {
+    await source.close();
+  }
+}
+
+async function keepKernels(out: string, { name, software }: Gpu, kernels: Choices): Promise<void> {
+  if (!software) await writeFile(`${out}/${KERNELS}`, `${JSON.stringify({ device: name, kernels }, null, 1)}\n`, { force: true });
+}
+
+const KERNELS = 'kernels.json';
 
 async function keep(out: string, result: Result): Promise<Result> {
   const text = `${JSON.stringify(result)}\n`;

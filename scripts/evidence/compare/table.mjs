@@ -1,0 +1,126 @@
+// What a comparison on a real model says, from its finished runs: a method at a size is told by the rate that was best on the first seed.
+// node scripts/evidence/compare/table.mjs FOLDER writes the page again from what is there.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../tables/differential.mjs';
+
+const PAGE = join(root, 'docs/compare.md');
+const RESULTS = join(root, 'docs/results/smollm2.json');
+const BESIDE = 'LoRA';
+
+/** Figures of every finished run under FOLDER/TASK/out/runs. */
+export function finished(folder, tasks) {
+  return tasks.flatMap((task) => {
+    const runs = join(folder, task, 'out/runs');
+    if (!existsSync(runs)) return [];
+    return readdirSync(runs).map((name) => {
+      const r = JSON.parse(readFileSync(join(runs, name), 'utf8'));
+      const { method, size, seed, lr, trainable, loss, steps, device_bytes } = r;
+      return {
+        task,
+        method,
+        size,
+        seed,
+        lr,
+        trainable,
+        loss,
+        forgot: r.guard.after - r.guard.before,
+        steps,
+        bytes: device_bytes.peak,
+      };
+    });
+  });
+}
+
+export function writeTable(runs) {
+  mkdirSync(join(root, 'docs/results'), { recursive: true });
+  writeFileSync(RESULTS, `[\n${runs.map((r) => JSON.stringify(r)).join(',\n')}\n]\n`);
+  const cells = cellsOf(runs);
+  const heads = ['task', 'size', 'method', 'lr', 'held-out loss, seeds 0 1 2', 'mean', `beside ${BESIDE}`, 'forgot'];
+  const text = [[...heads], heads.map(() => '-'), ...cells.flatMap(rowsOf)].map((row) => `| ${row.join(' | ')} |`).join('\n');
+  const made = `${text}\n\n${[...sentences(cells), `${runs.length} runs.`].join(' ')}`;
+  console.log(made);
+  const [from, to] = ['<!-- smollm2 -->', '<!-- /smollm2 -->'];
+  const page = readFileSync(PAGE, 'utf8');
+  if (!page.includes(from) || !page.includes(to)) throw new Error(`expected ${from} and ${to} in ${PAGE}, got neither`);
+  writeFileSync(PAGE, `${page.slice(0, page.indexOf(from))}${from}\n${made}\n${page.slice(page.indexOf(to))}`);
+}
+
+/** A cell: a task at a size, and its methods with their runs at the best rate, by seed. */
+function cellsOf(runs) {
+  const untrained = (task) => runs.find((r) => r.task === task && r.method === 'untrained').loss;
+  const keys = [...new Set(runs.filter((r) => r.size).map((r) => `${r.task}|${r.size}`))];
+  return keys.sort().map((key) => {
+    const [task, size] = key.split('|');
+    const own = runs.filter((r) => r.task === task && r.size === size);
+    const methods = [...new Set(own.map((r) => r.method))].map((method) => {
+      const of = own.filter((r) => r.method === method);
+      const tried = of.filter((r) => r.seed === 0);
+      const best = tried.reduce((a, b) => (b.loss < a.loss ? b : a));
+      return { method, tried: tried.length, runs: of.filter((r) => r.lr === best.lr).sort((a, b) => a.seed - b.seed) };
+    });
+    return { task, size, untrained: untrained(task), methods: methods.sort((a, b) => mean(a) - mean(b)) };
+  });
+}
+
+function rowsOf({ task, size, untrained, methods }) {
+  const lora = methods.find((m) => m.method === BESIDE);
+  return methods.map(({ method, tried, runs }, i) => [
+    i ? '' : `${task} (untrained ${untrained.toFixed(2)})`,
+    i ? '' : size.replace('%t', ' %'),
+    tried < 3 ? `${method} (${tried} of 3 rates)` : method,
+    runs[0].lr,
+    runs.map((r) => r.loss.toFixed(3)).join(' '),
+    mean({ runs }).toFixed(3),
+    method === BESIDE ? '' : apart(gapsOf({ runs }, lora)),
+    signed(runs.reduce((sum, r) => sum + r.forgot, 0) / runs.length, 2),
+  ]);
+}
+
+/** Two methods seed by seed over all cells in which both have three. */
+function sentences(cells) {
+  const pairs = [
+    ['SMT, fair, Muon strip', 'SMT as published'],
+    ['SMT, fair, Muon strip', BESIDE],
+    ['SMT as published', BESIDE],
+  ];
+  return pairs.map(([one, other]) => {
+    const both = cells.flatMap(({ methods }) => {
+      const [a, b] = [one, other].map((name) => methods.find((m) => m.method === name));
+      return a?.runs.length === 3 && b?.runs.length === 3 ? [{ gaps: gapsOf(a, b), spread: spread(b) }] : [];
+    });
+    const gaps = both.flatMap((x) => x.gaps);
+    const less = gaps.filter((g) => g < 0).length;
+    const within = both.filter((x) => x.gaps.reduce((a, b) => a + b) / 3 <= x.spread).length;
+    return (
+      `${one} beside ${other}: lower on ${less} of ${gaps.length} seeds (sign test p ${signTest(less, gaps.length).toPrecision(1)}), ` +
+      `in mean no further above than the other's own spread in ${within} of ${both.length} cells.`
+    );
+  });
+}
+
+const gapsOf = (a, b) => a.runs.flatMap((r) => (b?.runs ?? []).filter((x) => x.seed === r.seed).map((x) => r.loss - x.loss));
+const mean = ({ runs }) => runs.reduce((sum, r) => sum + r.loss, 0) / runs.length;
+const spread = ({ runs }) => Math.max(...runs.map((r) => r.loss)) - Math.min(...runs.map((r) => r.loss));
+const signed = (x, digits = 3) => `${x < 0 ? '-' : '+'}${Math.abs(x).toFixed(digits)}`;
+
+/** Mean of paired differences, with its standard error. */
+function apart(gaps) {
+  if (!gaps.length) return '';
+  const m = gaps.reduce((a, b) => a + b) / gaps.length;
+  if (gaps.length < 2) return signed(m);
+  const variance = gaps.reduce((sum, g) => sum + (g - m) ** 2, 0) / (gaps.length - 1);
+  return `${signed(m)} ± ${Math.sqrt(variance / gaps.length).toFixed(3)}`;
+}
+
+/** Two-sided: how likely a fair coin is at least as far from half. */
+function signTest(k, n) {
+  const from = Math.max(k, n - k);
+  let sum = 0;
+  for (let i = from, c = choose(n, from); i <= n; c = (c * (n - i)) / (i + 1), i++) sum += c;
+  return Math.min(1, (2 * sum) / 2 ** n);
+}
+
+const choose = (n, k) => Array.from({ length: k }, (_, i) => (n - i) / (i + 1)).reduce((a, b) => a * b, 1);
+
+if (import.meta.filename === process.argv[1]) writeTable(finished(process.argv[2], ['banking', 'sms', 'instructions']));
