@@ -49,7 +49,7 @@ describe('what it holds', () => {
     for (const needed of ['demo/built-in/model/model.safetensors', 'demo/built-in/task/train.jsonl'])
       expect(names).toContain(needed);
     expect(names.filter((n) => /^(src|web|test|shaders|docs)\/|^demo\/(?!built-in)|(?<!\.d)\.tsx?$|\.wgsl$/.test(n))).toEqual([]);
-    expect(packed.size).toBeLessThan(3e6);
+    expect(packed.size).toBeLessThan(8e6); // onnxruntime's WebAssembly, by which the page checks an export, is more than half of it
   });
 
   test('both installs take what README says', async () => {
