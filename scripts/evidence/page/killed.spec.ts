@@ -64,6 +64,7 @@ for (const { k, moment, ms } of kills)
     const offer = page.getByTestId('unfinished');
     await expect(page.getByTestId('adapter')).not.toHaveText(/looking/, { timeout: 30_000 });
     if (saved !== null) await expect(offer).toContainText('as it was at step', { timeout: 30_000 });
+    else await page.waitForTimeout(2000); // it is looked for
     const offered = saved !== null || (await offer.isVisible());
     if (offered) {
       if (saved !== null) expect(stepIn((await offer.textContent())!)).toBeGreaterThanOrEqual(saved);
