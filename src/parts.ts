@@ -51,7 +51,7 @@ export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { evaluationIn } from './train/rates.ts';
 export { weighRecompute } from './train/recompute.ts';
-export { RECORDED, type RunRecord } from './train/record.ts';
+export { type Curve, RECORDED, type RunRecord } from './train/record.ts';
 export type { Run } from './train/run.ts';
 export { checkSavable, liveFiles, modelDtype, resultFiles } from './train/save.ts';
 export { type Again, prepareRun, type TuneOptions } from './train/tune.ts';

@@ -39,7 +39,8 @@ export function openEngine(): void {
   }
 }
 
-export function startRun(): void {
+/** resume: goes on with the run that is kept. */
+export function startRun(resume = false): void {
   page.value = {
     ...initial,
     subject: page.value.subject,
@@ -48,7 +49,7 @@ export function startRun(): void {
     stage: 'warmup',
     began: performance.now(),
   };
-  send({ kind: 'run' });
+  send({ kind: 'run', resume });
 }
 
 /** Asks the run to end at its next step. The second click of a double click on Start is none on Stop. */
@@ -57,6 +58,10 @@ export function stopRun(): void {
   page.value = { ...page.value, phase: 'stopping' };
   send({ kind: 'stop' });
   patience = setTimeout(openEngine, PATIENCE);
+}
+
+export function giveUp(): void {
+  send({ kind: 'forget' });
 }
 
 export function askModel(prompt: string): void {

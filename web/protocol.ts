@@ -1,12 +1,14 @@
 // What the page and its worker say to each other. Most of it is the run's own report; the rest is what only a page shows.
 
+import type { Curve } from '../src/parts.ts';
 import type { Line } from '../src/report.ts';
 import type { Asked } from './address.ts';
 
 /** From the page. A run that is stopped ends with `stopped`; every command ends with one message of its own. */
 export type Command =
   | { kind: 'open'; places: Places; asked: Asked }
-  | { kind: 'run' }
+  | { kind: 'run'; resume: boolean }
+  | { kind: 'forget' }
   | { kind: 'ask'; prompt: string }
   | { kind: 'stop' };
 
@@ -26,11 +28,16 @@ export type Message =
   | { kind: 'answered'; when: When; skill: Skill; index: number; text: string; right: boolean }
   | { kind: 'graded'; when: When; skill: Skill; right: number; of: number }
   | Blocks
+  | ToldBefore
+  | { kind: 'kept'; step: number | null }
   | { kind: 'adapter'; files: AdapterFile[] }
   | { kind: 'reply'; prompt: string; before: string; after: string | null }
   | { kind: 'finished'; steps: number; seconds: number; input_tokens: number }
   | { kind: 'stopped' }
   | { kind: 'failed'; stage: Stage; text: string };
+
+/** What a run that goes on had told before. */
+export type ToldBefore = { kind: 'toldBefore'; curve: Curve };
 
 /** A matrix's scores, row-major, and each as a level: 255 for the highest of the model, falling with the share of blocks above it. */
 export interface MatrixScores {

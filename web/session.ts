@@ -8,6 +8,7 @@ import type { Settled } from '../src/options/table.ts';
 import {
   type Attached,
   answerRows,
+  type CheckpointOptions,
   causeOf,
   closeGpu,
   compileAhead,
@@ -32,6 +33,7 @@ import {
 import type { Report } from '../src/report.ts';
 import { heardBy } from './blocks.ts';
 import { fetchModel } from './files.ts';
+import { forgetRun, goingOn, keptIn, keptRun } from './keep.ts';
 import type { Command, Message, Skill, Stage, Subject, When } from './protocol.ts';
 import { recipeFor } from './recipe.ts';
 import { filesOf } from './result.ts';
@@ -78,23 +80,48 @@ export async function open(s: Session, { places, asked }: Extract<Command, { kin
     exams[skill] = exams[skill].slice(0, asked.eval ?? (gpu.software ? ASKED.software : ASKED.gpu));
   s.opened = ready;
   s.tell({ kind: 'ready', subject: subjectOf(ready) });
+  await tellKept(s, ready);
   // while nobody has pressed the button yet
   await compileAhead(ready.model!, { rows }, settingsOf(ready)).catch(() => {});
 }
 
 const settingsOf = ({ o }: Ready) => ({ ...tuneOptions(o, methodFrom(o)), autotune: false });
 
-/** The whole run, on the model as it is stored: a second run starts where the first did. */
-export async function run(s: Session, signal: AbortSignal): Promise<void> {
+/** The whole run, on the model as it is stored: a second run starts where the first did. resume: goes on with the run that is kept. */
+export async function run(s: Session, resume: boolean, signal: AbortSignal): Promise<void> {
   const ready = s.opened;
   if (!ready) throw new Error('expected an open model, got a run before it: reload the page.');
-  await survive((life) => knowing(ready, () => tuneOn(s, ready, life, signal)), s.tell);
+  const checkpoints = await keptIn('built-in', resume);
+  try {
+    await survive((life) => knowing(ready, () => tuneOn(s, ready, { life, checkpoints, signal })), s.tell);
+  } finally {
+    await tellKept(s, ready);
+  }
 }
 
-async function tuneOn(s: Session, ready: Ready, life: Life, signal: AbortSignal): Promise<void> {
+/** Says whether a run is kept that did not end; one of other settings, asked for by another address, is none. */
+async function tellKept(s: Session, { o }: Ready): Promise<void> {
+  const found = await keptRun('built-in');
+  const same = found?.of.settings.steps === o.steps && found?.of.settings.warmupSteps === o.warmupSteps;
+  s.tell({ kind: 'kept', step: found && same ? found.step : null });
+}
+
+/** Gives up the run that is kept. */
+export async function forget(s: Session): Promise<void> {
+  await forgetRun('built-in');
+  s.tell({ kind: 'kept', step: null });
+}
+
+interface Around {
+  life: Life;
+  checkpoints?: CheckpointOptions;
+  signal: AbortSignal;
+}
+
+async function tuneOn(s: Session, ready: Ready, { life, checkpoints, signal }: Around): Promise<void> {
   const model = await freshModel(s, ready, life);
   s.stage = 'warmup';
-  const settings = { ...settingsOf(ready), life, ...heardBy(s.tell) };
+  const settings = { ...settingsOf(ready), life, checkpoints, ...heardBy(s.tell), ...goingOn(s.tell) };
   const follow: Report = (line) => {
     if (line.kind === 'start' && (line.phase === 'warmup' || line.phase === 'train')) s.stage = line.phase;
     life.report(line);
@@ -107,6 +134,7 @@ async function tuneOn(s: Session, ready: Ready, life: Life, signal: AbortSignal)
   if (signal.aborted) return s.tell({ kind: 'stopped' });
   s.stage = 'save';
   s.tell({ kind: 'adapter', files: await filesOf(model, tuned, ready.o.given) });
+  await forgetRun('built-in');
   s.tell({ kind: 'finished', steps: tuned.steps, seconds: tuned.seconds, input_tokens: tuned.inputTokens });
 }
 

@@ -2,14 +2,17 @@
 
 import type { BlockPlace, Line } from '../src/report.ts';
 import { normsIn } from './blocks.ts';
-import type { AdapterFile, Example, MatrixScores, Message, Skill, Stage, Subject, When } from './protocol.ts';
+import type { AdapterFile, Example, MatrixScores, Message, Skill, Stage, Subject, ToldBefore, When } from './protocol.ts';
 
 type Of<K extends Line['kind']> = Extract<Line, { kind: K }>;
 export type StepLine = Of<'step'>;
 export type SelectionLine = Of<'selection'>;
 export type ExplainedLine = Of<'explained'>;
 export type PlanLine = Of<'plan'>;
-export type EvalLine = Of<'eval'>;
+/** Of a held-out loss, what a curve needs. */
+export type Held = Pick<Of<'eval'>, 'step' | 'loss'>;
+/** Of a step, what is still known after the page was loaded anew. */
+export type Told = Pick<StepLine, 'step' | 'loss' | 'grad_norm'>;
 export type { BlockPlace };
 
 export interface PageState {
@@ -21,7 +24,9 @@ export interface PageState {
   total: number;
   /** Milliseconds of the latest units of the stage, the newest last. */
   pace: number[];
+  /** Steps that this page has seen; and those before them, of a run that goes on. */
   steps: StepLine[];
+  earlier: Told[];
   selection: SelectionLine | null;
   /** Of every block that could train, where blocks are chosen by scores. */
   scores: readonly MatrixScores[] | null;
@@ -33,13 +38,15 @@ export interface PageState {
   plan: PlanLine | null;
   allocated: number | null;
   /** Held-out loss as it is measured, by step. */
-  held: EvalLine[];
+  held: Held[];
   /** Prompts that are answered before and after. */
   examples: Example[];
   answers: Record<When, Shown[]>;
   grades: Record<Skill, Record<When, Grade | null>>;
   adapter: AdapterFile[];
   finished: { steps: number; seconds: number; input_tokens: number; elapsed: number } | null;
+  /** The step at which a run of the built-in task is kept that did not end. */
+  kept: number | null;
   asking: string | null;
   replies: { prompt: string; before: string; after: string | null }[];
   trouble: { stage: Stage; text: string } | null;
@@ -74,6 +81,7 @@ export const initial: PageState = {
   total: 0,
   pace: [],
   steps: [],
+  earlier: [],
   selection: null,
   scores: null,
   norms: null,
@@ -86,6 +94,7 @@ export const initial: PageState = {
   grades: { new: { before: null, after: null }, old: { before: null, after: null } },
   adapter: [],
   finished: null,
+  kept: null,
   asking: null,
   replies: [],
   trouble: null,
@@ -121,9 +130,13 @@ function told(s: PageState, m: Heard, now: number): PageState {
     case 'warmup':
       return unit(s, now);
     case 'step':
-      return { ...unit(s, now), steps: [...s.steps, m] };
+      return { ...unit(s, now), done: m.step, steps: [...s.steps, m] };
+    case 'toldBefore':
+      return goneOn(s, m);
+    case 'kept':
+      return { ...s, kept: m.step };
     case 'eval':
-      return m.guard === undefined ? { ...s, held: [...s.held, m] } : s;
+      return m.guard === undefined ? { ...s, held: [...s.held.filter(({ step }) => step !== m.step), m] } : s;
     case 'selection':
       return { ...s, selection: m };
     case 'scored':
@@ -176,6 +189,20 @@ function answered(s: PageState, m: Extract<Message, { kind: 'answered' }>): Page
   return { ...s, answers: { ...s.answers, [m.when]: shown } };
 }
 
+/** A run goes on: of what came after it was saved nothing counts, and what this page has not seen of it is told. */
+function goneOn(s: PageState, { curve }: ToldBefore): PageState {
+  const reached = curve.loss.length;
+  const steps = s.steps.filter(({ step }) => step <= reached);
+  const until = steps[0]?.step ?? reached + 1;
+  const figure = (x: number | null) => x ?? Number.NaN;
+  const earlier = curve.loss.slice(0, until - 1).map((loss, i) => ({
+    step: i + 1,
+    loss: figure(loss),
+    grad_norm: figure(curve.grad_norm[i]),
+  }));
+  return { ...s, steps, earlier, held: curve.evals.map(([step, loss]) => ({ step, loss: figure(loss) })) };
+}
+
 /** Share (0 to 1) of the training that is behind. */
 export const progressOf = ({ stage, done, total }: PageState): number => (stage === 'train' && total ? done / total : 1);
 
@@ -200,6 +227,8 @@ export function titleOf({ phase, done, total }: PageState): string {
 }
 
 const NOT_LINES = new Set([
+  'toldBefore',
+  'kept',
   'scored',
   'moved',
   'unit',

@@ -3,7 +3,7 @@
 import type { Call } from './own/calls.ts';
 import { serve } from './own/work/serve.ts';
 import type { Command, Message } from './protocol.ts';
-import { ask, newSession, open, run } from './session.ts';
+import { ask, forget, newSession, open, run } from './session.ts';
 
 /** One's own model and data: calls, each answered. */
 const answer = serve((told) => self.postMessage(told));
@@ -27,7 +27,8 @@ async function perform(command: Exclude<Command, { kind: 'stop' }>): Promise<voi
   stop = new AbortController();
   try {
     if (command.kind === 'open') await open(session, command);
-    else if (command.kind === 'run') await run(session, stop.signal);
+    else if (command.kind === 'run') await run(session, command.resume, stop.signal);
+    else if (command.kind === 'forget') await forget(session);
     else await ask(session, command.prompt);
   } catch (e) {
     session.tell({ kind: 'failed', stage: session.stage, text: e instanceof Error ? e.message : String(e) });

@@ -18,7 +18,7 @@ import { baseOf, type Model } from './model.ts';
 import type { RunOptions } from './options.ts';
 import { evaluationOf, trialOf } from './rates.ts';
 import { type MemoryOptions, settleRecompute } from './recompute.ts';
-import { newCurve, type RunRecord, recording } from './record.ts';
+import { type Curve, copyOf, newCurve, type RunRecord, recording } from './record.ts';
 import { newRun, type Run } from './run.ts';
 import { runMethod, type Tuned } from './session.ts';
 
@@ -43,6 +43,8 @@ export interface TuneOptions extends Omit<RunOptions, 'recompute'>, MemoryOption
   start?: Start;
   /** Losses of the warm-up, where it was made before the run by the same settings: they are of its record. */
   warmedUp?: readonly number[];
+  /** Of a run that goes on: hears what it had told before. */
+  toldBefore?: (curve: Curve) => void;
   /** A run to be made again: refused where this one is not of the same. */
   again?: Again;
 }
@@ -103,7 +105,10 @@ async function tuneKept(
   const run = await prepareRun(model, data, { ...o, method }, report, signal, found);
   const of = once(() => identityOf(model.files, { rows: run.rows, held: run.held }, settingsOf(run, method), o.start));
   if (o.again) mustBeSame(o.again.name, o.again.of, await of(), 'Give the model and the data of that run.');
-  if (found) mustBeSame(found.name, found.of, await of());
+  if (found) {
+    mustBeSame(found.name, found.of, await of());
+    o.toldBefore?.(copyOf(found.curve));
+  }
   if (found?.moved) model.moved = true; // its weights are in the checkpoint
   const keeping = kept && keepingIn(kept.store, model, { of, curve: told.curve }, o.checkpoints!, report, found);
   const { guard } = data;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BrowserContext, expect, type Page } from '@playwright/test';
+import { type BrowserContext, expect, type Locator, type Page } from '@playwright/test';
 import { newFolder, writeModel, writeRows } from '../cli/tiny.ts';
 
 export const STEPS = 120;
@@ -66,7 +66,11 @@ export async function resultOf(page: Page, place?: string): Promise<Record<strin
   await expect(page.getByTestId('own-status')).toHaveText(/^Done|ended early/, { timeout: 300_000 });
   expect(await page.getByTestId('run-fault').allTextContents()).toEqual([]);
   await page.getByTestId('make-result').click();
-  const links = page.getByTestId('take-home').getByRole('link');
+  return sumsOf(page, page.getByTestId('take-home').getByRole('link'), place);
+}
+
+/** The sums of the files behind links. */
+export async function sumsOf(page: Page, links: Locator, place?: string): Promise<Record<string, string>> {
   await expect(links.first()).toBeVisible();
   const sums: Record<string, string> = {};
   for (const link of await links.all()) {

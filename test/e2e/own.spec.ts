@@ -142,7 +142,29 @@ test('blocks are scored, chosen again as the budget is drawn, and trained as cho
   await expect(page.getByTestId('own-status')).toHaveText(/^Done/, { timeout: 90_000 });
   await expect(map).toHaveAttribute('data-moved', chosen!);
   await expect(page.getByTestId('run')).not.toContainText('Warm up'); // the scores were known
-  await page.getByRole('button', { name: 'Layer 0' }).click();
+  const off = page.getByTestId('ablation').locator('.hint');
+  await map.focus(); // by keys on the map
+  await page.keyboard.press('.');
+  await expect(page.getByTestId('map-caption')).toContainText(`1st of ${chosen} that train`);
+  await page.keyboard.press('Enter');
+  await expect(off).toContainText(`1 of ${chosen} blocks are off`);
+  await expect(page.getByTestId('map-caption')).toContainText('switched off in Talk');
+  await page.keyboard.press('Enter');
+  await expect(page.getByTestId('map-caption')).not.toContainText('switched off in Talk');
+  await page.getByText('As a table').click(); // and by its table
+  await page
+    .getByTestId('map-table')
+    .getByRole('button', { name: /blocks of layer 0/ })
+    .first()
+    .press('Enter');
+  const block = page
+    .getByTestId('map-blocks')
+    .getByRole('button', { name: /^Row \d+, column \d+/ })
+    .first();
+  await block.press('Enter');
+  await expect(block).toHaveAttribute('aria-pressed', 'true');
+  await expect(off).toContainText(`1 of ${chosen} blocks are off`);
+  await page.getByRole('button', { name: 'Layer 0', exact: true }).click();
   await page.getByLabel('Your own prompt').fill('The owl is here.');
   await page.getByRole('button', { name: 'Ask', exact: true }).click();
   await expect(page.getByTestId('without')).toHaveText(/held-out loss \d\.\d{4} with all, \d\.\d{4} without/, {

@@ -1,6 +1,6 @@
 // The block map: where plates lie, what is under a point, and a camera whose way there and back agree.
 import { describe, expect, test } from 'vitest';
-import { fit, pan, toCanvas, toMap, zoom } from '../../web/map/camera.ts';
+import { fit, into, pan, toCanvas, toMap, zoom } from '../../web/map/camera.ts';
 import { blockKey, CHOSEN, firstsOf, leveled, OFF, wordsOf } from '../../web/map/cells.ts';
 import { platesOf, viewOf } from '../../web/map/draw.ts';
 import { blockAt, mapLayout } from '../../web/map/layout.ts';
@@ -75,6 +75,12 @@ describe('camera', () => {
     const from = toCanvas(zoom(fitted, 3, 0, 0), 10, 10);
     expect(at[0] - from[0]).toBeCloseTo(7, 3);
     expect(at[1] - from[1]).toBeCloseTo(-9, 3);
+  });
+
+  test('a block that is not seen is brought to the middle, one that is stays where it is', () => {
+    const near = zoom(fitted, 8, 0, 0);
+    expect(into(near, canvas, 0, 0)).toEqual(near);
+    expect(toCanvas(into(near, canvas, 70, 30), 70.5, 30.5).map(Math.round)).toEqual([250, 150]);
   });
 
   test.each([

@@ -50,6 +50,30 @@ test('time left is the mean of the latest units times those to come', () => {
   expect(secondsLeft(initial)).toBeNull();
 });
 
+const before = (loss: (number | null)[]): Message => ({
+  kind: 'toldBefore',
+  curve: { warmup: [], loss, grad_norm: loss.map(() => 2), evals: [[2, 0.7]], guard: [] },
+});
+
+test('a run that goes on in a page loaded anew has the curve that it had, and the steps from there on', () => {
+  const s = after([before([4, 3, null]), { kind: 'start', phase: 'train', total: 8 }, step(4, 20)]);
+  expect(s.earlier.map((l) => [l.step, l.loss, l.grad_norm])).toEqual([
+    [1, 4, 2],
+    [2, 3, 2],
+    [3, Number.NaN, 2],
+  ]);
+  expect(s.steps.map((l) => l.step)).toEqual([4]);
+  expect(s.held).toEqual([{ step: 2, loss: 0.7 }]);
+  expect(s.done).toBe(4);
+});
+
+test('a run that goes on in the page that saw it forgets what came after it was saved', () => {
+  const s = after([step(1, 20), step(2, 20), step(3, 20), before([4, 3]), step(3, 20)]);
+  expect(s.earlier).toEqual([]);
+  expect(s.steps.map((l) => l.step)).toEqual([1, 2, 3]);
+  expect(after([step(1, 20), before([])]).steps).toEqual([]);
+});
+
 test('a stage forgets the pace of the one before', () => {
   const s = after([
     { kind: 'start', phase: 'warmup', total: 2 },

@@ -51,4 +51,11 @@ export const toCanvas = ({ scale, x, y }: Camera, px: number, py: number): [numb
 /** The point of the map under a pixel. */
 export const toMap = ({ scale, x, y }: Camera, px: number, py: number): [number, number] => [(px - x) / scale, (py - y) / scale];
 
+/** Moves such that a block of the map is seen: not at all where it is already, else to the middle. */
+export function into(camera: Camera, canvas: Box, bx: number, by: number): Camera {
+  const [x, y] = toCanvas(camera, bx + 0.5, by + 0.5);
+  const seen = x >= 0 && y >= 0 && x <= canvas.width && y <= canvas.height;
+  return seen ? camera : pan(camera, canvas.width / 2 - x, canvas.height / 2 - y);
+}
+
 const clamp = (scale: number) => Math.min(CLOSEST, Math.max(FARTHEST, scale));

@@ -1,6 +1,7 @@
 // Where every matrix and block of the map lies, in blocks. A layer is a cluster of plates: what reads the residual stream stands
 // left (q over k over v, gate, up), what writes to it right (o over down), all to one scale. Clusters wrap to fill the canvas.
 
+import type { BlockPlace } from '../../src/report.ts';
 import type { Matrix } from '../protocol.ts';
 
 export interface Placed extends Matrix {
@@ -54,6 +55,12 @@ export function mapLayout(matrices: readonly Matrix[], b: number, aspect: number
 export function blockAt(layout: MapLayout, x: number, y: number): { matrix: Placed; row: number; col: number } | null {
   const matrix = layout.matrices.find((m) => x >= m.x && x < m.x + m.w && y >= m.y && y < m.y + m.h);
   return matrix ? { matrix, row: Math.floor(y - matrix.y), col: Math.floor(x - matrix.x) } : null;
+}
+
+/** The same of a block by its name; null where the map has no such matrix. */
+export function placeOf(layout: MapLayout, { layer, module, row, col }: BlockPlace): ReturnType<typeof blockAt> {
+  const matrix = layout.matrices.find((m) => m.layer === layer && m.module === module);
+  return matrix ? { matrix, row, col } : null;
 }
 
 function cluster(matrices: Matrix[], b: number): { plates: Placed[]; width: number; height: number } {

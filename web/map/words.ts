@@ -38,11 +38,21 @@ export function captionOf(selection: SelectionLine | null, facts: BlockFacts, { 
   return `${grouped(selection.blocks.length)} of ${grouped(of)} blocks of ${block} × ${block} train: ${grouped(selection.trainable)} numbers, ${percent(selection.share_model)} of the model. ${colour}`;
 }
 
-/** The map to a screen reader: what it is, and how to move it; its figures stand in the table below it. */
-export function spoken({ layers, matrices }: MapLayout, chosen: number): string {
+/** The map to a screen reader: what it is, how to move it, and how blocks are walked through and, where they can be, switched off. */
+export function spoken({ layers, matrices }: MapLayout, chosen: number, switches: boolean): string {
   const modules = new Set(matrices.map((m) => m.module)).size;
+  const walk = chosen
+    ? ` Full stop and comma go through the blocks that train${switches ? ', Enter switches one off' : ''}.`
+    : '';
   const state = chosen ? `${grouped(chosen)} blocks are chosen` : 'no blocks are chosen yet';
-  return `Map of ${layers.length} layers of ${modules} weight matrices; ${state}. The table below has its figures. Arrow keys move, plus and minus zoom, 0 shows all.`;
+  return `Map of ${layers.length} layers of ${modules} weight matrices; ${state}. The table below has its figures. Arrow keys move, plus and minus zoom, 0 shows all.${walk}`;
+}
+
+/** The chosen blocks of a matrix, best first. */
+export function chosenOf(matrix: { layer: number; module: string }, { chosen, norms, off }: BlockFacts) {
+  return chosen.flatMap((block, i) =>
+    matrixKey(block) === matrixKey(matrix) ? [{ block, norm: norms ? norms[i] : null, off: off.has(blockKey(block)) }] : [],
+  );
 }
 
 /** A line of the table: of each module how many blocks there are, how many train, and how far they have moved. */

@@ -4,7 +4,7 @@ import type { CostLine } from '../../src/commands/cost-rows.ts';
 import type { ExportFormat, Options } from '../../src/options/table.ts';
 import type { Columns, Figures, KeptModel, Look } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
-import type { AdapterFile, Blocks, Matrix } from '../protocol.ts';
+import type { AdapterFile, Blocks, Matrix, ToldBefore } from '../protocol.ts';
 import type { BlockPlace, SelectionLine } from '../state.ts';
 
 /** Each call: what it is given and what it answers. */
@@ -43,6 +43,7 @@ export type Told = { id: number; value: unknown } | { id: number; error: string 
 export type Event =
   | Line
   | Blocks
+  | ToldBefore
   | { kind: 'bytes'; of: 'model' | 'weights'; done: number; all: number | null }
   | { kind: 'reading'; rows: number }
   | { kind: 'asking'; when: 'before' | 'after'; total: number }

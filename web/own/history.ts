@@ -1,8 +1,7 @@
 // Runs that ended, side by side: what each was, what it took, what it came to. Kept as long as the model is.
 
 import { type Settled, withDefaults } from '../../src/options/table.ts';
-import type { EvalLine, PageState, StepLine } from '../state.ts';
-import { tokensPerSecond } from '../state.ts';
+import { type Held, type PageState, type Told, tokensPerSecond } from '../state.ts';
 import { mean } from '../view/mean.ts';
 import type { Finished } from './calls.ts';
 
@@ -14,8 +13,8 @@ export interface Past {
   settings: string;
   trainable: number | null;
   bytes: number | null;
-  steps: StepLine[];
-  held: EvalLine[];
+  steps: Told[];
+  held: Held[];
   /** The running mean at the end, nats. */
   loss: number | null;
   heldLoss: number | null;
@@ -31,6 +30,7 @@ const WORTH = ['budget', 'rank', 'layers', 'targets', 'lr', 'batch', 'accumulate
 export function pastOf(s: PageState, { given }: Settled, ended: Finished, number: number): Past {
   const asked = s.examples.length;
   const right = (when: 'before' | 'after') => s.answers[when].filter((a) => a?.right).length;
+  const steps = [...s.earlier, ...s.steps];
   const said = WORTH.filter((key) => given[key] !== undefined).map((key) => `${key} ${[given[key]].flat().join(',')}`);
   return {
     number,
@@ -38,9 +38,9 @@ export function pastOf(s: PageState, { given }: Settled, ended: Finished, number
     settings: said.join(', '),
     trainable: s.plan?.trainable ?? null,
     bytes: s.plan?.bytes.total ?? null,
-    steps: s.steps,
+    steps,
     held: s.held,
-    loss: mean(s.steps.map((l) => l.loss)).at(-1) ?? null,
+    loss: mean(steps.map((l) => l.loss)).at(-1) ?? null,
     heldLoss: s.held.at(-1)?.loss ?? null,
     seconds: ended.seconds,
     tokensPerSecond: tokensPerSecond(s.steps),

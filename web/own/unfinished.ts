@@ -1,4 +1,4 @@
-// A run that did not end: what it was of, kept in the browser beside its checkpoints (work/keep.ts), so that the page can offer to go on
+// A run that did not end: what it was of, kept in the browser beside its checkpoints (../keep.ts), so that the page can offer to go on
 // with it after it was closed, loaded anew, or lost the GPU. Files are kept whole, as long as there is room for them.
 
 import type { Options } from '../../src/options/table.ts';

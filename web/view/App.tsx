@@ -1,7 +1,7 @@
 // The page from top to bottom, by its two ways in: the built-in task, and a person's own model and data (own/). Each part reads the
 // state and shows its slice; nothing here computes.
 
-import { askModel, openEngine, page, startRun } from '../engine.ts';
+import { askModel, giveUp, openEngine, page, startRun } from '../engine.ts';
 import { progressOf } from '../state.ts';
 import { way } from '../way.ts';
 import { Adapter } from './Adapter.tsx';
@@ -62,11 +62,11 @@ function BuiltIn() {
     <main>
       <Hero subject={s.subject} />
       {s.trouble && <Trouble trouble={s.trouble} unsupported={s.phase === 'unsupported'} again={openEngine} />}
-      {s.phase !== 'unsupported' && <Run state={s} start={startRun} />}
+      {s.phase !== 'unsupported' && <Run state={s} start={startRun} giveUp={giveUp} />}
       {s.subject && (
         <div class="grid">
           <Panel name="loss" title="Loss" note="Surprise at the right answer, in nats a token" tooled>
-            <Loss steps={s.steps} total={s.stage === 'train' ? s.total : s.steps.length} />
+            <Loss steps={s.steps} earlier={s.earlier} total={s.stage === 'train' ? s.total : s.earlier.length + s.steps.length} />
           </Panel>
           <Panel name="blocks" title="What trains" note="Each plate is a weight matrix" tooled>
             <BlockMap

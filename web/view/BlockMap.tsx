@@ -2,10 +2,10 @@
 // each. What a frame is made of is map/draw.ts; here is when there is one.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type Camera, fit, pan, toMap, zoom } from '../map/camera.ts';
+import { type Camera, fit, into, pan, toMap, zoom } from '../map/camera.ts';
 import { type BlockFacts, wordsOf } from '../map/cells.ts';
 import { draw, MARGINS, platesOf, type Scene } from '../map/draw.ts';
-import { blockAt, mapLayout } from '../map/layout.ts';
+import { blockAt, mapLayout, placeOf } from '../map/layout.ts';
 import { closePainter, load, openPainter, type Painter } from '../map/paint.ts';
 import { blockWords, captionOf, spoken } from '../map/words.ts';
 import type { Matrix, MatrixScores } from '../protocol.ts';
@@ -49,6 +49,8 @@ export function BlockMap({
   const layout = useMemo(() => mapLayout(matrices, block, size.height ? size.width / size.height : 1), [matrices, block, size]);
   const [camera, setCamera] = useState<Camera | null>(null);
   const [point, setPoint] = useState<[number, number] | null>(null);
+  /** The chosen block that keys have gone to, by its rank. */
+  const [cursor, setCursor] = useState<number | null>(null);
   const [shown, setShown] = useState(1);
   const [scheme, setScheme] = useState(0);
   const chosen = selection?.blocks ?? [];
@@ -69,9 +71,11 @@ export function BlockMap({
   }, []);
   const all = () => fit(layout, size, MARGINS);
   useEffect(() => setCamera(size.width ? all() : null), [layout]);
+  useEffect(() => setCursor(null), [selection]);
   useEffect(() => reveal(selection, setShown), [selection]);
 
-  const under = camera && point ? blockAt(layout, ...toMap(camera, ...point)) : null;
+  const walked = cursor === null ? null : placeOf(layout, chosen[cursor]);
+  const under = walked ?? (camera && point ? blockAt(layout, ...toMap(camera, ...point)) : null);
   const at = under ? { x: under.matrix.x + under.col, y: under.matrix.y + under.row } : null;
   const scene = camera && { layout, camera, size, dpr: devicePixelRatio, shown, at, colours: colours() };
   const fault = useFrames(canvas, scene, data, [camera, data, shown, at?.x, at?.y, scheme]);
@@ -81,17 +85,29 @@ export function BlockMap({
   usePointers(canvas, {
     pan: (dx, dy) => move((c) => pan(c, dx, dy)),
     zoom: (factor, x, y) => move((c) => zoom(c, factor, x, y)),
-    point: setPoint,
+    point: (at) => {
+      setCursor(null);
+      setPoint(at);
+    },
     click: (x, y) => {
       const found = camera && pick ? blockAt(layout, ...toMap(camera, x, y)) : null;
       if (found) pick?.({ layer: found.matrix.layer, module: found.matrix.module, row: found.row, col: found.col });
     },
   });
+  const walk = (by: number) => {
+    if (!chosen.length) return;
+    const next = cursor === null ? (by > 0 ? 0 : chosen.length - 1) : (cursor + by + chosen.length) % chosen.length;
+    setCursor(next);
+    const place = placeOf(layout, chosen[next]);
+    if (place) move((c) => into(c, size, place.matrix.x + place.col, place.matrix.y + place.row));
+  };
   const key = (e: KeyboardEvent) => {
     const act = keys[e.key];
-    if (!act) return;
+    if (!act || e.ctrlKey || e.metaKey || e.altKey || (act === 'pick' && !(walked && pick))) return;
     e.preventDefault();
     if (act === 'fit') setCamera(all());
+    else if (act === 'next' || act === 'previous') walk(act === 'next' ? 1 : -1);
+    else if (act === 'pick') pick!(chosen[cursor!]);
     else if (typeof act === 'number') middle(act);
     else move((c) => pan(c, ...act));
   };
@@ -102,7 +118,7 @@ export function BlockMap({
         ref={canvas}
         tabIndex={0}
         role="img"
-        aria-label={spoken(layout, chosen.length)}
+        aria-label={spoken(layout, chosen.length, pick !== undefined)}
         onKeyDown={key}
         data-blocks={chosen.length}
         data-scored={facts.scores.reduce((n, m) => n + m.scores.length, 0)}
@@ -119,15 +135,15 @@ export function BlockMap({
           fit
         </button>
       </fieldset>
-      <p class="map-caption" data-testid="map-caption">
+      <p class="map-caption" data-testid="map-caption" aria-live={walked ? 'polite' : 'off'}>
         {fault ?? (under ? blockWords(under, facts) : captionOf(selection, facts, layout))}
       </p>
-      <MapTable layout={layout} facts={facts} />
+      <MapTable layout={layout} facts={facts} pick={pick} />
     </div>
   );
 }
 
-const keys: Record<string, [number, number] | number | 'fit'> = {
+const keys: Record<string, [number, number] | number | 'fit' | 'next' | 'previous' | 'pick'> = {
   ArrowLeft: [40, 0],
   ArrowRight: [-40, 0],
   ArrowUp: [0, 40],
@@ -136,6 +152,10 @@ const keys: Record<string, [number, number] | number | 'fit'> = {
   '=': 1.5,
   '-': 1 / 1.5,
   '0': 'fit',
+  '.': 'next',
+  ',': 'previous',
+  Enter: 'pick',
+  ' ': 'pick',
 };
 
 /**

@@ -1,16 +1,27 @@
 // The loss of every step as it arrives, its running mean, and the loss on held-out rows; straight or by logarithm, zoomed by dragging.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
 import { grouped } from '../format.ts';
-import type { EvalLine, StepLine } from '../state.ts';
+import type { Held, StepLine, Told } from '../state.ts';
 import { onScheme, variable } from './colours.ts';
 import { mean } from './mean.ts';
 import { usePlotter } from './plot.ts';
 
 const HEIGHT = 280;
+const NONE: Told[] = [];
+const NONE_HELD: Held[] = [];
 
-export function Loss({ steps, held = [], total }: { steps: StepLine[]; held?: EvalLine[]; total: number }) {
+interface Props {
+  steps: StepLine[];
+  /** Steps before those, of a run that went on. */
+  earlier?: Told[];
+  held?: Held[];
+  total: number;
+}
+
+export function Loss({ steps: seen, earlier = NONE, held = NONE_HELD, total }: Props) {
+  const steps: Told[] = useMemo(() => [...earlier, ...seen], [earlier, seen]);
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const [scheme, setScheme] = useState(0);
@@ -53,14 +64,18 @@ export function Loss({ steps, held = [], total }: { steps: StepLine[]; held?: Ev
       </fieldset>
       <div ref={box} class="chart" role="img" aria-label={spoken(steps, held)} data-points={steps.length} />
       <figcaption>
-        <Caption steps={steps} held={held} at={at === null ? undefined : steps[at]} />
+        <Caption
+          steps={steps}
+          held={held}
+          at={at === null ? undefined : steps.find((l) => l.step === curves(steps, held).x[at])}
+        />
       </figcaption>
     </figure>
   );
 }
 
 /** Both losses over the steps of either, with nothing where there is none. */
-export function curves(steps: StepLine[], held: EvalLine[]) {
+export function curves(steps: readonly Told[], held: readonly Held[]) {
   const heldAt = new Map(held.map((l) => [l.step, l.loss]));
   const stepAt = new Map(steps.map((l) => [l.step, l.loss]));
   const smoothAt = new Map(mean(steps.map((l) => l.loss)).map((value, i) => [steps[i].step, value]));
@@ -78,20 +93,20 @@ function range(values: (number | null)[], log: boolean): { min: number; max: num
 }
 
 /** The step pointed at, or the first and the latest. */
-function Caption({ steps, held, at }: { steps: StepLine[]; held: EvalLine[]; at?: StepLine }) {
+function Caption({ steps, held, at }: { steps: Told[]; held: Held[]; at?: Told }) {
   const last = steps.at(-1);
   if (!last) return <>One point a step will appear here.</>;
   if (at)
     return (
       <>
-        Step {at.step}: loss <b>{at.loss.toFixed(3)}</b>, learning rate {at.lr.toExponential(2)}, gradient norm{' '}
-        {at.grad_norm.toFixed(2)}, {grouped((1000 * at.input_tokens) / at.ms)} tokens/s
+        Step {at.step}: loss <b>{at.loss.toFixed(3)}</b>, gradient norm {at.grad_norm.toFixed(2)}
+        {isWhole(at) && `, learning rate ${at.lr.toExponential(2)}, ${grouped((1000 * at.input_tokens) / at.ms)} tokens/s`}
       </>
     );
   return (
     <>
-      <b data-testid="loss-first">{steps[0].loss.toFixed(3)}</b> at step 1, <b data-testid="loss-last">{last.loss.toFixed(3)}</b>{' '}
-      at step {last.step}. The strong line is a running mean.
+      <b data-testid="loss-first">{steps[0].loss.toFixed(3)}</b> at step {steps[0].step},{' '}
+      <b data-testid="loss-last">{last.loss.toFixed(3)}</b> at step {last.step}. The strong line is a running mean.
       {held.length > 0 && (
         <>
           {' '}
@@ -141,10 +156,13 @@ function options(width: number, log: boolean, point: (index: number | null) => v
   };
 }
 
-function spoken(steps: StepLine[], held: EvalLine[]): string {
+/** Whether all of a step is known, as of those that this page has seen. */
+const isWhole = (l: Told): l is StepLine => 'lr' in l;
+
+function spoken(steps: Told[], held: Held[]): string {
   const last = steps.at(-1);
   const also = held.length ? `; on held-out rows ${held.at(-1)!.loss.toFixed(2)}` : '';
   return last
-    ? `Loss from ${steps[0].loss.toFixed(2)} at step 1 to ${last.loss.toFixed(2)} at step ${last.step}${also}`
+    ? `Loss from ${steps[0].loss.toFixed(2)} at step ${steps[0].step} to ${last.loss.toFixed(2)} at step ${last.step}${also}`
     : 'Loss, empty yet';
 }

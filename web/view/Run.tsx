@@ -12,7 +12,13 @@ const SHOWN: { stage: Stage; name: string; unit: string }[] = [
   { stage: 'after', name: 'Ask the tuned model', unit: 'prompt' },
 ];
 
-export function Run({ state: s, start }: { state: PageState; start: () => void }) {
+interface Props {
+  state: PageState;
+  start: (resume?: boolean) => void;
+  giveUp: () => void;
+}
+
+export function Run({ state: s, start, giveUp }: Props) {
   const busy = s.phase === 'running' || s.phase === 'stopping';
   const able = s.phase === 'ready' || s.phase === 'done' || s.phase === 'stopped' || (s.phase === 'failed' && s.subject !== null);
   return (
@@ -23,7 +29,7 @@ export function Run({ state: s, start }: { state: PageState; start: () => void }
             {s.phase === 'stopping' ? 'Stopping' : 'Stop'}
           </button>
         ) : (
-          <button type="button" class="button" onClick={start} disabled={!able || s.asking !== null} data-testid="start">
+          <button type="button" class="button" onClick={() => start()} disabled={!able || s.asking !== null} data-testid="start">
             {s.phase === 'done' || s.phase === 'stopped' ? 'Fine-tune again' : 'Fine-tune the model'}
           </button>
         )}
@@ -31,6 +37,19 @@ export function Run({ state: s, start }: { state: PageState; start: () => void }
           {status(s)}
         </p>
       </div>
+      {!busy && s.kept !== null && (
+        <section class="fault offer" aria-label="A run to go on with" data-testid="unfinished">
+          <p>A run of this task is kept in this browser, as it was at step {s.kept}.</p>
+          <div class="choices">
+            <button type="button" class="button small" onClick={() => start(true)} disabled={!able} data-testid="go-on">
+              Go on
+            </button>
+            <button type="button" class="button small quiet" onClick={giveUp} disabled={!able} data-testid="give-up">
+              Give it up
+            </button>
+          </div>
+        </section>
+      )}
       <ol class="stages">
         {SHOWN.map(({ stage, name }) => (
           <StageBar key={stage} name={name} share={shareOf(s, stage)} current={busy && s.stage === stage} />

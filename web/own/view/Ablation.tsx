@@ -31,7 +31,7 @@ export function Ablation() {
       <p class="hint">
         {n
           ? `${grouped(n)} of ${grouped(trained.value.length)} blocks are off: the next answer is given without them too, and the held-out loss is measured. They are put back to the bit.`
-          : 'A layer here, or a single block by a click on the map: the answer and the held-out loss without it show what it does.'}
+          : 'A layer here, or a single block by a click on the map, by its keys, or in its table: the answer and the held-out loss without it show what it does.'}
       </p>
     </fieldset>
   );

@@ -121,7 +121,12 @@ function Watched() {
   return (
     <>
       <Panel name="own-loss" title="Loss" note="Surprise at the right answer, in nats a token" tooled>
-        <Loss steps={s.steps} held={s.held} total={s.stage === 'train' ? s.total : s.steps.length} />
+        <Loss
+          steps={s.steps}
+          earlier={s.earlier}
+          held={s.held}
+          total={s.stage === 'train' ? s.total : s.earlier.length + s.steps.length}
+        />
       </Panel>
       {s.selection && m.state === 'there' && !choosing.value ? (
         <Panel name="own-blocks" title="What trains" note="Each plate is a weight matrix" tooled>

@@ -22,12 +22,12 @@ import {
   takeOff,
   tune,
 } from '../../../src/parts.ts';
+import { goingOn, keptIn } from '../../keep.ts';
 import type { AdapterFile } from '../../protocol.ts';
 import { filesOf } from '../../result.ts';
 import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
 import { freshModel, knowing } from './device.ts';
-import { placeOfRuns } from './keep.ts';
 import { methodOn, watching } from './scored.ts';
 
 /** Room for a person's own prompt and its answer, in tokens, beside the rows. */
@@ -49,8 +49,7 @@ interface Around extends Controls {
 
 /** The whole run, on the model as it is stored: a second run starts where the first did. */
 export async function trainOwn(b: Bench, asked: RunAsked, controls: Controls): Promise<Finished> {
-  const store = await placeOfRuns();
-  const checkpoints = store ? { folder: store, keep: 2, resume: asked.resume, anew: !asked.resume } : undefined;
+  const checkpoints = await keptIn('own', asked.resume);
   return survive((life) => knowing(b, () => trainOn(b, asked, { ...controls, checkpoints, life })), b.tell);
 }
 
@@ -66,7 +65,7 @@ async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, around:
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
   const { watch, report } = watching(b, o, life.report);
-  const settings = { ...tuneOptions(o, method), explain: true, hold, life, checkpoints, ...watch };
+  const settings = { ...tuneOptions(o, method), explain: true, hold, life, checkpoints, ...watch, ...goingOn(b.tell) };
   if (!signal.aborted) b.tuned = { ...(await tune(model, { rows, held }, settings, report, signal)), given };
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);

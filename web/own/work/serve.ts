@@ -1,12 +1,12 @@
 // Calls of the page answered one by one. What uses the GPU waits its turn; the rest is answered meanwhile.
 
+import { forgetRun, keptRun, placeOfRuns } from '../../keep.ts';
 import type { Call, CallName, Calls, Event, Told } from '../calls.ts';
 import { alike } from './alike.ts';
 import { type Bench, newBench } from './bench.ts';
 import { look, readOwn, viewRows } from './data.ts';
 import { findGpu, knowing } from './device.ts';
 import { sweepExports } from './exports-place.ts';
-import { forgetRun, keptStep, placeOfRuns } from './keep.ts';
 import { forgetModel, listModels } from './kept-models.ts';
 import { openOwn } from './model.ts';
 import { fitOwn, planOwn } from './plan.ts';
@@ -30,9 +30,9 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
   ask: askOwn,
   result: resultOf,
   export: async (b, asked, { signal }) => (await import('./export.ts')).exportOwn(b, asked, signal),
-  place: async () => (await placeOfRuns()) !== null,
-  kept: keptStep,
-  forget: forgetRun,
+  place: async () => (await placeOfRuns('own')) !== null,
+  kept: async () => (await keptRun('own'))?.step ?? null,
+  forget: () => forgetRun('own'),
   models: listModels,
   forgetModel: (_, key) => forgetModel(key),
 };
