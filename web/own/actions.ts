@@ -6,8 +6,9 @@ import type { AdapterFile } from '../protocol.ts';
 import { initial } from '../state.ts';
 import { offBlocks } from './ablation.ts';
 import type { Alike } from './calls.ts';
-import { pastOf } from './history.ts';
+import { atEqualTime, type By, pastOf } from './history.ts';
 import { withPlaces } from './recipe-text.ts';
+import { ENDLESS } from './stages.ts';
 import {
   asking,
   chatting,
@@ -48,16 +49,21 @@ let patience: ReturnType<typeof setTimeout> | undefined;
 
 export const startRun = (): Promise<boolean> => runWith(options.value);
 
-/** This method and all others at its size, one after the other; stopping one stops them all. */
-export async function compareAll(): Promise<void> {
+/**
+ * This method and all others at its size, one after the other; stopping one stops them all. By time: the others have as long as this one
+ * takes, at rates that stay as they are.
+ */
+export async function compareAll(by: By): Promise<void> {
   const all = await worker()
-    .call('alike', options.value)
+    .call('alike', by === 'time' ? atEqualTime(options.value, stepsPlanned()) : options.value)
     .catch((e: Error): Alike[] => [{ method: settled.value.method, why: e.message }]);
   const said = all.flatMap(({ method, why }) => (why === undefined ? [] : [`${method} is left out: ${inPageWords(why)}`]));
   const runs = all.flatMap((one) => (one.why === undefined ? [one.o] : []));
+  let within: number | undefined;
   for (const [i, o] of runs.entries()) {
     comparing.value = { left: runs.length - i, said };
-    if (!(await runWith(o))) break;
+    if (!(await runWith(o, { by, within }))) break;
+    if (by === 'time') within ??= past.value.at(-1)!.seconds;
   }
   comparing.value = { left: 0, said };
 }
@@ -71,7 +77,7 @@ export async function goOn(): Promise<void> {
   if (!('files' in from) || from.files.length) await chooseModel(from);
   await chooseData(train, held);
   [given.value, prompts.value] = [of.given, of.prompts];
-  if (await planned()) await runWith(options.value, true);
+  if (await planned()) await runWith(options.value, { resume: true });
   else unfinished.value = of;
 }
 
@@ -105,22 +111,33 @@ async function keep(o: Options): Promise<void> {
 /** With model and data by their names, as the receipt of the run has them. */
 const named = (o: Options) => withPlaces(o, { model: modelFrom.value, train: trainFiles.value, held: heldFiles.value });
 
-/** Runs, and answers whether it came to its end. resume: from where the run that is kept was saved last. */
-async function runWith(o: Options, resume = false): Promise<boolean> {
+const stepsPlanned = () => (plan.value.state === 'there' ? plan.value.value.steps : settled.value.steps);
+
+/** How a run is meant: resume: from where the run that is kept was saved last; by: one of a comparison, which ends within seconds or at its end. */
+interface Meant {
+  resume?: boolean;
+  by?: By;
+  within?: number;
+}
+
+/** Runs, and answers whether it came to its end. */
+async function runWith(given: Options, { resume = false, by, within }: Meant = {}): Promise<boolean> {
+  const o = within === undefined ? given : { ...given, steps: ENDLESS, epochs: undefined };
   unfinished.value = null;
   paused.value = false;
   result.value = null;
   run.value = { ...initial, phase: 'running', stage: 'open', began: performance.now() };
   const awake = await stayAwake();
   void navigator.storage?.persist?.();
-  const kept = keep(o).catch(() => {}); // a large model takes a while to copy, and the run does not wait for it
+  const kept = (within === undefined ? keep(o) : Promise.resolve()).catch(() => {}); // a large model takes a while to copy, and the run does not wait for it
   try {
-    const ended = await worker().call('train', { o: named(o), prompts: prompts.value, resume });
+    const ended = await worker().call('train', { o: named(o), prompts: prompts.value, resume, within });
     const { steps, seconds, input_tokens } = ended;
     const finished = { steps, seconds, input_tokens, elapsed: (performance.now() - run.value.began) / 1000 };
     run.value = { ...run.value, phase: ended.stopped ? 'stopped' : 'done', finished: ended.stopped ? null : finished };
     if (steps > 0) result.value = { model: ended.model };
-    if (steps > 0) past.value = [...past.value, pastOf(run.value, withDefaults(o), ended, past.value.length + 1)].slice(-MOST);
+    if (steps > 0)
+      past.value = [...past.value, pastOf(run.value, withDefaults(given), ended, past.value.length + 1, by)].slice(-MOST);
     return !ended.stopped;
   } catch (e) {
     const { stage } = run.value;

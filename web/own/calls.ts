@@ -168,11 +168,15 @@ export interface RunAsked {
   prompts: number;
   /** Goes on with the run that is kept. */
   resume: boolean;
+  /** Of a comparison at equal time: seconds of warm-up and steps after which it ends. Such a run is not kept. */
+  within?: number;
 }
 
 export interface Finished {
   steps: number;
+  /** Of the steps, and of the warm-up that chose what trains. */
   seconds: number;
+  warmup_seconds: number;
   input_tokens: number;
   /** The base itself was trained: the result is a whole model, of so many bytes. */
   model: boolean;

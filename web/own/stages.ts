@@ -52,18 +52,26 @@ export function statusOf(s: PageState, stages: StageName[], paused: boolean, rea
   }
 }
 
+/** Steps of a run that ends by its time. */
+export const ENDLESS = 1_000_000;
+
+function stepOf({ stage, total }: PageState, step: number): string {
+  if (total === ENDLESS) return grouped(step);
+  return `${grouped(step)} of ${grouped(Math.max(stage === 'train' ? total : 0, step))}`;
+}
+
 /** The figures that move, each with its name and unit. */
 export function figuresOf(s: PageState): [name: string, value: string][] {
   const step = s.steps.at(-1);
   const rate = tokensPerSecond(s.steps);
   const left = s.phase === 'running' ? secondsLeft(s) : null;
   return [
-    ['Step', step ? `${grouped(step.step)} of ${grouped(Math.max(s.stage === 'train' ? s.total : 0, step.step))}` : '–'],
+    ['Step', step ? stepOf(s, step.step) : '–'],
     ['Loss', step ? `${step.loss.toFixed(3)} nats` : '–'],
     ['Held-out loss', s.held.length ? `${s.held.at(-1)!.loss.toFixed(3)} nats` : '–'],
     ['Gradient norm', step ? step.grad_norm.toPrecision(3) : '–'],
     ['Learning rate', step ? step.lr.toExponential(2) : '–'],
     ['Speed', rate === null ? '–' : `${grouped(rate)} tokens/s`],
-    ['Left in this stage', left === null ? '–' : duration(left)],
+    ['Left in this stage', left === null || s.total === ENDLESS ? '–' : duration(left)],
   ];
 }

@@ -35,7 +35,7 @@ export function Answers({ state: s }: { state: PageState }) {
   );
 }
 
-function Answer({ answer, expected }: { answer?: Shown; expected?: string }) {
+export function Answer({ answer, expected }: { answer?: Shown; expected?: string }) {
   if (!answer)
     return (
       <span class="none">

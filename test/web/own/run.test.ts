@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { withDefaults } from '../../../src/options/table.ts';
 import type { Event } from '../../../web/own/calls.ts';
 import { histogram, median } from '../../../web/own/histogram.ts';
-import { overlaid, pastOf } from '../../../web/own/history.ts';
+import { atEqualTime, overlaid, pastOf, sideBySide } from '../../../web/own/history.ts';
 import { hearRun } from '../../../web/own/run.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../../../web/own/stages.ts';
 import { initial, type PageState } from '../../../web/state.ts';
@@ -63,6 +63,8 @@ describe('stages', () => {
 
 test('every figure has its unit', () => {
   const figures = Object.fromEntries(figuresOf(heard({ kind: 'start', phase: 'train', total: 4 }, step(1, 2), evaluated(1, 3))));
+  const endless = figuresOf(heard({ kind: 'start', phase: 'train', total: 1_000_000 }, step(1, 2)));
+  expect(Object.fromEntries(endless)).toMatchObject({ Step: '1', 'Left in this stage': '–' });
   expect(figures).toMatchObject({ Step: '1 of 4', Loss: '2.000 nats', 'Held-out loss': '3.000 nats', Speed: '200 tokens/s' });
 });
 
@@ -79,7 +81,7 @@ test('curves of both losses lie over the steps of either', () => {
 });
 
 describe('runs that ended', () => {
-  const ended = { steps: 2, seconds: 3, input_tokens: 20, model: false, stopped: false };
+  const ended = { steps: 2, seconds: 2.5, warmup_seconds: 0.5, input_tokens: 20, model: false, stopped: false };
   const ran = (...events: Event[]) => heard({ kind: 'prompts', prompts: [{ prompt: 'p', expected: 'e' }] }, ...events);
   const options = withDefaults({ method: 'lora', rank: 4, lr: 1e-3, maxLength: 9 });
   const one = pastOf(ran(step(1, 4), step(2, 2), evaluated(2, 5), evaluated(4, 3)), options, ended, 1);
@@ -94,6 +96,25 @@ describe('runs that ended', () => {
     expect(one).toMatchObject({ number: 1, method: 'lora', settings: 'rank 4, lr 0.001', heldLoss: 3, seconds: 3, right: null });
     expect(one.loss).toBeLessThan(4);
     expect(two.right).toEqual({ before: 0, after: 1, of: 1 });
+  });
+  test('say what they are a comparison by', () =>
+    expect(pastOf(ran(step(1, 4)), options, ended, 3, 'time').settings).toBe('rank 4, lr 0.001, in the same time'));
+  test('are answered side by side, the base once', () => {
+    const before: Event = { kind: 'answered', when: 'before', index: 0, text: 'b' };
+    const after = (text: string): Event => ({ kind: 'answered', when: 'after', index: 0, text });
+    const runs = [pastOf(ran(before, after('x')), options, ended, 1), pastOf(ran(after('e')), options, ended, 2), one];
+    expect(sideBySide(runs)).toEqual([
+      {
+        prompt: 'p',
+        expected: 'e',
+        base: { text: 'b', right: false },
+        answers: [{ text: 'x', right: false }, { text: 'e', right: true }, undefined],
+      },
+    ]);
+  });
+  test('at equal time rates do not hang on how long a run is', () => {
+    expect(atEqualTime({ lrWarmup: 0.1 }, 50)).toMatchObject({ schedule: 'constant', lrWarmup: 5 });
+    expect(atEqualTime({ lrWarmup: 7 }, 50)).toMatchObject({ schedule: 'constant', lrWarmup: 7 });
   });
   test('lie over one another by held-out losses', () =>
     expect(overlaid([one, two])).toEqual({

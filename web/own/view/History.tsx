@@ -9,6 +9,7 @@ import { usePlotter } from '../../view/plot.ts';
 import { compareAll } from '../actions.ts';
 import { overlaid, type Past } from '../history.ts';
 import { comparing, past, run } from '../store.ts';
+import { SideBySide } from './SideBySide.tsx';
 
 const HEIGHT = 240;
 /** Colours of the curves by turns, as the style sheet has them. */
@@ -28,11 +29,13 @@ export function History() {
         <table class="runs">
           <thead>
             <tr>
-              {['Run', 'Trains', 'Loss', 'Held-out loss', 'Right before, after', 'GPU memory', 'Speed', 'Time'].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
+              {['Run', 'Trains', 'Steps', 'Loss', 'Held-out loss', 'Right before, after', 'GPU memory', 'Speed', 'Time'].map(
+                (name) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ),
+              )}
             </tr>
           </thead>
           <tbody>
@@ -42,9 +45,20 @@ export function History() {
           </tbody>
         </table>
       </section>
+      <SideBySide runs={runs} />
       <div class="choices">
-        <button type="button" class="button small" onClick={compareAll} disabled={busy} data-testid="compare">
+        <button type="button" class="button small" onClick={() => compareAll('size')} disabled={busy} data-testid="compare">
           Run all methods at this size
+        </button>
+        <button
+          type="button"
+          class="button small"
+          onClick={() => compareAll('time')}
+          disabled={busy}
+          data-testid="compare-time"
+          title="This one first, by a constant learning rate; the others have as long as it takes, warm-up included"
+        >
+          at this size, for the same time
         </button>
         {c && c.left > 1 && busy && <span class="hint">{grouped(c.left - 1)} more to come</span>}
       </div>
@@ -66,6 +80,7 @@ function Figures({ run: r }: { run: Past }) {
         <small>{r.settings}</small>
       </th>
       <td>{r.trainable === null ? '–' : count(r.trainable)}</td>
+      <td>{grouped(r.steps.length)}</td>
       <td>{figure(r.loss)}</td>
       <td>{figure(r.heldLoss)}</td>
       <td>{r.right ? `${r.right.before}, ${r.right.after} of ${r.right.of}` : '–'}</td>

@@ -25,8 +25,8 @@ export interface Bench {
   /** The model on the device, and what the last run left on it. */
   loaded: { model: Model; positions: number; base: string } | null;
   tuned: (RecordedRun & { given: Options }) | null;
-  /** Scores of the blocks on this model and data, the settings that they are of, and the losses of the warm-up that made them. */
-  scored: { by: string; scores: BlockScores; losses: number[] } | null;
+  /** Scores of the blocks on this model and data, the settings that they are of, and losses and time of the warm-up that made them. */
+  scored: { by: string; scores: BlockScores; losses: number[]; ms: number } | null;
 }
 
 /** A row as it is seen; `held` where it is held out. */

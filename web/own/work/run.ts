@@ -10,6 +10,7 @@ import {
   type CheckpointOptions,
   endsOf,
   type Life,
+  type Line,
   longestOf,
   lossOf,
   type Model,
@@ -17,6 +18,7 @@ import {
   positionsFor,
   promptIds,
   putOn,
+  type Report,
   type Row,
   survive,
   takeOff,
@@ -28,7 +30,7 @@ import { filesOf } from '../../result.ts';
 import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
 import { freshModel, knowing } from './device.ts';
-import { methodOn, watching } from './scored.ts';
+import { knownMs, methodOn, watching } from './scored.ts';
 
 /** Room for a person's own prompt and its answer, in tokens, beside the rows. */
 const ROOM = 256;
@@ -49,11 +51,11 @@ interface Around extends Controls {
 
 /** The whole run, on the model as it is stored: a second run starts where the first did. */
 export async function trainOwn(b: Bench, asked: RunAsked, controls: Controls): Promise<Finished> {
-  const checkpoints = await keptIn('own', asked.resume);
+  const checkpoints = asked.within === undefined ? await keptIn('own', asked.resume) : undefined;
   return survive((life) => knowing(b, () => trainOn(b, asked, { ...controls, checkpoints, life })), b.tell);
 }
 
-async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, around: Around): Promise<Finished> {
+async function trainOn(b: Bench, { o: given, prompts: count, within }: RunAsked, around: Around): Promise<Finished> {
   const { signal, hold, checkpoints, life } = around;
   const o = withDefaults(given);
   const { rows, held } = dataOf(b);
@@ -64,13 +66,32 @@ async function trainOn(b: Bench, { o: given, prompts: count }: RunAsked, around:
   if (exam.prompts.length)
     b.tell({ kind: 'prompts', prompts: exam.prompts.map((_, i) => wordsOf(b, exam.rows[i], exam.prompts[i])) });
   await answer(b, model, exam, 'before', signal);
-  const { watch, report } = watching(b, o, life.report);
+  const clock = clockOf(knownMs(b, o), within, life.report);
+  const { watch, report } = watching(b, o, clock.report);
+  const stop = AbortSignal.any([signal, clock.spent]);
   const settings = { ...tuneOptions(o, method), explain: true, hold, life, checkpoints, ...watch, ...goingOn(b.tell) };
-  if (!signal.aborted) b.tuned = { ...(await tune(model, { rows, held }, settings, report, signal)), given };
+  if (!signal.aborted) b.tuned = { ...(await tune(model, { rows, held }, settings, report, stop)), given };
   const { tuned } = b;
   if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
   const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};
-  return { steps, seconds, input_tokens: inputTokens, model: method.movesBase, stopped: signal.aborted };
+  const warmup_seconds = clock.warmupMs() / 1000;
+  return { steps, seconds, warmup_seconds, input_tokens: inputTokens, model: method.movesBase, stopped: signal.aborted };
+}
+
+/** Adds up what warm-up and steps take, from what the warm-up took where its scores were known, and says when `within` seconds are spent. */
+function clockOf(known: number, within = Number.POSITIVE_INFINITY, listener: Report) {
+  const spent = new AbortController();
+  let [warmup, steps] = [known, 0];
+  return {
+    spent: spent.signal,
+    warmupMs: () => warmup,
+    report(line: Line) {
+      if (line.kind === 'warmup') warmup += line.ms;
+      if (line.kind === 'step') steps += line.ms;
+      if (warmup + steps >= 1000 * within) spent.abort();
+      listener(line);
+    },
+  };
 }
 
 /** The files of what the last run made, with its receipt. */

@@ -38,16 +38,18 @@ export function watching(b: Bench, o: Settled, listener: Report) {
   const { scored, meanwhile } = heardBy(b.tell, by);
   const before = known(b, o) ? b.scored?.losses : undefined;
   const losses: number[] = [];
+  let ms = 0;
   return {
     report(line: Line) {
       if (line.kind === 'warmup') losses.push(line.loss);
+      if (line.kind === 'warmup') ms += line.ms;
       listener(line);
     },
     watch: {
       meanwhile,
       warmedUp: before,
       scored(scores: BlockScores) {
-        b.scored = { by, scores, losses };
+        b.scored = { by, scores, losses, ms };
         scored(scores);
       },
     },
@@ -68,6 +70,9 @@ export function methodOn(b: Bench, o: Settled): Method {
   const found = known(b, o);
   return found && method.chosen ? method.chosen(found) : method;
 }
+
+/** What the warm-up took whose scores these options choose by; 0 where there is none yet. */
+export const knownMs = (b: Bench, o: Settled): number => (known(b, o) ? b.scored!.ms : 0);
 
 function known(b: Bench, o: Settled): Selection | null {
   if (b.scored?.by !== scoresOf(o) || !choosesBlocks(o)) return null;
