@@ -121,8 +121,8 @@ export default defineConfig({
   publicDir: '../demo/built-in',
   plugins: [preact(), sharedWorker(), leanShaders(), contentPolicy()],
   build: {
-    // a worker has no document to put links to preload into
-    modulePreload: { resolveDependencies: (_, deps, { hostType }) => (hostType === 'html' ? deps : []) },
+    // a browser with WebGPU preloads modules by itself; a worker has no document to put links to preload into
+    modulePreload: { polyfill: false, resolveDependencies: (_, deps, { hostType }) => (hostType === 'html' ? deps : []) },
     outDir: '../dist/web',
     license: { fileName: 'licenses.md' },
     emptyOutDir: true,
