@@ -250,7 +250,10 @@ function webAddress(where: string, hub: string): string | undefined {
   const name = /^hf:([\w.-]+\/[\w.-]+)$/.exec(where)?.[1];
   if (name) return `${hub.replace(/\/+$/, '')}/${name}/resolve/main/`;
   if (where.startsWith('hf:')) throw new Error(`expected hf:OWNER/NAME, got ${where}`);
-  if (/^https?:\/\//i.test(where)) return where;
+  if (/^https?:\/\//i.test(where)) {
+    if (!URL.canParse(where)) throw new Error(`expected an address such as https://HOST/FOLDER/, got ${where}; correct it`);
+    return where;
+  }
   // A page has no disk: its plain names are addresses relative to it.
   return 'process' in globalThis ? undefined : new URL(where, globalThis.location.href).href;
 }

@@ -109,7 +109,7 @@ async function lock(root: string, path: string): Promise<() => Promise<void>> {
     // of those that find it dead, one moves it away
     const away = `${path}${partial()}`;
     await rename(path, away).then(
-      () => rm(away, { force: true }),
+      () => rm(away, { recursive: true, force: true }), // whatever lies there: no run made a folder of it
       () => {},
     );
   }

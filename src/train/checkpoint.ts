@@ -111,7 +111,9 @@ export async function newestCheckpoint(store: Store, skipped: (text: string) => 
   for (const name of await listed(store)) {
     try {
       await verify(store, name);
-      return { ...runIn(await use(store, name, RUN, readJson)), name, store };
+      const found = runIn(await use(store, name, RUN, readJson));
+      if (nameOf(found.step) !== name) throw new Error(`expected it to be of the step that it is called by, got ${found.step}`);
+      return { ...found, name, store };
     } catch (e) {
       skipped(`the checkpoint ${name} does not verify (${(e as Error).message}): an older one is looked for`);
     }

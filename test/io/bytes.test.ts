@@ -122,6 +122,10 @@ describe('openPlace', () => {
     await expect(openPlace('hf:a')).rejects.toThrow('expected hf:OWNER/NAME, got hf:a');
   });
 
+  test.each(['http://127.0.0.1:99999/', 'http://exa mple/', 'https://'])('%s is no address, in words', async (where) => {
+    await expect(openPlace(where)).rejects.toThrow(`expected an address such as https://HOST/FOLDER/, got ${where}; correct it`);
+  });
+
   test('an address of a folder or of a file', async () => {
     const place = await openPlace(`${base}/a/b/resolve/main`);
     expect('folder' in place && (await place.folder.file('data.bin'))?.size).toBe(BYTES.length);

@@ -69,6 +69,17 @@ describe.each(STORES)('in %s', (_, make) => {
     expect(said[0]).toMatch(/step-00000003 does not verify \(expected state.safetensors as it was written, got other bytes\)/);
   });
 
+  test('one that lies where that of another step would is passed over, and it is said', async () => {
+    const store = await saved(make(), 1, 2);
+    const files = await Promise.all(
+      ['state.safetensors', 'run.json'].map(async (file) => [file, await bytesOf(store, name(1), file)]),
+    );
+    await commit(store, name(9), Object.fromEntries(files));
+    const said: string[] = [];
+    expect((await newestCheckpoint(store, (text) => said.push(text)))?.step).toBe(2);
+    expect(said).toEqual([expect.stringMatching(/step-00000009 does not verify \(expected it to be of the step .*, got 1\)/)]);
+  });
+
   test('a folder without its manifest is none, and is swept', async () => {
     const store = await saved(make(), 1);
     await store.write(name(2), 'state.safetensors', 'half');
@@ -165,6 +176,15 @@ describe('on disk', () => {
   ])('the lock of %s is taken over', async (_, more) => {
     const { path, store } = held(more);
     const release = await store.lock();
+    expect(JSON.parse(readFileSync(join(path, 'lock'), 'utf8')).pid).toBe(process.pid);
+    await release();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('a folder in the place of the lock is moved away', async () => {
+    const path = folder();
+    mkdirSync(join(path, 'lock', 'inside'), { recursive: true });
+    const release = await diskStore(path).lock();
     expect(JSON.parse(readFileSync(join(path, 'lock'), 'utf8')).pid).toBe(process.pid);
     await release();
     expect(existsSync(path)).toBe(false);
