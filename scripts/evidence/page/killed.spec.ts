@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, test as base, expect, type Page } from '@playwright/test';
 import { below, random } from '../../../src/random.ts';
-import { begin, bench, free, goesOn, hold, points, release, resultOf } from '../../../test/e2e/keeping.ts';
+import { begin, bench, free, goesOn, hold, points, release, resultOf, start } from '../../../test/e2e/keeping.ts';
 
 const KILLS = Number(process.env.KILLS ?? 20);
 const SEED = Number(process.env.SEED ?? 20261126);
@@ -42,7 +42,7 @@ let whole: Record<string, string>;
 test.beforeAll(async ({ browser }) => {
   const page = await browser.newPage();
   await bench(page);
-  await page.getByTestId('own-start').click();
+  await start(page);
   whole = await resultOf(page);
   await page.close();
 });
@@ -71,7 +71,7 @@ for (const { k, moment, ms } of kills)
       await page.getByTestId('go-on').click();
     } else {
       await bench(page);
-      await page.getByTestId('own-start').click();
+      await start(page);
     }
     expect(await resultOf(page)).toEqual(whole);
     expect(await halfWritten(page)).toEqual([]);
