@@ -44,6 +44,34 @@ export function tiledPlaces(p: Program, v: Variant, x: Product, accumulate: 0 | 
   tileRun(p, v, x, { c: c.t }, { c_at: c.at, ldc: c.ld, accumulate }, sum, {}, places);
 }
 
+/** Packed matrices of one shape: c = alpha a b + beta d of each, a [m, k], b [n, k] (nt) or [k, n] (nn), c and d [m, n]. */
+export interface Items {
+  a: Tensor;
+  b: Tensor;
+  c: Tensor;
+  d: Tensor;
+  alpha: number;
+  beta: number;
+}
+
+/** The product of `items` packed matrices by a tiled variant. */
+export function tiledItems(p: Program, v: Variant, items: number, sizes: { m: number; n: number; k: number }, x: Items): void {
+  const { m, n, k } = sizes;
+  const { a, b, c, d, alpha, beta } = x;
+  const params = {
+    ...{ m, n, k, a_at: 0, lda: k, b_at: 0, ldb: v.layout === 'nt' ? k : n, c_at: 0, ldc: n, accumulate: 0 },
+    ...{ steps: DEPTH * Math.ceil(k / DEPTH), splits: 1, plane: 0 },
+    ...ontoParams({}),
+    ...blockParams(),
+  };
+  const [gx, gy] = gridOf(v, m, n);
+  const made = kernel(`${v.kernel}_items`, tileParts(false, { items: true }), { ...v.consts, ALPHA: alpha, BETA: beta });
+  run(p, made, { a, b, c, d }, params, [gx, gy, items], {
+    flops: 2 * items * m * n * k,
+    bytes: 4 * items * (m * k + n * k + m * n * (beta ? 2 : 1)),
+  });
+}
+
 /** Sums over cells of a tiled product that is not stored (reduced() in gemm-variants.ts). */
 export function tiledCells(p: Program, v: Variant, x: Operands, partials: Tensor): void {
   const steps = DEPTH * Math.ceil(x.k / DEPTH);

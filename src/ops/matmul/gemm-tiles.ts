@@ -16,6 +16,8 @@ import single from '../../../shaders/gemm_single.wgsl?raw' with { type: 'text' }
 import tile from '../../../shaders/gemm_tile.wgsl?raw' with { type: 'text' };
 import cells from '../../../shaders/gemm_tile_cells.wgsl?raw' with { type: 'text' };
 import store from '../../../shaders/gemm_tile_store.wgsl?raw' with { type: 'text' };
+import itemsPlace from '../../../shaders/muon_place.wgsl?raw' with { type: 'text' };
+import itemsStore from '../../../shaders/muon_store.wgsl?raw' with { type: 'text' };
 
 /** Fewer workgroups than these leave cores of any GPU without work, and of a large one: then the sum over k is split. */
 const FEW = 64;
@@ -46,6 +48,8 @@ export interface Around {
   blocks?: boolean;
   /** One product a chosen block. */
   places?: boolean;
+  /** One product a packed matrix, scaled and added to another. */
+  items?: boolean;
   /** Sums of cells in the place of C. */
   cells?: boolean;
   onto?: string;
@@ -56,8 +60,8 @@ export function tileParts(inHalf: boolean, o: Around = {}): string[] {
   return [
     ...(o.stored ? [o.stored, bStored] : [bCode]),
     o.blocks ? blocksCode : bare,
-    o.places ? placeBlocks : place,
-    ...(o.cells ? [cells] : [store, o.onto ?? onto]),
+    o.items ? itemsPlace : o.places ? placeBlocks : place,
+    ...(o.items ? [itemsStore] : o.cells ? [cells] : [store, o.onto ?? onto]),
     inHalf ? half : single,
     tile,
   ];

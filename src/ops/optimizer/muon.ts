@@ -10,17 +10,19 @@ import productCode from '../../../shaders/muon_product.wgsl?raw' with { type: 't
 import product8Code from '../../../shaders/muon_product8.wgsl?raw' with { type: 'text' };
 import scaleCode from '../../../shaders/muon_scale.wgsl?raw' with { type: 'text' };
 import reduce from '../../../shaders/reduce.wgsl?raw' with { type: 'text' };
-import { kernel, type Program, run, temp } from '../../gpu/program.ts';
+import { decide, kernel, type Program, run, temp } from '../../gpu/program.ts';
 import type { Tensor } from '../../gpu/tensor.ts';
 import { WIDTH, workgroups } from '../elementwise/lanes.ts';
+import { tiledItems } from '../matmul/gemm-tile.ts';
+import { chooseTile } from '../matmul/gemm-variants.ts';
 import { type Matrices, rateOf, type Trained } from './trained.ts';
 
 /** Iterations X = a X + (b Q + c Q Q) X with Q = X X', and their coefficients. */
 const STEPS = 5;
 const [A, B, C] = [3.4445, -4.775, 2.0315];
 
-/** Bytes of one of the four temporaries, at most: more matrices go after each other. */
-const AT_ONCE = 16 << 20;
+/** Bytes of one of the four temporaries, at most: more matrices go after each other. On GPUs few dispatches count more than room. */
+const AT_ONCE = { software: 16 << 20, hardware: 32 << 20 };
 
 /** RUN of muon_moment.wgsl. */
 const RUN = 2048;
@@ -52,7 +54,10 @@ function moveMatrices(
   const [beta] = betas;
   for (const { rows, cols, first: from, n: all } of shapes) {
     const count = rows * cols;
-    const most = Math.max(1, Math.floor(Math.min(AT_ONCE, p.planning.maxBinding) / (4 * count)));
+    const most = Math.max(
+      1,
+      Math.floor(Math.min(AT_ONCE[p.planning.software ? 'software' : 'hardware'], p.planning.maxBinding) / (4 * count)),
+    );
     for (let at = 0; at < all; at += most) {
       const n = Math.min(most, all - at);
       const first = from + at;
@@ -105,8 +110,24 @@ function product(
     run(p, kernel('muon_product8', [product8Code], { TURNED: turned }), { a, b, d, c }, { items: n, ...sizes }, [groups], work);
     return;
   }
+  const tile = decide(p, () => (p.planning.software || rows < TILED ? null : tileOf(p, turned, n, { rows, cols, inner })));
+  if (tile) {
+    tiledItems(p, tile, n, { m: rows, n: cols, k: inner }, { a, b, c, d, alpha, beta });
+    return;
+  }
   const SIDE = rows <= 8 ? 1 : rows <= 16 ? 2 : 4;
   const k = kernel('muon_product', [productCode], { TURNED: turned, SIDE });
   const grid = [Math.ceil(cols / (8 * SIDE)), Math.ceil(rows / (8 * SIDE)), n];
   run(p, k, { a, b, d, c }, sizes, grid, work);
+}
+
+/** The side from which on the tiles of other products are worth it. */
+const TILED = 32;
+
+/** The tile of a GPU for n products of this size, if one can take them. Never in half precision. */
+function tileOf(p: Program, turned: boolean, n: number, { rows, cols, inner }: { rows: number; cols: number; inner: number }) {
+  const layout = turned ? 'nt' : 'nn';
+  const places = { a_at: 0, lda: inner, b_at: 0, ldb: turned ? inner : cols, c_at: 0, ldc: cols };
+  const device = { ...p.planning, half: false, choices: {} };
+  return chooseTile(layout, { m: rows, n: cols, k: inner, ...places }, device, n) ?? null;
 }
