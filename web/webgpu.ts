@@ -30,7 +30,7 @@ export const CURES: Cure[] = [
     browser: 'Firefox',
     steps: [
       'Version 141 or later on Windows, 145 on macOS with Apple silicon.',
-      'Elsewhere: Firefox Nightly; open about:config and set dom.webgpu.enabled to true.',
+      'Elsewhere: open about:config and set dom.webgpu.enabled and gfx.webgpu.ignore-blocklist to true (seen to work with 153 on Linux).',
     ],
   },
 ];
