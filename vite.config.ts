@@ -128,7 +128,22 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'esnext',
     chunkSizeWarningLimit: 700,
-    rolldownOptions: { output: { codeSplitting: { groups: [engine(join(root, 'web/worker.ts'), join(root, 'web/main.tsx'))] } } },
+    // what reads a GGUF is asked for together
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            {
+              name: 'gguf',
+              test: /src.io.(gguf|gguf-model|gguf-tokenizer|config-gguf|gguf-form)\.ts$/,
+              priority: 1,
+              includeDependenciesRecursively: false,
+            },
+            engine(join(root, 'web/worker.ts'), join(root, 'web/main.tsx')),
+          ],
+        },
+      },
+    },
   },
   server: { headers: isolated, fs: { allow: ['..'] } },
   preview: { headers: isolated },
