@@ -6,6 +6,7 @@ import type { AdapterFile } from '../protocol.ts';
 import { initial } from '../state.ts';
 import { offBlocks } from './ablation.ts';
 import type { Alike } from './calls.ts';
+import { forgetExports } from './exports.ts';
 import { atEqualTime, type By, pastOf } from './history.ts';
 import { withPlaces } from './recipe-text.ts';
 import { ENDLESS } from './stages.ts';
@@ -126,6 +127,7 @@ async function runWith(given: Options, { resume = false, by, within }: Meant = {
   unfinished.value = null;
   paused.value = false;
   result.value = null;
+  forgetExports();
   run.value = { ...initial, phase: 'running', stage: 'open', began: performance.now() };
   const awake = await stayAwake();
   void navigator.storage?.persist?.();

@@ -49,9 +49,11 @@ export type Event =
   | { kind: 'asking'; when: 'before' | 'after'; total: number }
   | { kind: 'answered'; when: 'before' | 'after'; index: number; text: string }
   | { kind: 'prompts'; prompts: { prompt: string; expected: string }[] }
-  /** Bytes of an export so far; null: all is written, and is being checked. */
-  | { kind: 'writing'; done: number | null }
+  /** Bytes of an export so far; before the first the tuned model is asked, and after the last what was written. */
+  | { kind: 'writing'; done: Written }
   | { kind: 'remark'; text: string };
+
+export type Written = number | 'asking' | 'checking';
 
 export interface GpuFacts {
   name: string;

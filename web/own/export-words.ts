@@ -2,7 +2,7 @@
 // went. Knows no state.
 
 import { EXPORTS, type ExportFormat, FORMATS } from '../../src/formats.ts';
-import type { ModelFrom, TakenHome } from './calls.ts';
+import type { ModelFacts, ModelFrom, TakenHome } from './calls.ts';
 
 /** Who reads each format, as a line of the list. */
 export const READERS: Record<ExportFormat, { name: string; reads: string }> = {
@@ -22,11 +22,15 @@ export function dtypeFor(format: ExportFormat, base: string): string | null {
   return dtypes.find((dtype) => dtype === base) ?? dtypes[0] ?? null;
 }
 
-/** Bytes of a model of so many parameters in a dtype, roughly: rows that are no whole blocks take more, and so do tokenizers. */
-export function aboutBytes(parameters: number, dtype: string): number {
+/** Bytes of a model in a dtype, roughly: rows that are no whole blocks take more, and so do tokenizers. */
+export function aboutBytes({ parameters, vocab_size, hidden_size }: Size, dtype: string): number {
   const { bytes, block } = FORMATS[dtype === 'q4_k_m' ? 'q4_k' : dtype === 'q4' ? 'q4_1' : (dtype as keyof typeof FORMATS)];
-  return (parameters * bytes) / block;
+  const embedding = dtype === 'q4' ? 4 * vocab_size * hidden_size : 0; // ONNX has it in f32, the products alone in 4 bits
+  return (parameters * bytes) / block + embedding;
 }
+
+/** What decides how large a model is. */
+export type Size = Pick<ModelFacts, 'parameters' | 'vocab_size' | 'hidden_size'>;
 
 /** What an export of a model is called: the model's name in letters that every system takes. */
 export function nameFor(from: ModelFrom | null, format: ExportFormat, dtype: string | null): string {

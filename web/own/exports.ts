@@ -4,13 +4,13 @@ import { batch, signal } from '@preact/signals';
 import type { ExportFormat } from '../../src/formats.ts';
 import type { TakenHome } from './calls.ts';
 import { nameFor } from './export-words.ts';
-import { model, modelFrom, result, worker, written } from './store.ts';
+import { modelFrom, result, worker, written } from './store.ts';
 import { inPageWords } from './words.ts';
 
 export type Standing =
   | { state: 'none' }
   | { state: 'busy' }
-  | { state: 'made'; home: TakenHome; href: string | null }
+  | { state: 'made'; dtype: string | null; home: TakenHome; href: string | null }
   | { state: 'failed'; text: string };
 
 const none: Standing = { state: 'none' };
@@ -43,12 +43,12 @@ export async function exportAs(format: ExportFormat, dtype: string | null, chose
     if (place === undefined) return;
     forget(format);
     batch(() => {
-      written.value = 0;
+      written.value = 'asking';
       set(format, { state: 'busy' });
     });
     const home = await worker().call('export', { format, dtype, name, place });
     const { download } = home;
-    if (of === result.value) set(format, { state: 'made', home, href: download && URL.createObjectURL(download.blob) });
+    if (of === result.value) set(format, { state: 'made', dtype, home, href: download && URL.createObjectURL(download.blob) });
   } catch (e) {
     if (of === result.value) set(format, { state: 'failed', text: inPageWords((e as Error).message) });
   }
@@ -73,9 +73,3 @@ const set = (format: ExportFormat, to: Standing): void => {
 
 /** Whether one is under way: the model is one's at a time. */
 export const exporting = (): boolean => Object.values(standing.value).some((s) => s?.state === 'busy');
-
-/** Parameters and dtype of the model that is open. */
-export function factsOf(): { parameters: number; dtype: string } | null {
-  const m = model.value;
-  return m.state === 'there' ? { parameters: m.value.parameters, dtype: m.value.dtype } : null;
-}

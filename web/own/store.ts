@@ -10,7 +10,19 @@ import type { Scores } from '../protocol.ts';
 import { initial, type PageState, titleOf } from '../state.ts';
 import { way } from '../way.ts';
 import { missing } from '../webgpu.ts';
-import type { DataFacts, Event, FileFrom, GpuFacts, ModelFacts, ModelFrom, PlanFacts, Reply, SeenToken, Show } from './calls.ts';
+import type {
+  DataFacts,
+  Event,
+  FileFrom,
+  GpuFacts,
+  ModelFacts,
+  ModelFrom,
+  PlanFacts,
+  Reply,
+  SeenToken,
+  Show,
+  Written,
+} from './calls.ts';
 import { effective } from './form.ts';
 import type { Past } from './history.ts';
 import { hearRun } from './run.ts';
@@ -62,8 +74,8 @@ export const asking = signal(false);
 export const chatting = signal(false);
 /** A run that did not end, and the step that it was saved at. */
 export const unfinished = signal<(RunOf & { step: number }) | null>(null);
-/** Bytes of an export so far; null once it is being checked. */
-export const written = signal<number | null>(0);
+/** How far the export that is under way is. */
+export const written = signal<Written>('asking');
 /** Bytes read of what is being opened, since when and from how many on. */
 export const loading = signal<{ done: number; all: number | null; since: number; from: number } | null>(null);
 

@@ -16,8 +16,8 @@ export interface HandedOver {
   /** Else: the folder of the browser's own, and what the export is called there, in the place of the one before it. */
   own: { directory: () => Promise<FileSystemDirectoryHandle>; as: string };
   signal: AbortSignal;
-  /** Hears of bytes written; of null once all are. */
-  told: (done: number | null) => void;
+  /** Hears of bytes written, and that all are. */
+  told: (done: number | 'checking') => void;
 }
 
 /** Where an export came to lie, or the file to download: several are one archive, none of which is in memory. */
@@ -33,7 +33,7 @@ export function handedOver({ name, chosen, own, signal, told }: HandedOver): { t
     const progress = telling(told);
     const files = all.map((file) => ({ name: file.name, chunks: progress(file.chunks) }));
     const check: typeof asked = (written) => {
-      told(null);
+      told('checking');
       return asked(written);
     };
     if (chosen?.kind === 'file') {
@@ -51,7 +51,6 @@ export function handedOver({ name, chosen, own, signal, told }: HandedOver): { t
   const target: Target = {
     write: (files, check) =>
       write(files, check).catch((e) => {
-        if (signal.aborted) throw new Error('expected the export to end, got stopped: nothing of it is left');
         throw isFull(e) ? new Error(NO_ROOM) : e;
       }),
   };

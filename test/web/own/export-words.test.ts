@@ -17,9 +17,9 @@ test.each([
   ['bf16', 2e6],
   ['q8_0', 1.0625e6],
   ['q4_k_m', 0.5625e6],
-  ['q4', 0.625e6],
+  ['q4', 0.625e6 + 4 * 1000 * 64],
 ])('a million values in %s are about %d bytes', (dtype, bytes) => {
-  expect(aboutBytes(1e6, dtype)).toBe(bytes);
+  expect(aboutBytes({ parameters: 1e6, vocab_size: 1000, hidden_size: 64 }, dtype)).toBe(bytes);
 });
 
 test('the base’s dtype where the format has it', () => {

@@ -1,17 +1,15 @@
 // What was trained as other programs read it: a line a format, made when it is asked for, checked, and told how the check went.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { EXPORTS, type ExportFormat } from '../../../src/formats.ts';
 import { bytes } from '../../format.ts';
 import { aboutBytes, dtypeFor, formatsOf, READERS, saidOf } from '../export-words.ts';
-import { choosable, exportAs, exporting, factsOf, forgetExports, type Standing, standingOf, stopExport } from '../exports.ts';
-import { result, run, written } from '../store.ts';
+import { choosable, exportAs, exporting, type Standing, standingOf, stopExport } from '../exports.ts';
+import { model, result, written } from '../store.ts';
 import { inPageWords } from '../words.ts';
 import { Fault } from './BenchPart.tsx';
 
 export function Exports() {
-  const { began } = run.value;
-  useEffect(() => forgetExports, [began]);
   if (!result.value) return null;
   return (
     <ul class="exports" data-testid="exports">
@@ -23,14 +21,14 @@ export function Exports() {
 }
 
 function Export({ format }: { format: ExportFormat }) {
-  const facts = factsOf();
+  const m = model.value;
   const { dtypes } = EXPORTS[format];
   const [chosen, setChosen] = useState<string | null>(null);
-  if (!facts) return null;
+  if (m.state !== 'there') return null;
   const { name, reads } = READERS[format];
-  const dtype = chosen ?? dtypeFor(format, facts.dtype);
+  const dtype = chosen ?? dtypeFor(format, m.value.dtype);
   const now = standingOf(format);
-  const about = dtype === null ? null : aboutBytes(facts.parameters, dtype);
+  const about = dtype === null ? null : aboutBytes(m.value, dtype);
   return (
     <li data-testid={`export-${format}`} aria-busy={now.state === 'busy'}>
       <div class="what">
@@ -54,7 +52,9 @@ function Export({ format }: { format: ExportFormat }) {
           </select>
         </div>
       )}
-      <p class="size">{now.state === 'made' ? bytes(now.home.bytes) : about !== null && `about ${bytes(about)}`}</p>
+      <p class="size">
+        {now.state === 'made' && now.dtype === dtype ? bytes(now.home.bytes) : about !== null && `about ${bytes(about)}`}
+      </p>
       <Buttons format={format} dtype={dtype} now={now} />
       {now.state === 'busy' && <Progress of={about} />}
       <div class="came" role="status">
@@ -106,11 +106,15 @@ function Buttons({ format, dtype, now }: { format: ExportFormat; dtype: string |
 
 function Progress({ of }: { of: number | null }) {
   const done = written.value;
-  const share = of === null || done === null ? undefined : Math.min(1, done / of);
+  const said = {
+    asking: 'The tuned model is asked, to be compared with.',
+    checking: 'Written. It is opened again and compared.',
+  };
+  const share = typeof done === 'number' && of !== null ? Math.min(1, done / of) : undefined;
   return (
     <div class="making">
-      <progress value={done === null ? 1 : share} aria-label="Written" />
-      <p>{done === null ? 'Written. It is opened again and compared.' : `Writing: ${bytes(done)}.`}</p>
+      <progress value={share} aria-label="Written" />
+      <p>{typeof done === 'number' ? `Writing: ${bytes(done)}.` : said[done]}</p>
     </div>
   );
 }

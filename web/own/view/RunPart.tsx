@@ -11,6 +11,7 @@ import { Panel } from '../../view/Panel.tsx';
 import { StageBar } from '../../view/Run.tsx';
 import { askModel, pauseRun, startRun, stopRun } from '../actions.ts';
 import { choosing } from '../choosing.ts';
+import { exporting } from '../exports.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
 import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run } from '../store.ts';
 import { inPageWords, labelOf } from '../words.ts';
@@ -82,7 +83,7 @@ function Controls() {
             type="button"
             class="button"
             onClick={startRun}
-            disabled={lack !== null || asking.value}
+            disabled={lack !== null || asking.value || exporting()}
             data-testid="own-start"
           >
             {s.began ? 'Fine-tune again' : 'Fine-tune the model'}

@@ -38,7 +38,9 @@ export async function exportOwn(b: Bench, asked: ExportAsked, signal: AbortSigna
   const measured = () =>
     model.moved ? measureMoved(model, o, opened, own, () => {}) : measureOn(model.gpu, o, { opened, adapter }, own, () => {});
   const meant = async () => {
+    signal.throwIfAborted();
     if (!of.meant || (own.logits && !of.meant.logits)) of.meant = await measured();
+    signal.throwIfAborted();
     return of.meant;
   };
   const base = tuned.given.model ?? opened.files.name;
@@ -55,6 +57,8 @@ export async function exportOwn(b: Bench, asked: ExportAsked, signal: AbortSigna
     own: { directory: ownExports, as: format },
     told: (done) => b.tell({ kind: 'writing', done }),
   });
-  const made = await exportTo(target, { format, model: { files, adapter, dtype, card }, meant }, report);
+  const made = await exportTo(target, { format, model: { files, adapter, dtype, card }, meant }, report).catch((e) => {
+    throw signal.aborted ? new Error('expected the export to end, got stopped: nothing of it is left') : e;
+  });
   return { ...made, ...taken(), notes };
 }
