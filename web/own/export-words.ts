@@ -6,10 +6,10 @@ import type { ModelFacts, ModelFrom, TakenHome } from './calls.ts';
 
 /** Who reads each format, as a line of the list. */
 export const READERS: Record<ExportFormat, { name: string; reads: string }> = {
-  hf: { name: 'The whole model', reads: 'A folder for transformers, vLLM and this page: base and what was trained, as one.' },
+  hf: { name: 'The whole model', reads: 'A folder for transformers, vLLM and this page.' },
   gguf: { name: 'GGUF', reads: 'One file for llama.cpp, Ollama and LM Studio.' },
-  onnx: { name: 'ONNX', reads: 'A folder for transformers.js in a page and for onnxruntime anywhere.' },
-  peft: { name: 'Adapter for PEFT', reads: 'A folder for PEFT, and what builds on it: vLLM, llama.cpp’s converter.' },
+  onnx: { name: 'ONNX', reads: 'A folder for transformers.js and onnxruntime.' },
+  peft: { name: 'Adapter for PEFT', reads: 'A folder for PEFT and vLLM.' },
 };
 
 /** Formats of what the last run left: where the base itself was trained there is no adapter. */
