@@ -56,6 +56,9 @@ function leanShaders(): Plugin {
   };
 }
 
+/** Asked for by the forms and by exports, and small: a file of its own costs more. */
+const COMMANDS = /options\Wcommand-line\.ts$/;
+
 /**
  * One chunk, 'engine', of what the worker is made of, whoever else needs some of it later: cut by who does, it is many small ones,
  * which together are larger. What the page needs to be drawn stays out of it.
@@ -72,7 +75,7 @@ function engine(worker: string, page: string): Rolldown.CodeSplittingGroup {
     includeDependenciesRecursively: false,
     name(id, graph) {
       if (!ofWorker.size) [ofWorker, ofPage] = [reached(worker, graph), reached(page, graph)];
-      return id !== worker && ofWorker.has(id) && !ofPage.has(id) ? 'engine' : null;
+      return id !== worker && (ofWorker.has(id) || COMMANDS.test(id)) && !ofPage.has(id) ? 'engine' : null;
     },
   };
 }
