@@ -1,12 +1,9 @@
-// The map's 2-D camera: one scale and one shift from the map's blocks to the canvas's pixels, panned, zoomed about a point, inverted
-// to pick. Not a matrix: it never turns, and a library of matrices would weigh more than the rest of the map.
+// The map's 2-D camera: one matrix from the map's blocks to the canvas's pixels, panned, zoomed about a point, inverted to pick.
 
-/** A point p of the map is at pixel scale * p + (x, y). */
-export interface Camera {
-  readonly scale: number;
-  readonly x: number;
-  readonly y: number;
-}
+import { mat3, vec2 } from 'wgpu-matrix';
+
+/** Column-major 3 x 3, columns padded to four, as wgpu-matrix keeps them. */
+export type Camera = Float32Array;
 
 export interface Box {
   width: number;
@@ -28,28 +25,37 @@ const FARTHEST = 0.25;
 export function fit(map: Box, canvas: Box, m: Margins): Camera {
   const room = { width: Math.max(1, canvas.width - m.left - m.right), height: Math.max(1, canvas.height - m.top - m.bottom) };
   const scale = clamp(Math.min(room.width / map.width, room.height / map.height));
-  return {
-    scale,
-    x: m.left + (room.width - scale * map.width) / 2,
-    y: m.top + (room.height - scale * map.height) / 2,
-  };
+  const x = m.left + (room.width - scale * map.width) / 2;
+  const y = m.top + (room.height - scale * map.height) / 2;
+  return mat3.scale(mat3.translation([x, y]), [scale, scale]) as Camera;
 }
 
 /** Moves by pixels. */
-export const pan = ({ scale, x, y }: Camera, dx: number, dy: number): Camera => ({ scale, x: x + dx, y: y + dy });
+export function pan(camera: Camera, dx: number, dy: number): Camera {
+  return mat3.multiply(mat3.translation([dx, dy]), camera) as Camera;
+}
 
 /** Scales by a factor about a pixel, which stays where it is. */
 export function zoom(camera: Camera, factor: number, x: number, y: number): Camera {
-  const scale = clamp(camera.scale * factor);
-  const k = scale / camera.scale;
-  return { scale, x: x + k * (camera.x - x), y: y + k * (camera.y - y) };
+  const k = clamp(scaleOf(camera) * factor) / scaleOf(camera);
+  const about = mat3.translate(mat3.scale(mat3.translation([x, y]), [k, k]), [-x, -y]);
+  return mat3.multiply(about, camera) as Camera;
 }
 
+/** Pixels a block. */
+export const scaleOf = (camera: Camera): number => camera[0];
+
 /** The pixel of a point of the map. */
-export const toCanvas = ({ scale, x, y }: Camera, px: number, py: number): [number, number] => [scale * px + x, scale * py + y];
+export function toCanvas(camera: Camera, x: number, y: number): [number, number] {
+  const p = vec2.transformMat3([x, y], camera);
+  return [p[0], p[1]];
+}
 
 /** The point of the map under a pixel. */
-export const toMap = ({ scale, x, y }: Camera, px: number, py: number): [number, number] => [(px - x) / scale, (py - y) / scale];
+export function toMap(camera: Camera, x: number, y: number): [number, number] {
+  const p = vec2.transformMat3([x, y], mat3.inverse(camera));
+  return [p[0], p[1]];
+}
 
 /** Moves such that a block of the map is seen: not at all where it is already, else to the middle. */
 export function into(camera: Camera, canvas: Box, bx: number, by: number): Camera {

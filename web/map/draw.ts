@@ -1,6 +1,7 @@
 // A frame of the map: the view that the shader is told, its picture put on the canvas, and the names of plates and layers beside them.
 
-import { type Box, type Camera, toCanvas } from './camera.ts';
+import { mat3 } from 'wgpu-matrix';
+import { type Box, type Camera, scaleOf, toCanvas } from './camera.ts';
 import { firstsOf } from './cells.ts';
 import { type MapLayout, NAME } from './layout.ts';
 import { frame, type Painter, PLATE_BYTES, VIEW_FLOATS } from './paint.ts';
@@ -51,10 +52,11 @@ export function platesOf({ matrices }: MapLayout): ArrayBuffer {
 /** The uniform of map.wgsl, in device pixels. */
 export function viewOf({ camera, size, dpr, shown, at, colours: c }: Scene): Float32Array<ArrayBuffer> {
   const view = new Float32Array(VIEW_FLOATS);
-  const scale = camera.scale * dpr;
-  view.set([camera.x * dpr, camera.y * dpr, size.width * dpr, size.height * dpr]);
-  view.set([scale, shown, at?.x ?? -1, at?.y ?? -1, scale < PARTED * dpr ? 0 : 0.75 * dpr, 1.5 * dpr], 4);
-  view.set([c.plate, c.line, c.scored, c.low, c.high, c.moved, c.off, c.text].flatMap(rgba), 12);
+  const scale = scaleOf(camera) * dpr;
+  view.set(mat3.multiply(mat3.scaling([dpr, dpr]), camera) as Float32Array);
+  view.set([size.width * dpr, size.height * dpr, scale, shown], 12);
+  view.set([at?.x ?? -1, at?.y ?? -1, scale < PARTED * dpr ? 0 : 0.75 * dpr, 1.5 * dpr], 16);
+  view.set([c.plate, c.line, c.scored, c.low, c.high, c.moved, c.off, c.text].flatMap(rgba), 20);
   return view;
 }
 
@@ -73,7 +75,7 @@ export async function draw(painter: Painter, canvas: HTMLCanvasElement, scene: S
 
 /** The name over each plate, and the layer's number left of its plates, where there is room to read them. */
 function names(c: CanvasRenderingContext2D, { camera, layout, size, colours }: Scene): void {
-  const px = Math.min(12, camera.scale * NAME * 0.72);
+  const px = Math.min(12, scaleOf(camera) * NAME * 0.72);
   c.fillStyle = colours.muted;
   c.textBaseline = 'alphabetic';
   c.textAlign = 'left';
@@ -85,7 +87,7 @@ function names(c: CanvasRenderingContext2D, { camera, layout, size, colours }: S
       if (seen(x, y)) c.fillText(m.module.replace('_proj', ''), x, y - px * 0.35);
     }
   }
-  const [high] = layout.layers.map(({ h }) => h * camera.scale);
+  const [high] = layout.layers.map(({ h }) => h * scaleOf(camera));
   if (!(high >= 9)) return;
   const own = Math.max(9, Math.min(12, px));
   c.font = `${own}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`;

@@ -2,7 +2,7 @@
 // (cells.ts). One draw call whatever the size of the model; where blocks are smaller than pixels, a pixel shows the strongest of its own.
 
 struct View {
-  shift: vec2f, // of the camera, device pixels
+  camera: mat3x3f, // from blocks to device pixels
   size: vec2f, // of the picture, device pixels
   scale: f32, // device pixels a block
   shown: f32, // share of the chosen blocks that are lit, best first
@@ -39,7 +39,7 @@ struct Pixel {
 fn corners(@builtin(vertex_index) vertex: u32, @builtin(instance_index) plate: u32) -> Pixel {
   let p = plates[plate];
   let local = vec2f(f32(vertex & 1u), f32(vertex >> 1u)) * p.size;
-  let px = view.scale * (p.corner + local) + view.shift;
+  let px = (view.camera * vec3f(p.corner + local, 1.0)).xy;
   return Pixel(vec4f(px.x / view.size.x * 2.0 - 1.0, 1.0 - px.y / view.size.y * 2.0, 0.0, 1.0), local, plate);
 }
 

@@ -24,7 +24,7 @@ interface Target {
 }
 
 /** Floats of the uniform: camera, sizes, colours (map.wgsl). */
-export const VIEW_FLOATS = 12 + 8 * 4;
+export const VIEW_FLOATS = 12 + 8 + 8 * 4;
 
 // Not by GPUBufferUsage's names: they are not there where there is no WebGPU
 const [MAP_READ, COPY_DST, UNIFORM, STORAGE] = [1, 8, 64, 128];
