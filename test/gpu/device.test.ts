@@ -53,7 +53,7 @@ test('a buffer beyond the limits is an error that names it, and the limit', asyn
   const most = gpu.device.limits.maxStorageBufferBindingSize;
   const before = gpu.memory.bytes;
   expect(() => allocate(gpu.scope, resident('giant', [most / 4 + 4], 'other').home!)).toThrow(
-    /expected a buffer of at most \d+ bytes \(this adapter's limit\), got giant with \d+\. Use a smaller `batch`, a smaller `maxLength`, or `recompute` on/,
+    /expected a buffer of at most \d+ bytes \(this adapter's limit\), got giant with \d+\. Use a smaller `batch`, a smaller `maxLength` \(of answers `maxNewTokens`\), or `recompute` on/,
   );
   expect(gpu.memory.bytes).toBe(before);
 });

@@ -8,7 +8,15 @@ import type { Build } from '../../gpu/program.ts';
 import { dispose, prepare, replay } from '../../gpu/run.ts';
 import { resident, write } from '../../gpu/tensor.ts';
 import { gemm, multiply, whole } from '../../ops/matmul/gemm.ts';
-import { chooseVariant, eligible, type GemmLayout, type Shape, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
+import {
+  chooseVariant,
+  eligible,
+  type GemmLayout,
+  plainName,
+  type Shape,
+  VARIANTS,
+  type Variant,
+} from '../../ops/matmul/gemm-variants.ts';
 import type { Report } from '../../report.ts';
 import { giga, line } from './line.ts';
 import { normal } from './model.ts';
@@ -50,7 +58,7 @@ async function one(
   await peak.again();
   free();
   const chosen = chooseVariant(layout, shapeOf(layout, m, n, k), gpu.limits);
-  const name = variant ? variant.kernel : `gemm (${chosen.kernel})`;
+  const name = variant ? plainName(variant) : `gemm (${plainName(chosen)})`;
   report(line(name, `${m}x${n}x${k}`, { layout, ms, gflops: giga(2 * m * n * k, ms), peak_gflops: peak.best }));
 }
 

@@ -5,7 +5,7 @@ import { type Program, temp } from '../../gpu/program.ts';
 import { blocksForward, blocksInput, blocksWeight, eachBlockLine, newBlockSet } from '../../ops/blocks/blocks.ts';
 import { newScorer, type Score, scoreDense, scoreGradient, sumsInput } from '../../ops/blocks/score.ts';
 import { whole } from '../../ops/matmul/gemm.ts';
-import { classOf, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
+import { classOf, plainName, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
 import { newWeight } from '../../ops/stored/weight.ts';
 import { newStream, SCALARS } from '../../ops/stream/stream.ts';
 import { type Check, near, noise, noisy, zeros } from './check.ts';
@@ -120,7 +120,7 @@ function reduced(v: Variant, edge: number, score: 'absmean' | 'l2'): Check {
   const planning = (of: Planning) =>
     planningOf(of, { half: Boolean(v.half && of.half), choices: { [classOf('tn', shape, of)]: v.name } });
   return {
-    name: `score ${score} by cells of ${edge} in ${v.kernel}`,
+    name: `score ${score} by cells of ${edge} in ${plainName(v)}`,
     planning,
     lacks: (limits) => lackOf(v, limits),
     make: ({ maxBinding }) => scoring(score, edge, [rows, cols], TOKENS, maxBinding, 4 * errorOf(v, TOKENS)),

@@ -4,7 +4,7 @@ import type { Planning } from '../../gpu/limits.ts';
 import type { Program } from '../../gpu/program.ts';
 import { resident } from '../../gpu/tensor.ts';
 import { multiply, whole } from '../../ops/matmul/gemm.ts';
-import { eligible, type Shape, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
+import { eligible, plainName, type Shape, VARIANTS, type Variant } from '../../ops/matmul/gemm-variants.ts';
 import { type Check, noisy, ULP } from './check.ts';
 import { productF64 } from './f64.ts';
 
@@ -69,7 +69,7 @@ function product(v: Variant, divides: Divides): Check {
 function starting(v: Variant, start: 'bias' | 'residual' | 'both'): Check {
   const [M, N] = [36, 44];
   return {
-    name: `${v.kernel} onto ${start}`,
+    name: `${plainName(v)} onto ${start}`,
     lacks: (limits) => lackOf(v, limits),
     make() {
       const [bias, residual] = [noisy('bias', [N], 3), noisy('residual', [M, N], 4)];

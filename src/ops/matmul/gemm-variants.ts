@@ -194,6 +194,9 @@ export function classOf(layout: GemmLayout, shape: Shape, { software }: Pick<Dev
 /** From so many tiles on, as a power of two, any size of them fills any GPU. */
 const MANY = 10;
 
+/** A variant's name in any layout. */
+export const plainName = ({ name, layout }: Pick<Variant, 'name' | 'layout'>) => name.slice(0, -layout.length - 1);
+
 /** Workgroups of a product. */
 export function gridOf(v: Variant, m: number, n: number): [number, number, number] {
   return [Math.ceil(n / v.tile[1]), Math.ceil(m / v.tile[0]), 1];
