@@ -37,7 +37,11 @@ describe('a snapshot', () => {
     for (const [k, t] of all.entries()) {
       const value = await taken.values[k];
       expect(value.length).toBe(t.shape[0]);
-      expect(Buffer.compare(Buffer.from(value.slice().buffer), Buffer.from(values(t, k).buffer)), t.name).toBe(0);
+      const want = values(t, k);
+      expect(
+        value.findIndex((x, i) => x !== want[i]),
+        t.name,
+      ).toBe(-1); // toEqual takes seconds for millions
     }
     await taken.landed;
     expect(gpu.memory.bytes).toBe(before);
