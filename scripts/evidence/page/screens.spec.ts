@@ -29,7 +29,7 @@ for (const colorScheme of ['light', 'dark'] as const)
         await page.getByTestId('start').click();
         await expect(page.getByTestId('summary')).toBeVisible({ timeout: 540_000 });
         await shown(page, 'built-in-done');
-        if (ofReadme) await page.locator('main').screenshot({ path: 'docs/page.png' });
+        if (ofReadme) await page.screenshot({ path: 'docs/page.png', fullPage: true, clip: await around(page, 'main') });
       });
 
       test('one’s own model and data', async ({ page }) => {
@@ -58,6 +58,12 @@ for (const colorScheme of ['light', 'dark'] as const)
         for (const part of PARTS) await page.getByTestId(part).screenshot({ path: name(part) });
       });
     });
+
+/** Where an element lies on the page, with a margin. */
+async function around(page: Page, selector: string, margin = 24) {
+  const { x, y, width, height } = (await page.locator(selector).boundingBox())!;
+  return { x: x - margin, y: y - margin, width: width + 2 * margin, height: height + 2 * margin };
+}
 
 /** The built-in model and task as one's own, and a short recipe that learns something. */
 async function prepare(page: Page): Promise<void> {
