@@ -181,7 +181,7 @@ test('a run can be held, goes on, and is stopped', async ({ page }) => {
   await page.getByRole('radio', { name: /^lora/ }).check();
   await page.getByLabel('Steps', { exact: true }).fill('4000');
   await page.getByLabel('Prompts to ask').fill('0');
-  await page.getByTestId('own-start').click();
+  await page.getByTestId('own-start').click({ delay: 400 }); // under which the plan is made anew: the press waits for it
   const chart = page.locator('[data-testid="own-loss"] .chart');
   const points = async () => Number(await chart.getAttribute('data-points'));
   await expect.poll(points, { timeout: 60_000 }).toBeGreaterThan(2);

@@ -48,7 +48,19 @@ const MOST = 12;
 
 let patience: ReturnType<typeof setTimeout> | undefined;
 
-export const startRun = (): Promise<boolean> => runWith(options.value);
+/** A press while the plan is made anew, as it is when a field is left for the button, waits for it. */
+export async function startRun(): Promise<boolean> {
+  if (pressed) return false;
+  pressed = true;
+  const fits = await until(() => {
+    if (model.value.state !== 'there' || data.value.state !== 'there' || plan.value.state === 'failed') return false;
+    return plan.value.state === 'there' ? !plan.value.value.over : undefined;
+  });
+  pressed = false;
+  return fits && runWith(options.value);
+}
+
+let pressed = false;
 
 /**
  * This method and all others at its size, one after the other; stopping one stops them all. By time: the others have as long as this one
@@ -83,12 +95,19 @@ export async function goOn(): Promise<void> {
 }
 
 /** Whether what is chosen comes to a plan. */
-function planned(): Promise<boolean> {
+const planned = () =>
+  until(() => {
+    const states = [model.value.state, data.value.state, plan.value.state];
+    return states[2] === 'there' || (states.includes('failed') ? false : undefined);
+  });
+
+/** The first answer that what is shown gives. */
+function until<T>(answer: () => T | undefined): Promise<T> {
   return new Promise((done) => {
     const stop = effect(() => {
-      const states = [model.value.state, data.value.state, plan.value.state];
-      if (states[2] !== 'there' && !states.includes('failed')) return;
-      done(states[2] === 'there');
+      const said = answer();
+      if (said === undefined) return;
+      done(said);
       queueMicrotask(() => stop());
     });
   });

@@ -83,7 +83,7 @@ function Controls() {
             type="button"
             class="button"
             onClick={startRun}
-            disabled={lack !== null || asking.value || exporting()}
+            disabled={(lack !== null && lack !== PLANNING) || asking.value || exporting()}
             data-testid="own-start"
           >
             {s.began ? 'Fine-tune again' : 'Fine-tune the model'}
@@ -103,6 +103,9 @@ function Controls() {
   );
 }
 
+/** The one lack that a press of the button waits for. */
+const PLANNING = 'A moment: it is being planned.';
+
 /** What is still missing before a run, in a sentence; null where nothing is. */
 function lacking(): string | null {
   if (model.value.state === 'busy' || data.value.state === 'busy') return 'A moment: it is being read.';
@@ -112,7 +115,7 @@ function lacking(): string | null {
   if (clash.value) return 'Two settings of the recipe cannot stand together.';
   const p = plan.value;
   if (p.state === 'failed') return 'This recipe cannot be run: the plan says why.';
-  if (p.state !== 'there') return 'A moment: it is being planned.';
+  if (p.state !== 'there') return data.value.state === 'there' ? PLANNING : 'A moment: it is being read.';
   return p.value.over ? 'It does not fit into the memory it may take.' : null;
 }
 
