@@ -7,6 +7,8 @@ const OUT = 'out/page';
 const PARTS = ['model', 'data', 'tokens', 'recipe', 'plan', 'blocks', 'run', 'own-loss', 'own-answers', 'take-home', 'talk'];
 /** A main-thread task longer than this would be felt. */
 const LONG_MS = 50;
+/** Of what is seen, times how far: a tenth of what Web Vitals call good. */
+const MOST_SHIFT = 0.01;
 
 for (const colorScheme of ['light', 'dark'] as const)
   for (const width of [360, 1280, 1920])
@@ -45,11 +47,11 @@ for (const colorScheme of ['light', 'dark'] as const)
         await restart(page); // of what is measured: panels have come, and from here on nothing may move
         const asks = () => /Ask again/.test(document.querySelector('[data-testid="own-status"]')!.textContent!);
         await page.waitForFunction(asks, undefined, { timeout: 300_000, polling: 'raf' }); // it may be over in half a second
-        const { shift, long } = await measured(page);
-        expect(shift).toBeLessThan(0.01);
+        const { shift, moved, long } = await measured(page);
         console.log(
           `${colorScheme} ${width}: layout shift ${shift.toFixed(4)}, tasks over ${LONG_MS} ms: ${JSON.stringify(long)}`,
         );
+        expect(shift, moved.join('\n')).toBeLessThan(MOST_SHIFT);
         await expect(page.getByTestId('own-status')).toHaveText(/^Done/, { timeout: 300_000 });
         await page.getByTestId('make-result').click();
         await expect(page.getByTestId('take-home').getByRole('link').first()).toBeVisible();
@@ -85,14 +87,23 @@ async function prepare(page: Page): Promise<void> {
 
 const watch = (page: Page) =>
   page.addInitScript(() => {
-    const seen = { shift: 0, long: [] as number[] };
+    const seen = { shift: 0, moved: [] as string[], long: [] as number[] };
     Object.assign(globalThis, { seen });
+    const named = (node: Element) => {
+      const part = node.closest('[data-testid]')?.getAttribute('data-testid');
+      return `${part ?? ''} ${node.nodeName}.${node.className}`;
+    };
+    const how = ({ node, previousRect: a, currentRect: b }: any) =>
+      `${node ? named(node.nodeType === 1 ? node : node.parentElement) : 'what is gone'} from ${a.top}, ${a.height} high, to ${b.top}, ${b.height} high`;
     const each = (type: string, take: (entry: any) => void) =>
       new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: true });
     each('layout-shift', (e) => {
-      if (!e.hadRecentInput) seen.shift += e.value;
+      if (e.hadRecentInput) return;
+      seen.shift += e.value;
+      seen.moved.push(`${e.value.toFixed(4)}: ${e.sources.map(how).join('; ')}`);
     });
     each('longtask', (e) => void seen.long.push(Math.round(e.duration)));
   });
-const restart = (page: Page) => page.evaluate(() => Object.assign((globalThis as any).seen, { shift: 0, long: [] }));
-const measured = (page: Page): Promise<{ shift: number; long: number[] }> => page.evaluate(() => (globalThis as any).seen);
+const restart = (page: Page) => page.evaluate(() => Object.assign((globalThis as any).seen, { shift: 0, moved: [], long: [] }));
+const measured = (page: Page): Promise<{ shift: number; moved: string[]; long: number[] }> =>
+  page.evaluate(() => (globalThis as any).seen);
