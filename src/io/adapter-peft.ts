@@ -135,7 +135,7 @@ const HARMLESS = new Set(
   revision runtime_config target_modules task_type use_dora use_rslora`.split(/\s+/),
 );
 // These ways to begin also change the base weights, so that the adapter alone is not the result.
-const CHANGES_BASE = /^(pissa|olora|corda|loftq)/;
+const CHANGES_BASE = /^(pissa|olora|corda|loftq|lora_ga)/i;
 
 function refuseUnsupported(config: Record<string, any>): void {
   if (config.peft_type !== 'LORA') refuse('peft_type', config.peft_type, 'LORA');

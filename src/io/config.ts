@@ -32,9 +32,9 @@ function readConfig(raw: Record<string, any>, generation: Record<string, any>): 
     n_kv_heads,
     head_dim: size(raw, 'head_dim', model_type === 'qwen3' ? 128 : hidden_size / n_heads),
     vocab_size: size(raw, 'vocab_size'),
-    max_position_embeddings: size(raw, 'max_position_embeddings', 2048),
+    max_position_embeddings: maxPositions(raw, model_type),
     rms_norm_eps: positive(raw, 'rms_norm_eps', 1e-6),
-    rope: readRope(raw, model_type === 'smollm3' ? 2e6 : 1e4),
+    rope: readRope(raw, model_type),
     attention_bias: model_type === 'qwen2' || flag(raw, 'attention_bias'),
     o_bias: model_type !== 'qwen2' && flag(raw, 'attention_bias'),
     mlp_bias: flag(raw, 'mlp_bias'),
@@ -114,6 +114,8 @@ const HARMLESS: Record<string, unknown[]> = {
   attention_multiplier: [],
   query_pre_attn_scalar: [],
   use_qk_norm: [false],
+  is_causal: [true],
+  per_layer_config: [],
   is_encoder_decoder: [false],
   add_cross_attention: [false],
 };
@@ -141,28 +143,33 @@ function refuseSlidingWindow(raw: Record<string, any>, type: ModelType): void {
   }
   const window = type === 'mistral' && raw.sliding_window === undefined ? 4096 : raw.sliding_window;
   if (window === null || window === undefined) return;
-  const reach = raw.max_position_embeddings ?? Number.POSITIVE_INFINITY;
-  if (!(window >= reach)) refuse('sliding_window', raw.sliding_window, 'null (set it where rows stay shorter than the window)');
+  if (!(window >= maxPositions(raw, type)))
+    refuse('sliding_window', raw.sliding_window, 'null (set it where rows stay shorter than the window)');
 }
 
 // rope_parameters holds everything in the newer form; rope_theta beside rope_scaling in the older. Of both transformers takes
 // rope_scaling alone, theta included. By layer types there would be several, which these families do not have.
-function readRope(raw: Record<string, any>, absent: number): ModelConfig['rope'] {
+function readRope(raw: Record<string, any>, model_type: ModelType): ModelConfig['rope'] {
   const field = isEmpty(raw.rope_scaling) ? 'rope_parameters' : 'rope_scaling';
   const scaling: Record<string, any> = raw[field] ?? {};
   if (typeof scaling !== 'object' || Array.isArray(scaling)) refuse(field, scaling, 'an object');
   const nested = Object.entries(scaling).find(([, value]) => value !== null && typeof value === 'object');
   if (nested) refuse(`${field}.${nested[0]}`, nested[1], 'a number or a name: one RoPE for every layer');
-  const theta = positive({ rope_theta: scaling.rope_theta ?? raw.rope_theta }, 'rope_theta', absent);
+  const theta = positive(
+    { rope_theta: scaling.rope_theta ?? raw.rope_theta },
+    'rope_theta',
+    model_type === 'smollm3' ? 2e6 : 1e4,
+  );
   const type = scaling.rope_type ?? scaling.type ?? 'default';
   if ((scaling.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor', scaling.partial_rotary_factor, '1');
   if (type === 'default') return { theta, scaling: null };
   const number = (name: string) => positive({ [`${field}.${name}`]: scaling[name] }, `${field}.${name}`);
   if (type === 'linear') return { theta, scaling: { type, factor: number('factor') } };
   if (type !== 'llama3') refuse('rope_type', type, 'default, linear or llama3');
-  // where it is not named it is the model's own context, as in transformers
+  // as in transformers: one that stands beside the scaling wins over the scaling's own, and without any it is the model's context
   const context = 'original_max_position_embeddings';
-  const original_max_position_embeddings = size({ [context]: scaling[context] ?? raw.max_position_embeddings }, context, 2048);
+  const original = raw[context] ?? scaling[context] ?? maxPositions(raw, model_type);
+  const original_max_position_embeddings = size({ [context]: original }, context);
   return {
     theta,
     scaling: {
@@ -199,6 +206,10 @@ function readDtype(raw: Record<string, any>): ModelConfig['dtype'] {
   };
   return known[name] ?? refuse('dtype', name, Object.keys(known).join(', '));
 }
+
+// A file that does not say it has its class's.
+const maxPositions = (raw: Record<string, any>, type: ModelType) =>
+  size(raw, 'max_position_embeddings', { llama: 2048, mistral: 131072, qwen2: 32768, qwen3: 32768, smollm3: 32768 }[type]);
 
 /** A positive integer below 2^31 under `field`. */
 export function size(raw: Record<string, any>, field: string, absent?: number): number {

@@ -218,6 +218,8 @@ describe('a PEFT adapter', () => {
     [{ use_qalora: true }, {}, 'use_qalora'],
     [{ trainable_token_indices: [1] }, {}, 'trainable_token_indices'],
     [{ init_lora_weights: 'pissa_niter_4' }, {}, 'init_lora_weights'],
+    [{ init_lora_weights: 'OLoRA' }, {}, 'init_lora_weights'],
+    [{ init_lora_weights: 'lora_ga', lora_ga_config: { direction: 'ArB2r' } }, {}, 'init_lora_weights'],
     [{ r: 0 }, {}, 'a whole number from 1 as r of adapter_config.json, got 0'],
     [{ r: 4 }, {}, 'lora_A.weight of shape 4 x in, got 2 x 6'],
     [{ lora_alpha: null }, {}, 'lora_alpha'],
