@@ -128,12 +128,16 @@ function entry(key: Key, verb: Verb): [string, string] {
   const value = one.kind === 'choice' ? choicesOf(one, verb)!.join('|') : one.metavar;
   const short = value !== undefined && value.length > 14;
   const last = flagOf(key).split('-').at(-1)!.toUpperCase();
-  const fallback = one.default === undefined ? '' : ` (default:\u00a0${shown(one)})`;
+  const usual = verb === 'compare' && OF_ITS_RECIPE.includes(key) ? "the recipe's" : shown(one);
+  const fallback = one.default === undefined ? '' : ` (default:\u00a0${usual})`;
   return [
     `${flagOf(key)}${value === undefined ? '' : ` ${short ? last : value}`}`,
     `${short ? `${value!.replaceAll('|', ', ')}: ` : ''}${wordsFor(one, verb)}${fallback}`,
   ];
 }
+
+/** What a comparison has of its recipe where no flag says it. */
+const OF_ITS_RECIPE: Key[] = ['base', 'seed'];
 
 const shown = (one: Option<unknown>) => (Array.isArray(one.default) ? one.default.join(',') : String(one.default));
 

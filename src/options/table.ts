@@ -37,7 +37,7 @@ export { EXPORTS, type ExportFormat } from '../formats.ts';
 export { FILES, GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
 
 const ALL = Object.keys(VERBS) as Verb[];
-const LOADS = ALL.filter((verb) => !['inspect', 'demo', 'compare'].includes(verb));
+const LOADS = ALL.filter((verb) => !['inspect', 'demo'].includes(verb));
 const READS: Verb[] = ['train', 'select', 'eval', 'rows', 'plan'];
 const ROWS: Verb[] = [...READS, 'generate'];
 /** What a replay may be told anew: where things lie. */
@@ -58,7 +58,7 @@ export const OPTIONS = {
   model: text(
     MODEL,
     'M',
-    'Hugging Face folder, .gguf file, http(s) address of either, or hf:OWNER/NAME (default: the built-in model)',
+    "Hugging Face folder, .gguf file, http(s) address of either, or hf:OWNER/NAME (default: the built-in model); compare: in place of the recipe's",
   ),
   hub: or(text(MODEL, 'URL', 'host of hf:OWNER/NAME'), 'https://huggingface.co'),
   base: or(choice(MODEL, ['keep', ...WRITABLE], 'how frozen weights are stored on the GPU'), 'keep'),
@@ -138,7 +138,14 @@ export const OPTIONS = {
   steps: int(['run', ['train']], 'optimizer steps (default: one epoch)'),
   epochs: number(['run', ['train']], 'X', 'passes over the data', { above: 0 }),
   accumulate: or(int(RUN, 'micro-batches a step'), 1),
-  seed: or(int(['run', [...LOADS, 'demo']], 'the same seed gives the same bits on the same machine', 0), 0),
+  seed: or(
+    int(
+      ['run', [...LOADS, 'demo']],
+      'the same seed gives the same bits on the same machine; compare: this one alone in place of a list',
+      0,
+    ),
+    0,
+  ),
 
   lr: {
     kind: 'rate',

@@ -248,6 +248,25 @@ describe.skipIf(!present)('on stories260K (skipped without the shared data)', ()
     expect(run.guard!.after).not.toBe(run.guard!.before);
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toMatch(/^<!doctype html>[\s\S]*uPlot/);
 
+    // flags win over the recipe: another model and base, one seed for the list
+    writeFileSync(
+      where,
+      JSON.stringify({
+        ...recipe,
+        common: { ...recipe.common, model: 'gone' },
+        seeds: [1, 2],
+        methods: [{ name: 'LoRA', method: 'lora' }],
+      }),
+    );
+    const { model } = recipe.common;
+    const o = withDefaults({ out: join(folder, 'flags'), model, seed: 7, base: 'q8_0', tune: 'off' });
+    const told: Line[] = [];
+    await compareVerb({ o, files: [where], report: (line) => told.push(line), signal: new AbortController().signal });
+    expect(results(told)).toMatchObject([{ method: 'LoRA', seed: 7 }]);
+    const flags: Document = JSON.parse(readFileSync(join(folder, 'flags/results.json'), 'utf8'));
+    expect(flags.results.map((r) => r.settings.base)).toEqual(['q8_0', 'q8_0']);
+    expect(flags.recipe).toMatchObject({ seeds: [7], common: { model, base: 'q8_0' } });
+
     writeFileSync(where, JSON.stringify({ ...recipe, common: { ...recipe.common, steps: 3 } }));
     await expect(begin()).rejects.toThrow(/other settings for untrained: name another --out/);
     rmSync(folder, { recursive: true });

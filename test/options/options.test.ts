@@ -3,7 +3,7 @@ import { parseBudget } from '../../src/methods/smt/budget.ts';
 import { parseCommand } from '../../src/options/args.ts';
 import { help } from '../../src/options/help.ts';
 import { faultOf } from '../../src/options/rules.ts';
-import { KEYS, option, withDefaults } from '../../src/options/table.ts';
+import { KEYS, keysOf, option, VERBS, type Verb, withDefaults } from '../../src/options/table.ts';
 
 const parse = (line: string) => parseCommand(line.split(' ').filter(Boolean));
 const options = (line: string) => {
@@ -50,6 +50,10 @@ describe('a command line', () => {
     expect(refusal('generate --temperature -1')).toMatch(/from 0, got "-1"/);
     expect(refusal('train -x')).toMatch(/begin with --, got "-x"/);
   });
+  test.each((Object.keys(VERBS) as Verb[]).filter((verb) => !['inspect', 'demo'].includes(verb)))(
+    '%s takes what loads a model, on which device, and the seed',
+    (verb) => expect(keysOf(verb)).toEqual(expect.arrayContaining(['model', 'base', 'device', 'tune', 'seed'])),
+  );
   test('a saved recipe stands beside flags of train', () => {
     expect(parse('train --steps 5 r.json --quiet')).toMatchObject({ options: { steps: 5, quiet: true }, files: ['r.json'] });
     expect(refusal('train a.json b.json')).toMatch(/at most one saved recipe, got a.json b.json/);

@@ -1,5 +1,5 @@
 // What a comparison on a real model says, from its finished runs: a method at a size is told by the rate that was best on the first seed.
-// node scripts/evidence/compare/table.mjs FOLDER writes the page again from what is there.
+// node scripts/evidence/compare/table.mjs FOLDER writes the page again from what is there and what docs/results/smollm2.json has.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../tables/differential.mjs';
@@ -8,13 +8,17 @@ const PAGE = join(root, 'docs/compare.md');
 const RESULTS = join(root, 'docs/results/smollm2.json');
 const BESIDE = 'LoRA';
 
-/** Figures of every finished run under FOLDER/TASK/out/runs. */
+const read = (path) => JSON.parse(readFileSync(path, 'utf8'));
+const published = () => (existsSync(RESULTS) ? read(RESULTS) : []);
+
+/** Figures of every finished run under FOLDER/TASK/out/runs, with the device that results.json tells of. */
 export function finished(folder, tasks) {
   return tasks.flatMap((task) => {
-    const runs = join(folder, task, 'out/runs');
-    if (!existsSync(runs)) return [];
-    return readdirSync(runs).map((name) => {
-      const r = JSON.parse(readFileSync(join(runs, name), 'utf8'));
+    const out = join(folder, task, 'out');
+    if (!existsSync(join(out, 'results.json'))) return [];
+    const { device } = read(join(out, 'results.json'));
+    return readdirSync(join(out, 'runs')).map((name) => {
+      const r = read(join(out, 'runs', name));
       const { method, size, seed, lr, trainable, loss, steps, device_bytes } = r;
       return {
         task,
@@ -27,39 +31,63 @@ export function finished(folder, tasks) {
         forgot: r.guard.after - r.guard.before,
         steps,
         bytes: device_bytes.peak,
+        device,
       };
     });
   });
 }
 
-export function writeTable(runs) {
+/** Whether every run of a recipe's method is published: all rates on the first seed, the best of them on the others. */
+export function isComplete(task, { sizes, seeds }, { name, lr }) {
+  const own = published().filter((r) => r.task === task && r.method === name);
+  const cells = own.some((r) => r.size === null) ? ['all'] : sizes;
+  return cells.every((size) => {
+    const [method] = methodsOf(own.filter((r) => sizeOf(r) === size));
+    return method?.tried === lr.length && method.runs.length === seeds.length;
+  });
+}
+
+/** Writes page and results: what is published, and these runs, which win. */
+export function writeTable(made) {
+  const idOf = (r) => [r.task, r.method, r.size, r.seed, r.lr].join('|');
+  const runs = [...new Map([...published(), ...made].map((r) => [idOf(r), r])).values()];
   mkdirSync(join(root, 'docs/results'), { recursive: true });
   writeFileSync(RESULTS, `[\n${runs.map((r) => JSON.stringify(r)).join(',\n')}\n]\n`);
   const cells = cellsOf(runs);
   const heads = ['task', 'size', 'method', 'lr', 'held-out loss, seeds 0 1 2', 'mean', `beside ${BESIDE}`, 'forgot'];
   const text = [[...heads], heads.map(() => '-'), ...cells.flatMap(rowsOf)].map((row) => `| ${row.join(' | ')} |`).join('\n');
-  const made = `${text}\n\n${[...sentences(cells), `${runs.length} runs.`].join(' ')}`;
-  console.log(made);
+  const devices = [...new Set(runs.map((r) => r.device))].map(
+    (name) => `${runs.filter((r) => r.device === name).length} on ${name}`,
+  );
+  const told = `${text}\n\n${[...sentences(cells), `${runs.length} runs: ${devices.join(', ')}.`].join(' ')}`;
+  console.log(told);
   const [from, to] = ['<!-- smollm2 -->', '<!-- /smollm2 -->'];
   const page = readFileSync(PAGE, 'utf8');
   if (!page.includes(from) || !page.includes(to)) throw new Error(`expected ${from} and ${to} in ${PAGE}, got neither`);
-  writeFileSync(PAGE, `${page.slice(0, page.indexOf(from))}${from}\n${made}\n${page.slice(page.indexOf(to))}`);
+  writeFileSync(PAGE, `${page.slice(0, page.indexOf(from))}${from}\n${told}\n${page.slice(page.indexOf(to))}`);
 }
 
 /** A cell: a task at a size, and its methods with their runs at the best rate, by seed. */
 function cellsOf(runs) {
   const untrained = (task) => runs.find((r) => r.task === task && r.method === 'untrained').loss;
-  const keys = [...new Set(runs.filter((r) => r.size).map((r) => `${r.task}|${r.size}`))];
+  const keys = [...new Set(runs.filter((r) => r.method !== 'untrained').map((r) => `${r.task}|${sizeOf(r)}`))];
   return keys.sort().map((key) => {
     const [task, size] = key.split('|');
-    const own = runs.filter((r) => r.task === task && r.size === size);
-    const methods = [...new Set(own.map((r) => r.method))].map((method) => {
-      const of = own.filter((r) => r.method === method);
-      const tried = of.filter((r) => r.seed === 0);
-      const best = tried.reduce((a, b) => (b.loss < a.loss ? b : a));
-      return { method, tried: tried.length, runs: of.filter((r) => r.lr === best.lr).sort((a, b) => a.seed - b.seed) };
-    });
-    return { task, size, untrained: untrained(task), methods: methods.sort((a, b) => mean(a) - mean(b)) };
+    const own = runs.filter((r) => r.task === task && r.method !== 'untrained' && sizeOf(r) === size);
+    return { task, size, untrained: untrained(task), methods: methodsOf(own).sort((a, b) => mean(a) - mean(b)) };
+  });
+}
+
+/** Full fine-tuning has no size of its own. */
+const sizeOf = ({ size }) => size ?? 'all';
+
+/** The methods of one cell, each with its runs at the rate that was best on the first seed. */
+function methodsOf(own) {
+  return [...new Set(own.map((r) => r.method))].map((method) => {
+    const of = own.filter((r) => r.method === method);
+    const tried = of.filter((r) => r.seed === 0);
+    const best = tried.reduce((a, b) => (b.loss < a.loss ? b : a));
+    return { method, tried: tried.length, runs: of.filter((r) => r.lr === best.lr).sort((a, b) => a.seed - b.seed) };
   });
 }
 

@@ -23,7 +23,7 @@ import { fitTo, parametersIn } from './size.ts';
 const BASE = 'untrained';
 
 export async function compareVerb({ o, files: [where], report, signal }: Task): Promise<void> {
-  const recipe = await readRecipeFile(where);
+  const recipe = overRecipe(await readRecipeFile(where), o.given);
   const out =
     o.out ??
     `compare-${where
@@ -36,7 +36,7 @@ export async function compareVerb({ o, files: [where], report, signal }: Task): 
     report({ kind: 'device', name: gpu.name, software: gpu.software });
     await autotunePace(gpu); // how submits are sized, which no figure but time depends on
     const rows = await rowsOf(recipe, common, opened, report);
-    const bench: Bench = { gpu, opened, ...rows, seconds: recipe.seconds, kernels: await keptKernels(out, gpu) };
+    const bench: Bench = { gpu, opened, ...rows, seconds: recipe.seconds, kernels: await kernelsOf(out, gpu, o.tune) };
     const decoder = decoderFor(opened.files)(1, common.base, gpu.limits.maxBinding);
     const entries = entriesOf(recipe, decoder, report);
     const { results, ...runs } = await runAll(recipe, entries, bench, out, report, signal);
@@ -175,6 +175,14 @@ async function kept(out: string, { id }: Label, o: Settled): Promise<Result | nu
   }
 }
 
+/** The kernels of all runs; null where the first is to choose them. Without tuning they are the default ones, of a comparison begun anew. */
+async function kernelsOf(out: string, gpu: Gpu, tune: Settled['tune']): Promise<Choices | null> {
+  const had = await keptKernels(out, gpu);
+  if (had || tune === 'on') return had;
+  await keepKernels(out, gpu, {}); // so that the runs stay alike when it goes on
+  return {};
+}
+
 /** The kernels of a comparison on this device, which its first run chose; none are chosen on a software adapter. */
 async function keptKernels(out: string, { name, software }: Gpu): Promise<Choices | null> {
   const source = software ? null : await diskFolder(out).file(KERNELS);
@@ -216,6 +224,12 @@ async function readRecipeFile(where: string): Promise<Recipe> {
   if (held && !isShare) common.eval = beside(held);
   if (guard) common.guard = beside(guard);
   return { ...recipe, common };
+}
+
+/** Flags win over the recipe, as everywhere. Of --seed there is one, not a list; a method that names its own base keeps it. */
+function overRecipe(recipe: Recipe, { model, hub, base, seed }: Options): Recipe {
+  const given = Object.fromEntries(Object.entries({ model, hub, base }).filter(([, value]) => value !== undefined));
+  return { ...recipe, common: { ...recipe.common, ...given }, seeds: seed === undefined ? recipe.seeds : [seed] };
 }
 
 async function rowsOf(recipe: Recipe, o: Settled, opened: Awaited<ReturnType<typeof openFiles>>, report: Report) {
