@@ -49,6 +49,13 @@ export function isComplete(task, { sizes, seeds }, { name, lr }) {
 
 /** Writes page and results: what is published, and these runs, which win. */
 export function writeTable(made) {
+  for (const { task, method, loss } of made.filter((r) => r.method === 'untrained')) {
+    const known = published().find((r) => r.task === task && r.method === method)?.loss ?? loss;
+    if (Math.abs(loss / known - 1) > 0.01)
+      throw new Error(
+        `expected the model and rows of ${RESULTS}, on ${task} a loss of ${known.toFixed(3)} untrained, got ${loss.toFixed(3)}; to begin anew remove that file`,
+      );
+  }
   const idOf = (r) => [r.task, r.method, r.size, r.seed, r.lr].join('|');
   const runs = [...new Map([...published(), ...made].map((r) => [idOf(r), r])).values()];
   mkdirSync(join(root, 'docs/results'), { recursive: true });
