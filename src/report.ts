@@ -242,7 +242,7 @@ export type Line =
   | { kind: 'model'; name: string; parameters: number; layers: number; modules: Record<string, readonly [number, number]> }
   | {
       kind: 'start';
-      phase: 'load' | 'compile' | 'warmup' | 'train' | 'eval' | 'before' | 'after' | 'save' | 'answers';
+      phase: 'load' | 'warmup' | 'train' | 'eval' | 'before' | 'after' | 'save' | 'answers' | 'checks';
       total: number;
     }
   /** Rows of the phase done so far, where no line above says it. */

@@ -227,7 +227,7 @@ async function knowing<T>(ready: Ready, f: () => Promise<T>): Promise<T> {
 /** The model without what an earlier run left on it. */
 async function freshModel(s: Session, ready: Ready, life: Life): Promise<Model> {
   const model = await modelOf(s, ready, life);
-  if (ready.tuned?.made) removeAdapter(ready.tuned.made);
+  if (ready.tuned) removeAdapter(ready.tuned.made);
   ready.tuned = null;
   return model;
 }

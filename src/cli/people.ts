@@ -3,13 +3,15 @@
 import type { CostLine } from '../commands/cost-rows.ts';
 import { type Verb, withDefaults } from '../options/table.ts';
 import type { Line } from '../report.ts';
-import { bytes, count, duration, percent, rate, several } from '../words.ts';
+import { bytes, count, percent, rate, several } from '../words.ts';
 import { answersTable } from './answers.ts';
 import type { Command } from './command.ts';
 import { comparisonTable, movedWords, resultWords } from './compared.ts';
 import { costTable } from './cost.ts';
 import { endOf } from './end.ts';
+import { explainedTable, stabilityWords } from './explained.ts';
 import { memoryBar, methodTable, type PlanLine, planTable } from './memory.ts';
+import { advance, newPace, type Pace, timeOfRows, timeOfSteps, tokensPerSecond } from './pace.ts';
 import { chosen, picture } from './picture.ts';
 import type { Progress } from './progress.ts';
 import { pairedWords, taskWords } from './task-words.ts';
@@ -19,15 +21,11 @@ interface Seen {
   model: Extract<Line, { kind: 'model' }> | null;
   plans: PlanLine[];
   costs: CostLine[];
-  phase: string;
-  total: number;
-  losses: number[];
-  /** The phase's last steps. */
-  recent: { tokens: number; ms: number }[];
-  /** The first row of the phase, which waited for kernels, and when it was done. */
-  first: { done: number; at: number } | null;
+  pace: Pace;
   /** Of a task. */
   answers: { right: number; all: number };
+  /** Kernels, of `doctor`. */
+  checked: number;
 }
 
 export interface People {
@@ -47,12 +45,9 @@ export function forPeople(t: Terminal, command: Command, progress: Progress, { t
     model: null,
     plans: [],
     costs: [],
-    phase: '',
-    total: 0,
-    losses: [],
-    recent: [],
-    first: null,
+    pace: newPace(),
     answers: { right: 0, all: 0 },
+    checked: 0,
   };
   // what is read in a terminal is broken at its edge; a log keeps a line a sentence
   const broken = (text: string) => (t.live ? wrapped(text, t.width - LABEL - 1) : [text]);
@@ -116,19 +111,19 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
       tell(`${paint(t, 'yellow', 'warning')}  ${program}: planned ${planned} bytes, allocated ${allocated}`);
   },
   start({ seen, progress }, { phase, total }) {
-    Object.assign(seen, { phase, total, losses: [], recent: [], first: null });
+    seen.pace = newPace(phase, total);
     const name = PHASES[phase];
     if (name) progress.start(name, total, 'compiling kernels');
     else progress.stop();
   },
   progress({ seen, progress }, { done }) {
     const { right, all } = seen.answers;
-    const what = { eval: 'rows', answers: `${percent(right / Math.max(1, all))} right` }[seen.phase] ?? 'prompts answered';
-    progress.tick(done, what + remaining(seen, done));
+    const what = { eval: 'rows', answers: `${percent(right / Math.max(1, all))} right` }[seen.pace.phase] ?? 'prompts answered';
+    progress.tick(done, what + timeOfRows(seen.pace, done));
   },
-  warmup({ t, seen, progress }, { step, loss, tokens, ms }) {
-    advance(seen, loss, tokens, ms);
-    progress.tick(step, `loss ${loss.toFixed(3)} ${spark(t, seen)}${left(seen, step)}`);
+  warmup({ t, seen: { pace }, progress }, { step, loss, tokens, ms }) {
+    advance(pace, loss, tokens, ms);
+    progress.tick(step, `loss ${loss.toFixed(3)} ${curve(t, pace)}${timeOfSteps(pace, step)}`);
   },
   selection({ t, command, seen, progress, say, tell }, line) {
     progress.stop();
@@ -137,12 +132,11 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     const targets = targetModules(command, seen.model);
     for (const text of picture(t, line, seen.model, targets)) tell(`${' '.repeat(LABEL)}${text}`);
   },
-  step({ t, seen, progress, say }, { step, loss, input_tokens, ms, skipped }) {
-    advance(seen, loss, input_tokens, ms);
-    const { tokens, ms: time } = recently(seen);
-    const speed = `  ${rate((tokens / time) * 1000)} tokens/s`;
+  step({ t, seen: { pace }, progress, say }, { step, loss, input_tokens, ms, skipped }) {
+    advance(pace, loss, input_tokens, ms);
     if (skipped) say('', `step ${step}: the gradient was not finite, so the step was skipped`);
-    progress.tick(step, `loss ${loss.toFixed(3)} ${spark(t, seen)}${speed}${left(seen, step)}`);
+    const speed = `${rate(tokensPerSecond(pace))} tokens/s`;
+    progress.tick(step, `loss ${loss.toFixed(3)} ${curve(t, pace)}  ${speed}${timeOfSteps(pace, step)}`);
   },
   eval({ command, say, answer }, { step, loss, perplexity, tokens, guard }) {
     const text = `loss ${loss.toFixed(4)}  perplexity ${perplexity.toPrecision(4)}  ${several(tokens, 'token')}`;
@@ -184,8 +178,12 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     const share = ratio !== null && (gflops === null ? `${ratio.toFixed(2)} x` : `${percent(ratio)} of the peak`);
     say('', [name, layout, shape, ...speed, share].filter(Boolean).join('  '));
   },
-  check({ t, answer }, { name, ok, state, detail }) {
-    const word = state === 'lacking' ? '  -  ' : paint(t, ok ? 'green' : 'red', state);
+  // hundreds are right: the bar counts them, and what is not is told
+  check({ t, seen, progress, answer }, { name, ok, state, detail }) {
+    progress.tick(++seen.checked, name);
+    if (seen.checked === seen.pace.total) progress.stop();
+    if (state === 'right') return;
+    const word = ok ? '  -  ' : paint(t, 'red', state);
     answer(`${word}  ${name}${detail ? `  ${detail}` : ''}`);
   },
   listening({ progress, say }, { url, models }) {
@@ -199,34 +197,19 @@ const TELL: { [K in Line['kind']]: (s: Show, line: Extract<Line, { kind: K }>) =
     progress.stop();
     if (command.verb === 'demo') for (const text of answersTable(t, line)) tell(text);
   },
-  blocks_update({ command, say }, { blocks }) {
+  blocks_update({ command, progress, say }, { blocks }) {
+    progress.stop();
     if (command.verb !== 'compare') say('moved', movedWords(blocks));
   },
   rates({ say }, { tried, lr }) {
     const told = tried.map((t) => `${t.lr} ${t.loss === null ? 'breaks' : t.loss.toFixed(3)}`).join(', ');
     say('rates', `${lr} of ${told} (loss after a few steps)`);
   },
-  explained({ say }, { matrices, overlap }) {
-    const all = matrices.reduce((sum, m) => sum + m.score, 0) || 1;
-    const share = (x: number) => `${(100 * x).toFixed(1)} %`.padStart(8);
-    say('matrix', `${'scores'.padStart(28)}     fair   global   matrix (shares of the matrix that are chosen)`);
-    for (const m of matrices)
-      say(
-        '',
-        `${`layer ${m.layer}`.padEnd(9)} ${m.module.padEnd(10)}${share(m.score / all)} ${share(m.fair)} ${share(m.global)} ${share(m.matrix)}`,
-      );
-    const { fair_global, fair_matrix, global_matrix } = overlap;
-    say(
-      'overlap',
-      `fair and global ${share(fair_global).trim()}, fair and matrix ${share(fair_matrix).trim()}, global and matrix ${share(global_matrix).trim()}`,
-    );
+  explained({ say }, line) {
+    for (const [label, text] of explainedTable(line)) say(label, text);
   },
   stability({ say }, line) {
-    const chance = `${percent(line.by_chance)} by chance`;
-    say(
-      'steady',
-      `the halves of the warm-up agree in ${percent(line.halves)} of the blocks (${chance}), and with the whole in ${line.whole.map(percent).join(' and ')}`,
-    );
+    say('steady', stabilityWords(line));
   },
   run({ say, progress }, { index, of, method, size, seed, lr }) {
     progress.stop();
@@ -260,6 +243,8 @@ function targetModules({ verb, options }: Command, { modules }: { modules: objec
   return options.selection ? [] : withDefaults(options).targets.map((name) => `${name}_proj`);
 }
 
+const curve = (t: Terminal, { losses }: Pace) => paint(t, 'cyan', sparkline(t, losses, 16));
+
 /** Phases that are followed by a bar. */
 const PHASES: Partial<Record<string, string>> = {
   warmup: 'warm-up',
@@ -268,6 +253,7 @@ const PHASES: Partial<Record<string, string>> = {
   before: 'before',
   after: 'after',
   answers: 'answers',
+  checks: 'kernels',
 };
 
 /** Learned text: in colour, line by line, or within marks where there is none. */
@@ -277,32 +263,4 @@ function tinted(t: Terminal, text: string): string {
     .split('\n')
     .map((line) => paint(t, 'green', line))
     .join('\n');
-}
-
-function advance(seen: Seen, loss: number, tokens: number, ms: number): void {
-  seen.losses.push(loss);
-  seen.recent.push({ tokens, ms });
-  // the first step waits for kernels to be compiled, and for those queued behind it
-  if (seen.losses.length === 5 || seen.recent.length > 16) seen.recent.shift();
-}
-
-function recently({ recent }: Seen): { tokens: number; ms: number } {
-  return recent.reduce((sum, r) => ({ tokens: sum.tokens + r.tokens, ms: sum.ms + r.ms }), { tokens: 0, ms: 0 });
-}
-
-const spark = (t: Terminal, seen: Seen) => paint(t, 'cyan', sparkline(t, seen.losses, 16));
-
-function left(seen: Seen, step: number): string {
-  if (step < 2 || step >= seen.total) return '';
-  const each = recently(seen).ms / seen.recent.length;
-  return `  ${duration((each * (seen.total - step)) / 1000)} left`;
-}
-
-/** Time that the rows of a phase still take, at the pace of those since the first. */
-function remaining(seen: Seen, done: number): string {
-  const now = performance.now();
-  seen.first ??= { done, at: now };
-  const { done: from, at } = seen.first;
-  if (done === from || done >= seen.total) return '';
-  return `  ${duration((((now - at) / (done - from)) * (seen.total - done)) / 1000)} left`;
 }

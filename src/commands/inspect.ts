@@ -7,9 +7,11 @@ import { loadTokenizer } from '../data/tokenizer.ts';
 import { loadAdapter, partsOf } from '../io/adapter.ts';
 import { endingOf, type Folder, openPlace, readJson, type Source } from '../io/bytes.ts';
 import { inspectFile } from '../io/headers.ts';
-import { type ModelFiles, openConfig, openModelFiles } from '../io/model.ts';
+import { type ModelFiles, openConfig, openModelFiles, readTokenizer } from '../io/model.ts';
+import { onnxGraph, onnxTensors } from '../io/onnx/read.ts';
 import { storedBytes } from '../io/tensors.ts';
 import { elementsOf, selectionIn } from '../parts.ts';
+import { several } from '../words.ts';
 import type { Task } from './task.ts';
 
 /** One line a file; throws at the end where any is unsound. */
@@ -39,13 +41,11 @@ async function inspectPlace(path: string): Promise<string[]> {
 }
 
 async function inspectFolder(path: string, folder: Folder): Promise<string[]> {
-  const has = async (name: string) => {
-    const file = await folder.file(name);
-    await file?.close();
-    return file !== undefined;
-  };
-  if (await has('adapter_config.json')) return adapterFacts(path);
-  return modelFacts(path);
+  const described = await folder.file('adapter_config.json');
+  await described?.close();
+  if (described) return adapterFacts(path);
+  const graph = await onnxGraph(folder);
+  return graph ? onnxFacts(folder, graph) : modelFacts(path);
 }
 
 async function inspectSource(path: string, source: Source): Promise<string[]> {
@@ -81,6 +81,16 @@ async function modelFacts(path: string): Promise<string[]> {
     await files.close();
   }
 }
+
+async function onnxFacts(folder: Folder, graph: string): Promise<string[]> {
+  const tensors = (await onnxTensors(folder, graph)).filter((t) => t.bytes > LEAST);
+  const facts = [...configFacts(await openConfig(folder)), ...tokenizerFacts(await readTokenizer(folder))];
+  const bytes = tensors.reduce((n, t) => n + t.bytes, 0);
+  return [`ONNX folder, ${graph}`, ...facts, `tensors    ${tensors.length}, ${bytes} bytes`, ...tensorFacts(tensors)];
+}
+
+/** Bytes of numbers that a graph is understood by: no weights. */
+const LEAST = 64;
 
 function configFacts(c: ModelFiles['config']): string[] {
   const rope = c.rope.scaling ? ` (${c.rope.scaling.type})` : '';
@@ -166,10 +176,10 @@ function partFacts(adapter: ReturnType<typeof partsOf>[number]): string[] {
   const { block, matrices, base } = adapter;
   const unmoved = matrices.filter((m) => m.blocks.every((x) => x === 0)).length;
   return [
-    `${adapter.method} adapter, ${n} blocks of ${block} x ${block} in ${matrices.length} of ${Object.keys(base.shapes).length} matrices, ${n * block * block} parameters`,
+    `${adapter.method} adapter, ${several(n, 'block')} of ${block} x ${block} in ${matrices.length} of ${Object.keys(base.shapes).length} matrices, ${n * block * block} parameters`,
     `targets ${adapter.targets.join(',')}, score ${adapter.score}, budget ${adapter.budget}, seed ${adapter.seed}, by blocktune ${adapter.version}`,
     ...(unmoved ? [`${unmoved} of the matrices hold only zeros: they did not train`] : []),
-    ...matrices.map((m) => `${m.name}  [${base.shapes[m.name].join(', ')}]  ${m.index.length / 2} blocks`),
+    ...matrices.map((m) => `${m.name}  [${base.shapes[m.name].join(', ')}]  ${several(m.index.length / 2, 'block')}`),
   ];
 }
 
@@ -177,7 +187,7 @@ function selectionFacts({ block, blocks }: ReturnType<typeof selectionIn>): stri
   const modules = new Map<string, number>();
   for (const b of blocks) modules.set(b.module, (modules.get(b.module) ?? 0) + 1);
   const counts = [...modules].map(([module, n]) => `${module} ${n}`);
-  return [`selection, ${blocks.length} blocks of ${block} x ${block}: ${counts.join(', ')}`];
+  return [`selection, ${several(blocks.length, 'block')} of ${block} x ${block}: ${counts.join(', ')}`];
 }
 
 /** Every row is looked at; tokens are not made, as that takes a model. */
@@ -190,8 +200,8 @@ async function dataFacts(source: Source): Promise<string[]> {
     forms.set(form, (forms.get(form) ?? 0) + 1);
   }
   return [
-    `data, ${records.length} rows${shown ? `, ${shown}` : ''}`,
-    ...[...forms].map(([form, n]) => `columns ${form} (${n} rows)`),
+    `data, ${several(records.length, 'row')}${shown ? `, ${shown}` : ''}`,
+    ...[...forms].map(([form, n]) => `columns ${form} (${several(n, 'row')})`),
   ];
 }
 

@@ -168,7 +168,7 @@ async function findAdapter(gpu: GPU, device: string): Promise<GPUAdapter> {
     );
   if (isNode())
     throw new Error(
-      `expected a WebGPU adapter, got none that Node's Dawn takes. Update the graphics driver, or use Deno (${setting('runtime')} deno), which takes software adapters as well.`,
+      `expected a WebGPU adapter, got none that Node's Dawn takes. Update the graphics driver, or run in Deno, which takes software adapters as well (of blocktune's command line: ${setting('runtime')} deno).`,
     );
   throw new Error(
     'expected a WebGPU adapter, got none. On Debian or Ubuntu: apt-get install mesa-vulkan-drivers (npm run setup does it as root); in a browser, update the graphics driver.',

@@ -1,4 +1,4 @@
-// LoRA and DoRA as PEFT defines them: low-rank factors beside frozen matrices, with DoRA a learned length for every row too.
+// LoRA and DoRA as PEFT defines them: low-rank factors beside frozen matrices, with DoRA a learned magnitude for every row too.
 // Any stored format will do (on a quantized base this is QLoRA). How the products run is ops/lowrank.
 
 import { idle } from '../gpu/device.ts';
@@ -39,12 +39,12 @@ export const RANK_DEFAULTS = { rank: 16, alpha: 32, dropout: 0 } as const;
  */
 const RANK_RATES: Rates = { fixed: 1.5e-3, centres: { adamw: 4.5e-3, muon: 2e-3 } };
 
-export const LORA: MethodKind<RankSettings> = kind('lora', 'adapters of low rank');
-export const DORA: MethodKind<RankSettings> = kind('dora', 'the same, with a learned length a row');
+export const LORA: MethodKind<RankSettings> = kind('lora', 'low-rank adapters');
+export const DORA: MethodKind<RankSettings> = kind('dora', 'the same, with a learned magnitude a row');
 
 /** Low-rank factors beside the target matrices: q, k and v where none are named. */
 export const lora = (settings: Partial<RankSettings> = {}): Method => ranked('lora', withDefaults(settings));
-/** The same, with a learned length for every row of a matrix. */
+/** The same, with a learned magnitude for every row of a matrix. */
 export const dora = (settings: Partial<RankSettings> = {}): Method => ranked('dora', withDefaults(settings));
 
 const withDefaults = (settings: Partial<RankSettings> = {}): RankSettings => ({
@@ -79,7 +79,7 @@ function kind(name: Name, help: string): MethodKind<RankSettings> {
 
 function peft(a: Adapter): PeftAdapter {
   if ('rank' in a) return a;
-  throw new Error('expected an adapter of low rank, got one of another method.');
+  throw new Error('expected a low-rank adapter, got one of another method.');
 }
 
 /** saved: goes on from these factors, whose rank, alpha and matrices they must be. */

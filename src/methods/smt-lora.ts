@@ -31,7 +31,7 @@ const RATES: Rates = { fixed: 1e-3, centres: { adamw: 3e-3, muon: 5e-3 } };
 
 export const SMT_LORA: MethodKind<MixSettings> = {
   name: 'smt+lora',
-  help: 'blocks and adapters of low rank at one budget',
+  help: 'blocks and low-rank adapters at one budget',
   lr: RATES.fixed,
   rates: RATES,
   betas: [0.9, 0.999],

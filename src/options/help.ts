@@ -87,7 +87,7 @@ export function overview(width = WIDTH): string {
     ...columns(verbs, width),
     '',
     'Examples',
-    ...examples(['demo', 'train', 'generate']),
+    ...examples(['demo', 'train', 'generate'], width),
     '',
     ...wrapped('blocktune VERB --help lists the options of a verb.', width),
   ].join('\n');
@@ -119,7 +119,7 @@ export function help(verb: Verb, width = WIDTH): string {
     ...groups,
     '',
     'Examples',
-    ...examples([verb]),
+    ...examples([verb], width),
   ].join('\n');
 }
 
@@ -141,8 +141,17 @@ const OF_ITS_RECIPE: Key[] = ['base', 'seed'];
 
 const shown = (one: Option<unknown>) => (Array.isArray(one.default) ? one.default.join(',') : String(one.default));
 
-const examples = (verbs: Verb[]) =>
-  verbs.flatMap((verb) => EXAMPLES[verb].flatMap(([command, what]) => [`  # ${what}`, `  blocktune ${command}`]));
+/** A command too long for a line goes on in the next, as a shell reads it: an option and its value, or what is quoted, stay together. */
+function examples(verbs: Verb[], width: number): string[] {
+  const whole = (command: string) =>
+    command.replace(/"[^"]*"/g, (text) => text.replaceAll(' ', '\u00a0')).replace(/(--\S+) (?!-)/g, '$1\u00a0');
+  return verbs.flatMap((verb) =>
+    EXAMPLES[verb].flatMap(([command, what]) => [
+      ...wrapped(what, width - 4).map((line) => `  # ${line}`),
+      `  ${wrapped(`blocktune ${whole(command)}`, width - 8).join(' \\\n      ')}`,
+    ]),
+  );
+}
 
 const widest = (rows: [string, string][]) => Math.max(...rows.map(([name]) => name.length)) + 4;
 

@@ -1,4 +1,4 @@
-// The part of the options table that is of low rank: LoRA's and DoRA's factors, and what blocks beside them have of a budget.
+// The part of the options table that is of low-rank adapters: LoRA's and DoRA's factors, and what blocks beside them have of a budget.
 
 import { RANK_DEFAULTS } from '../methods/lora.ts';
 import { MIX_DEFAULTS } from '../methods/smt-lora.ts';
@@ -8,7 +8,7 @@ const RANK: Where = ['rank', ['train', 'plan']];
 
 export const RANK_OPTIONS = {
   share: or(
-    number(RANK, 'X', 'of what trains, what is blocks; the rest is adapters of low rank (smt+lora)', { above: 0, below: 1 }),
+    number(RANK, 'X', 'share of what trains that is blocks; the rest is low-rank adapters (smt+lora)', { above: 0, below: 1 }),
     MIX_DEFAULTS.share,
   ),
   rank: or(int(RANK, 'rank of the adapters'), RANK_DEFAULTS.rank),

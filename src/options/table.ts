@@ -157,7 +157,7 @@ export const OPTIONS = {
   loraLr: number(
     ['optimizer', ['train', 'plan']],
     'X',
-    'peak learning rate of the adapters of low rank beside blocks (smt+lora; default: that of the blocks)',
+    'peak learning rate of the low-rank adapters beside blocks (smt+lora; default: that of the blocks)',
     { above: 0 },
   ),
   schedule: or(choice(STEP, ['constant', 'linear', 'cosine'], 'how the learning rate falls'), 'linear'),

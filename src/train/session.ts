@@ -116,10 +116,11 @@ export async function hang(model: Model, method: Method, attached: Attached): Pr
   return { method, attached, scope };
 }
 
-/** Takes what hangs on a model off again: the model is its base (where that has not been trained itself). */
-export function removeAdapter({ attached, scope }: OnModel): void {
-  takeOff(attached);
-  free(scope);
+/** Takes what hangs on a model off again: the model is its base (where that has not been trained itself). Of nothing made, nothing. */
+export function removeAdapter(made: OnModel | null): void {
+  if (!made) return;
+  takeOff(made.attached);
+  free(made.scope);
 }
 
 /** Trains what hangs on the model; leaves it trained on the device, and frees the rest. */

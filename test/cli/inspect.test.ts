@@ -4,6 +4,10 @@ import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inspectVerb } from '../../src/commands/inspect.ts';
 import { type Adapter, adapterFiles } from '../../src/io/adapter.ts';
+import { mergedTensors } from '../../src/io/adapter-merge.ts';
+import { tokenizerFiles } from '../../src/io/export-hf.ts';
+import { openModelFiles } from '../../src/io/model.ts';
+import { onnxFolder } from '../../src/io/onnx/folder.ts';
 import { writeFolder } from '../../src/io/write.ts';
 import { withDefaults } from '../../src/options/table.ts';
 import type { Line } from '../../src/report.ts';
@@ -36,6 +40,18 @@ beforeAll(async () => {
   await writeFolder(at('lora'), adapterFiles(LORA));
   await writeFolder(at('cut'), adapterFiles(SMT));
   truncateSync(at('cut/adapter_model.safetensors'), 200);
+  const files = await openModelFiles(at('model'));
+  for (const [name, most] of [
+    ['onnx-folder', undefined],
+    ['onnx-beside', 20_000],
+  ] as const) {
+    const { config, generation, tokenizer } = files;
+    const tensors = (type: 'f32' | 'f16') => mergedTensors(files.tensors, undefined, type);
+    const kept = await tokenizerFiles(files);
+    await writeFolder(at(name), onnxFolder({ config, generation, tokenizer, kept, dtype: 'f32', tensors, most }));
+  }
+  await files.close();
+  truncateSync(at('onnx-beside/onnx/model.onnx_data_1'), 100);
   writeRows(at('ids.jsonl'), [{ input_ids: [1, 2], labels: [-100, 2] }]);
   writeFileSync(at('rows.csv'), 'prompt,completion\na,b\n');
   writeFileSync(at('list.json'), JSON.stringify([{ text: 'a' }, { text: 'b' }]));
@@ -54,14 +70,18 @@ test.each<[name: string, facts: RegExp]>([
   ['model/model.safetensors', /safetensors, 20 tensors/],
   ['model/config.json', /2 layers[\s\S]*4 heads \(2 for keys and values\) of 8/],
   ['model/tokenizer.json', /BPE, \d+ ids/],
-  ['rows.jsonl', /1 rows[\s\S]*prompt=question, completion=answer/],
+  [
+    'onnx-folder',
+    /ONNX folder, model\.onnx[\s\S]*hidden_size 32[\s\S]*model\.layers\.\{0-1\}\.mlp\.down_proj\.weight +\[32, 64\] +f32 +16384 bytes/,
+  ],
+  ['rows.jsonl', /1 row\b[\s\S]*prompt=question, completion=answer/],
   ['smt', /smt adapter, 2 blocks of 8 x 8 in 1 of 1 matrices, 128 parameters[\s\S]*q_proj\.weight +\[32, 32\] +2 blocks/],
   ['smt/adapter_model.safetensors', /safetensors, 2 tensors[\s\S]*q_proj\.weight\.blocks +\[2, 8, 8\] +F32/],
   ['lora', /lora adapter, rank 2, alpha 4, of q_proj[\s\S]*q_proj\.weight +\[32, 32\]/],
-  ['ids.jsonl', /1 rows[\s\S]*input_ids/],
-  ['rows.csv', /1 rows[\s\S]*prompt, completion|prompt=prompt/],
+  ['ids.jsonl', /1 row\b[\s\S]*input_ids/],
+  ['rows.csv', /1 row\b[\s\S]*prompt, completion|prompt=prompt/],
   ['list.json', /2 rows[\s\S]*text/],
-  ['blocks.json', /1 blocks of 8 x 8: v_proj 1/],
+  ['blocks.json', /1 block of 8 x 8: v_proj 1/],
 ])('%s is sound, and shown', async (name, facts) => {
   const { lines, failed } = await inspect(name);
   expect(failed).toBeNull();
@@ -72,6 +92,7 @@ test.each<[name: string, facts: RegExp]>([
 test.each<[name: string, error: RegExp]>([
   ['spoilt', /expected .* got/],
   ['cut', /the adapter .*: expected .* got/],
+  ['onnx-beside', /expected \d+ bytes of .* in .*onnx\/model\.onnx_data_1 from \d+ on, got a file of 100/],
   ['empty', /expected config\.json/],
   ['bad.jsonl', /row 1.*`columns`/],
   ['noblocks.json', /module/],

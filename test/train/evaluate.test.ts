@@ -41,6 +41,6 @@ test("the guard's loss is that of its rows, before the run and after it", async 
     perplexity: expect.closeTo(Math.exp(loss), 6),
   });
   expect(lines.filter((line) => line.kind === 'eval')).toEqual([told(base, 0), told(after, 2)]);
-  removeAdapter(made!);
+  removeAdapter(made);
   expect(gpu.memory.bytes).toBe(before);
 });

@@ -34,6 +34,7 @@ export async function doctor(gpu: Gpu, report: Report, list: Check[] = checks())
   for (const text of adapterWords(gpu)) say(text);
   const has = planningOf(gpu.limits, { half: gpu.features.has('shader-f16') });
   const names: Record<'right' | 'wrong' | 'lacking', string[]> = { right: [], wrong: [], lacking: [] };
+  report({ kind: 'start', phase: 'checks', total: list.length });
   for (const check of list) {
     const { state, error, detail } = await examine(gpu, check, has);
     names[state].push(check.name);

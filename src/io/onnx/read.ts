@@ -1,16 +1,58 @@
 // The weights of an exported ONNX file, read back by their Hugging Face names: what is left to hold a file against the model where
-// onnxruntime-web cannot open it. Of the graph it says nothing.
+// onnxruntime-web cannot open it, and what `inspect` lists. Of the graph it says nothing.
 import { fromBinary } from '@bufbuild/protobuf';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { ONNX } from '../../formats.ts';
 import type { Folder, Source } from '../bytes.ts';
 import { checkRows, storedTensor, type TensorInfo } from '../tensors.ts';
-import { TYPES } from './graph.ts';
+import { onnxName } from './folder.ts';
+import { type ElementType, TYPES } from './graph.ts';
 import { TensorProtoSchema } from './schema_pb.js';
 import { BLOCK, storedNames } from './weights.ts';
 import { FIELD } from './write.ts';
 
+/** The name of the graph's file in onnx/, where a folder has one. */
+export async function onnxGraph(folder: Folder): Promise<string | undefined> {
+  for (const name of ONNX.map((dtype) => `${onnxName(dtype)}.onnx`)) {
+    const file = await folder.file(`onnx/${name}`);
+    await file?.close();
+    if (file) return name;
+  }
+}
+
+/** Every value that onnx/`name` of a folder holds, in the order of the file. Throws where the bytes of one are not all there. */
+export async function onnxTensors(folder: Folder, name: string) {
+  const { source, close } = filesOf(folder);
+  try {
+    return [...(await readInitializers(name, source))].map(([tensor, { type, shape, bytes, ...at }]) => {
+      if (at.offset + bytes > at.source.size)
+        throw new Error(
+          `expected ${bytes} bytes of ${tensor} in ${at.source.name} from ${at.offset} on, got a file of ${at.source.size}; export it again`,
+        );
+      const format = ELEMENTS.find((element) => TYPES[element].id === type) ?? `type ${type}`;
+      return { name: tensor, format, shape, bytes };
+    });
+  } finally {
+    await close();
+  }
+}
+
+const ELEMENTS = Object.keys(TYPES) as ElementType[];
+
 /** Rows of the weights of these names and shapes in onnx/`name` of a folder; `close` frees its files. */
 export async function readOnnxWeights(folder: Folder, name: string, weights: { name: string; shape: number[] }[]) {
+  const { source, close } = filesOf(folder);
+  try {
+    const stored = await readInitializers(name, source);
+    return { tensors: new Map(weights.map((weight) => [weight.name, weightOf(weight, stored)])), close };
+  } catch (e) {
+    await close();
+    throw e;
+  }
+}
+
+/** The files of a folder's onnx/, each opened once. */
+function filesOf(folder: Folder) {
   const open = new Map<string, Source>();
   const source = async (file: string) => {
     const found = open.get(file) ?? (await folder.file(`onnx/${file}`));
@@ -21,18 +63,14 @@ export async function readOnnxWeights(folder: Folder, name: string, weights: { n
   const close = async () => {
     for (const file of open.values()) await file.close();
   };
-  try {
-    const stored = await readInitializers(name, source);
-    return { tensors: new Map(weights.map((weight) => [weight.name, weightOf(weight, stored)])), close };
-  } catch (e) {
-    await close();
-    throw e;
-  }
+  return { source, close };
 }
 
-/** Where values lie: `type` by ONNX's number. */
+/** Where values lie, and how many bytes they take: `type` by ONNX's number. */
 interface Stored {
   type: number;
+  shape: number[];
+  bytes: number;
   source: Source;
   offset: number;
 }
@@ -53,12 +91,14 @@ async function readInitializers(name: string, open: (file: string) => Promise<So
 
 // The writer lays a value's bytes behind all else that is said of it.
 async function readInitializer(source: Source, start: number, end: number, open: (file: string) => Promise<Source>) {
-  let raw = { at: end, start: end };
+  let raw = { at: end, start: end, end };
   for await (const field of fields(source, start, end)) if (field.number === FIELD.raw_data) raw = field;
   const tensor = fromBinary(TensorProtoSchema, await source.read(start, raw.at - start));
-  const { location, offset } = Object.fromEntries(tensor.externalData.map(({ key, value }) => [key, value]));
-  const place = location ? { source: await open(location), offset: Number(offset) } : { source, offset: raw.start };
-  return [tensor.name, { type: tensor.dataType, ...place }] as const;
+  const { location, offset, length } = Object.fromEntries(tensor.externalData.map(({ key, value }) => [key, value]));
+  const place = location
+    ? { source: await open(location), offset: Number(offset), bytes: Number(length) }
+    : { source, offset: raw.start, bytes: raw.end - raw.start };
+  return [tensor.name, { type: tensor.dataType, shape: tensor.dims.map(Number), ...place }] as const;
 }
 
 /** The fields of a message that have a length, without what is in them; `at` is where a field's number stands. */

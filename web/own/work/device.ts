@@ -37,7 +37,7 @@ export async function freshModel(
 ): Promise<Model> {
   const base = method.movesBase ? 'f32' : o.base;
   const { loaded, tuned } = b;
-  if (tuned?.made && loaded && !loaded.model.moved) removeAdapter(tuned.made);
+  if (tuned && loaded && !loaded.model.moved) removeAdapter(tuned.made);
   b.tuned = null;
   const serves =
     loaded !== null &&
