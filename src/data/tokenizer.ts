@@ -4,7 +4,8 @@
  * refused by name. Truncation and padding of a tokenizer.json are another matter: rows are cut by --max-length.
  * What the ids of a row mean (prompt, response, end) is rows.ts; chat templates are template.ts.
  */
-import { type AddedToken, addedTokens, finders, NAMED } from './tokenizer/added.ts';
+import { type AddedToken, addedTokens, NAMED } from '../io/added-tokens.ts';
+import { finders } from './tokenizer/added.ts';
 import { bpe, type Vocabulary } from './tokenizer/bpe.ts';
 import { cleanedUp, decoderOf } from './tokenizer/decode.ts';
 import { type Normalize, normalizerOf } from './tokenizer/normalize.ts';

@@ -2,6 +2,7 @@
 // name of the pre-tokenizer, ids that begin and end a text, the chat template. Of a GGUF its own data is kept as it was.
 import type { ModelConfig } from '../models/config.ts';
 import { setting } from '../setting.ts';
+import { addedTokens } from './added-tokens.ts';
 import type { Gguf, GgufValue } from './gguf.ts';
 import { nameOfPreTokenizer } from './gguf-pretokenizers.ts';
 import type { GgufField } from './gguf-write.ts';
@@ -20,7 +21,7 @@ export function ggufTokenizer(tokenizer: TokenizerFiles, config: ModelConfig): G
   const { json } = tokenizer;
   if (json.model?.type === 'BPE' || json.model?.merges) {
     const parts = hasStep(json, 'ByteLevel') ? byteLevel(json) : sentencePiece(json);
-    const { tokens, types } = tokensOf(json, config.vocab_size, parts.kind);
+    const { tokens, types } = tokensOf(tokenizer, config.vocab_size, parts.kind);
     return {
       fields: [
         ['tokenizer.ggml.model', 'string', parts.kind],
@@ -94,15 +95,16 @@ const hasStep = ({ normalizer, pre_tokenizer }: Record<string, any>, type: strin
 const [NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE] = [1, 2, 3, 4, 5, 6];
 
 /** A token for every row of the embedding; rows without one are [PADn], and one past the embedding is left out. */
-function tokensOf(json: Record<string, any>, size: number, kind: Parts['kind']): { tokens: string[]; types: number[] } {
+function tokensOf({ json, config }: TokenizerFiles, size: number, kind: Parts['kind']): { tokens: string[]; types: number[] } {
   const tokens = Array.from({ length: size }, (_, id) => `[PAD${id}]`);
   const types = tokens.map(() => UNUSED);
   const set = (content: string, id: number, type: number) => {
     if (id < size) [tokens[id], types[id]] = [content, type];
   };
-  for (const [token, id] of Object.entries(json.model.vocab as Record<string, number>))
-    set(token, id, kind === 'llama' && /^<0x[0-9A-F]{2}>$/.test(token) ? BYTE : NORMAL);
-  for (const { content, id, special } of json.added_tokens ?? []) set(content, id, special ? CONTROL : USER_DEFINED);
+  const vocab = Object.entries(json.model.vocab as Record<string, number>);
+  for (const [token, id] of vocab) set(token, id, kind === 'llama' && /^<0x[0-9A-F]{2}>$/.test(token) ? BYTE : NORMAL);
+  for (const { content, id, special } of addedTokens(json, config, new Map(vocab)))
+    set(content, id, special ? CONTROL : USER_DEFINED);
   const unknown = kind === 'llama' ? json.model.vocab[json.model.unk_token] : undefined;
   if (unknown !== undefined) types[unknown] = UNKNOWN;
   return { tokens, types };

@@ -3,6 +3,7 @@
 
 import { formatOfDtype } from '../formats.ts';
 import type { ModelConfig } from '../models/config.ts';
+import { withOlderFiles } from './added-tokens.ts';
 import { type Folder, openPlace, type PlaceOptions, readJson, readText, type Source } from './bytes.ts';
 import { configFromHf } from './config.ts';
 import type { Gguf } from './gguf.ts';
@@ -183,13 +184,15 @@ export async function readTokenizer(folder: Folder): Promise<TokenizerFiles> {
     throw new Error(
       `expected tokenizer.json in ${folder.name}, got ${await contents(folder)}; save it with transformers' fast tokenizer`,
     );
-  const optional = async (name: string) => {
+  const optional = async (name: string): Promise<Record<string, any>> => {
     const found = await folder.file(name);
     return found ? readJson(found) : {};
   };
+  const json = await readJson(file);
+  const older = [await optional('special_tokens_map.json'), await optional('added_tokens.json')] as const;
+  const config = withOlderFiles(json, await optional('tokenizer_config.json'), ...older);
   const template = await folder.file('chat_template.jinja');
-  const config = { ...(await optional('special_tokens_map.json')), ...(await optional('tokenizer_config.json')) };
-  return { json: await readJson(file), config: template ? { ...config, chat_template: await readText(template) } : config };
+  return { json, config: template ? { ...config, chat_template: await readText(template) } : config };
 }
 
 // A token without a row in the embedding cannot be looked up: better said now than at its first row. One added token past the

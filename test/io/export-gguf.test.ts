@@ -57,6 +57,30 @@ describe.each(MODELS)('%s', (name, dtype) => {
   });
 });
 
+test('tokens that stand in tokenizer_config.json alone are in the file', async () => {
+  const files = await openModelFiles(`${FIXTURES}/tiny-llama-bias.gguf`);
+  const vocab = { a: 0, b: 1, '</s>': 2 };
+  const tokenizer = {
+    json: { model: { type: 'BPE', vocab, merges: [] }, pre_tokenizer: { type: 'ByteLevel', use_regex: true }, added_tokens: [] },
+    config: {
+      eos_token: '</s>',
+      added_tokens_decoder: { 3: { content: '<|tool|>', special: true }, 4: { content: 'call', special: false } },
+    },
+  };
+  const folder = { ...files, gguf: undefined, tokenizer };
+  const { metadata } = await exported(folder, 'f32', 'decoder-alone.gguf');
+  expect((metadata.get('tokenizer.ggml.tokens') as string[]).slice(0, 6)).toEqual([
+    'a',
+    'b',
+    '</s>',
+    '<|tool|>',
+    'call',
+    '[PAD5]',
+  ]);
+  expect((metadata.get('tokenizer.ggml.token_type') as number[]).slice(0, 6)).toEqual([1, 1, 3, 3, 4, 5]);
+  await files.close();
+});
+
 test('llama.cpp takes the last of every four layers of SmolLM3 without RoPE: others are refused', async () => {
   const files = await openModelFiles(`${FIXTURES}/tiny-smollm3-f16.gguf`);
   const other = { ...files, config: { ...files.config, nope_layers: [0] } };

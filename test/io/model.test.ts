@@ -148,6 +148,28 @@ describe('openModel', () => {
     expect(model.tensors.size).toBe(11);
   });
 
+  test('special_tokens_map.json wins and added_tokens.json counts, but beside an added_tokens_decoder, as in transformers', async () => {
+    const files = (decoder: object) => ({
+      'tokenizer_config.json': json({ eos_token: 'a', pad_token: 'b', ...decoder }),
+      'special_tokens_map.json': json({ eos_token: { content: '<e>', lstrip: true } }),
+      'added_tokens.json': json({ '<t>': 24, '<e>': 25 }),
+    });
+    const config = async (decoder = {}) => (await openModelFiles(folder(files(decoder)))).tokenizer.config;
+    expect(await config()).toEqual({
+      eos_token: { content: '<e>', lstrip: true },
+      pad_token: 'b',
+      added_tokens_decoder: {
+        24: { content: '<t>', special: false, normalized: true },
+        25: { content: '<e>', special: true, normalized: false },
+      },
+    });
+    const decoder = { added_tokens_decoder: { 24: { content: '<u>' } } };
+    expect(await config(decoder)).toEqual({ eos_token: 'a', pad_token: 'b', ...decoder });
+    await expect(openModelFiles(folder({ 'added_tokens.json': json({ '<t>': 'x' }) }))).rejects.toThrow(
+      'an id for each token of added_tokens.json, got "x" for "<t>"',
+    );
+  });
+
   test('a sharded folder', async () => {
     const index = {
       weight_map: Object.fromEntries([...(await openModelFiles(folder())).tensors.keys()].map((name) => [name, 'w.safetensors'])),
