@@ -2,8 +2,8 @@
 import { defineConfig } from '@playwright/test';
 
 const PORT = Number(process.env.PORT ?? 4173);
-/** Not dist/web, which the tests of the package build at the same time. */
-const OUT = '../node_modules/.cache/page';
+/** Where the page is built. Not dist/web, which the tests of the package build at the same time. */
+export const BUILT = 'node_modules/.cache/page';
 
 export default defineConfig({
   testDir: 'test/e2e',
@@ -15,7 +15,7 @@ export default defineConfig({
     launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--enable-unsafe-webgpu'] },
   },
   webServer: {
-    command: `npx --no-install vite build --outDir ${OUT} && npx --no-install vite preview --outDir ${OUT} --port ${PORT} --strictPort`,
+    command: `npx --no-install vite build --outDir ../${BUILT} && npx --no-install vite preview --outDir ../${BUILT} --port ${PORT} --strictPort`,
     url: `http://localhost:${PORT}`,
     reuseExistingServer: false, // it may be of another build
     timeout: 600_000,

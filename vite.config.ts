@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import preact from '@preact/preset-vite';
 import { playwright } from '@vitest/browser-playwright';
 import type { Plugin, Rolldown } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { leanModules, leanShaders } from './scripts/build/lean.ts';
 import { pretendHardware } from './test/hardware/pretend.ts';
 
 /**
@@ -39,22 +39,6 @@ const policy = {
   'base-uri': "'self'",
   'form-action': "'none'",
 };
-
-/** Shaders without the comments and the spaces that are for readers; the marks that the linker reads stay. */
-function leanShaders(): Plugin {
-  return {
-    name: 'lean-shaders',
-    apply: 'build',
-    enforce: 'pre',
-    load(id) {
-      if (!id.endsWith('.wgsl?raw')) return undefined;
-      const lines = readFileSync(id.replace('?raw', ''), 'utf8').split('\n');
-      const lean = lines.map((line) => line.replace(/\s*\/\/(?! @).*$/, '').trim()).filter((line) => line !== '');
-      const text = `${lean.join('\n')}\n`.replace(/ ([^\w\s]+) (?![^\w\s(])/g, '$1'); // `a - -b` stays
-      return `export default ${JSON.stringify(text)};`;
-    },
-  };
-}
 
 /** Asked for by the forms and by exports, and small: a file of its own costs more. */
 const COMMANDS = /options\Wcommand-line\.ts$/;
@@ -122,7 +106,7 @@ export default defineConfig({
   // what runs on processors alone: half as large
   resolve: { alias: [{ find: /^onnxruntime-web$/, replacement: 'onnxruntime-web/wasm' }] },
   publicDir: '../demo/built-in',
-  plugins: [preact(), sharedWorker(), leanShaders(), contentPolicy()],
+  plugins: [preact(), sharedWorker(), leanShaders(), leanModules(), contentPolicy()],
   build: {
     // a browser with WebGPU preloads modules by itself; a worker has no document to put links to preload into
     modulePreload: { polyfill: false, resolveDependencies: (_, deps, { hostType }) => (hostType === 'html' ? deps : []) },

@@ -1,0 +1,83 @@
+// What the built page leaves out of what it is made of: of shaders what is for readers; of packages what nothing there asks for, where
+// the bundler cannot know that making it does nothing else.
+import { readFileSync } from 'node:fs';
+import type { Plugin } from 'vite';
+
+/** Shaders without the comments and the spaces that are for readers; the marks that the linker reads stay. */
+export function leanShaders(): Plugin {
+  return {
+    name: 'lean-shaders',
+    apply: 'build',
+    enforce: 'pre',
+    load(id) {
+      if (!id.endsWith('.wgsl?raw')) return undefined;
+      const lines = readFileSync(id.replace('?raw', ''), 'utf8').split('\n');
+      const lean = lines.map((line) => line.replace(/\s*\/\/(?! @).*$/, '').trim()).filter((line) => line !== '');
+      const text = `${lean.join('\n')}\n`.replace(/ ([^\w\s]+) (?![^\w\s(])/g, '$1'); // `a - -b` stays
+      return `export default ${JSON.stringify(text)};`;
+    },
+  };
+}
+
+/**
+ * What stands in the built page in place of modules that it has no use for. The bundler stops at an export that is missing here.
+ */
+const INSTEAD: [module: RegExp, text: string][] = [
+  // a page has no disk; its runs are kept by a store of the browser's
+  [
+    /src.io.store-disk\.ts$/,
+    'export const diskStore = () => { throw new Error("expected a store, got a path: a page has no disk"); };',
+  ],
+  // all rows of a parquet file are read: what hyparquet finds of a filter where there is none
+  [
+    /hyparquet.src.filter\.js$/,
+    `export const pathsNeededForFilter = () => [];
+     export const columnsNeededForFilter = () => [];
+     export const canSkipRowGroup = () => false;
+     export const filterPageRanges = () => undefined;
+     export const matchFilter = () => true;`,
+  ],
+  [
+    /hyparquet.src.bloom\.js$/,
+    `export const bloomEligibleColumns = () => [];
+     export const readBloomFilter = () => undefined;`,
+  ],
+  // Vite's own, which loads scripts and styles ahead of an import: all styles are one file, and no import names scripts to load ahead
+  [/\0vite.preload-helper\.js$/, 'export const __vitePreload = (load) => load();'],
+];
+
+/** Texts of packages in which the bundler is told that what is made as they are loaded may be left out where nobody asks for it. */
+const TOLD: [module: RegExp, told: (text: string) => string][] = [
+  // the parser is used; what a template means is src/data/jinja. The interpreter hangs on one static field
+  [/huggingface.jinja.dist.index\.js$/, (text) => text.replace(/^__publicField\(Environment,/m, '/* @__PURE__ */ $&')],
+  [/wgpu-matrix.*\.module\.js$/, eachApart],
+];
+
+/** Modules of packages, and of the engine, without what a page has no use for. */
+export function leanModules(): Plugin {
+  const of = <T>(all: [RegExp, T][], id: string) => all.find(([module]) => module.test(id))?.[1];
+  return {
+    name: 'lean-modules',
+    apply: 'build',
+    enforce: 'pre',
+    load: (id) => of(INSTEAD, id),
+    transform(text, id) {
+      const told = of(TOLD, id)?.(text);
+      if (told === text)
+        this.error(
+          `expected ${id} to be written as scripts/build/lean.ts knows it, got another text; see what it makes of it now`,
+        );
+      return told === undefined ? undefined : { code: told, map: null };
+    },
+  };
+}
+
+/** wgpu-matrix makes matrices, vectors and quaternions of one kind of numbers in one call; here each is made by itself. */
+function eachApart(text: string): string {
+  const makers = new Map([...text.matchAll(/^\s+(\w+): (getAPI(?:\$\d)?)\(\w+Ctor\)/gm)].map(([, part, maker]) => [part, maker]));
+  return text.replace(/^const \{([^}]*)\} = wgpuMatrixAPI\(\w+, (\w+),.*$/gm, (_, parts: string, numbers: string) =>
+    [...parts.replace(/\/\*.*?\*\//gs, '').matchAll(/(\w+)(?:: (\w+))?/g)]
+      .map(([, part, name = part]) => `const ${name} = /* @__PURE__ */ ${makers.get(part)}(${numbers});`)
+      .join('\n'),
+  );
+}
