@@ -4,8 +4,8 @@
 // C0 but for tab and line feed, DEL, C1, and the marks that change the direction of writing
 const CONTROLS = '\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069';
 const CONTROL = new RegExp(`[${CONTROLS}]`, 'g');
-// what JSON leaves as it is
-const UNESCAPED = new RegExp(`[${CONTROLS.slice('\\x00-\\x08\\x0b-\\x1f'.length)}]`, 'g');
+// what JSON leaves as it is, and the two at which some readers (Python's splitlines) begin another line
+const UNESCAPED = new RegExp(`[${CONTROLS.slice('\\x00-\\x08\\x0b-\\x1f'.length)}\\u2028\\u2029]`, 'g');
 
 /** A text without control characters. */
 export const clean = (text: string) => text.replace(CONTROL, '');
@@ -22,6 +22,6 @@ export function cleaned<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [clean(key), cleaned(one)])) as T;
 }
 
-/** JSON with every control character escaped. */
+/** JSON with every control character escaped, one line to all who read it. */
 export const cleanJson = (value: unknown) =>
   JSON.stringify(value).replace(UNESCAPED, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -5,6 +5,7 @@
  */
 import { agree, around, type Followed, follow, likeness, lost, parted } from './follow.ts';
 import type { Edge } from './marks.ts';
+import { isLearned } from './messages.ts';
 import type { Span } from './spans.ts';
 import type { Chat, Extras, Message } from './template.ts';
 import { endOf } from './turn-end.ts';
@@ -46,7 +47,7 @@ export function assistantSpans(messages: Message[], chat: Chat, { eos = '', extr
   const chosen = (span: Span) => generated.length === 0 || generated.some(({ from, to }) => from < span.to && to > span.from);
   return {
     text,
-    spans: spans.filter((span, i) => Number(messages[turns[i]].weight ?? 1) !== 0 && chosen(span)),
+    spans: spans.filter((span, i) => isLearned(messages[turns[i]]) && chosen(span)),
     unwritten: followed.unwritten,
   };
 }

@@ -67,6 +67,7 @@ export function conversationOf(
     for (const [name, value] of Object.entries(message))
       if (
         !['role', 'content', 'weight', 'tools'].includes(name) &&
+        !(SWITCHES.includes(name) && typeof value === 'boolean') &&
         said(value) &&
         !reads(name) &&
         !(thinks && REASONING.includes(name))
@@ -74,6 +75,13 @@ export function conversationOf(
         notes?.unused(`${name} of messages`);
   return { messages, extras };
 }
+
+/** Names of what says true or false of a message: whether it is learned. */
+export const SWITCHES = ['train', 'training'];
+
+/** Whether a message is learned where it is the assistant's. */
+export const isLearned = (message: Message) =>
+  Number(message.weight ?? 1) !== 0 && !SWITCHES.some((name) => message[name] === false);
 
 /** The conversation of a question and its answer, where there is one: with the row's system text and the turns before, if any. */
 export function questionOf(question: string, answer: string | undefined, record: DataRecord, notes?: Notes): Conversation {

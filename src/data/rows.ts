@@ -7,13 +7,14 @@
 import { setting } from '../setting.ts';
 import { assistantSpans, openTurn } from './chat.ts';
 import { columnsOf, type DataRecord, type Fields, hint, nameOf } from './columns.ts';
+import { givenIds, NOT_LEARNED } from './given-ids.ts';
 import { floatText } from './jinja/values.ts';
 import { type Conversation, conversationOf, type Notes, questionOf, said } from './messages.ts';
 import { encodeSpans } from './spans.ts';
 import { alpaca, chat } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-export const NOT_LEARNED = -100;
+export { NOT_LEARNED };
 
 /** One row [T]: ids, and labels of the same length with -100 where nothing is learned. */
 export interface Row {
@@ -52,7 +53,7 @@ type Parts = { ids: ArrayLike<number>; labels: ArrayLike<number> };
 
 function parts(fields: Fields, record: DataRecord, options: RowOptions, notes?: Notes): Parts {
   const field = fieldReader(record);
-  if (fields.kind === 'ids') return givenIds(fields);
+  if (fields.kind === 'ids') return givenIds(fields, record, notes);
   const tokenizer = need(options.tokenizer);
   if (fields.kind === 'text') {
     const ids = withEnd(tokenizer.encode(field('text', fields.text), { special: true }), tokenizer);
@@ -86,10 +87,10 @@ function turns(fields: Fields, record: DataRecord, options: RowOptions, notes?: 
 
 function promptIds(fields: Fields, record: DataRecord, options: RowOptions, notes?: Notes): ArrayLike<number> {
   if (fields.kind === 'ids') {
-    const { ids, labels } = givenIds(fields);
-    if (fields.labels === undefined || fields.labels === null) return ids;
-    const first = Array.from(labels).findIndex((label, i) => i > 0 && label !== NOT_LEARNED);
-    return Array.from(ids).slice(0, first === -1 ? ids.length : first);
+    const { ids, labels } = givenIds(fields, record, notes);
+    if (labels === ids) return ids;
+    const first = labels.findIndex((label, i) => i > 0 && label !== NOT_LEARNED);
+    return ids.slice(0, first === -1 ? ids.length : first);
   }
   const tokenizer = need(options.tokenizer);
   if (fields.kind === 'text' && !isChat(fields, options)) {
@@ -176,28 +177,6 @@ function fieldReader(record: DataRecord): (name: string, value: unknown) => stri
 }
 
 // --- tokens -----------------------------------------------------------------------------------------------------------
-
-function givenIds({ input_ids, labels }: Extract<Fields, { kind: 'ids' }>): Parts {
-  const ids = integers('input_ids', input_ids);
-  if (labels === undefined || labels === null) return { ids, labels: ids };
-  const given = integers('labels', labels);
-  if (given.length !== ids.length)
-    throw new Error(
-      `expected as many labels as input_ids (${ids.length}), got ${given.length}; give one label a token, -100 where nothing is learned`,
-    );
-  return { ids, labels: given };
-}
-
-function integers(name: string, value: unknown): number[] {
-  const list =
-    ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as unknown as ArrayLike<number>) : value;
-  if (!Array.isArray(list)) throw new Error(`expected ${name} to be a list of token ids, got ${nameOf(value)}; write [1, 2, 3]`);
-  const numbers = list.map((item) => (typeof item === 'bigint' || item instanceof Number ? Number(item) : item));
-  const odd = numbers.findIndex((item) => !Number.isInteger(item));
-  if (odd !== -1)
-    throw new Error(`expected ${name} to hold whole numbers, got ${nameOf(numbers[odd])} at place ${odd}; write token ids`);
-  return numbers;
-}
 
 function checkedRow(ids: ArrayLike<number>, labels: ArrayLike<number>, vocab_size: number): Row {
   if (ids.length === 0) throw new Error('expected a row of at least one token, got none; leave it out');

@@ -23,6 +23,10 @@ test.each(ATTACKS)('%s', (_, attack) => {
   expect(JSON.parse(cleanJson(line))).toEqual(line);
 });
 
+test('a line of JSON is one to readers that end lines at more than line feeds', () => {
+  expect(cleanJson({ text: 'a\u2028b\u2029c\u0085d' })).toBe('{"text":"a\\u2028b\\u2029c\\u0085d"}');
+});
+
 test('what people write stays', () => {
   const text = 'a\tb\nÄ 漢字 😀 e\u0301 שלום \\u001b';
   expect(clean(text)).toBe(text);

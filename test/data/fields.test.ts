@@ -83,6 +83,12 @@ describe('messages', () => {
     expect((await made(weighed('1'))).learned).toBe('a|b|');
     await expect(made(weighed('0.5'))).rejects.toThrow('weight of message 2 to be 0 (not learned) or 1, got 0.5');
   });
+  test.each(['train', 'training'])('of which %s is false are not learned', async (name) => {
+    const switched = (on: boolean) =>
+      `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "${name}": ${on}}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]}`;
+    expect(await made(switched(false))).toMatchObject({ learned: 'b|', unused: '' });
+    expect(await made(switched(true))).toMatchObject({ learned: 'a|b|', unused: '' });
+  });
   test('in parts are read as text, or as parts where the template walks over them', async () => {
     const parts = CHAT.replace('"q"', '[{"type": "text", "text": "q1 "}, {"type": "text", "text": "q2"}]');
     expect((await made(`{${parts}}`)).text).toBe('<user>q1 q2|<assistant>a|');

@@ -56,6 +56,30 @@ describe('rows of ids', () => {
   ])('%o is refused', (record, reason) => {
     expect(() => rowOf(record)).toThrow(reason);
   });
+  test.each([
+    [{ completion_mask: [0, 0, 1, 1] }, [5, 6, 7, 8], [-100, -100, 7, 8]],
+    [{ completion_mask: [0, 1, 1, 1], assistant_masks: [1, 1, 0, 1] }, [5, 6, 7, 8], [-100, 6, -100, 8]],
+    [{ loss_mask: [false, true, false, true] }, [5, 6, 7, 8], [-100, 6, -100, 8]],
+    [{ labels: [5, 6, 7, 8], completion_mask: [0, 0, 1, 1] }, [5, 6, 7, 8], [-100, 6, 7, 8]],
+    [{ attention_mask: [0, 1, 1, 0] }, [6, 7], [-100, 7]],
+    [{ attention_mask: [1, 1, 1, 0], labels: [-100, 6, 7, -100] }, [5, 6, 7], [-100, 6, 7]],
+    [{ attention_mask: [1, 1, 1, 1], position_ids: [3, 4, 5, 6], seq_lengths: [4] }, [5, 6, 7, 8], [-100, 6, 7, 8]],
+  ])('masks as other tools write them: %o', (more, ids, labels) => {
+    expect(rowOf({ input_ids: [5, 6, 7, 8], ...more })).toMatchObject({ ids, labels });
+  });
+  test('a prompt ends where a mask says that learning begins', () => {
+    expect(promptIds({ input_ids: [5, 6, 7, 8], completion_mask: [0, 0, 1, 1] })).toEqual([5, 6]);
+  });
+  test.each([
+    [{ attention_mask: [1, 0, 1, 1] }, 'a 0 within it'],
+    [{ attention_mask: [0, 0, 0, 0] }, 'at least one token'],
+    [{ completion_mask: [0, 1] }, 'completion_mask to be a 0 or a 1 for each of 4 input_ids, got 2'],
+    [{ loss_mask: [0, 1, 2, 1] }, 'loss_mask to be a 0 or a 1'],
+    [{ position_ids: [0, 1, 0, 1] }, 'one text, got several by position_ids ([0,1,0,1])'],
+    [{ seq_lengths: [2, 2] }, 'one text, got several by seq_lengths ([2,2])'],
+  ])('%o is refused', (more, reason) => {
+    expect(() => rowOf({ input_ids: [5, 6, 7, 8], ...more })).toThrow(reason);
+  });
   test('the last id of the vocabulary is sound', () => {
     expect(rowOf({ input_ids: [1, 287] }).ids).toEqual([1, 287]);
   });

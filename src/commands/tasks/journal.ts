@@ -54,7 +54,9 @@ export async function openJournal(
 }
 
 const keyOf = (run: string, task: string, index: number) => JSON.stringify([run, task, index]);
-const lineOf = (line: Written) => `${JSON.stringify(line)}\n`;
+// some readers (Python's splitlines) begin another line at these too, which JSON leaves as they are
+const lineOf = (line: Written) =>
+  `${JSON.stringify(line).replace(/[\u0085\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
 
 /** All answers of a file; torn: what stands in its last line may be half an answer, and is left out. */
 export async function answersIn(path: string, torn = false): Promise<Written[]> {
