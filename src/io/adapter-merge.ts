@@ -6,6 +6,7 @@ import { type Adapter, checkAdapter, partsOf, type SmtAdapter, type SmtMatrix } 
 import { type PeftAdapter, type PeftMatrix, scaleOf } from './adapter-peft.ts';
 import { decode } from './dequant.ts';
 import { encode } from './quant.ts';
+import { recode } from './recode.ts';
 import { rowCount, type TensorInfo } from './tensors.ts';
 
 /** The model's weights as `dtype`, the adapter's added. Throws where the adapter is another model's. */
@@ -55,13 +56,14 @@ export async function* mergedRows(
   for (let r0 = 0; r0 < n_rows; r0 += step) {
     const r1 = Math.min(n_rows, r0 + step);
     const stored = await tensor.rows(r0, r1);
-    if (!change && tensor.format === format) {
-      yield stored;
+    const count = (r1 - r0) * width;
+    if (!change) {
+      yield recode(tensor.format, stored, format, count);
       continue;
     }
-    const values = decode(tensor.format, stored, (r1 - r0) * width);
-    const untrained = change && !seen.differs ? encode(format, values) : undefined;
-    for (let r = r0; change && r < r1; r++) change(values.subarray((r - r0) * width, (r - r0 + 1) * width), r);
+    const values = decode(tensor.format, stored, count);
+    const untrained = seen.differs ? undefined : encode(format, values);
+    for (let r = r0; r < r1; r++) change(values.subarray((r - r0) * width, (r - r0 + 1) * width), r);
     const bytes = encode(format, values);
     if (untrained) seen.differs = bytes.some((byte, i) => byte !== untrained[i]);
     yield bytes;

@@ -4,27 +4,43 @@ import { FORMATS, type Format, formatBytes, isFormat } from '../formats.ts';
 
 /** The `count` values in `bytes`, stored as `format`, as f32. Bytes that are not exactly those of `count` values are an error. */
 export function decode(format: Format, bytes: Uint8Array, count: number): Float32Array<ArrayBuffer> {
-  if (!isFormat(format))
-    throw new Error(`expected a format among ${Object.keys(FORMATS).join(' ')}, got ${format}; convert the model`);
-  const size = formatBytes(format, count);
-  if (bytes.length !== size) throw new Error(`expected ${size} bytes for ${count} values of ${format}, got ${bytes.length}`);
   const out = new Float32Array(count);
-  DECODERS[format](aligned(bytes), out);
+  decodeInto(format, bytes, out);
   return out;
 }
 
-const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) => void> = {
-  f32: (b, out) => new Uint8Array(out.buffer).set(b),
+/** As `decode`, into values that are there. */
+export function decodeInto(format: Format, bytes: Uint8Array, out: Float32Array<ArrayBuffer>): void {
+  if (!isFormat(format))
+    throw new Error(`expected a format among ${Object.keys(FORMATS).join(' ')}, got ${format}; convert the model`);
+  const size = formatBytes(format, out.length);
+  if (bytes.length !== size) throw new Error(`expected ${size} bytes for ${out.length} values of ${format}, got ${bytes.length}`);
+  DECODERS[format](aligned(bytes), out);
+}
+
+/** Formats whose blocks are 32 values among 16, a level for each nibble. */
+export type LevelFormat = 'q4_0' | 'q4_1';
+
+/** The 16 values of the block of `format` at `at`. */
+export function levelsOf(format: LevelFormat, b: Uint8Array, at: number, levels: Float32Array): void {
+  const d = half(b, at);
+  if (format === 'q4_0') for (let q = 0; q < 16; q++) levels[q] = d * (q - 8);
+  else for (let q = 0, m = half(b, at + 2); q < 16; q++) levels[q] = round(d * q) + m;
+}
+
+// Run once a block: no arrays or closures are made in them, which would take longer than the block's values.
+const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array<ArrayBuffer>) => void> = {
+  f32: (b, out) => new Uint8Array(out.buffer, out.byteOffset, b.length).set(b),
   f64: (b, out) => out.set(new Float64Array(b.buffer, b.byteOffset, out.length)),
   f16: (b, out) => {
     // As bits: a NaN may change its payload on its way through a number.
     const table = new Uint32Array(f16Table().buffer);
-    const bits = new Uint32Array(out.buffer);
+    const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
     const halves = new Uint16Array(b.buffer, b.byteOffset, out.length);
     for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i]];
   },
   bf16: (b, out) => {
-    const bits = new Uint32Array(out.buffer);
+    const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
     const halves = new Uint16Array(b.buffer, b.byteOffset, out.length);
     for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
   },
@@ -34,23 +50,44 @@ const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) =
   }),
   q4_0: blocks('q4_0', (b, at, out, o) => {
     const d = half(b, at);
-    nibbles(b, at + 2, (i, q) => (out[o + i] = d * (q - 8)));
+    for (let i = 0; i < 16; i++) {
+      const q = b[at + 2 + i];
+      out[o + i] = d * ((q & 15) - 8);
+      out[o + i + 16] = d * ((q >> 4) - 8);
+    }
   }),
   q4_1: blocks('q4_1', (b, at, out, o) => {
-    const [d, m] = [half(b, at), half(b, at + 2)];
-    nibbles(b, at + 4, (i, q) => (out[o + i] = round(d * q) + m));
+    const d = half(b, at);
+    const m = half(b, at + 2);
+    for (let i = 0; i < 16; i++) {
+      const q = b[at + 4 + i];
+      out[o + i] = round(d * (q & 15)) + m;
+      out[o + i + 16] = round(d * (q >> 4)) + m;
+    }
   }),
   q5_0: blocks('q5_0', (b, at, out, o) => {
-    const [d, high] = [half(b, at), word(b, at + 2)];
-    nibbles(b, at + 6, (i, q) => (out[o + i] = d * ((q | (((high >>> i) & 1) << 4)) - 16)));
+    const d = half(b, at);
+    const high = word(b, at + 2);
+    for (let i = 0; i < 16; i++) {
+      const q = b[at + 6 + i];
+      out[o + i] = d * (((q & 15) | (((high >>> i) & 1) << 4)) - 16);
+      out[o + i + 16] = d * (((q >> 4) | (((high >>> (i + 16)) & 1) << 4)) - 16);
+    }
   }),
   q5_1: blocks('q5_1', (b, at, out, o) => {
-    const [d, m, high] = [half(b, at), half(b, at + 2), word(b, at + 4)];
-    nibbles(b, at + 8, (i, q) => (out[o + i] = round(d * (q | (((high >>> i) & 1) << 4))) + m));
+    const d = half(b, at);
+    const m = half(b, at + 2);
+    const high = word(b, at + 4);
+    for (let i = 0; i < 16; i++) {
+      const q = b[at + 8 + i];
+      out[o + i] = round(d * ((q & 15) | (((high >>> i) & 1) << 4))) + m;
+      out[o + i + 16] = round(d * ((q >> 4) | (((high >>> (i + 16)) & 1) << 4))) + m;
+    }
   }),
   // 16 scales (low nibble) and minima (high), 256 two-bit values, d, dmin.
   q2_k: blocks('q2_k', (b, at, out, o) => {
-    const [d, dmin] = [half(b, at + 80), half(b, at + 82)];
+    const d = half(b, at + 80);
+    const dmin = half(b, at + 82);
     for (let i = 0; i < 256; i++) {
       const scale = b[at + (i >> 4)];
       const q = (b[at + 16 + crumbByte(i)] >> crumbShift(i)) & 3;
@@ -68,20 +105,27 @@ const DECODERS: Record<Format, (b: Uint8Array<ArrayBuffer>, out: Float32Array) =
   }),
   // d, dmin, 8 pairs of 6-bit scale and minimum, 256 nibbles.
   q4_k: blocks('q4_k', (b, at, out, o) => {
-    const [d, dmin] = [half(b, at), half(b, at + 2)];
-    for (let i = 0; i < 256; i++) {
-      const [scale, min] = scale4(b, at + 4, i >> 5);
-      const q = nibble(b, at + 16, i);
-      out[o + i] = round(round(d * scale) * q) - round(dmin * min);
+    const d = half(b, at);
+    const dmin = half(b, at + 2);
+    for (let j = 0; j < 8; j++) {
+      const [scale, min] = scale4(b, at + 4, j);
+      const step = round(d * scale);
+      const low = round(dmin * min);
+      for (let i = 32 * j; i < 32 * j + 32; i++) out[o + i] = round(step * nibble(b, at + 16, i)) - low;
     }
   }),
   // As q4_k, with 256 fifth bits between the scales and the nibbles.
   q5_k: blocks('q5_k', (b, at, out, o) => {
-    const [d, dmin] = [half(b, at), half(b, at + 2)];
-    for (let i = 0; i < 256; i++) {
-      const [scale, min] = scale4(b, at + 4, i >> 5);
-      const q = nibble(b, at + 48, i) | (((b[at + 16 + (i & 31)] >> (i >> 5)) & 1) << 4);
-      out[o + i] = round(round(d * scale) * q) - round(dmin * min);
+    const d = half(b, at);
+    const dmin = half(b, at + 2);
+    for (let j = 0; j < 8; j++) {
+      const [scale, min] = scale4(b, at + 4, j);
+      const step = round(d * scale);
+      const low = round(dmin * min);
+      for (let i = 32 * j; i < 32 * j + 32; i++) {
+        const q = nibble(b, at + 48, i) | (((b[at + 16 + (i & 31)] >> j) & 1) << 4);
+        out[o + i] = round(step * q) - low;
+      }
     }
   }),
   // 256 low nibbles, 256 high two bits, 16 signed scales, d.
@@ -104,14 +148,6 @@ function blocks(format: Format, one: BlockDecoder): (b: Uint8Array<ArrayBuffer>,
   return (b, out) => {
     for (let at = 0, o = 0; o < out.length; at += size, o += values) one(b, at, out, o);
   };
-}
-
-// Values 0 to 15 in the low nibbles of 16 bytes, 16 to 31 in the high ones.
-function nibbles(b: Uint8Array, at: number, each: (i: number, q: number) => void): void {
-  for (let i = 0; i < 16; i++) {
-    each(i, b[at + i] & 15);
-    each(i + 16, b[at + i] >> 4);
-  }
 }
 
 // The K forms keep 64 values as low and high nibbles of 32 bytes,

@@ -3,14 +3,22 @@
 /** Writes a number as f16, little-endian. */
 export function setHalf(out: Uint8Array, at: number, value: number): void {
   FLOAT[0] = value;
-  const bits = finiteF16(WORD[0]);
+  const bits = halfOf(WORD[0]);
   out[at] = bits;
   out[at + 1] = bits >> 8;
 }
 
-// A weight that f16 cannot hold would silently become infinite.
 /** The f16 bits nearest to the bits of an f32. */
-export function finiteF16(bits: number): number {
+export function halfOf(bits: number): number {
+  const magnitude = bits & 0x7fffffff;
+  // normal as f16: most weights are, and one comparison says so
+  return (magnitude - 0x38800000) >>> 0 < 0x0effe000
+    ? ((bits >>> 16) & 0x8000) | ((magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13)
+    : finiteF16(bits);
+}
+
+// A weight that f16 cannot hold would silently become infinite.
+function finiteF16(bits: number): number {
   const half = f16OfBits(bits);
   if ((half & 0x7fff) === 0x7c00 && (bits & 0x7fffffff) < 0x7f800000) {
     WORD[0] = bits;
@@ -20,7 +28,7 @@ export function finiteF16(bits: number): number {
 }
 
 const FLOAT = new Float32Array(1);
-const WORD = new Uint32Array(FLOAT.buffer);
+const WORD = new Int32Array(FLOAT.buffer);
 
 /** The f16 bit pattern nearest to that of an f32, ties to even; beyond the range infinity. */
 function f16OfBits(bits: number): number {

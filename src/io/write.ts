@@ -1,6 +1,7 @@
 // Writing folders and files so that nothing half done ever stands under a final name: aside first, flushed, then renamed.
 // What a writer that was killed left aside goes with the next write there; it never counts as something that is in the place.
 
+import type { FileHandle } from 'node:fs/promises';
 import { setting } from '../setting.ts';
 import { nodeFs } from './bytes.ts';
 
@@ -139,10 +140,34 @@ async function writeChunks(path: string, chunks: FileToWrite['chunks']): Promise
   try {
     if (typeof chunks === 'string') await handle.writeFile(chunks);
     else if (chunks instanceof Uint8Array) await handle.writeFile(chunks);
-    else for await (const chunk of chunks) await handle.writeFile(chunk);
+    else await writeAhead(handle, chunks);
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Bytes after which the disk is set to work, while more are made. */
+const FLUSH = 32 << 20;
+
+// While a chunk is written, the next is made; while the disk takes what was written, more is.
+async function writeAhead(handle: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  let [writing, flushing] = [Promise.resolve(), Promise.resolve()];
+  let waiting = 0;
+  try {
+    for await (const chunk of chunks) {
+      await writing;
+      writing = handle.writeFile(chunk);
+      writing.catch(() => {}); // who waits for it hears of it
+      waiting += chunk.length;
+      if (waiting < FLUSH) continue;
+      await flushing;
+      flushing = handle.datasync();
+      flushing.catch(() => {});
+      waiting = 0;
+    }
+  } finally {
+    await Promise.all([writing, flushing]);
   }
 }
 

@@ -127,8 +127,8 @@ function naming<T>(name: string, f: () => T): T {
 /** Values of a matrix as the device holds them, rows r0 <= r < r1, a chunk at a time. */
 async function* values(info: TensorInfo, w: Weight, r0 = 0, r1 = w.rows): AsyncGenerator<Float32Array<ArrayBuffer>> {
   for await (const { from, to, bytes } of chunks(info, w.cols, r0, r1)) {
-    const plain = decode(info.format, bytes, (to - from) * w.cols);
-    yield info.format === w.format || w.format === 'f32' ? plain : decode(w.format, recoded(w, plain), plain.length);
+    const count = (to - from) * w.cols;
+    yield decode(w.format, recoded(w, info.format, bytes, count), count);
   }
 }
 

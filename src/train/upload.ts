@@ -1,13 +1,13 @@
 // A model's tensors from their files onto the device, some megabytes at a time: while one chunk is converted and written, the next is
 // read. However large a model is, no more of it than a few chunks is in the host's memory.
 
-import type { WritableFormat } from '../formats.ts';
+import type { Format, WritableFormat } from '../formats.ts';
 import { formatBytes } from '../formats.ts';
 import { allocate, type Memory, type Scope } from '../gpu/scope.ts';
 import { flush, write } from '../gpu/tensor.ts';
 import { decode } from '../io/dequant.ts';
 import type { ModelFiles } from '../io/model.ts';
-import { encode } from '../io/quant.ts';
+import { recode } from '../io/recode.ts';
 import type { TensorInfo } from '../io/tensors.ts';
 import { type Decoder, parametersOf, weightBytes } from '../models/decoder.ts';
 import { ropeTable } from '../ops/attention/rope.ts';
@@ -94,7 +94,7 @@ function put(memory: Memory, { info, w, window: v, r0, r1 }: Chunk, bytes: Uint8
     write(memory, (w as Vector).value, values);
     return values.byteLength;
   }
-  const stored = info.format === w.format ? bytes : recoded(w, decode(info.format, bytes, (r1 - r0) * w.cols));
+  const stored = recoded(w, info.format, bytes, (r1 - r0) * w.cols);
   const { q, s } = splitQuants(w.format, stored);
   const at = storedBytes(w.format, r0 - v.r0, w.cols);
   write(memory, v.q, q, at.q / 4);
@@ -102,10 +102,10 @@ function put(memory: Memory, { info, w, window: v, r0, r1 }: Chunk, bytes: Uint8
   return stored.length;
 }
 
-/** Values as a weight stores them: one of the formats that `--base` names, since others come as they are. */
-export function recoded(w: Weight, values: Float32Array): Uint8Array<ArrayBuffer> {
+/** Values stored as `from` as a weight stores them: one of the formats that `--base` names, since others come as they are. */
+export function recoded(w: Weight, from: Format, bytes: Uint8Array<ArrayBuffer>, count: number): Uint8Array<ArrayBuffer> {
   try {
-    return encode(w.format as WritableFormat, values);
+    return recode(from, bytes, w.format as WritableFormat, count);
   } catch (e) {
     throw new Error(`${w.name}: ${(e as Error).message}`);
   }

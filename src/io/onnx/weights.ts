@@ -2,6 +2,7 @@
 // one f32 scale, rounded as onnxruntime's own symmetric quantizer rounds. Only products are in 4 bits; embedding and vectors are f32.
 import type { OnnxDtype } from '../../formats.ts';
 import type { HfExport } from '../export-hf.ts';
+import { inverseOf, peakOf } from '../quant.ts';
 import type { Weights } from './decoder.ts';
 import { type Graph, type Initializer, initializer, op, type Value } from './graph.ts';
 
@@ -46,10 +47,11 @@ function fourBits(name: string, N: number, K: number, rows: () => AsyncIterable<
     let done = 0;
     for await (const chunk of rows()) {
       const values = new Float32Array(chunk.buffer, chunk.byteOffset, chunk.length / 4);
+      const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
       const out = new Uint8Array((values.length / K) * blocks * (BLOCK / 2));
       for (let at = 0, to = 0; at < values.length; at += K)
         for (let k = 0; k < K; k += BLOCK, to += BLOCK / 2)
-          scales[done++] = quantize(values, at + k, at + Math.min(K, k + BLOCK), out, to);
+          scales[done++] = quantize(values, bits, at + k, at + Math.min(K, k + BLOCK), out, to);
       yield out;
     }
   }
@@ -65,23 +67,18 @@ function fourBits(name: string, N: number, K: number, rows: () => AsyncIterable<
 }
 
 // The value furthest from 0 is -8 steps. Answers the step.
-function quantize(x: Float32Array, from: number, end: number, out: Uint8Array, to: number): number {
-  let [peak, size] = [0.0, 0.0];
-  for (let i = from; i < end; i++) {
-    const v = x[i];
-    const own = v < 0 ? -v : v;
-    if (own > size) [peak, size] = [v, own];
-  }
-  const scale = Math.fround(peak / -8);
-  const inverse = scale ? Math.fround(1 / scale) : 0;
-  for (let i = from, at = to; i < end; i += 2, at++)
-    out[at] = levelOf(x[i], inverse) | (i + 1 < end ? levelOf(x[i + 1], inverse) << 4 : 0);
+function quantize(x: Float32Array, bits: Int32Array, from: number, end: number, out: Uint8Array, to: number): number {
+  const scale = Math.fround(peakOf(x, bits, from, end) / -8);
+  const inverse = inverseOf(scale);
+  // 16, where as much lies on the other side, is 15
+  const level = (v: number) => {
+    const found = (Math.fround(v * inverse) + 8.5) | 0;
+    return found - (found >> 4);
+  };
+  let [i, at] = [from, to];
+  for (; i < end - 1; i += 2) out[at++] = level(x[i]) | (level(x[i + 1]) << 4);
+  if (i < end) out[at] = level(x[i]);
   return scale;
-}
-
-function levelOf(v: number, inverse: number): number {
-  const level = Math.fround(v * inverse) + 8.5;
-  return level >= 15 ? 15 : level | 0;
 }
 
 async function* chunks(made: ReturnType<Tensors[number]['bytes']>): AsyncGenerator<Uint8Array> {
