@@ -1,7 +1,6 @@
 // Writing folders and files so that nothing half done ever stands under a final name: aside first, flushed, then renamed.
 // What a writer that was killed left aside goes with the next write there; it never counts as something that is in the place.
 
-import type { FileHandle } from 'node:fs/promises';
 import { setting } from '../setting.ts';
 import { nodeFs } from './bytes.ts';
 
@@ -146,6 +145,8 @@ async function writeChunks(path: string, chunks: FileToWrite['chunks']): Promise
     await handle.close();
   }
 }
+
+type FileHandle = Awaited<ReturnType<Awaited<ReturnType<typeof nodeFs>>['open']>>;
 
 /** Bytes after which the disk is set to work, while more are made. */
 const FLUSH = 32 << 20;
