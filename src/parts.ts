@@ -5,8 +5,8 @@ import { chooseBlocksBy, type Scored, type SmtSettings } from './methods/smt/met
 import type { Run } from './train/run.ts';
 import { choosing } from './train/session.ts';
 
-export { type Columns, ROLES } from './data/columns.ts';
-export type { Found, IndexedRow, Prompt, SeenRow } from './data/load.ts';
+export type { Columns } from './data/columns.ts';
+export type { IndexedRow, Prompt, SeenRow } from './data/load.ts';
 export { type Look, lookAt } from './data/look.ts';
 export { partsOf, piecesOf } from './data/pieces.ts';
 export type { Row } from './data/rows.ts';
@@ -22,7 +22,7 @@ export { MOST_TOLD, planServing } from './eval/serving.ts';
 export { mcnemar, meanOf, wilson } from './eval/statistics.ts';
 export { autotunePace } from './gpu/autotune.ts';
 export { type Choices, type Planning, planningOf } from './gpu/limits.ts';
-export { dispose, prepare } from './gpu/run.ts';
+export { prepare } from './gpu/run.ts';
 export { elementsOf } from './gpu/tensor.ts';
 export * from './index.ts';
 export { openPlace, type Source } from './io/bytes.ts';
@@ -30,8 +30,7 @@ export { type KeptModel, keptFolder, keptModels } from './io/kept-folder.ts';
 export { storedBytes } from './io/tensors.ts';
 export { blobOf } from './io/write.ts';
 export { METHODS, methodNamed, methodOf, type Settings } from './methods/index.ts';
-export { type Attached, type BlockScores, type Method, type MethodKind, putOn, takeOff } from './methods/method.ts';
-export { blockEdge, parseBudget } from './methods/smt/budget.ts';
+export { type Attached, type BlockScores, type Method, putOn, takeOff } from './methods/method.ts';
 export { chooseAgain, explained, type Scored, toldLie, toldSelection } from './methods/smt/method.ts';
 export { overlap, type Selection, SPREADS, type Spread, selectionIn } from './methods/smt/select.ts';
 export { matrixParameters, sizeOfTargets, targetsOf } from './methods/targets.ts';
@@ -45,7 +44,7 @@ export { lossOf } from './train/evaluate.ts';
 export type { Identity } from './train/identity.ts';
 export { causeOf, type Life, openFor, survive } from './train/lives.ts';
 export { logitsOf, logprobsOf } from './train/logprobs.ts';
-export { baseOf, type DecoderFor, decoderFor, fallback, type StoredAs } from './train/model.ts';
+export { baseOf, type DecoderFor, decoderFor, fallback } from './train/model.ts';
 export { endsOf, openPrompts, type Place, promptIds, seeRows, withSources, withTokenizer } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
@@ -53,7 +52,7 @@ export { evaluationIn } from './train/rates.ts';
 export { weighRecompute } from './train/recompute.ts';
 export { type Curve, RECORDED, type RunRecord } from './train/record.ts';
 export type { Run } from './train/run.ts';
-export { checkSavable, liveFiles, modelDtype, resultFiles } from './train/save.ts';
+export { checkSavable, liveFiles, resultFiles } from './train/save.ts';
 export { type Again, prepareRun, type TuneOptions } from './train/tune.ts';
 
 /** Scores the blocks of a prepared run's targets and chooses, without training; null where it was stopped meanwhile. */

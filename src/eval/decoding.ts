@@ -12,7 +12,7 @@ import { attentionCached, type Cache, intoCache, newCache } from '../ops/attenti
 import { gatherRows } from '../ops/loss/gather.ts';
 import { likeliest, toldWidth } from '../ops/loss/likeliest.ts';
 import { whole } from '../ops/matmul/gemm.ts';
-import { productInto } from '../ops/matmul/linear.ts';
+import { productInto } from '../ops/matmul/stored-product.ts';
 import { rmsnorm } from '../ops/norm/rmsnorm.ts';
 import { advance, type Choosing, choose, newChoosing } from '../ops/stream/choose.ts';
 import { newStream, type Stream } from '../ops/stream/stream.ts';

@@ -87,12 +87,6 @@ export function rowsOf(t: Tensor): { t: Tensor; at: number; ld: number } {
   return { t: bound, at, ld: bound.shape[bound.shape.length - 1] };
 }
 
-/** The tensor whose columns all of these are; null where they are not of one. */
-export function stackOf(parts: readonly Tensor[]): Tensor | null {
-  const [first] = parts;
-  return first.of && parts.every((t) => t.of?.t === first.of!.t) ? first.of.t : null;
-}
-
 /** Elements of a shape: the product of its sizes. */
 export function elementsOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);

@@ -171,9 +171,3 @@ async function writeAhead(handle: FileHandle, chunks: AsyncIterable<Uint8Array>)
     await Promise.all([writing, flushing]);
   }
 }
-
-/** Removes a folder of files that blocktune wrote. */
-export async function removeFolder(path: string): Promise<void> {
-  const { rm } = await nodeFs();
-  await rm(path, { recursive: true, force: true });
-}

@@ -7,7 +7,7 @@
 import { WRITABLE } from '../formats.ts';
 import { GPU_NAMES } from '../gpus.ts';
 import { METHOD_NAMES, METHODS, methodNamed } from '../methods/index.ts';
-import { MUON_SCALES, OPTIMIZERS, type Optimizer } from '../methods/method.ts';
+import type { Optimizer } from '../methods/method.ts';
 import { FULL_WARMUP_RATE } from '../methods/smt/method.ts';
 import { TOPK_DEFAULTS } from '../methods/topk.ts';
 import { OF_EXPORTS } from './exports.ts';
@@ -28,13 +28,14 @@ import {
   type Where,
 } from './kinds.ts';
 import { BLOCK_OPTIONS } from './of-blocks.ts';
+import { OPTIMIZER_OPTIONS } from './of-optimizer.ts';
 import { RANK_OPTIONS } from './of-ranks.ts';
 import { SERVER_OPTIONS } from './of-server.ts';
 import { TASK_OPTIONS } from './of-tasks.ts';
 import { PRESETS, withPreset } from './presets.ts';
 
 export { EXPORTS, type ExportFormat } from '../formats.ts';
-export { FILES, GROUPS, type Kind, type Option, VERBS, type Verb } from './kinds.ts';
+export { FILES, GROUPS, type Option, VERBS, type Verb } from './kinds.ts';
 
 const ALL = Object.keys(VERBS) as Verb[];
 const LOADS = ALL.filter((verb) => !['inspect', 'demo'].includes(verb));
@@ -48,7 +49,6 @@ const SAVES: Verb[] = ['train', 'select', 'eval', 'rows', 'merge', 'export', 're
 const MODEL: Where = ['model', LOADS];
 const RUN: Where = ['run', ['train', 'plan']];
 const ANSWER: Where = ['answer', ['generate']];
-const STEP: Where = ['optimizer', ['train']];
 const WATCH: Where = ['watch', ['train']];
 
 export const PARTS = ['gemm', 'kernel', 'step', 'memory', 'load', 'decode'] as const;
@@ -147,44 +147,7 @@ export const OPTIONS = {
     0,
   ),
 
-  lr: {
-    kind: 'rate',
-    group: 'optimizer',
-    verbs: ['train'],
-    metavar: 'X',
-    help: 'peak learning rate; auto: found by trial (default: auto from 167 steps on where rates can be tried, else by how much trains; full 1e-5)',
-  } as Option<number | 'auto'>,
-  loraLr: number(
-    ['optimizer', ['train', 'plan']],
-    'X',
-    'peak learning rate of the low-rank adapters beside blocks (smt+lora; default: that of the blocks)',
-    { above: 0 },
-  ),
-  schedule: or(choice(STEP, ['constant', 'linear', 'cosine'], 'how the learning rate falls'), 'linear'),
-  lrWarmup: or(number(STEP, 'X', 'steps, or below 1 a share of the run, in which it rises', { min: 0 }), 0.03),
-  optimizer: choice(
-    ['optimizer', ['train', 'plan']],
-    OPTIMIZERS,
-    'adamw: element by element; muon: every matrix (a block of smt and smt+lora, a factor of lora and dora) by its orthogonalised moment (default: adamw, smt+lora muon)',
-  ),
-  muonScale: or(
-    choice(
-      STEP,
-      MUON_SCALES,
-      "size of muon's steps: of a block alone, or divided by the root of the most chosen blocks in a strip of its matrix (smt)",
-    ),
-    'strip',
-  ),
-  betas: {
-    kind: 'pair',
-    group: 'optimizer',
-    verbs: ['train'],
-    metavar: 'A,B',
-    help: "AdamW's (default: smt 0.9,0.95, others 0.9,0.999)",
-  } as Option<[number, number]>,
-  eps: or(number(STEP, 'X', "AdamW's", { above: 0 }), 1e-8),
-  weightDecay: or(number(STEP, 'X', 'on matrices only', { min: 0 }), 0),
-  clip: or(number(STEP, 'X', 'largest norm of the gradient; 0 is off', { min: 0 }), 1),
+  ...OPTIMIZER_OPTIONS,
 
   eval: text(['watch', again('train')], 'FILE|SHARE', 'held-out rows: a file, or a share of the data such as 5%'),
   evalEvery: int(WATCH, 'steps between evaluations (default: at the end of an epoch)'),

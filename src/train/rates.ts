@@ -1,5 +1,6 @@
-// A learning rate found by trial: from the same start, over the same rows, a few rates each take a few steps, and the one whose loss on
-// rows that it has not seen is lowest trains. What trains is put back before each, so nothing of the trials stays.
+// The learning rate of a run: given, by rule, or found by trial: from the same start, over the same rows, a few rates each take a few
+// steps, and the one whose loss on rows that it has not seen is lowest trains. What trains is put back before each, so nothing of the
+// trials stays.
 
 import type { Row } from '../data/rows.ts';
 import { scoreRows, sizesOf, summary } from '../eval/likelihood.ts';
@@ -57,15 +58,35 @@ export function evaluationIn(run: Tryable, method: Method): Sizes | undefined {
   return trial ? evaluationOf(trial, run.options.batch) : undefined;
 }
 
-/** The rate by rule, where none is given and none is tried: the method's own, less the more of its matrices trains. */
-export const rateByRule = (rates: Rates, attached: Attached) => round(rates.fixed * lessFor(attached));
+/** The peak rate: as given, as `known` from the run that this one goes on from, by trials now, or by rule. Null where it was stopped. */
+export async function rateOf(
+  run: Run,
+  { rates }: Method,
+  attached: Attached,
+  trying: Trying,
+  known: Tried | null,
+): Promise<{ lr: number; tried: Tried | null } | null> {
+  const { report, trial, options } = run;
+  if (typeof options.lr === 'number') return { lr: options.lr, tried: null };
+  if (!known && !trial) {
+    const lr = round(rates!.fixed * lessFor(attached));
+    const text = `learning rate ${lr} by rule, since ${setting('lr')} is not given: ${setting('lr')} auto finds one by trial`;
+    report({ kind: 'note', text });
+    return { lr, tried: null };
+  }
+  const tried = known ?? (await tryRates(run, trial!, ratesAround(rates!, options.optimizer ?? 'adamw', attached), trying));
+  if (!tried) return null;
+  report({ kind: 'rates', ...tried });
+  return { lr: tried.lr, tried };
+}
 
 /** Five rates around the method's for an optimizer, smallest first. */
-export function ratesAround(rates: Rates, optimizer: Optimizer, attached: Attached): number[] {
+function ratesAround(rates: Rates, optimizer: Optimizer, attached: Attached): number[] {
   const centre = rates.centres[optimizer] * lessFor(attached);
   return Array.from({ length: COUNT }, (_, i) => round(centre * APART ** (i - (COUNT - 1) / 2)));
 }
 
+/** A rate is the method's own for SHARE of its matrices, and less the more of them trains. */
 const lessFor = (attached: Attached) => Math.sqrt(SHARE / (trainableOf(attached) / attached.of));
 
 /** To two digits: more say nothing. */

@@ -9,14 +9,13 @@ import { parametersOf } from '../models/decoder.ts';
 import { begin, momentsOf } from '../ops/optimizer/trained.ts';
 import { tensorsOf } from '../ops/stored/weight.ts';
 import type { Report } from '../report.ts';
-import { setting } from '../setting.ts';
 import { type Stopping, type Watcher, watcher } from './evaluate.ts';
 import { layoutOf } from './layout.ts';
 import { meanwhile } from './meanwhile.ts';
 import { baseOf, type Model } from './model.ts';
 import { trainingOf } from './options.ts';
 import { type Phase, planTraining, trainingFigures } from './plans.ts';
-import { rateByRule, ratesAround, type Tried, tryRates } from './rates.ts';
+import { rateOf, type Tried } from './rates.ts';
 import type { Run } from './run.ts';
 import { lrAt, warmupSteps } from './schedule.ts';
 import { type TrainResult, train } from './step.ts';
@@ -149,7 +148,12 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
     write(memory, phase.state, new Uint8Array(phase.state.bytes));
     await attached.fill(base);
   };
-  const rates = await ratesOf(run, method, attached, phase, machine, restart, keeping);
+  const tried = (n: number, lr: number, hear: Report, signal: AbortSignal) =>
+    train(
+      { ...loop(run, attached, phase, machine, lr), steps: n, lrAt: () => lr, ownLrAt: () => attached.ownRate ?? 0, signal },
+      hear,
+    );
+  const rates = await rateOf(run, method, attached, { restart, steps: tried, phase, machine }, keeping?.rates ?? null);
   if (!rates) return { steps: 0, inputTokens: 0, seconds: 0 };
   await restart();
   const watch = held && order.evaluate && watcher(run, { rows: held, sizes: order.evaluate }, attached, phase, machine);
@@ -195,42 +199,6 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
     weigh('eval');
   }
   return ran;
-}
-
-/** The peak learning rate: as given, as found by the run that this one goes on from, by trials now, or by rule. Null where it was stopped. */
-async function ratesOf(
-  run: Run,
-  { rates }: Method,
-  attached: Attached,
-  phase: Phase,
-  machine: Machine,
-  restart: () => Promise<void>,
-  keeping?: Keeping,
-): Promise<{ lr: number; tried: Tried | null } | null> {
-  const { report, trial, options } = run;
-  const { lr } = options;
-  if (typeof lr === 'number') return { lr, tried: null };
-  let tried = keeping?.rates ?? null;
-  if (!tried && !trial) {
-    const ruled = rateByRule(rates!, attached);
-    report({
-      kind: 'note',
-      text: `learning rate ${ruled} by rule, since ${setting('lr')} is not given: ${setting('lr')} auto finds one by trial`,
-    });
-    return { lr: ruled, tried: null };
-  }
-  if (!tried) {
-    const list = ratesAround(rates!, options.optimizer ?? 'adamw', attached);
-    const steps = (steps: number, rate: number, hear: Report, signal: AbortSignal) =>
-      train(
-        { ...loop(run, attached, phase, machine, rate), steps, lrAt: () => rate, ownLrAt: () => attached.ownRate ?? 0, signal },
-        hear,
-      );
-    tried = await tryRates(run, trial!, list, { restart, steps, phase, machine });
-    if (!tried) return null;
-  }
-  report({ kind: 'rates', ...tried });
-  return { lr: tried.lr, tried };
 }
 
 /** Of the loop, all that does not depend on how the run is kept. */

@@ -7,7 +7,7 @@ import { allocate } from '../../src/gpu/scope.ts';
 import { write } from '../../src/gpu/tensor.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { whole } from '../../src/ops/matmul/gemm.ts';
-import { productInto, productTransposedInto } from '../../src/ops/matmul/linear.ts';
+import { productInto, productTransposedInto } from '../../src/ops/matmul/stored-product.ts';
 import { STORED, type StoredFormat, splitQuants, storedBytes } from '../../src/ops/stored/formats.ts';
 import { newWeight, type Weight } from '../../src/ops/stored/weight.ts';
 import { f32Bound } from '../compare.ts';

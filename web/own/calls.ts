@@ -2,7 +2,7 @@
 
 import type { CostLine } from '../../src/commands/cost-rows.ts';
 import type { ExportFormat, Options } from '../../src/options/table.ts';
-import type { Columns, Figures, KeptModel, Look } from '../../src/parts.ts';
+import type { Figures, KeptModel, Look } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
 import type { AdapterFile, Blocks, Matrix, ToldBefore } from '../protocol.ts';
 import type { BlockPlace, SelectionLine } from '../state.ts';
@@ -226,4 +226,4 @@ export interface Reply {
   fault?: string;
 }
 
-export type { Columns, KeptModel };
+export type { KeptModel };

@@ -11,7 +11,7 @@ import { attention } from '../../ops/attention/attention.ts';
 import { swiglu } from '../../ops/elementwise/swiglu.ts';
 import { crossEntropy } from '../../ops/loss/crossentropy.ts';
 import { whole } from '../../ops/matmul/gemm.ts';
-import { productInto } from '../../ops/matmul/linear.ts';
+import { productInto } from '../../ops/matmul/stored-product.ts';
 import { rmsnorm } from '../../ops/norm/rmsnorm.ts';
 import { adamw } from '../../ops/optimizer/adamw.ts';
 import { newOptimizerState } from '../../ops/optimizer/gradnorm.ts';

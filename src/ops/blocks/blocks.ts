@@ -18,7 +18,8 @@ import { adds, decide, kernel, type Program, run } from '../../gpu/program.ts';
 import { resident, runOf, type Tensor } from '../../gpu/tensor.ts';
 import { type Mat, type Product, tileFor, whole } from '../matmul/gemm.ts';
 import { tiledPlaces } from '../matmul/gemm-tile.ts';
-import { type Blocks, beside, productInto, productTransposedInto, takesBlocks } from '../matmul/linear.ts';
+import { beside } from '../matmul/linear.ts';
+import { type Blocks, productInto, productTransposedInto, takesBlocks } from '../matmul/stored-product.ts';
 import type { Stack, Trains } from '../stored/weight.ts';
 import { type Places, placesOf, wordsFor } from './lists.ts';
 

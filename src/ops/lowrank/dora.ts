@@ -13,7 +13,8 @@ import { arena, resident, rowsOf, runOf, type Tensor } from '../../gpu/tensor.ts
 import { lanesOf, workgroups } from '../elementwise/lanes.ts';
 import { reducing } from '../elementwise/reduce.ts';
 import { whole } from '../matmul/gemm.ts';
-import { begin, entire, panels, productInto, productTransposedInto } from '../matmul/linear.ts';
+import { entire } from '../matmul/mat.ts';
+import { begin, panels, productInto, productTransposedInto } from '../matmul/stored-product.ts';
 import { columnSum, columnsIn } from '../norm/columnsum.ts';
 import { STORED } from '../stored/formats.ts';
 import type { Into, Stack, Trains, Weight } from '../stored/weight.ts';

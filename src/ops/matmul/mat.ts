@@ -1,6 +1,6 @@
 // Matrices inside tensors, and what a product is made of and added to. Types, and next to nothing that runs.
 
-import { rowsOf, type Tensor } from '../../gpu/tensor.ts';
+import { columns, rowsOf, type Tensor } from '../../gpu/tensor.ts';
 import type { StoredFormat } from '../stored/formats.ts';
 
 /** A matrix inside a tensor: element offset of its first entry and distance between rows. */
@@ -16,6 +16,11 @@ export interface Mat {
 
 /** A whole tensor [rows, cols], or what is columns of one, as a matrix. */
 export const whole = (t: Tensor): Mat => rowsOf(t);
+
+/** A matrix `width` wide as a tensor: what is behind it where it is all of that, else columns of it. */
+export function entire({ t, at, ld }: Mat, width: number): Tensor {
+  return at === 0 && ld === width ? t : columns(t, at, width, t.name);
+}
 
 /** What is multiplied: c[m, n] summed over k. How a and b lie is the layout's matter. */
 export interface Product {
