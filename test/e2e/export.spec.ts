@@ -18,6 +18,16 @@ test('blocks leave as GGUF and as ONNX, checked', async ({ page }) => {
   const said = (await page.getByTestId('checked-onnx').textContent())!;
   expect(said).toMatch(RUN);
   expect(Number(RUN.exec(said)![1])).toBeLessThan(1e-3);
+
+  const rank = page.getByLabel('Rank of the LoRA');
+  await rank.fill('33');
+  await expect(page.getByTestId('fault-peft')).toContainText('Expected at most 32, the model’s hidden size, got 33');
+  await expect(page.getByTestId('make-peft')).toBeDisabled();
+  await rank.fill('2');
+  const lora = unzipped(await taken(page, 'peft', 'Tiny-model-tuned-peft-r2.zip'));
+  const config = JSON.parse(lora.get('Tiny-model-tuned-peft-r2/adapter_config.json')!.toString());
+  expect([config.r, config.lora_alpha]).toEqual([2, 2]);
+  await expect(page.getByTestId('export-peft')).toContainText(/Rank 2 loses [\d.]+ % of what was trained/);
   expect(await violations(page)).toEqual([]);
   expect([broken(), abroad()]).toEqual([[], []]);
 });
@@ -36,10 +46,15 @@ test('what cannot be written is said with its cure, nothing of it stays, and the
       await walk(await root.getDirectoryHandle('exports', { create: true }));
       return names;
     });
+  const fault = page.getByTestId('fault-gguf');
+  await page.getByTestId('make-gguf').click();
+  await page.getByRole('button', { name: 'Stop: GGUF' }).click();
+  await expect(fault).toContainText('got stopped: nothing of it is left', { timeout: 60_000 });
+  expect(await left()).toEqual([]);
+
   const values = page.getByTestId('export-gguf').getByLabel('Values');
   await values.selectOption('q4_0');
   await page.getByTestId('make-gguf').click();
-  const fault = page.getByTestId('fault-gguf');
   await expect(fault).toContainText(/got the untrained one: .* choose a finer “Values of the result”/, { timeout: 60_000 });
   expect(await left()).toEqual([]);
 

@@ -156,7 +156,7 @@ async function runWith(given: Options, { resume = false, by, within }: Meant = {
     const { steps, seconds, input_tokens } = ended;
     const finished = { steps, seconds, input_tokens, elapsed: (performance.now() - run.value.began) / 1000 };
     run.value = { ...run.value, phase: ended.stopped ? 'stopped' : 'done', finished: ended.stopped ? null : finished };
-    if (steps > 0) result.value = { model: ended.model };
+    if (steps > 0) result.value = { model: ended.model, blocks: !ended.model && run.value.selection !== null };
     if (steps > 0)
       past.value = [...past.value, pastOf(run.value, withDefaults(given), ended, past.value.length + 1, by)].slice(-MOST);
     return !ended.stopped;

@@ -189,6 +189,8 @@ export interface ExportAsked {
   format: ExportFormat;
   /** null: the base's, where the format has it. */
   dtype: string | null;
+  /** For PEFT, the rank that blocks are cut to; null: as many as lose nothing. */
+  svd: number | null;
   /** Of the file, or of the folder. */
   name: string;
   /** Where a person chose to have it: the file, or the folder to put a folder into. null: in the browser, to be downloaded. */

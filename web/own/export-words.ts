@@ -12,8 +12,14 @@ export const READERS: Record<ExportFormat, { name: string; reads: string }> = {
   peft: { name: 'Adapter for PEFT', reads: 'A folder for PEFT and vLLM.' },
 };
 
+/** What a run left: the model itself trained, or an adapter; whether that has blocks. */
+export interface Left {
+  model: boolean;
+  blocks: boolean;
+}
+
 /** Formats of what the last run left: where the base itself was trained there is no adapter. */
-export const formatsOf = (left: { model: boolean }): ExportFormat[] =>
+export const formatsOf = (left: Pick<Left, 'model'>): ExportFormat[] =>
   (Object.keys(EXPORTS) as ExportFormat[]).filter((format) => format !== 'peft' || !left.model);
 
 /** The dtype that a format has where none is chosen: the base's, or the format's first. */
@@ -33,7 +39,7 @@ export function aboutBytes({ parameters, vocab_size, hidden_size }: Size, dtype:
 export type Size = Pick<ModelFacts, 'parameters' | 'vocab_size' | 'hidden_size'>;
 
 /** What an export of a model is called: the model's name in letters that every system takes. */
-export function nameFor(from: ModelFrom | null, format: ExportFormat, dtype: string | null): string {
+export function nameFor(from: ModelFrom | null, format: ExportFormat, dtype: string | null, svd: number | null = null): string {
   const last =
     (from?.name ?? 'model')
       .split(/[\\/:]/)
@@ -44,7 +50,11 @@ export function nameFor(from: ModelFrom | null, format: ExportFormat, dtype: str
       .replace(/\.(gguf|safetensors)$/i, '')
       .replace(/[^\w.-]+/g, '-')
       .replace(/^[-.]+|[-.]+$/g, '') || 'model';
-  const words = [plain, 'tuned', format === 'gguf' ? dtype : dtype === null ? format : `${format}-${dtype}`];
+  const words = [
+    plain,
+    'tuned',
+    format === 'gguf' ? dtype : dtype === null ? (svd === null ? format : `${format}-r${svd}`) : `${format}-${dtype}`,
+  ];
   return `${words.join('-')}${format === 'gguf' ? '.gguf' : ''}`;
 }
 

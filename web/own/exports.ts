@@ -10,7 +10,7 @@ import { inPageWords } from './words.ts';
 export type Standing =
   | { state: 'none' }
   | { state: 'busy' }
-  | { state: 'made'; dtype: string | null; home: TakenHome; href: string | null }
+  | { state: 'made'; dtype: string | null; svd: number | null; home: TakenHome; href: string | null }
   | { state: 'failed'; text: string };
 
 const none: Standing = { state: 'none' };
@@ -34,10 +34,16 @@ async function choose(format: ExportFormat, name: string) {
   }
 }
 
+/** What is asked of an export: its dtype, or the rank of its blocks, where the format has one; null: as it is. */
+export interface Wanted {
+  dtype: string | null;
+  svd: number | null;
+}
+
 /** Exports what the last run left; chosen: to where a person says, else to be downloaded. */
-export async function exportAs(format: ExportFormat, dtype: string | null, chosen: boolean): Promise<void> {
+export async function exportAs(format: ExportFormat, { dtype, svd }: Wanted, chosen: boolean): Promise<void> {
   const of = result.value;
-  const name = nameFor(modelFrom.value, format, dtype);
+  const name = nameFor(modelFrom.value, format, dtype, svd);
   try {
     const place = chosen ? await choose(format, name) : null;
     if (place === undefined) return;
@@ -46,9 +52,10 @@ export async function exportAs(format: ExportFormat, dtype: string | null, chose
       written.value = 'asking';
       set(format, { state: 'busy' });
     });
-    const home = await worker().call('export', { format, dtype, name, place });
+    const home = await worker().call('export', { format, dtype, svd, name, place });
     const { download } = home;
-    if (of === result.value) set(format, { state: 'made', dtype, home, href: download && URL.createObjectURL(download.blob) });
+    if (of === result.value)
+      set(format, { state: 'made', dtype, svd, home, href: download && URL.createObjectURL(download.blob) });
   } catch (e) {
     if (of === result.value) set(format, { state: 'failed', text: inPageWords((e as Error).message) });
   }

@@ -23,6 +23,7 @@ import type {
   Show,
   Written,
 } from './calls.ts';
+import type { Left } from './export-words.ts';
 import { effective } from './form.ts';
 import type { Past } from './history.ts';
 import { hearRun } from './run.ts';
@@ -66,7 +67,7 @@ export const prompts = signal(3);
 export const past = signal<Past[]>([]);
 export const comparing = signal<{ left: number; said: string[] } | null>(null);
 /** What the last run left; null where it left nothing. */
-export const result = signal<{ model: boolean } | null>(null);
+export const result = signal<Left | null>(null);
 export const paused = signal(false);
 export const replies = signal<Reply[]>([]);
 export const asking = signal(false);

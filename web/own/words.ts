@@ -70,7 +70,7 @@ const LABELS: Partial<Record<Key, string>> = {
   saveRecipe: 'Save the recipe',
   format: 'Format',
   dtype: 'Values of the result',
-  svd: 'SVD rank of the command line',
+  svd: 'Rank of the LoRA',
   table: 'Table',
   part: 'Part',
   runtime: 'Runtime',

@@ -3,13 +3,14 @@ import { expect, test } from 'vitest';
 import { aboutBytes, dtypeFor, formatsOf, nameFor, saidOf } from '../../../web/own/export-words.ts';
 
 test.each([
-  ['Tiny model', 'gguf', 'q4_0', 'Tiny-model-tuned-q4_0.gguf'],
-  ['SmolLM2-135M.Q4_1.gguf', 'gguf', 'f16', 'SmolLM2-135M.Q4_1-tuned-f16.gguf'],
-  ['hf:OWNER/Name-1B', 'hf', 'bf16', 'Name-1B-tuned-hf-bf16'],
-  ['../..', 'peft', null, 'model-tuned-peft'],
-  ['<img src=x>', 'onnx', 'q4', 'img-src-x-tuned-onnx-q4'],
-] as const)('%s as %s %s is called %s', (name, format, dtype, called) => {
-  expect(nameFor({ name, files: [] }, format, dtype)).toBe(called);
+  ['Tiny model', 'gguf', 'q4_0', null, 'Tiny-model-tuned-q4_0.gguf'],
+  ['SmolLM2-135M.Q4_1.gguf', 'gguf', 'f16', null, 'SmolLM2-135M.Q4_1-tuned-f16.gguf'],
+  ['hf:OWNER/Name-1B', 'hf', 'bf16', null, 'Name-1B-tuned-hf-bf16'],
+  ['../..', 'peft', null, null, 'model-tuned-peft'],
+  ['../..', 'peft', null, 8, 'model-tuned-peft-r8'],
+  ['<img src=x>', 'onnx', 'q4', null, 'img-src-x-tuned-onnx-q4'],
+] as const)('%s as %s %s, rank %s, is called %s', (name, format, dtype, svd, called) => {
+  expect(nameFor({ name, files: [] }, format, dtype, svd)).toBe(called);
 });
 
 test.each([

@@ -4,9 +4,10 @@ import { useState } from 'preact/hooks';
 import { EXPORTS, type ExportFormat } from '../../../src/formats.ts';
 import { bytes } from '../../format.ts';
 import { aboutBytes, dtypeFor, formatsOf, READERS, saidOf } from '../export-words.ts';
-import { choosable, exportAs, exporting, type Standing, standingOf, stopExport } from '../exports.ts';
+import { choosable, exportAs, exporting, type Standing, standingOf, stopExport, type Wanted } from '../exports.ts';
+import { written as understood } from '../form.ts';
 import { model, result, written } from '../store.ts';
-import { inPageWords } from '../words.ts';
+import { inPageWords, labelOf } from '../words.ts';
 import { Fault } from './BenchPart.tsx';
 
 export function Exports() {
@@ -24,9 +25,11 @@ function Export({ format }: { format: ExportFormat }) {
   const m = model.value;
   const { dtypes } = EXPORTS[format];
   const [chosen, setChosen] = useState<string | null>(null);
+  const [rank, setRank] = useState('');
   if (m.state !== 'there') return null;
   const { name, reads } = READERS[format];
   const dtype = chosen ?? dtypeFor(format, m.value.dtype);
+  const { svd, fault } = rankOf(rank, m.value.hidden_size);
   const now = standingOf(format);
   const about = dtype === null ? null : aboutBytes(m.value, dtype);
   return (
@@ -52,19 +55,45 @@ function Export({ format }: { format: ExportFormat }) {
           </select>
         </div>
       )}
+      {format === 'peft' && result.value?.blocks && (
+        <div class="field inline">
+          <label for="export-rank">{labelOf('svd')}</label>
+          <input
+            id="export-rank"
+            inputMode="numeric"
+            placeholder="lossless"
+            value={rank}
+            disabled={now.state === 'busy'}
+            aria-invalid={fault !== undefined}
+            onInput={(e) => setRank(e.currentTarget.value)}
+          />
+        </div>
+      )}
       <p class="size">
-        {now.state === 'made' && now.dtype === dtype ? bytes(now.home.bytes) : about !== null && `about ${bytes(about)}`}
+        {now.state === 'made' && now.dtype === dtype && now.svd === svd
+          ? bytes(now.home.bytes)
+          : about !== null && `about ${bytes(about)}`}
       </p>
-      <Buttons format={format} dtype={dtype} now={now} />
+      <Buttons format={format} wanted={fault === undefined ? { dtype, svd } : null} now={now} />
       {now.state === 'busy' && <Progress of={about} />}
       <div class="came" role="status">
-        <Came format={format} now={now} />
+        {fault ? <Fault text={fault} testid={`fault-${format}`} /> : <Came format={format} now={now} />}
       </div>
     </li>
   );
 }
 
-function Buttons({ format, dtype, now }: { format: ExportFormat; dtype: string | null; now: Standing }) {
+/** The rank that a person wrote: none is as many as lose nothing. */
+function rankOf(text: string, hidden: number): { svd: number | null; fault?: string } {
+  const { value = null, fault } = understood('svd', text);
+  if (fault !== undefined || value === null) return { svd: null, fault };
+  const svd = value as number;
+  return svd <= hidden
+    ? { svd }
+    : { svd, fault: `Expected at most ${hidden}, the model’s hidden size, got ${svd}: a higher rank loses no less.` };
+}
+
+function Buttons({ format, wanted, now }: { format: ExportFormat; wanted: Wanted | null; now: Standing }) {
   const { name } = READERS[format];
   if (now.state === 'busy')
     return (
@@ -81,8 +110,8 @@ function Buttons({ format, dtype, now }: { format: ExportFormat; dtype: string |
       <button
         type="button"
         class="button small"
-        disabled={exporting()}
-        onClick={() => exportAs(format, dtype, false)}
+        disabled={exporting() || !wanted}
+        onClick={() => exportAs(format, wanted!, false)}
         aria-label={`${again}: ${name}`}
         data-testid={`make-${format}`}
       >
@@ -92,8 +121,8 @@ function Buttons({ format, dtype, now }: { format: ExportFormat; dtype: string |
         <button
           type="button"
           class="button small quiet"
-          disabled={exporting()}
-          onClick={() => exportAs(format, dtype, true)}
+          disabled={exporting() || !wanted}
+          onClick={() => exportAs(format, wanted!, true)}
           aria-label={`${into}: ${name}`}
           data-testid={`place-${format}`}
         >

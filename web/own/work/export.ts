@@ -29,7 +29,7 @@ export async function exportOwn(b: Bench, asked: ExportAsked, signal: AbortSigna
   const of: Known = known.get(tuned) ?? { adapter: (await attached.adapter(baseOf(model), !model.moved)) ?? undefined };
   known.set(tuned, of);
   const { adapter } = of;
-  const { format, name, place } = asked;
+  const { format, name, place, svd } = asked;
   const dtype = asked.dtype ?? defaultDtype(format, opened.files.config.dtype);
   const notes: string[] = [];
   const report: Report = (line) => (line.kind === 'note' || line.kind === 'warning') && notes.push(line.text);
@@ -48,6 +48,7 @@ export async function exportOwn(b: Bench, asked: ExportAsked, signal: AbortSigna
     ...{ model: model.moved ? 'model' : tuned.given.model, adapter: adapter && 'adapter' },
     format,
     dtype,
+    ...(svd !== null && { svd }),
     out: name,
   };
   const card = cardFor({ base, adapter, run: { recipe: tuned.given, curve: tuned.record!.curve }, given });
@@ -57,7 +58,11 @@ export async function exportOwn(b: Bench, asked: ExportAsked, signal: AbortSigna
     own: { directory: ownExports, as: format },
     told: (done) => b.tell({ kind: 'writing', done }),
   });
-  const made = await exportTo(target, { format, model: { files, adapter, dtype, card }, meant }, report).catch((e) => {
+  const made = await exportTo(
+    target,
+    { format, model: { files, adapter, dtype, card, svd: svd ?? undefined }, meant },
+    report,
+  ).catch((e) => {
     throw signal.aborted ? new Error('expected the export to end, got stopped: nothing of it is left') : e;
   });
   return { ...made, ...taken(), notes };
