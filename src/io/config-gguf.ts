@@ -58,9 +58,13 @@ const everyFourth = (n_layers: number) => Array.from({ length: Math.floor(n_laye
 const LLAMA3_FACTORS = [8, 32, 4, 16];
 
 function readScaling(keys: Record<string, any>, config: ModelConfig, factors: number[] | undefined): RopeScaling | null {
-  const type = keys['rope.scaling.type'] ?? (keys['rope.scale_linear'] ? 'linear' : 'none');
+  // as in llama.cpp: a factor without a type is linear, and a factor of 0 is none
+  const type = keys['rope.scaling.type'] ?? 'linear';
   if (!['none', 'linear'].includes(type)) refuse('rope.scaling.type', type, 'none or linear');
-  const factor = positive(keys, 'rope.scaling.factor', keys['rope.scale_linear'] ?? 1);
+  const factor = positive(
+    { 'rope.scaling.factor': (keys['rope.scaling.factor'] ?? keys['rope.scale_linear']) || 1 },
+    'rope.scaling.factor',
+  );
   if (type === 'linear' && factor !== 1)
     return factors ? refuse('rope_freqs.weight', 'a tensor', 'absent beside linear scaling') : { type, factor };
   if (!factors || factors.every((f) => f === 1)) return null;
@@ -88,6 +92,7 @@ const HARMLESS: Record<string, unknown[]> = {
   residual_scale: [0, 1],
   embedding_scale: [0, 1],
   'attention.scale': [0],
+  'rope.scaling.attn_factor': [1],
   'attention.causal': [true],
   'attention.clamp_kqv': [0],
   attn_logit_softcapping: [0],

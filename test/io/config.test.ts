@@ -282,6 +282,9 @@ describe('configFromGguf', () => {
       type: 'linear',
       factor: 2,
     });
+    expect(read({ 'llama.rope.scaling.factor': 2 }).rope.scaling).toEqual({ type: 'linear', factor: 2 });
+    expect(read({ 'llama.rope.scaling.factor': 0 }).rope.scaling).toBeNull();
+    expect(read({ 'llama.rope.scaling.type': 'none', 'llama.rope.scaling.factor': 2 }).rope.scaling).toBeNull();
     expect(read({ 'llama.rope.scale_linear': 2 }).rope.scaling).toEqual({ type: 'linear', factor: 2 });
   });
 
@@ -291,6 +294,7 @@ describe('configFromGguf', () => {
     ['llama.rope.dimension_count', 4],
     ['llama.attention.value_length', 16],
     ['llama.rope.scaling.type', 'yarn'],
+    ['llama.rope.scaling.attn_factor', 1.2],
     ['llama.expert_count', 8],
     ['split.count', 3],
     ['llama.logit_scale', 0.5],
