@@ -25,10 +25,10 @@ import { type RecordedRun, type TuneData, type TuneOptions, tuneModel } from './
 // A GPU, a model, data
 
 export type { Dataset } from './data/load.ts';
-export { closeGpu, type Gpu, openGpu } from './gpu/device.ts';
-export { blobFolder, blobSource } from './io/bytes.ts';
-export { freeModel, loadModel, type Model, type ModelOptions } from './train/model.ts';
-export { type DataOptions, type OpenModel, openData, openModel } from './train/open.ts';
+export { closeGpu, type Gpu, type OpenOptions, openGpu } from './gpu/device.ts';
+export { blobFolder, blobSource, type Folder, type Source } from './io/bytes.ts';
+export { freeModel, loadModel, type Model, type ModelOptions, type StoredAs } from './train/model.ts';
+export { type DataOptions, type OpenModel, openData, openModel, type Place, type Places } from './train/open.ts';
 
 // Methods, as values
 
@@ -36,6 +36,8 @@ export { full } from './methods/full.ts';
 export { dora, lora, type RankSettings } from './methods/lora.ts';
 export type { Method } from './methods/method.ts';
 export { type SmtSettings, smt } from './methods/smt/method.ts';
+export type { ScoreSettings } from './methods/smt/scores.ts';
+export type { Spreading } from './methods/smt/select.ts';
 export { type MixSettings, smtLora } from './methods/smt-lora.ts';
 export { type TopkSettings, topkLayers } from './methods/topk.ts';
 
@@ -46,8 +48,10 @@ export { opfsStore } from './io/store-opfs.ts';
 export type { Line, Report } from './report.ts';
 export type { CheckpointOptions } from './train/keeping.ts';
 export { type Life, onDevice } from './train/lives.ts';
+export type { OptimizerOptions, RunOptions } from './train/options.ts';
+export type { MemoryOptions } from './train/recompute.ts';
 export type { OnModel, Tuned } from './train/session.ts';
-export type { RecordedRun, TuneData } from './train/tune.ts';
+export type { RecordedRun, TuneData, TuneOptions } from './train/tune.ts';
 
 /** Settings of a run: only the method must be given, all else has the command line's defaults. */
 export type RunSettings = Partial<TuneOptions> & { method: Method };
@@ -107,6 +111,7 @@ function settled(settings: RunSettings): TuneOptions {
 // What was trained
 
 export { type Adapter, loadAdapter } from './io/adapter.ts';
+export type { WriteOptions } from './io/write.ts';
 export { removeAdapter } from './train/session.ts';
 
 /** Where and how a result is written; dtype: of a whole model (f32 where absent). */
@@ -158,7 +163,7 @@ export async function merge(opened: OpenModel, adapter: Adapter, folder: string,
 
 // How good it is
 
-export type { Generated } from './eval/answer.ts';
+export type { AnswerOptions, Generated } from './eval/answer.ts';
 export type { Example, Loss } from './eval/evaluate.ts';
 
 /** Loss (nats a target), perplexity and number of the rows' targets, by the model as it stands. `each` hears of every row in order. */

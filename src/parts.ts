@@ -25,7 +25,7 @@ export { type Choices, type Planning, planningOf } from './gpu/limits.ts';
 export { prepare } from './gpu/run.ts';
 export { elementsOf } from './gpu/tensor.ts';
 export * from './index.ts';
-export { openPlace, type Source } from './io/bytes.ts';
+export { openPlace } from './io/bytes.ts';
 export { type KeptModel, keptFolder, keptModels } from './io/kept-folder.ts';
 export { storedBytes } from './io/tensors.ts';
 export { blobOf } from './io/write.ts';
@@ -45,7 +45,7 @@ export type { Identity } from './train/identity.ts';
 export { causeOf, type Life, openFor, survive } from './train/lives.ts';
 export { logitsOf, logprobsOf } from './train/logprobs.ts';
 export { baseOf, type DecoderFor, decoderFor, fallback } from './train/model.ts';
-export { endsOf, openPrompts, type Place, promptIds, seeRows, withSources, withTokenizer } from './train/open.ts';
+export { endsOf, openPrompts, promptIds, seeRows, withSources, withTokenizer } from './train/open.ts';
 export { halvesOf, longestOf, orderRows } from './train/order.ts';
 export { type Figures, type PlanOptions, runBytes, trainingFigures, warmupFigures } from './train/plans.ts';
 export { evaluationIn } from './train/rates.ts';
@@ -53,7 +53,7 @@ export { weighRecompute } from './train/recompute.ts';
 export { type Curve, RECORDED, type RunRecord } from './train/record.ts';
 export type { Run } from './train/run.ts';
 export { checkSavable, liveFiles, resultFiles } from './train/save.ts';
-export { type Again, prepareRun, type TuneOptions } from './train/tune.ts';
+export { type Again, prepareRun } from './train/tune.ts';
 
 /** Scores the blocks of a prepared run's targets and chooses, without training; null where it was stopped meanwhile. */
 export const selectBlocks = (run: Run, settings: SmtSettings): Promise<Scored | null> => chooseBlocksBy(choosing(run), settings);

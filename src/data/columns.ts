@@ -1,7 +1,7 @@
 import { setting } from '../setting.ts';
 /**
  * Which columns of a record hold what: a record (one object of a data file) becomes fields of one of the five kinds of
- * row. Names that people use for the same thing are known here; `--columns` says the rest. Tokens are rows.ts.
+ * row. Names that people use for the same thing are known here; `columns` says the rest. Tokens are rows.ts.
  */
 export type Fields =
   | { kind: 'ids'; input_ids: unknown; labels: unknown }
@@ -70,7 +70,7 @@ export function parseColumns(text: string): Columns {
   return columns;
 }
 
-/** Fields of a record: by --columns where given, else by the names of its columns; throws naming those where none fit. */
+/** Fields of a record: by `columns` where given, else by the names of its columns; throws naming those where none fit. */
 export function detect(record: DataRecord, given?: Columns): Detected {
   if (record === null || typeof record !== 'object' || Array.isArray(record))
     throw new Error(
@@ -153,7 +153,7 @@ export function hint(record: DataRecord): string {
   return `say which is which, for example ${setting('columns')} ${example(record)}`;
 }
 
-/** An example of --columns made of the record's own columns. */
+/** An example of `columns` made of the record's own columns. */
 function example(record: DataRecord): string {
   const texts = paths(record).filter((path) => typeof at(record, path) === 'string' && at(record, path) !== '');
   const find = (words: RegExp) => texts.find((path) => words.test(path));

@@ -27,11 +27,11 @@ export interface Dataset {
   rows: IndexedRow[];
   /** Sound rows in the files: rows.length + untargeted.length. */
   total: number;
-  /** Rows that were cut at max_length. */
+  /** Rows that were cut at `maxLength`. */
   cut: number;
   /** Places of the rows without a target (after the cut), which are left out of training. */
   untargeted: number[];
-  /** Rows left out by --skip-bad-rows, and what was wrong with the first. */
+  /** Rows left out by `skipBadRows`, and what was wrong with the first. */
   bad: number;
   firstFault?: string;
   tokens: number;
@@ -77,7 +77,7 @@ export interface SeenRow {
 /** What was found in data files: of what form each is, what was left out, and what of the rows their tokens do not have. */
 export interface Found {
   files: { name: string; rows: number; shown: string }[];
-  /** Rows left out by --skip-bad-rows, and what was wrong with the first. */
+  /** Rows left out by `skipBadRows`, and what was wrong with the first. */
   bad: number;
   firstFault?: string;
   /** Fields that no token says, by name and in how many rows they say something. */

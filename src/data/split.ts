@@ -1,4 +1,4 @@
-/** Rows held out of training to be evaluated on: `--eval` names a file of them, or a share of the data. */
+/** Rows held out of training to be evaluated on: `eval` names a file of them, or a share of the data. */
 import { permutation, random } from '../random.ts';
 import { setting } from '../setting.ts';
 

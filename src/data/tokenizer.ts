@@ -1,7 +1,7 @@
 /**
  * A model's tokenizer: text to token ids and back, as Rust's tokenizers does it: added tokens first, then the normalizer, the
  * pre-tokenizer, the model and what is put around a text, each in a file of tokenizer/. A setting that is not known there is
- * refused by name. Truncation and padding of a tokenizer.json are another matter: rows are cut by --max-length.
+ * refused by name. Truncation and padding of a tokenizer.json are another matter: rows are cut by `maxLength`.
  * What the ids of a row mean (prompt, response, end) is rows.ts; chat templates are template.ts.
  */
 import { type AddedToken, addedTokens, NAMED } from '../io/added-tokens.ts';

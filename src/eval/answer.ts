@@ -8,6 +8,7 @@ import { planDecoding, rowsAtOnce } from './decoding.ts';
 import type { OnDevice } from './evaluate.ts';
 import { generateAll } from './generate.ts';
 
+/** How an answer is drawn, and how long it may be. */
 export interface AnswerOptions {
   /** Longest answer, in tokens. */
   maxNewTokens: number;

@@ -38,6 +38,7 @@ export interface Gpu {
   closed: boolean;
 }
 
+/** Which adapter is opened. */
 export interface OpenOptions {
   /** Part of the adapter's name, or auto. */
   device?: string;

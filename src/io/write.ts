@@ -19,6 +19,7 @@ export async function blobOf({ name, chunks }: FileToWrite): Promise<Blob> {
   return new Blob(parts, { type: name.endsWith('.json') ? 'application/json' : 'application/octet-stream' });
 }
 
+/** What may be where a folder or file is written, and who looks at it before it has its name. */
 export interface WriteOptions {
   /** Write into a folder that holds other files, over those of the same names. */
   force?: boolean;

@@ -35,7 +35,7 @@ export interface Found extends Checkpoint {
 const STATE = 'state.safetensors';
 const RUN = 'run.json';
 const MANIFEST = 'manifest.json';
-/** The folder under `--out`. */
+/** The folder under a run's `out`. */
 export const CHECKPOINTS = 'checkpoints';
 
 /** Values of a tensor on the device, there already or as soon as they are asked for. */

@@ -113,7 +113,8 @@ export async function promptIds(model: OpenModel, text: string, asChat = false, 
   return (await openPrompts(model, source, { ...o, columns: undefined })).prompts[0].ids;
 }
 
-type Places = string | Source | readonly (string | Source)[];
+/** Where data lie: files by path or address, or as a page holds them. */
+export type Places = string | Source | readonly (string | Source)[];
 
 async function rowOptions({ files, tokenizer }: OpenModel, o: DataOptions): Promise<Omit<LoadOptions, 'max_length'>> {
   const { template = 'auto', columns } = o;

@@ -5,6 +5,7 @@ import type { BlockScores, MuonScale, Optimizer, Training } from '../methods/met
 import type { Report } from '../report.ts';
 import type { Schedule } from './schedule.ts';
 
+/** How long a run is, by which rates and in which order it trains, and who listens. */
 export interface RunOptions extends OptimizerOptions {
   /** Optimizer steps, or passes over the data; one pass where neither is given. */
   steps?: number;
@@ -16,6 +17,7 @@ export interface RunOptions extends OptimizerOptions {
   seed: number;
   /** Peak learning rate; auto: found by trial; absent: by trial where the run is long enough for that, else by rule. */
   lr?: number | 'auto';
+  /** constant, linear or cosine. */
   schedule: Schedule;
   /** Steps in which the learning rate rises, or below 1 a share of the run. */
   lrWarmup: number;
@@ -44,7 +46,7 @@ export interface RunOptions extends OptimizerOptions {
 export interface OptimizerOptions {
   /** How matrices move beside the frozen base; AdamW where absent, and where the base itself moves. */
   optimizer?: Optimizer;
-  /** The size of Muon's steps. */
+  /** The size of Muon's steps: block or strip (docs/settings.md). */
   muonScale?: MuonScale;
   betas: readonly [number, number];
   eps: number;

@@ -9,6 +9,7 @@ import { parseSize } from '../size.ts';
 import { bytes } from '../words.ts';
 import { type PlanOptions, runBytes } from './plans.ts';
 
+/** What a run may take of the device, and how it comes by with less. */
 export interface MemoryOptions {
   /** Make again what a layer kept for the backward; auto: where `memory` would not do without. */
   recompute: 'auto' | 'on' | 'off';

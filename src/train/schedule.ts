@@ -10,7 +10,7 @@ export function lrAt(t: number, N: number, peak: number, schedule: Schedule, W: 
   return peak;
 }
 
-/** W of --lr-warmup X in a run of N steps: X steps, or for X below 1 ceil(X N), where 0.07 x 100 is 7 and no hair more. */
+/** W of `lrWarmup` X in a run of N steps: X steps, or for X below 1 ceil(X N), where 0.07 x 100 is 7 and no hair more. */
 export function warmupSteps(X: number, N: number): number {
   return X < 1 ? Math.max(0, Math.ceil(X * N - 1e-9)) : Math.round(X);
 }

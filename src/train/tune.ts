@@ -31,6 +31,7 @@ export interface TuneData {
   guard?: { name: string; rows: Row[] };
 }
 
+/** All that `tune` may be told: the method, and beside it what has a default. */
 export interface TuneOptions extends Omit<RunOptions, 'recompute'>, MemoryOptions {
   method: Method;
   /** Time kernel variants before the first step, and remember the fastest in the cache. */
@@ -185,5 +186,5 @@ export function settingsOf({ model, options }: Pick<Run, 'model' | 'options'>, m
   });
 }
 
-/** A module as --targets names it. */
+/** A module as targets are named: q of q_proj. */
 const shortName = (module: string) => module.replace(/_proj$/, '');

@@ -102,7 +102,7 @@ function put(memory: Memory, { info, w, window: v, r0, r1 }: Chunk, bytes: Uint8
   return stored.length;
 }
 
-/** Values stored as `from` as a weight stores them: one of the formats that `--base` names, since others come as they are. */
+/** Values stored as `from` as a weight stores them: one of the formats that `base` names, since others come as they are. */
 export function recoded(w: Weight, from: Format, bytes: Uint8Array<ArrayBuffer>, count: number): Uint8Array<ArrayBuffer> {
   try {
     return recode(from, bytes, w.format as WritableFormat, count);

@@ -21,10 +21,13 @@ export const SELECTS = ['gradient', 'activation', 'magnitude', 'random'] as cons
 /** frozen: weights stay while scores gather. full: full fine-tuning steps, kept; the result is a model. */
 export const WARMUPS = ['frozen', 'full'] as const;
 
+/** How blocks are scored: by a warm-up that reads data, or without one. */
 export interface ScoreSettings {
+  /** gradient, activation, magnitude or random. */
   select: (typeof SELECTS)[number];
-  /** The figure of a gradient that counts. */
+  /** The figure of a gradient that counts: absmean, absofmean, absmean-of-sum or l2. */
   score: Score;
+  /** frozen: weights stay while scores gather; full: they train, and the result is a model. */
   warmup: (typeof WARMUPS)[number];
   /** Micro-batches of the frozen warm-up, steps of the full one. */
   warmupSteps: number;

@@ -32,6 +32,7 @@ export type Spread = (typeof SPREADS)[number];
 
 /** How a ranking is spread over the matrices. */
 export interface Spreading {
+  /** fair, global or matrix: docs/settings.md. */
   spread: Spread;
   /** How much a further block of a matrix is discounted in a fair ranking: 0 is a global one. */
   kappa: number;
