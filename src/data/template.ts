@@ -6,7 +6,7 @@
 import { setting } from '../setting.ts';
 import { dateText } from './jinja/date.ts';
 import type { Scope } from './jinja/expressions.ts';
-import { MAX_STEPS, mustFit } from './jinja/limits.ts';
+import { MAX_STEPS, mostWritten } from './jinja/limits.ts';
 import { statementsOf } from './jinja/parse.ts';
 import { run } from './jinja/statements.ts';
 import { type Callable, fromJson, isUndefined, type Kw, str, type Value } from './jinja/values.ts';
@@ -36,13 +36,16 @@ export const DATE = '2024-07-26';
 
 /** Renders a chat template (Jinja) with the names that transformers gives it; throws with the template's own complaint. */
 export function render(template: string, names: Record<string, unknown>, date = DATE): Rendered {
+  let [length, most] = [0, 0];
   try {
+    most = mostWritten(charactersIn(names));
     const scope: Scope = { names: builtIns(date), budget: { left: MAX_STEPS } };
     for (const [name, value] of Object.entries(names)) if (value !== undefined) scope.names.set(name, fromJson(value));
     let text = '';
     const generated: Rendered['generated'] = [];
     const write = (part: string) => {
-      mustFit(text.length + part.length);
+      length += part.length;
+      if (length > most) throw new Error('too long');
       text += part;
     };
     const generation = (opens: boolean) => {
@@ -52,11 +55,23 @@ export function render(template: string, names: Record<string, unknown>, date = 
     run(statementsOf(template), scope, { write, generation });
     return { text, generated };
   } catch (error) {
+    if (length > most)
+      throw new Error(
+        `expected the model's chat template to write at most ${most} characters of this conversation, got more; ` +
+          `it repeats itself: give another template with ${setting('template')} FILE`,
+      );
     throw new Error(
       `expected the model's chat template to accept the conversation, got "${faultOf(error)}"; ` +
         `change the roles or their order, or give another template with ${setting('template')} FILE`,
     );
   }
+}
+
+/** Characters of all texts within a value. */
+function charactersIn(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.values(value).reduce<number>((sum, part) => sum + charactersIn(part), 0);
 }
 
 /** What went wrong, in words: the parser and the stack have none for a template that is cut short or nested without end. */

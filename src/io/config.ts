@@ -4,16 +4,26 @@
 
 import { MODEL_TYPES, type ModelConfig, type ModelType } from '../models/config.ts';
 
-/** A config.json (and generation_config.json for its end-of-sequence ids). Errors name the field and its value. */
-export function configFromHf(raw: Record<string, any>, generation: Record<string, any> = {}, name = 'config.json'): ModelConfig {
+/** A config.json, and of the generation_config.json beside it the ends of a text. Errors name the file, the field and its value. */
+export function configFromHf(
+  raw: Record<string, any>,
+  generation: Record<string, any> = {},
+  name = 'config.json',
+  beside = 'generation_config.json',
+): ModelConfig {
+  const ends = inFile(beside, () => tokenIds(generation, 'eos_token_id'));
+  return inFile(name, () => readConfig(raw, ends));
+}
+
+function inFile<T>(name: string, read: () => T): T {
   try {
-    return readConfig(raw, generation);
+    return read();
   } catch (e) {
     throw new Error(`${name}: ${(e as Error).message}`);
   }
 }
 
-function readConfig(raw: Record<string, any>, generation: Record<string, any>): ModelConfig {
+function readConfig(raw: Record<string, any>, ends: number[]): ModelConfig {
   const model_type = readModelType(raw);
   refuseUnsupported(raw, model_type);
   const hidden_size = size(raw, 'hidden_size');
@@ -42,7 +52,7 @@ function readConfig(raw: Record<string, any>, generation: Record<string, any>): 
     nope_layers: model_type === 'smollm3' ? readNopeLayers(raw) : [],
     tie_word_embeddings: flag(raw, 'tie_word_embeddings', model_type === 'smollm3'),
     bos_token_id: tokenIds(raw, 'bos_token_id')[0] ?? null,
-    eos_token_ids: [...new Set([...tokenIds(raw, 'eos_token_id'), ...tokenIds(generation, 'eos_token_id')])],
+    eos_token_ids: [...new Set([...tokenIds(raw, 'eos_token_id'), ...ends])],
     dtype: readDtype(raw),
     raw,
   };

@@ -152,7 +152,7 @@ async function readHfConfig(folder: Folder): Promise<{ config: ModelConfig; gene
     throw new Error(`expected config.json in ${folder.name}, got ${await contents(folder)}; name a model folder or a .gguf file`);
   const generationFile = await folder.file('generation_config.json');
   const generation = generationFile ? await readJson(generationFile) : {};
-  return { config: configFromHf(await readJson(file), generation, file.name), generation };
+  return { config: configFromHf(await readJson(file), generation, file.name, generationFile?.name), generation };
 }
 
 async function readHfTensors(folder: Folder): Promise<{ form: 'hf' | 'hf-sharded'; stored: Map<string, StoredTensor> }> {

@@ -8,7 +8,7 @@ const times = (n: number, body: string) =>
 
 test.each([
   ['loops in loops', loops(4), 'steps'],
-  ['loops in loops that write', loops(3, 'x'), 'steps'],
+  ['loops in loops that write', loops(3, 'x'), 'to write at most 1048576 characters'],
   ['a loop that skips all', '{% for i in range(100000) if false %}{% endfor %}'.repeat(40), 'steps'],
   ['one loop too long', '{% for i in range(10**9) %}{% endfor %}', 'Range too big'],
   ['a text that doubles', times(60, '{% set ns.s = ns.s ~ ns.s %}'), 'characters'],
@@ -42,6 +42,15 @@ test.each([
   ],
 ])('%s', { timeout: 60_000 }, (_, template, message) => {
   expect(() => render(template, {})).toThrow(message);
+});
+
+test('a template that writes a conversation over and over is refused with what it may write, and one that writes it thrice is not', () => {
+  const messages = [{ role: 'user', content: 'word '.repeat(100_000) }];
+  const over = (times: number) => `{% for i in range(${times}) %}{{ messages[0].content }}{% endfor %}`;
+  expect(render(over(3), { messages }).text).toHaveLength(1_500_000);
+  expect(() => render(over(60), { messages })).toThrow(
+    `to write at most ${2 ** 20 + 8 * 500_004} characters of this conversation, got more; it repeats itself: give another template`,
+  );
 });
 
 test('a conversation of 20,000 messages takes its template well within the bounds', () => {

@@ -148,6 +148,13 @@ describe('openModel', () => {
     expect(model.tensors.size).toBe(11);
   });
 
+  test('a fault in generation_config.json is said of that file', async () => {
+    const files = folder({ 'generation_config.json': json({ eos_token_id: [2, 'end'] }) });
+    await expect(openModelFiles(files)).rejects.toThrow(
+      'generation_config.json: expected eos_token_id to be a token id, got "end"',
+    );
+  });
+
   test('special_tokens_map.json wins and added_tokens.json counts, but beside an added_tokens_decoder, as in transformers', async () => {
     const files = (decoder: object) => ({
       'tokenizer_config.json': json({ eos_token: 'a', pad_token: 'b', ...decoder }),

@@ -51,6 +51,9 @@ export function power(x: bigint, y: bigint): bigint {
   return x ** y;
 }
 
+/** Characters that a rendering may write of names of so many: what it is given some times over, and as much again as any prompt has. */
+export const mostWritten = (given: number): number => Math.min(MAX_TEXT, 2 ** 20 + 8 * given);
+
 /** Texts with one between them. */
 export function joined(texts: string[], between: string): string {
   mustFit(texts.reduce((sum, text) => sum + text.length, between.length * Math.max(0, texts.length - 1)));
