@@ -19,7 +19,7 @@ test('blocks leave as GGUF and as ONNX, checked', async ({ page }) => {
   expect(said).toMatch(RUN);
   expect(Number(RUN.exec(said)![1])).toBeLessThan(1e-3);
 
-  const rank = page.getByLabel('Rank of the LoRA');
+  const rank = page.getByLabel('LoRA rank');
   await rank.fill('33');
   await expect(page.getByTestId('fault-peft')).toContainText('Expected at most 32, the model’s hidden size, got 33');
   await expect(page.getByTestId('make-peft')).toBeDisabled();

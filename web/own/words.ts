@@ -70,7 +70,7 @@ const LABELS: Partial<Record<Key, string>> = {
   saveRecipe: 'Save the recipe',
   format: 'Format',
   dtype: 'Values of the result',
-  svd: 'Rank of the LoRA',
+  svd: 'LoRA rank',
   table: 'Table',
   part: 'Part',
   runtime: 'Runtime',

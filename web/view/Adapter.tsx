@@ -1,9 +1,10 @@
 // The result to take away: the adapter folder's files.
 
 import { useEffect, useMemo } from 'preact/hooks';
-import { bytes, grouped } from '../format.ts';
+import { grouped } from '../format.ts';
 import type { AdapterFile } from '../protocol.ts';
 import type { SelectionLine } from '../state.ts';
+import { Downloads } from './Downloads.tsx';
 
 export function Adapter({ files, selection }: { files: AdapterFile[]; selection: SelectionLine | null }) {
   const links = useMemo(
@@ -19,25 +20,17 @@ export function Adapter({ files, selection }: { files: AdapterFile[]; selection:
   if (!files.length || !selection) return <p class="empty">Three small files will be here when the run ends.</p>;
   return (
     <div class="adapter">
-      <ul>
-        {links.map(({ name, size, href }) => (
-          <li key={name}>
-            <a class="button small" href={href} download={name}>
-              Download
-            </a>
-            <p class="file">
-              {name}
-              <span class="size">{bytes(size)}</span>
-            </p>
-          </li>
-        ))}
-      </ul>
+      <Downloads files={links} />
       <p>
         {grouped(selection.blocks.length)} blocks of {selection.block} × {selection.block} differences, where they belong, and a
         fingerprint of every base matrix. Put the files in one folder; then, in a checkout of blocktune:
       </p>
       <pre>
         <code>npx blocktune generate --adapter FOLDER</code>
+      </pre>
+      <p>To have the tuned model whole, for llama.cpp and Ollama, as a folder for transformers (hf) or as ONNX (onnx):</p>
+      <pre>
+        <code>npx blocktune export --adapter FOLDER --format gguf --out tuned.gguf</code>
       </pre>
     </div>
   );

@@ -19,6 +19,8 @@ for (const colorScheme of ['light', 'dark'] as const)
       const name = (part: string) => `${OUT}/${part}-${colorScheme}-${width}.png`;
 
       async function shown(page: Page, screen: string): Promise<void> {
+        for (const map of await page.locator('.map canvas').all())
+          await expect(map).toHaveAttribute('data-frames', /\d/, { timeout: 60_000 });
         await page.screenshot({ path: name(screen), fullPage: true });
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
         expect(await violations(page)).toEqual([]);

@@ -61,7 +61,7 @@ function Export({ format }: { format: ExportFormat }) {
           <input
             id="export-rank"
             inputMode="numeric"
-            placeholder="lossless"
+            placeholder="exact"
             value={rank}
             disabled={now.state === 'busy'}
             aria-invalid={fault !== undefined}

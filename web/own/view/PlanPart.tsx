@@ -124,7 +124,7 @@ function StepTime({ plan: p }: { plan: PlanFacts }) {
         id="speed-of"
         label="Time of a step on"
         value={speedOf.value}
-        of={[['', 'choose a GPU like yours'], ...GPU_NAMES.map((name) => [name, name] as const)]}
+        of={[['', 'choose a GPU'], ...GPU_NAMES.map((name) => [name, name] as const)]}
         choose={(name) => {
           speedOf.value = name;
         }}

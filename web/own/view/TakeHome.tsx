@@ -1,15 +1,14 @@
 // The files of the result, made when they are asked for: an adapter is small, a whole model is not.
 
 import { useEffect, useState } from 'preact/hooks';
-import { bytes } from '../../format.ts';
-import type { AdapterFile } from '../../protocol.ts';
+import { type Download, Downloads } from '../../view/Downloads.tsx';
 import { takeResult } from '../actions.ts';
 import { run } from '../store.ts';
 import { inPageWords } from '../words.ts';
 import { Fault } from './BenchPart.tsx';
 
 export function TakeHome() {
-  const [files, setFiles] = useState<(AdapterFile & { href: string })[]>([]);
+  const [files, setFiles] = useState<Download[]>([]);
   const [state, setState] = useState<'' | 'making' | 'made'>('');
   const [fault, setFault] = useState('');
   const { finished, began } = run.value;
@@ -27,7 +26,7 @@ export function TakeHome() {
   const make = async () => {
     setState('making');
     try {
-      setFiles((await takeResult()).map((f) => ({ ...f, href: URL.createObjectURL(f.blob) })));
+      setFiles((await takeResult()).map(({ name, blob }) => ({ name, size: blob.size, href: URL.createObjectURL(blob) })));
       setState('made');
     } catch (e) {
       setFault(inPageWords((e as Error).message));
@@ -43,19 +42,7 @@ export function TakeHome() {
           {state === 'making' ? 'Making the files' : 'Make the files'}
         </button>
       )}
-      <ul>
-        {files.map(({ name, blob, href }) => (
-          <li key={name}>
-            <a class="button small" href={href} download={name}>
-              Download
-            </a>
-            <p class="file">
-              {name}
-              <span class="size">{bytes(blob.size)}</span>
-            </p>
-          </li>
-        ))}
-      </ul>
+      <Downloads files={files} />
       {state === 'made' && (
         <p class="hint">Put them in one folder: it is what the command line takes as an adapter, or as a model.</p>
       )}
