@@ -1,4 +1,4 @@
-// The loop of a training run: feed, forward and backward, update, and results read back late. A step is five lines.
+// The loop of a training run: feed, forward and backward, update, and results read back late, of several steps at once.
 
 import type { Batches } from '../data/batches.ts';
 import { ladder, type Packed, pack } from '../data/pack.ts';
@@ -99,7 +99,7 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
     const targets = batch.reduce((n, b) => n + b.m, 0);
     const lr = l.lrAt(t);
     feedScalars(memory, stream, { targets, lr, ownLr: l.ownLrAt?.(t) });
-    batch.forEach((b, i) => run(l, b, t * l.batches.accumulate + i, i === 0));
+    batch.forEach((b, i) => microBatch(l, b, t * l.batches.accumulate + i, i === 0));
     replay(l.machine, 'update', {});
     const tokens = batch.reduce((n, b) => n + b.n, 0);
     pending.push({ step: t + 1, targets, tokens, lr, results: readback(l.machine, 'update') });
@@ -114,7 +114,8 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
   return done;
 }
 
-function run(l: Loop, b: Packed, pass: number, first: boolean): void {
+/** Forward and backward of one micro-batch; the step's first writes gradients, the others add to them. */
+function microBatch(l: Loop, b: Packed, pass: number, first: boolean): void {
   const [N, M] = [ladder(b.n, l.phase.sizes.N), ladder(b.m, l.phase.sizes.M)];
   feed(l.gpu.memory, l.phase.stream, b, N, M, l.sorted);
   feedPass(l.gpu.memory, l.phase.stream, pass);

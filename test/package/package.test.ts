@@ -75,13 +75,14 @@ describe('what it holds', () => {
       // @ts-expect-error a line has no such kind
       export const wrong = (line: Line) => line.kind === 'stride';`;
     await writeFile(join(lean, 'typed.ts'), source);
+    await writeFile(join(lean, 'readme.ts'), program);
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     for (const resolution of [
       ['--module', 'nodenext'],
       ['--module', 'esnext', '--moduleResolution', 'bundler'],
     ]) {
       const words = [tsc, '--noEmit', '--strict', '--skipLibCheck', 'false', '--types', '', '--target', 'esnext', ...resolution];
-      const { code, stdout } = await run(lean, process.execPath, [...words, 'typed.ts']);
+      const { code, stdout } = await run(lean, process.execPath, [...words, 'typed.ts', 'readme.ts']);
       expect([code, stdout]).toEqual([0, '']);
     }
   });
