@@ -119,6 +119,8 @@ export function requested<S extends v.GenericSchema>(schema: S, body: string): v
   } catch (e) {
     throw refusal(400, `expected a body of JSON, got what is none (${(e as Error).message}); write {"model": ..., ...}`);
   }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw refusal(400, `expected a body of one JSON object, got ${body.slice(0, 80)}; write {"model": ..., ...}`);
   const read = v.safeParse(schema, json, { abortEarly: true });
   if (read.success) return read.output;
   const [issue] = read.issues;
