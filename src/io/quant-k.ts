@@ -73,7 +73,9 @@ function affineScale(x: Float32Array): [scale: number, min: number] {
   let best = error(scale, low);
   for (let step = 0; step <= 20; step++) {
     take((14 + 0.1 * step) / (high - low));
-    let [sumL, sumL2, sumXL] = [0, 0, 0];
+    let sumL = 0;
+    let sumL2 = 0;
+    let sumXL = 0;
     for (let i = 0; i < x.length; i++) {
       const w = (mean + Math.abs(x[i])) * levels[i];
       sumL += w;
@@ -82,8 +84,9 @@ function affineScale(x: Float32Array): [scale: number, min: number] {
     }
     const D = sumW * sumL2 - sumL * sumL;
     if (!(D > 0)) continue;
-    let [s, m] = [(sumW * sumXL - sumX * sumL) / D, (sumL2 * sumX - sumL * sumXL) / D];
-    if (m > 0) [s, m] = [sumXL / sumL2, 0];
+    const free = (sumL2 * sumX - sumL * sumXL) / D;
+    const s = free > 0 ? sumXL / sumL2 : (sumW * sumXL - sumX * sumL) / D;
+    const m = free > 0 ? 0 : free;
     const e = error(s, m);
     // further tries go on from the better minimum
     if (e < best) [scale, low, best] = [s, m, e];
@@ -99,8 +102,10 @@ function symmetricScale(x: Float32Array): number {
   // the plain scale first, so that another is taken only where it is better
   for (const step of [0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9]) {
     const inverse = -(32 + 0.1 * step) / most;
-    let [sumXL, sumL2] = [0, 0];
-    for (const v of x) {
+    let sumXL = 0;
+    let sumL2 = 0;
+    for (let i = 0; i < x.length; i++) {
+      const v = x[i];
       const l = bounded(nearest(inverse * v), -32, 31);
       sumXL += v * v * v * l;
       sumL2 += v * v * l * l;
