@@ -86,7 +86,7 @@ function affineScale(x: Float32Array): [scale: number, min: number] {
     if (!(D > 0)) continue;
     const free = (sumL2 * sumX - sumL * sumXL) / D;
     const s = free > 0 ? sumXL / sumL2 : (sumW * sumXL - sumX * sumL) / D;
-    const m = free > 0 ? 0 : free;
+    const m = Math.min(0, free);
     const e = error(s, m);
     // further tries go on from the better minimum
     if (e < best) [scale, low, best] = [s, m, e];
