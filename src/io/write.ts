@@ -88,10 +88,12 @@ export async function writeFile(path: string, chunks: FileToWrite['chunks'], opt
   }
 }
 
-/** Throws where `writeFile` would refuse. */
+/** Throws where `writeFile` would refuse: a folder, and without `force` a file. */
 export async function checkFile(path: string, options: WriteOptions = {}): Promise<void> {
   const { stat } = await nodeFs();
-  if (!options.force && (await stat(path).catch(() => undefined)))
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) throw new Error(`expected a file or nothing at ${path}, got a folder; choose another place`);
+  if (!options.force && found)
     throw new Error(`expected nothing at ${path}, got an existing file; choose another place or add ${setting('force')}`);
 }
 

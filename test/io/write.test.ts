@@ -120,6 +120,12 @@ describe('writeFile', () => {
     await writeFile(`${root}/f`, 'x', { force: true });
     expect(readdirSync(root)).toEqual(['f']);
   });
+
+  test('a folder in the way is refused even with force', async () => {
+    mkdirSync(`${root}/f`);
+    await expect(writeFile(`${root}/f`, 'x', { force: true })).rejects.toThrow('a file or nothing');
+    expect(readdirSync(root)).toEqual(['f']);
+  });
 });
 
 describe('checkWritable', () => {
