@@ -22,8 +22,12 @@ export function asLora(adapter: Adapter, svd?: number): AsLora {
     );
   }
   const blocks = 'blocks' in adapter ? adapter.blocks : adapter;
-  if (svd !== undefined) return truncated(blocks, differencesOf(adapter), svd);
   const { rank, matrices } = 'blocks' in adapter ? sum(adapter) : exact(adapter);
+  if (svd !== undefined && svd > rank)
+    throw new Error(
+      `expected ${setting('svd')} to be at most ${rank}, the rank that loses nothing, got ${svd}; give less, or leave it out`,
+    );
+  if (svd !== undefined) return truncated(blocks, differencesOf(adapter), svd);
   const what = 'blocks' in adapter ? 'the blocks and factors are' : 'the blocks are';
   const text = `${what} a LoRA of rank ${rank} without any error; ${setting('svd')} R makes a smaller one, and says what it loses`;
   return { adapter: peft(blocks, rank, matrices), notes: [text] };

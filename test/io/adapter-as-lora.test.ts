@@ -88,6 +88,9 @@ describe('truncated', () => {
     expect(Math.abs(said - share)).toBeLessThan(1e-3);
   });
   test('at a rank that suffices nothing is', () => expect(asLora(adapter, 8).notes[0]).toMatch(/loses [\d.]+e-\d+ %|loses 0 %/));
+  test('at more than that it is refused', () => {
+    expect(() => asLora(adapter, 9)).toThrow('expected `svd` to be at most 8, the rank that loses nothing, got 9; give less');
+  });
   test('an adapter of another method keeps its rank', () => {
     const lora = { ...asLora(adapter).adapter };
     expect(asLora(lora)).toEqual({ adapter: lora, notes: [] });
