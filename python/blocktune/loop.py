@@ -38,7 +38,11 @@ def train(run: Run, selection: dict[str, Any], peak: float, found: tuple[Path, d
     plan = lines.plan("train", run.whole, trainable, lines.held(params), MOMENTS[r.optimizer])
     lines.say(plan)
     planned = plan["bytes"]
-    bases = _base_blocks(params, list(layers.values())) if r.weightDecay else []
+    bases: list[tuple[nn.Parameter, Tensor | float]] = []
+    if r.weightDecay and r.decayToward == "base":
+        bases = [(delta, 0.0) for delta in params]
+    elif r.weightDecay:
+        bases = [*_base_blocks(params, list(layers.values()))]
     optimizer = optimizer_of(layers.values(), r.optimizer, r.betas, r.eps, r.muonScale)
     state = {f"{path}.delta": layer.delta.data for path, layer in layers.items()}
     best = {f"{name}.best": value.clone() for name, value in state.items() if r.patience and run.held}

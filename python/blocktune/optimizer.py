@@ -65,8 +65,8 @@ def fullest_strip(layer: SmtLinear) -> int:
     return max(max(Counter(place[axis] for place in layer.index).values()) for axis in (0, 1))
 
 
-def decay(params: Iterable[tuple[nn.Parameter, Tensor]], amount: float) -> None:
-    """D -= amount (W + D), W the base's values in the blocks: weight decay acts on the weight that the model sees."""
+def decay(params: Iterable[tuple[nn.Parameter, Tensor | float]], amount: float) -> None:
+    """D -= amount (W + D), W the base's values in the blocks, so that the weight that the model sees decays, or 0: the difference alone."""
     for delta, base in params:
         delta.data.sub_(amount * (base + delta.data))
 

@@ -71,6 +71,7 @@ class Recipe:
     betas: tuple[Beta, Beta] = (0.9, 0.95)
     eps: Amount = 1e-8
     weightDecay: Amount = 0.0
+    decayToward: Literal["zero", "base"] = "zero"
     clip: Amount = 1.0
     eval: str | None = None
     evalEvery: Positive | None = None

@@ -81,6 +81,7 @@ SETTINGS = [
     pytest.param({}, id="defaults"),
     pytest.param({"optimizer": "muon", "spread": "matrix", "lr": 0.003}, id="muon"),
     pytest.param({"weightDecay": 0.3, "schedule": "cosine", "lrWarmup": 3, "clip": 0, "score": "l2"}, id="decay"),
+    pytest.param({"weightDecay": 30, "decayToward": "base"}, id="decay-toward-base"),
     pytest.param(
         {"select": "activation", "targets": ["q", "v", "down"], "eval": "20%", "evalEvery": 3, "budget": "attn=3%,mlp=1%"},
         id="eval",

@@ -40,12 +40,11 @@ export const modulesOf = (o: Pick<Settled, 'targets'>) => o.targets.map((t) => `
 
 /** The run beside its method. */
 export function tuneOptions(o: Settled, method: Method, cache?: AutotuneCache): TuneOptions {
-  const { steps, epochs, batch, accumulate, seed, lr, schedule, lrWarmup, betas, eps, weightDecay, clip, optimizer, muonScale } =
-    o;
-  const { evalEvery, patience, maxSkips, spike, recompute, memory } = o;
+  const { steps, epochs, batch, accumulate, seed, lr, schedule, lrWarmup, betas, eps, clip, optimizer, muonScale } = o;
+  const { weightDecay, decayToward, evalEvery, patience, maxSkips, spike, recompute, memory } = o;
   return {
     ...{ method, steps, epochs, batch, accumulate, shuffle: !o.noShuffle, seed },
-    ...{ lr, schedule, lrWarmup, betas, eps, weightDecay, clip, optimizer, muonScale },
+    ...{ lr, schedule, lrWarmup, betas, eps, weightDecay, decayToward, clip, optimizer, muonScale },
     ...{ evalEvery, patience, maxSkips, spike, recompute, memory, autotune: o.tune === 'on', cache },
     ...(o.out !== undefined &&
       (o.checkpointEvery !== 0 || o.resume) && {

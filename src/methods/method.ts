@@ -55,6 +55,10 @@ export type Optimizer = (typeof OPTIMIZERS)[number];
 export const MUON_SCALES = ['block', 'strip'] as const;
 export type MuonScale = (typeof MUON_SCALES)[number];
 
+/** Where weight decay draws to: zero, as PyTorch's AdamW does, or the base, so that a difference shrinks (L2-SP, Li et al., 2018). */
+export const DECAYS_TOWARD = ['zero', 'base'] as const;
+export type DecayToward = (typeof DECAYS_TOWARD)[number];
+
 /** Peak learning rates for 0.86 % of the matrices trained: by rule, and what trials are around, by optimizer. */
 export interface Rates {
   fixed: number;
@@ -63,7 +67,7 @@ export interface Rates {
 
 /** What the optimizer is about to do that decides what is kept beside the trained values. */
 export interface Training {
-  /** Weight decay acts, and on the effective weight: base and difference. */
+  /** Weight decay draws the effective weight, base and difference, to zero; else a difference alone, where there is any decay. */
   decays: boolean;
   /** Matrices move by Muon, by steps of this size; absent: by AdamW. */
   muon?: MuonScale;

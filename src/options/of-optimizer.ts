@@ -1,6 +1,6 @@
 // The part of the options table that is of the optimizer: its rates and their schedule, and what it makes of gradients.
 
-import { MUON_SCALES, OPTIMIZERS } from '../methods/method.ts';
+import { DECAYS_TOWARD, MUON_SCALES, OPTIMIZERS } from '../methods/method.ts';
 import { choice, number, type Option, or, type Where } from './kinds.ts';
 
 const STEP: Where = ['optimizer', ['train']];
@@ -43,5 +43,13 @@ export const OPTIMIZER_OPTIONS = {
   } as Option<[number, number]>,
   eps: or(number(STEP, 'X', "AdamW's", { above: 0 }), 1e-8),
   weightDecay: or(number(STEP, 'X', 'on matrices only', { min: 0 }), 0),
+  decayToward: or(
+    choice(
+      STEP,
+      DECAYS_TOWARD,
+      "what weight decay draws a block's weights to: zero, or the base, which forgets less (smt, smt+lora)",
+    ),
+    'zero',
+  ),
   clip: or(number(STEP, 'X', 'largest norm of the gradient; 0 is off', { min: 0 }), 1),
 } as const;

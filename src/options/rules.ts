@@ -171,7 +171,7 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
 }
 
 function ofMethod(given: Options, has: (key: Key) => boolean): string | undefined {
-  const { method, warmup, optimizer } = withDefaults(given);
+  const { method, warmup, optimizer, decayToward, weightDecay } = withDefaults(given);
   const { takes, adapters, optimizers, rates } = methodNamed(method);
   if (given.lr === 'auto' && (!rates || warmup === 'full'))
     return `expected --lr to be a number with ${rates ? '--warmup full' : `--method ${method}`}, whose first steps stay, got auto; give one or leave it out`;
@@ -181,6 +181,11 @@ function ofMethod(given: Options, has: (key: Key) => boolean): string | undefine
     return 'expected --optimizer adamw with --warmup full, whose first phase trains everything, got muon; leave one out';
   if (has('muonScale') && (optimizer !== 'muon' || !takes.includes('budget')))
     return `expected --muon-scale with --optimizer muon and blocks, got --method ${method} --optimizer ${optimizer}; leave it out`;
+  if (decayToward === 'base') {
+    if (!takes.includes('budget') || warmup === 'full')
+      return `expected --decay-toward base with blocks beside a base that stays, got ${warmup === 'full' ? '--warmup full' : `--method ${method}`}; leave it out`;
+    if (weightDecay === 0) return 'expected --weight-decay beside --decay-toward base, got none; give it';
+  }
   if (has('adapter') && !adapters)
     return `expected --adapter with --method ${taking('adapter')}, got --method ${method}; merge the adapter and train the result`;
   for (const key of OF_METHODS)

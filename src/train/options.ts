@@ -1,7 +1,7 @@
 // What a run is told beside its method, as plain values. Flags and forms are made into it by the hosts.
 
 import type { Planning } from '../gpu/limits.ts';
-import type { BlockScores, MuonScale, Optimizer, Training } from '../methods/method.ts';
+import type { BlockScores, DecayToward, MuonScale, Optimizer, Training } from '../methods/method.ts';
 import type { Report } from '../report.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -51,15 +51,17 @@ export interface OptimizerOptions {
   betas: readonly [number, number];
   eps: number;
   weightDecay: number;
+  /** Where it draws the weights of blocks to; zero where absent. */
+  decayToward?: DecayToward;
   clip: number;
 }
 
 /** What a method is told of the optimizer. */
 export const trainingOf = (
-  { optimizer, muonScale, weightDecay }: OptimizerOptions,
+  { optimizer, muonScale, weightDecay, decayToward }: OptimizerOptions,
   { maxBinding, software }: Planning,
 ): Training => ({
-  decays: weightDecay > 0,
+  decays: weightDecay > 0 && decayToward !== 'base',
   muon: optimizer === 'muon' ? (muonScale ?? 'strip') : undefined,
   software,
   most: maxBinding,

@@ -139,6 +139,8 @@ export async function prepareRun(
 ): Promise<Run> {
   if (o.optimizer === 'muon' && o.method.movesBase)
     throw new Error(`expected the optimizer adamw where ${o.method.name} trains the base itself, got muon: leave it out.`);
+  if (o.decayToward === 'base' && o.method.movesBase)
+    throw new Error(`expected decay toward zero where ${o.method.name} trains the base itself, got base: leave it out.`);
   if (typeof o.lr !== 'number' && !o.method.rates)
     throw new Error(`expected a learning rate for ${o.method.name}, which tries none, got ${o.lr ?? 'none'}: give one.`);
   o.method.check(model.decoder);
@@ -181,6 +183,7 @@ export function settingsOf({ model, options }: Pick<Run, 'model' | 'options'>, m
     base: [...new Set(formats)],
     arithmetic: model.planning.half ? 'f16' : 'f32',
     ...Object.fromEntries(DECIDING.map((name) => [name, options[name]])),
+    decayToward: options.decayToward === 'base' ? 'base' : null, // runs from before there was a choice say nothing of it
     noShuffle: !options.shuffle || null,
     recompute: options.recompute ? 'on' : 'off',
   });

@@ -13,10 +13,11 @@ import type { PeftAdapter } from '../../src/io/adapter-peft.ts';
 import { blobFolder } from '../../src/io/bytes.ts';
 import { configFromHf } from '../../src/io/config.ts';
 import type { RankSettings } from '../../src/methods/lora.ts';
-import type { Method, MuonScale } from '../../src/methods/method.ts';
+import type { DecayToward, Method, MuonScale } from '../../src/methods/method.ts';
 import type { Decoder } from '../../src/models/decoder.ts';
 import { begin } from '../../src/ops/optimizer/trained.ts';
 import type { Weight } from '../../src/ops/stored/weight.ts';
+import { trainingOf } from '../../src/train/options.ts';
 import { planTraining } from '../../src/train/plans.ts';
 import { train } from '../../src/train/step.ts';
 import { type Family, loadGolden } from '../goldens/load.ts';
@@ -53,6 +54,7 @@ export interface RunSettings {
   recompute?: boolean;
   settings?: Settings;
   muon?: MuonScale;
+  decayToward?: DecayToward;
 }
 
 /** A run as the product lays it out. Nothing of it stays on the device. */
@@ -61,22 +63,18 @@ export async function run<A extends Adapter = PeftAdapter>(
   method: Method,
   rows: Row[],
   steps: number,
-  { batch = 4, accumulate = 1, recompute = false, settings = PLAIN, muon }: RunSettings = {},
+  { batch = 4, accumulate = 1, recompute = false, settings = PLAIN, muon, decayToward }: RunSettings = {},
 ): Promise<Made<A>> {
   const planning = planningOf(gpu.limits);
-  const attached = method.attach(decoder, {
-    decays: settings.weight_decay > 0,
-    muon,
-    software: gpu.limits.software,
-    most: gpu.limits.maxBinding,
-  });
+  const optimizer = { ...settings, weightDecay: settings.weight_decay, decayToward, recompute };
+  const moved = { ...optimizer, optimizer: muon ? 'muon' : 'adamw', muonScale: muon } as const;
+  const attached = method.attach(decoder, trainingOf(moved, planning));
   const order = batches({ n_rows: rows.length, batch, accumulate, shuffle: false, seed: 0 });
   const all = Array.from({ length: order.steps_per_epoch }, (_, t) => order.step(t)).flat();
   const packed = all.map((micro) => pack(micro.map((i) => rows[i])));
   const sizes = { N: Math.max(...packed.map((b) => b.n)), M: Math.max(...packed.map((b) => b.m)) };
   const held = sizesOf(rows, batch);
   const before = gpu.memory.bytes;
-  const optimizer = { ...settings, weightDecay: settings.weight_decay, recompute };
   const phase = planTraining(decoder, attached, { ...optimizer, sizes }, planning, held);
   const scope = newScope(gpu.scope);
   for (const t of attached.tensors) allocate(scope, t.home!);
