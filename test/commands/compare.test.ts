@@ -74,7 +74,8 @@ describe('a recipe', () => {
   });
   test.each(readdirSync(resolve('docs/recipes')).filter((name) => name.endsWith('.json')))('%s of the docs is sound', (name) => {
     const json = JSON.parse(readFileSync(resolve('docs/recipes', name), 'utf8'));
-    expect(parseRecipe(json).sizes.length).toBeGreaterThan(1);
+    const { sizes, methods, seeds } = parseRecipe(json);
+    expect([sizes.length, methods.length, seeds.length]).toEqual([json.sizes.length, json.methods.length, json.seeds.length]);
   });
 });
 
