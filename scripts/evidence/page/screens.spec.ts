@@ -65,7 +65,7 @@ for (const colorScheme of ['light', 'dark'] as const)
     });
 
 /** Where an element lies on the page, with a margin. */
-async function around(page: Page, selector: string, margin = 24) {
+async function around(page: Page, selector: string, margin = 16) {
   const { x, y, width, height } = (await page.locator(selector).boundingBox())!;
   return { x: x - margin, y: y - margin, width: width + 2 * margin, height: height + 2 * margin };
 }
