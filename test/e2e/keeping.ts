@@ -2,12 +2,15 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { type BrowserContext, expect, type Locator, type Page } from '@playwright/test';
 import { newFolder, writeModel, writeRows } from '../cli/tiny.ts';
 
 export const STEPS = 120;
 
+// several files of tests may run in one process, and share the folder
 const { at, free } = newFolder();
+process.once('exit', free);
 export const model = writeModel(at('Tiny model'));
 export const rows = writeRows(
   at('rows.jsonl'),
@@ -17,7 +20,7 @@ export const rows = writeRows(
   })),
 );
 
-export { at, free };
+export { at };
 
 /** Opens model and data, and says what the run is. */
 export async function bench(page: Page): Promise<void> {

@@ -2,9 +2,7 @@
 // full quotas are evidence (scripts/evidence/page/kept.spec.ts).
 import { expect, type Page, test } from '@playwright/test';
 import { arrives, faults } from './helpers.ts';
-import { begin, bench, free, hold, points, resultOf, STEPS, sumsOf } from './keeping.ts';
-
-test.afterAll(free);
+import { begin, bench, hold, points, resultOf, STEPS, sumsOf } from './keeping.ts';
 
 test('held and loaded anew it offers itself, and goes on to the bytes of one left alone', async ({ page, browser }) => {
   const other = await browser.newContext();

@@ -1,8 +1,6 @@
 // All methods at one size, for as long as the first takes: no other takes longer than that and a step, and all answer the same prompts.
 import { expect, test } from '@playwright/test';
-import { bench, free } from '../../../test/e2e/keeping.ts';
-
-test.afterAll(free);
+import { bench } from '../../../test/e2e/keeping.ts';
 
 test('the others have as long as the first takes', async ({ page }) => {
   await bench(page);

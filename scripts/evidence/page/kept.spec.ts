@@ -2,20 +2,7 @@
 import { test as base, expect, type Page } from '@playwright/test';
 import { blocktune } from '../../../test/cli/tiny.ts';
 import { violations } from '../../../test/e2e/helpers.ts';
-import {
-  at,
-  begin,
-  bench,
-  free,
-  goesOn,
-  hold,
-  killGpu,
-  model,
-  release,
-  resultOf,
-  rows,
-  STEPS,
-} from '../../../test/e2e/keeping.ts';
+import { at, begin, bench, goesOn, hold, killGpu, model, release, resultOf, rows, STEPS } from '../../../test/e2e/keeping.ts';
 
 const OUT = 'out/page';
 
@@ -27,8 +14,6 @@ const test = base.extend({
     await browser.close();
   },
 });
-
-test.afterAll(free);
 
 let whole: Record<string, string>;
 test.beforeAll(async ({ browser }) => {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, test as base, expect, type Page } from '@playwright/test';
 import { below, random } from '../../../src/random.ts';
-import { begin, bench, free, goesOn, hold, points, release, resultOf, start } from '../../../test/e2e/keeping.ts';
+import { begin, bench, goesOn, hold, points, release, resultOf, start } from '../../../test/e2e/keeping.ts';
 
 const KILLS = Number(process.env.KILLS ?? 20);
 const SEED = Number(process.env.SEED ?? 20261126);
@@ -35,8 +35,6 @@ const test = base.extend<{ profile: string; open: Open }>({
     await last?.close();
   },
 });
-
-test.afterAll(free);
 
 let whole: Record<string, string>;
 test.beforeAll(async ({ browser }) => {
