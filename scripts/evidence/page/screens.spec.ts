@@ -1,11 +1,12 @@
 // Walks both ways in, in both themes and three widths: a picture of every part, and what must hold of each.
 import { expect, type Page, test } from '@playwright/test';
 import { violations } from '../../../test/e2e/helpers.ts';
+import { traceTasks } from './tasks.ts';
 
 const OUT = 'out/page';
 /** Parts that are not drawn yet where they have nothing to show. */
 const PARTS = ['model', 'data', 'tokens', 'recipe', 'plan', 'blocks', 'run', 'own-loss', 'own-answers', 'take-home', 'talk'];
-/** A main-thread task longer than this would be felt. */
+/** A task of the main thread that works longer than this would be felt. */
 const LONG_MS = 50;
 /** Of what is seen, times how far: a tenth of what Web Vitals call good. */
 const MOST_SHIFT = 0.01;
@@ -36,7 +37,7 @@ for (const colorScheme of ['light', 'dark'] as const)
         if (ofReadme) await page.screenshot({ path: 'docs/page.png', fullPage: true, clip: await around(page, 'main') });
       });
 
-      test('one’s own model and data', async ({ page }) => {
+      test('one’s own model and data', async ({ page, browser }) => {
         await watch(page);
         await page.goto('./#own');
         await expect(page.getByTestId('adapter')).not.toHaveText(/looking/);
@@ -47,13 +48,16 @@ for (const colorScheme of ['light', 'dark'] as const)
         const chart = page.locator('[data-testid="own-loss"] .chart');
         await expect.poll(async () => Number(await chart.getAttribute('data-points')), { timeout: 300_000 }).toBeGreaterThan(2);
         await restart(page); // of what is measured: panels have come, and from here on nothing may move
+        const tasks = await traceTasks(browser, page);
         const asks = () => /Ask again/.test(document.querySelector('[data-testid="own-status"]')!.textContent!);
         await page.waitForFunction(asks, undefined, { timeout: 300_000, polling: 'raf' }); // it may be over in half a second
-        const { shift, moved, long } = await measured(page);
-        console.log(
-          `${colorScheme} ${width}: layout shift ${shift.toFixed(4)}, tasks over ${LONG_MS} ms: ${JSON.stringify(long)}`,
-        );
+        const { shift, moved } = await measured(page);
+        const [busiest, ...less] = await tasks();
+        const told = `of ${less.length + 1} tasks the busiest ${busiest.busy.toFixed(0)} ms, by the clock ${busiest.took.toFixed(0)}`;
+        console.log(`${colorScheme} ${width}: layout shift ${shift.toFixed(4)}, ${told}`);
         expect(shift, moved.join('\n')).toBeLessThan(MOST_SHIFT);
+        expect(less.length).toBeGreaterThan(100);
+        expect(busiest.busy).toBeLessThan(LONG_MS);
         await expect(page.getByTestId('own-status')).toHaveText(/^Done/, { timeout: 300_000 });
         await page.getByTestId('make-result').click();
         await expect(page.getByTestId('take-home').getByRole('link').first()).toBeVisible();
@@ -89,7 +93,7 @@ async function prepare(page: Page): Promise<void> {
 
 const watch = (page: Page) =>
   page.addInitScript(() => {
-    const seen = { shift: 0, moved: [] as string[], long: [] as number[] };
+    const seen = { shift: 0, moved: [] as string[] };
     Object.assign(globalThis, { seen });
     const named = (node: Element) => {
       const part = node.closest('[data-testid]')?.getAttribute('data-testid');
@@ -97,15 +101,13 @@ const watch = (page: Page) =>
     };
     const how = ({ node, previousRect: a, currentRect: b }: any) =>
       `${node ? named(node.nodeType === 1 ? node : node.parentElement) : 'what is gone'} from ${a.top}, ${a.height} high, to ${b.top}, ${b.height} high`;
-    const each = (type: string, take: (entry: any) => void) =>
-      new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: true });
-    each('layout-shift', (e) => {
-      if (e.hadRecentInput) return;
-      seen.shift += e.value;
-      seen.moved.push(`${e.value.toFixed(4)}: ${e.sources.map(how).join('; ')}`);
-    });
-    each('longtask', (e) => void seen.long.push(Math.round(e.duration)));
+    new PerformanceObserver((list) => {
+      for (const e of list.getEntries() as any[]) {
+        if (e.hadRecentInput) continue;
+        seen.shift += e.value;
+        seen.moved.push(`${e.value.toFixed(4)}: ${e.sources.map(how).join('; ')}`);
+      }
+    }).observe({ type: 'layout-shift', buffered: true });
   });
-const restart = (page: Page) => page.evaluate(() => Object.assign((globalThis as any).seen, { shift: 0, moved: [], long: [] }));
-const measured = (page: Page): Promise<{ shift: number; moved: string[]; long: number[] }> =>
-  page.evaluate(() => (globalThis as any).seen);
+const restart = (page: Page) => page.evaluate(() => Object.assign((globalThis as any).seen, { shift: 0, moved: [] }));
+const measured = (page: Page): Promise<{ shift: number; moved: string[] }> => page.evaluate(() => (globalThis as any).seen);
