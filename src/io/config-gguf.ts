@@ -41,6 +41,7 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
     nope_layers: model_type === 'smollm3' ? everyFourth(size(keys, 'block_count')) : [],
     tie_word_embeddings: tied,
     bos_token_id: tokenId(raw, 'bos') ?? null,
+    pad_token_id: tokenId(raw, 'padding') ?? null,
     eos_token_ids: endIds(gguf, raw),
     dtype: storedDtype(gguf),
     raw,

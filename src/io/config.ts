@@ -52,6 +52,7 @@ function readConfig(raw: Record<string, any>, ends: number[]): ModelConfig {
     nope_layers: model_type === 'smollm3' ? readNopeLayers(raw) : [],
     tie_word_embeddings: flag(raw, 'tie_word_embeddings', model_type === 'smollm3'),
     bos_token_id: tokenIds(raw, 'bos_token_id')[0] ?? null,
+    pad_token_id: readPad(raw, model_type),
     eos_token_ids: [...new Set([...tokenIds(raw, 'eos_token_id'), ...ends])],
     dtype: readDtype(raw),
     raw,
@@ -236,6 +237,13 @@ export function positive(raw: Record<string, any>, field: string, absent?: numbe
 function flag(raw: Record<string, any>, field: string, absent = false): boolean {
   const value = raw[field] ?? absent;
   return typeof value === 'boolean' ? value : refuse(field, value, 'true or false');
+}
+
+// -1 is PyTorch's last row. What is no row of the embedding, transformers refuses or warns of: here it is none.
+function readPad(raw: Record<string, any>, type: ModelType): number | null {
+  const id = raw.pad_token_id === undefined && type === 'smollm3' ? 128004 : raw.pad_token_id;
+  const row = id < 0 ? raw.vocab_size + id : id;
+  return Number.isInteger(row) && row >= 0 && row < raw.vocab_size ? row : null;
 }
 
 // -1 is how some write that there is none.

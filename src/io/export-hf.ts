@@ -99,6 +99,7 @@ export function hfConfig(config: ModelConfig, dtype: HfExport['dtype']): Record<
     tie_word_embeddings: config.tie_word_embeddings,
     bos_token_id: config.bos_token_id,
     eos_token_id: ids.length > 1 ? ids : (ids[0] ?? null),
+    pad_token_id: config.pad_token_id, // null too: SmolLM3 would have 128004, and fail where the vocabulary is smaller
     torch_dtype,
   };
 }
@@ -175,7 +176,6 @@ function biases(config: ModelConfig): Record<string, boolean> {
   return model_type === 'qwen3' ? { attention_bias } : {};
 }
 
-// transformers pads SmolLM3 with 128004 unless told otherwise, and fails where the vocabulary is smaller.
 function smollm3Fields({ n_layers, nope_layers }: ModelConfig): Record<string, unknown> {
-  return { no_rope_layers: Array.from({ length: n_layers }, (_, i) => Number(!nope_layers.includes(i))), pad_token_id: null };
+  return { no_rope_layers: Array.from({ length: n_layers }, (_, i) => Number(!nope_layers.includes(i))) };
 }

@@ -18,7 +18,7 @@ export const FULL: MethodKind<object> = {
   make: () => full(),
 };
 
-/** All of the model. The result is a model. */
+/** All of the model, but for what PyTorch leaves out too: the embedding's row of pad_token_id. The result is a model. */
 export function full(): Method {
   return inPlace('full', {}, (d) => parametersOf(d));
 }

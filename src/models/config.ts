@@ -39,6 +39,8 @@ export interface DecoderConfig {
   /** Layers, counted from 0, that leave q and k as they are instead of turning them by position (NoPE: SmolLM3); mostly none. */
   nope_layers: number[];
   tie_word_embeddings: boolean;
+  /** This token's row of the embedding has no gradient as an input, as in PyTorch (padding_idx); a head tied to it has its own. */
+  pad_token_id: number | null;
 }
 
 export const MODEL_TYPES = ['llama', 'mistral', 'qwen2', 'qwen3', 'smollm3'] as const;

@@ -22,8 +22,19 @@ export interface PackedRows {
 
 const NO_TARGET = 0xffffffff;
 
-/** Writes a packed micro-batch, padded to N tokens and M targets. `sorted`: also what the embedding's gradient needs. */
-export function feed(memory: Memory, s: Stream, b: PackedRows, N: number, M: number, sorted: boolean): void {
+/**
+ * Writes a packed micro-batch, padded to N tokens and M targets. `sorted`: also what the embedding's gradient needs; `padding`: the id
+ * whose row it leaves as it is.
+ */
+export function feed(
+  memory: Memory,
+  s: Stream,
+  b: PackedRows,
+  N: number,
+  M: number,
+  sorted: boolean,
+  padding: number | null = null,
+): void {
   if (b.n > N || b.m > M) throw new Error(`expected at most ${N} tokens and ${M} targets, got ${b.n} and ${b.m}`);
   const self = (have: Uint32Array) => padded(have, N, (i) => i);
   put(
@@ -54,7 +65,7 @@ export function feed(memory: Memory, s: Stream, b: PackedRows, N: number, M: num
     padded(b.targetId, M, () => 0),
   );
   if (!sorted) return;
-  const { order, groups } = byId(b.ids, N);
+  const { order, groups } = byId(b.ids, N, padding);
   put(memory, s.order, order);
   put(memory, s.groups, groups);
 }
@@ -90,17 +101,18 @@ function padded(have: Uint32Array, length: number, fill: (i: number) => number):
   return all;
 }
 
-/** Tokens sorted by id, and (id, first place) of each distinct id, closed and padded by empty groups. */
-function byId(ids: Uint32Array, N: number): { order: Uint32Array<ArrayBuffer>; groups: Uint32Array<ArrayBuffer> } {
+/** Tokens sorted by id, but for those of `padding`, and (id, first place) of each distinct id, closed and padded by empty groups. */
+function byId(ids: Uint32Array, N: number, padding: number | null) {
   const order = new Uint32Array(N);
-  order.set(Uint32Array.from(ids.keys()).sort((a, b) => ids[a] - ids[b] || a - b));
+  const learned = Uint32Array.from(ids.keys()).filter((i) => ids[i] !== padding);
+  order.set(learned.sort((a, b) => ids[a] - ids[b] || a - b));
   const groups = new Uint32Array(2 * N + 2);
   let n = 0;
-  for (let i = 0; i < ids.length; i++)
+  for (let i = 0; i < learned.length; i++)
     if (!i || ids[order[i]] !== ids[order[i - 1]]) {
       groups.set([ids[order[i]], i], 2 * n);
       n++;
     }
-  for (; n <= N; n++) groups.set([0, ids.length], 2 * n);
+  for (; n <= N; n++) groups.set([0, learned.length], 2 * n);
   return { order, groups };
 }

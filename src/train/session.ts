@@ -221,6 +221,7 @@ function loop(
     lrAt: scheduled(lr),
     ownLrAt: ownRate === undefined ? undefined : scheduled(ownRate),
     sorted,
+    padding: model.decoder.config.pad_token_id,
     hold: o.hold,
     signal,
   };

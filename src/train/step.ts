@@ -23,6 +23,8 @@ export interface Loop {
   ownLrAt?: (t: number) => number;
   /** The embedding trains, so tokens are fed sorted too. */
   sorted: boolean;
+  /** The id whose row of the embedding has no gradient. */
+  padding?: number | null;
   /** Steps done before, by a run that this one goes on from. */
   from?: number;
   /** That run had come to its end by itself: there is nothing to do. */
@@ -117,7 +119,7 @@ export async function train(l: Loop, report: Report): Promise<TrainResult> {
 /** Forward and backward of one micro-batch; the step's first writes gradients, the others add to them. */
 function microBatch(l: Loop, b: Packed, pass: number, first: boolean): void {
   const [N, M] = [ladder(b.n, l.phase.sizes.N), ladder(b.m, l.phase.sizes.M)];
-  feed(l.gpu.memory, l.phase.stream, b, N, M, l.sorted);
+  feed(l.gpu.memory, l.phase.stream, b, N, M, l.sorted, l.padding);
   feedPass(l.gpu.memory, l.phase.stream, pass);
   replay(l.machine, 'train', { N, M }, first ? 0 : 1);
 }

@@ -92,7 +92,10 @@ async function trained(run: Run, w: Warmup, phase: Phase, machine: Machine, step
   const { lr } = options;
   if (typeof lr !== 'number')
     throw new Error(`expected a learning rate for a warm-up that trains, got ${lr ?? 'none'}: give one.`);
-  const loop = { gpu: model.gpu, machine, phase, rows, batches: order.batches, steps, lrAt: () => lr, sorted, signal };
+  const loop = {
+    ...{ gpu: model.gpu, machine, phase, rows, batches: order.batches, steps, signal },
+    ...{ lrAt: () => lr, sorted, padding: model.decoder.config.pad_token_id },
+  };
   const { inputTokens } = await train(loop, (line) => {
     if (line.kind !== 'step') return;
     report({ kind: 'warmup', step: line.step, loss: line.loss, tokens: line.tokens, ms: line.ms });

@@ -72,6 +72,7 @@ describe('configFromHf', () => {
       nope_layers: [],
       tie_word_embeddings: false,
       bos_token_id: null,
+      pad_token_id: null,
       eos_token_ids: [],
       dtype: 'f32',
       raw: bare,
@@ -135,6 +136,12 @@ describe('configFromHf', () => {
     [LLAMA, { rope_parameters: { rope_theta: 7 }, rope_scaling: {} }, { rope: { theta: 7, scaling: null } }],
     [MISTRAL, { sliding_window: 512 }, { max_position_embeddings: 512 }],
     [QWEN2, { use_sliding_window: false, sliding_window: 64 }, { model_type: 'qwen2' }],
+    [LLAMA, { pad_token_id: 2 }, { pad_token_id: 2 }],
+    [LLAMA, { pad_token_id: -1 }, { pad_token_id: LLAMA.vocab_size - 1 }], // as PyTorch counts
+    [LLAMA, { pad_token_id: LLAMA.vocab_size }, { pad_token_id: null }],
+    [{ ...SMOLLM3, vocab_size: 128256 }, {}, { pad_token_id: 128004 }],
+    [{ ...SMOLLM3, vocab_size: 128256 }, { pad_token_id: null }, { pad_token_id: null }],
+    [SMOLLM3, {}, { pad_token_id: null }],
   ])('%# is understood', (base, fields, expected) => {
     expect(configFromHf({ ...base, ...fields })).toMatchObject(expected);
   });

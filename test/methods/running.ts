@@ -55,6 +55,8 @@ export interface RunSettings {
   settings?: Settings;
   muon?: MuonScale;
   decayToward?: DecayToward;
+  /** The config's pad_token_id. */
+  padding?: number;
 }
 
 /** A run as the product lays it out. Nothing of it stays on the device. */
@@ -63,7 +65,7 @@ export async function run<A extends Adapter = PeftAdapter>(
   method: Method,
   rows: Row[],
   steps: number,
-  { batch = 4, accumulate = 1, recompute = false, settings = PLAIN, muon, decayToward }: RunSettings = {},
+  { batch = 4, accumulate = 1, recompute = false, settings = PLAIN, muon, decayToward, padding }: RunSettings = {},
 ): Promise<Made<A>> {
   const planning = planningOf(gpu.limits);
   const optimizer = { ...settings, weightDecay: settings.weight_decay, decayToward, recompute };
@@ -93,7 +95,8 @@ export async function run<A extends Adapter = PeftAdapter>(
   const made = { loss: [] as number[], grad_norm: [] as number[] };
   const { sorted } = attached;
   const { ownRate } = attached;
-  const loop = { gpu, machine, phase, rows, batches: order, steps, lrAt: () => settings.lr, ownLrAt: () => ownRate ?? 0, sorted };
+  const rates = { lrAt: () => settings.lr, ownLrAt: () => ownRate ?? 0 };
+  const loop = { gpu, machine, phase, rows, batches: order, steps, sorted, padding, ...rates };
   await train(loop, (line) => {
     if (line.kind !== 'step') return;
     made.loss.push(line.loss);

@@ -46,6 +46,7 @@ export const TINY: DecoderConfig = {
   qk_norm: false,
   nope_layers: [],
   tie_word_embeddings: true,
+  pad_token_id: null,
 };
 
 /** A decoder of random f32 weights on the device, the same for the same seed. */

@@ -57,6 +57,7 @@ function llama(shape: Shape): DecoderConfig {
     qk_norm: false,
     nope_layers: [],
     tie_word_embeddings: true,
+    pad_token_id: null,
   };
 }
 
