@@ -22,6 +22,7 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
   for (const field of ['attention.value_length', 'rope.dimension_count'])
     if (size(keys, field, head_dim) !== head_dim) refuse(`${arch}.${field}`, keys[field], `the head dimension ${head_dim}`);
   const has = (name: string) => gguf.tensors.has(name);
+  const window = keys['attention.sliding_window'] ? size(keys, 'attention.sliding_window') : null; // 0 is none
   const config: ModelConfig = {
     model_type,
     hidden_size,
@@ -31,7 +32,8 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
     n_kv_heads: size(keys, 'attention.head_count_kv', n_heads),
     head_dim,
     vocab_size: gguf.tensors.get('token_embd.weight')?.dims[1] ?? refuse('token_embd.weight', undefined, 'a matrix'),
-    max_position_embeddings: size(keys, 'context_length'),
+    max_position_embeddings: Math.min(size(keys, 'context_length'), window ?? Number.POSITIVE_INFINITY),
+    window,
     rms_norm_eps: shortest(positive(keys, 'attention.layer_norm_rms_epsilon')),
     rope: { theta: shortest(positive(keys, 'rope.freq_base', 10000)), scaling: null },
     attention_bias: has('blk.0.attn_q.bias'),
@@ -106,9 +108,6 @@ function refuseUnsupported(keys: Record<string, any>, arch: string): void {
   for (const [key, harmless] of Object.entries(HARMLESS))
     if (keys[key] !== undefined && !harmless.includes(keys[key]))
       refuse(`${arch}.${key}`, keys[key], ['absent', ...harmless.map((v) => JSON.stringify(v))].join(' or '));
-  const window = keys['attention.sliding_window'];
-  if (window && !(window >= keys.context_length))
-    refuse(`${arch}.attention.sliding_window`, window, 'absent or the context length');
 }
 
 // A GGUF keeps f32 where config.json keeps decimals: 1e-5 comes as 9.999999747378752e-6. The shortest decimal of the same f32.

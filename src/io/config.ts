@@ -33,6 +33,7 @@ function readConfig(raw: Record<string, any>, ends: number[]): ModelConfig {
     model_type === 'llama' || raw.num_key_value_heads === null
       ? size(raw, 'num_key_value_heads', n_heads)
       : size(raw, 'num_key_value_heads');
+  const window = readWindow(raw, model_type);
   const config: ModelConfig = {
     model_type,
     hidden_size,
@@ -42,7 +43,8 @@ function readConfig(raw: Record<string, any>, ends: number[]): ModelConfig {
     n_kv_heads,
     head_dim: size(raw, 'head_dim', model_type === 'qwen3' ? 128 : hidden_size / n_heads),
     vocab_size: size(raw, 'vocab_size'),
-    max_position_embeddings: maxPositions(raw, model_type),
+    max_position_embeddings: Math.min(maxPositions(raw, model_type), window ?? Number.POSITIVE_INFINITY),
+    window,
     rms_norm_eps: positive(raw, 'rms_norm_eps', 1e-6),
     rope: readRope(raw, model_type),
     attention_bias: model_type === 'qwen2' || flag(raw, 'attention_bias'),
@@ -141,21 +143,20 @@ function refuseUnsupported(raw: Record<string, any>, type: ModelType): void {
   if (type !== 'smollm3' && (raw.no_rope_layers ?? null) !== null)
     refuse('no_rope_layers', raw.no_rope_layers, `absent for ${type}`);
   const layers = raw.layer_types as unknown[] | null | undefined;
-  const odd = layers?.find?.((layer) => layer !== 'full_attention');
-  if (odd !== undefined) refuse('layer_types', odd, 'full_attention in every layer');
-  refuseSlidingWindow(raw, type);
+  const known = ['full_attention', ...(slides(raw, type) ? ['sliding_attention'] : [])];
+  const odd = layers?.find?.((layer) => !known.includes(layer as string));
+  if (odd !== undefined) refuse('layer_types', odd, `${known.join(' or ')} in every layer`);
 }
 
-// A window is in use where a row may be longer than it. Mistral's default is 4096, so its absence is a window too.
-function refuseSlidingWindow(raw: Record<string, any>, type: ModelType): void {
-  if (type.startsWith('qwen') || type === 'smollm3') {
-    if (flag(raw, 'use_sliding_window') && raw.sliding_window !== null) refuse('use_sliding_window', true, 'false');
-    return;
-  }
-  const window = type === 'mistral' && raw.sliding_window === undefined ? 4096 : raw.sliding_window;
-  if (window === null || window === undefined) return;
-  if (!(window >= maxPositions(raw, type)))
-    refuse('sliding_window', raw.sliding_window, 'null (set it where rows stay shorter than the window)');
+// Mistral's layers slide unless its window is null; of Qwen and SmolLM3 some do where they say so; Llama's never.
+const slides = (raw: Record<string, any>, type: ModelType) =>
+  type === 'mistral' || (type !== 'llama' && flag(raw, 'use_sliding_window'));
+
+// Rows that fit into the window are computed as without it, whichever layers have it. Absent it is 4096.
+function readWindow(raw: Record<string, any>, type: ModelType): number | null {
+  if (!slides(raw, type) || raw.sliding_window === null) return null;
+  if (type.startsWith('qwen') && !raw.layer_types && (raw.max_window_layers ?? 28) >= size(raw, 'num_hidden_layers')) return null;
+  return size(raw, 'sliding_window', 4096);
 }
 
 // rope_parameters holds everything in the newer form; rope_theta beside rope_scaling in the older. Of both transformers takes

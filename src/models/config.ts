@@ -50,6 +50,8 @@ export type ModelType = (typeof MODEL_TYPES)[number];
 export interface ModelConfig extends DecoderConfig {
   model_type: ModelType;
   max_position_embeddings: number;
+  /** How many tokens a layer sees of those before it, itself included; null: all. Rows that are no longer do not meet it. */
+  window: number | null;
   bos_token_id: number | null;
   eos_token_ids: number[];
   /** What the weights are said to be stored as. */

@@ -37,7 +37,7 @@ export interface Model {
 
 /** How a model is put on the device. */
 export interface ModelOptions {
-  /** The longest row, or prompt with its answer, that it will see, in tokens: how far its positions reach. 1024 where absent. */
+  /** The longest row, or prompt with its answer, that it will see, in tokens: how far its positions reach. 1024 where absent, or the model's window. */
   longest?: number;
   /** How frozen weights are stored on the device: as in the file, or converted at load. */
   base?: StoredAs;
@@ -49,7 +49,12 @@ export interface ModelOptions {
 
 /** Puts an open model on the device, tensor by tensor. `freeModel` frees it; its files stay open. */
 export async function loadModel(gpu: Gpu, { files, tokenizer }: OpenModel, o: ModelOptions = {}): Promise<Model> {
-  const decoder = describe(files, o.longest ?? 1024, o.base ?? 'keep', gpu.limits.maxBinding);
+  const decoder = describe(
+    files,
+    o.longest ?? Math.min(1024, files.config.window ?? 1024),
+    o.base ?? 'keep',
+    gpu.limits.maxBinding,
+  );
   const scope = newScope(gpu.scope);
   try {
     await upload(scope, files, decoder, o.progress);
@@ -88,7 +93,18 @@ export function describe(files: ModelFiles, positions: number, base: StoredAs, m
     if (!info) throw new Error(`expected a tensor ${name} in ${files.name}, got none`);
     return naming(name, () => deviceFormat(info.format, info.shape.at(-1)!, base));
   };
-  return newDecoder(files.config, positions, format, maxBinding);
+  return newDecoder(within(files.config, positions), positions, format, maxBinding);
+}
+
+/** The config; throws where a row would be longer than its window, outside of which a layer sees nothing. */
+function within<C extends ModelConfig>(config: C, positions: number): C {
+  const { window } = config;
+  if (window !== null && positions > window)
+    throw new Error(
+      `expected rows, or a prompt with its answer, of at most ${window} tokens, as this model's sliding_window is, got ${positions}; ` +
+        `lower ${setting('maxLength')}, or for answers ${setting('maxNewTokens')}`,
+    );
+  return config;
 }
 
 /** A fresh decoder, described: its matrices stored as `base`, with positions for rows of so many tokens. */
@@ -102,7 +118,7 @@ export function decoderFor(of: ModelFiles | ModelConfig): DecoderFor {
     return module ? matrixShape(of, module as Module)[1] : of.hidden_size;
   };
   return (positions, base, maxBinding) =>
-    newDecoder(of, positions, (name) => deviceFormat(of.dtype, cols(name), base), maxBinding);
+    newDecoder(within(of, positions), positions, (name) => deviceFormat(of.dtype, cols(name), base), maxBinding);
 }
 
 /** What could not be stored as asked, for people; null where all is. */
