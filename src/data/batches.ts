@@ -52,7 +52,10 @@ export function stepsOf({ steps_per_epoch }: Batches, asked: { steps?: number; e
   return asked.steps ?? Math.max(1, Math.ceil((asked.epochs ?? 1) * steps_per_epoch - 1e-9));
 }
 
-/** Largest number of tokens and of targets in any micro-batch of steps 0..steps-1, from the rows' sizes alone. */
+/** Steps that are looked through one by one, which takes seconds. */
+const LOOKED_THROUGH = 1_000_000;
+
+/** Largest number of tokens and of targets in any micro-batch of steps 0..steps-1, from the rows' sizes alone; of a longer run a bound. */
 export function largestBatch(
   sizes: { tokens: number; targets: number }[],
   order: Batches,
@@ -60,6 +63,7 @@ export function largestBatch(
 ): { tokens: number; targets: number } {
   const most = { tokens: 0, targets: 0 };
   const seen = order.shuffle ? steps : Math.min(steps, order.steps_per_epoch);
+  if (seen > LOOKED_THROUGH) return largestRows(sizes, order.batch); // in so many orders they may well meet
   for (let t = 0; t < seen; t++)
     for (const rows of order.step(t)) {
       let [tokens, targets] = [0, 0];
@@ -67,4 +71,15 @@ export function largestBatch(
       [most.tokens, most.targets] = [Math.max(most.tokens, tokens), Math.max(most.targets, targets)];
     }
   return most;
+}
+
+/** Tokens and targets of the rows that have the most of them, as many as a micro-batch holds. */
+function largestRows(sizes: { tokens: number; targets: number }[], batch: number): { tokens: number; targets: number } {
+  const most = (of: 'tokens' | 'targets') =>
+    sizes
+      .map((row) => row[of])
+      .sort((a, b) => b - a)
+      .slice(0, batch)
+      .reduce((a, b) => a + b, 0);
+  return { tokens: most('tokens'), targets: most('targets') };
 }

@@ -112,6 +112,11 @@ describe('batches', () => {
     expect(largestBatch(sizes, plan, 3)).toEqual({ tokens: 15, targets: 18 });
     expect(largestBatch(sizes, plan, 1)).toEqual({ tokens: 10, targets: 10 });
   });
+  test('the largest micro-batch of a run without end is found at once: in so many orders the largest rows meet', () => {
+    const sizes = [9, 1, 1, 1, 7, 8].map((tokens) => ({ tokens, targets: 10 - tokens }));
+    const plan = batches({ n_rows: 6, batch: 2, accumulate: 1, shuffle: true, seed: 0 });
+    expect(largestBatch(sizes, plan, 1e12)).toEqual(largestBatch(sizes, plan, 1000));
+  });
   test('no rows are an error', () => {
     expect(() => order({ n_rows: 0 })).toThrow('at least one row');
   });
