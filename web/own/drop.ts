@@ -2,7 +2,7 @@
 
 import { batch } from '@preact/signals';
 import { type Dropped, sortFiles } from './files.ts';
-import { chooseData, chooseModel, refused } from './store.ts';
+import { chooseData, chooseModel, refused, running } from './store.ts';
 
 /** Files of a folder at most: more is not a model but a disk. */
 const MOST = 2000;
@@ -36,10 +36,14 @@ async function walk(entry: FileSystemEntry): Promise<Dropped[]> {
 
 /** Takes files as what they are: a model, data, or both. */
 export function take(files: Dropped[]): void {
+  if (running.value) {
+    refused.value = ['A run is under way. Stop it, and drop these again.'];
+    return;
+  }
   const { model, data, refused: others } = sortFiles(files);
   batch(() => {
-    refused.value = others;
     if (model) void chooseModel(model);
     if (data.length) void chooseData(data);
+    refused.value = others;
   });
 }

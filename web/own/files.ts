@@ -48,9 +48,11 @@ export function sortFiles(all: readonly Dropped[]): Sorted {
       name: loose.map(({ path }) => nameOf(path)).join(', '),
       files: loose.map(({ path, blob }) => ({ name: nameOf(path), blob })),
     };
+  const others = configs.slice(1).filter(({ path }) => sorted.model && !isBelow(path, configs[0]));
+  for (const { path } of others) sorted.refused.push(`${parentOf(path)} is a second model. One is tuned at a time.`);
   const taken = new Set(sorted.model?.files.map(({ blob }) => blob));
   for (const { path, blob } of files) {
-    if (taken.has(blob) || /\.gguf$/i.test(path)) continue;
+    if (taken.has(blob) || /\.gguf$/i.test(path) || others.some((config) => isBelow(path, config))) continue;
     const cure = CURES.find(([pattern]) => pattern.test(path))?.[1];
     const beside = inFolder(sorted, configs, path);
     if (beside) continue;
@@ -65,7 +67,10 @@ export function sortFiles(all: readonly Dropped[]): Sorted {
 
 /** Of a model's own folder, what it does not need is passed over in silence: read-me files, other formats of the weights. */
 const inFolder = ({ model }: Sorted, [config]: Dropped[], path: string) =>
-  model !== null && config !== undefined && path.startsWith(parentOf(config.path)) && parentOf(config.path) !== '';
+  model !== null && config !== undefined && isBelow(path, config);
+
+/** Whether a file lies in the folder of a config, or below it; loose files lie in none. */
+const isBelow = (path: string, config: Dropped) => parentOf(config.path) !== '' && path.startsWith(parentOf(config.path));
 
 function folderOf(config: Dropped, files: readonly Dropped[]): NonNullable<Sorted['model']> {
   const parent = parentOf(config.path);

@@ -44,6 +44,8 @@ export const gpu = signal<Part<GpuFacts>>(none);
 export const model = signal<Part<ModelFacts>>(none);
 /** What was chosen, before and while it is read. */
 export const modelFrom = signal<ModelFrom | null>(null);
+/** Why what was to take the model's place did not; the model is still there. */
+export const unopened = signal('');
 export const trainFiles = signal<FileFrom[] | null>(null);
 export const heldFiles = signal<FileFrom[] | null>(null);
 export const looks = signal<Look[]>([]);
@@ -60,6 +62,8 @@ export const plan = signal<Part<PlanFacts>>(none);
 /** What was changed to make a run fit. */
 export const fitted = signal<string[]>([]);
 export const run = signal<PageState>(initial);
+/** While a run is under way neither another model nor other data can be chosen: it has the worker to itself. */
+export const running = computed(() => run.value.phase === 'running' || run.value.phase === 'stopping');
 /** The scores of the blocks that were made last on this model and data. */
 export const scored = signal<Scores | null>(null);
 export const prompts = signal(3);
@@ -126,8 +130,7 @@ export async function lookForUnfinished(): Promise<void> {
     (await worker()
       .call('kept', null)
       .catch(() => null));
-  const { phase } = run.value;
-  if (of && step !== null && phase !== 'running' && phase !== 'stopping') unfinished.value = { ...of, step };
+  if (of && step !== null && !running.value) unfinished.value = { ...of, step };
 }
 
 /** Finds the GPU; says what is missing where there is none. */
@@ -152,46 +155,58 @@ function hear(event: Event): void {
   }
 }
 
-/** Opens a model in the place of the one before it; the data is read again by its tokenizer. */
+/** Opens a model in the place of the one before it, which stays where that fails; the data is read again by its tokenizer. */
 export async function chooseModel(from: ModelFrom): Promise<void> {
+  const [was, wasFrom] = [model.value, modelFrom.value];
   batch(() => {
     modelFrom.value = from;
-    run.value = initial;
-    replies.value = [];
-    past.value = [];
-    data.value = none;
-    plan.value = none;
+    unopened.value = '';
     loading.value = null;
   });
   await fill(model, `Opening ${from.name}.`, () => worker().call('model', from));
+  const now = model.value;
+  batch(() => {
+    if (now.state === 'failed' && was.state === 'there')
+      [model.value, modelFrom.value, unopened.value] = [was, wasFrom, now.text];
+    else if (now.state === 'there') {
+      run.value = initial;
+      replies.value = [];
+      past.value = [];
+      data.value = none;
+      plan.value = none;
+    }
+  });
 }
 
 /** Rows from which on some are held out without being asked. */
 const ENOUGH_TO_HOLD_OUT = 20;
 
-/** Takes data to train on: looked at first, which says what cannot be read at all. */
+/** Data to look at that was chosen: the last choice counts, however long an earlier one takes. */
+let choices = 0;
+
+/** Takes data to train on in the place of what is there: looked at first, and left where it cannot be read at all. */
 export async function chooseData(files: FileFrom[], held: FileFrom[] | null = null): Promise<void> {
-  batch(() => {
-    trainFiles.value = null;
-    heldFiles.value = held;
-    run.value = initial;
-    past.value = [];
-    plan.value = none;
-    looks.value = [];
-  });
-  data.value = { state: 'busy', what: 'Reading the data.' };
+  const choice = ++choices;
+  refused.value = [];
+  if (!trainFiles.value) data.value = { state: 'busy', what: 'Reading the data.' };
   const found = await worker()
     .call('look', files)
     .catch((e: Error) => inPageWords(e.message));
+  if (choice !== choices) return;
   if (typeof found === 'string') {
-    data.value = { state: 'failed', text: found };
+    if (trainFiles.value) refused.value = [...refused.value, found];
+    else data.value = { state: 'failed', text: found };
     return;
   }
   const rows = found.reduce((n, look) => n + look.rows, 0);
   batch(() => {
+    run.value = initial;
+    past.value = [];
+    plan.value = none;
     data.value = none;
     looks.value = found;
     trainFiles.value = files;
+    heldFiles.value = held;
     set({
       columns: undefined,
       skipBadRows: undefined,

@@ -1,7 +1,7 @@
 // What the page calls the options of the table, and messages said so: those of the engine name their keys, those of the rules flags.
 
 import { named } from '../../src/options/named.ts';
-import { flagOf, KEYS, type Key } from '../../src/options/table.ts';
+import { flagOf, KEYS, type Key, keysOf } from '../../src/options/table.ts';
 
 const LABELS: Partial<Record<Key, string>> = {
   model: 'Model',
@@ -89,7 +89,8 @@ export function labelOf(key: Key): string {
   return LABELS[key] ?? words.replace(/^./, (letter) => letter.toUpperCase());
 }
 
-const BY_FLAG = new Map(KEYS.map((key) => [flagOf(key), key]));
+/** A flag that means two things is the run's. */
+const BY_FLAG = new Map([...KEYS, ...keysOf('train')].map((key) => [flagOf(key), key]));
 
 /** A message of the engine in the page's words: options by their labels, and a sentence that begins and ends as one. */
 export function inPageWords(text: string): string {

@@ -49,6 +49,12 @@ describe('sorted', () => {
       data: [],
       refused: ['b.gguf is a second model. One is tuned at a time.'],
     }));
+  test('a folder of two models is the first, and one sentence on the second', () =>
+    expect(sorted('all/a/config.json', 'all/a/model.safetensors', 'all/b/config.json', 'all/b/model.safetensors')).toEqual({
+      model: { name: 'a', files: ['config.json', 'model.safetensors'] },
+      data: [],
+      refused: ['all/b/ is a second model. One is tuned at a time.'],
+    }));
   test('data of every kind, a list of which may be .json', () =>
     expect(sorted('a.jsonl', 'b.json', 'c.csv', 'd.tsv', 'e.txt', 'f.parquet', 'g.NDJSON').data).toHaveLength(7));
   test('weights alone are taken for a model, so that the engine says what it lacks', () =>

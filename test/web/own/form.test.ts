@@ -95,6 +95,7 @@ test.each([
 test.each([
   ['raise --max-length above 512, or shorten the prompts', 'Raise “Longest row” above 512, or shorten the prompts.'],
   ['say which, for example --columns prompt=a', 'Say which, for example “Columns” prompt=a.'],
+  ['expected --rank to be a number', 'Expected “Rank” to be a number.'], // of LoRA: to `eval` alone it is another
   ['expected x, got --unknown-thing!', 'Expected x, got --unknown-thing!'],
   ['rows.jsonl row 2: expected x', 'rows.jsonl row 2: expected x.'],
 ])('%j in the page’s words', (text, words) => expect(inPageWords(text)).toBe(words));

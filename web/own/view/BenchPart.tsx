@@ -1,6 +1,7 @@
 // The head of a part of the bench: its number, its name, and how it stands.
 
 import type { ComponentChildren } from 'preact';
+import { running } from '../store.ts';
 
 interface Props {
   id: string;
@@ -26,6 +27,9 @@ export function BenchPart({ id, number, title, note, wide, tooled, children }: P
     </section>
   );
 }
+
+/** Why nothing else can be chosen, for the pointer: a line of text would move what is below as a run begins and ends. */
+export const busyTitle = () => (running.value ? 'A run is under way: stop it to choose another.' : undefined);
 
 /** What went wrong, in a sentence of its own. */
 export function Fault({ text, testid, children }: { text: string; testid?: string; children?: ComponentChildren }) {

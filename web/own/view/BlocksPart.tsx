@@ -6,7 +6,7 @@ import { progressOf } from '../../state.ts';
 import { BlockMap } from '../../view/drawn.ts';
 import { off, toggle, trained } from '../ablation.ts';
 import { choice, choosing, current, former, scoreBlocks, scoring, shared } from '../choosing.ts';
-import { data, model, plan, run, scored, set, settled } from '../store.ts';
+import { data, model, plan, run, running, scored, set, settled } from '../store.ts';
 import { labelOf } from '../words.ts';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Choice } from './Choice.tsx';
@@ -16,7 +16,7 @@ export function BlocksPart() {
   const m = model.value;
   if (m.state !== 'there' || !choosing.value) return null;
   const s = run.value;
-  const busy = s.phase === 'running' || s.phase === 'stopping';
+  const busy = running.value;
   const c = choice.value.state === 'there' ? choice.value.value : null;
   const selection = busy || !c ? s.selection : c;
   const mine = selection !== null && selection === s.selection;

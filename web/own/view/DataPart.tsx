@@ -7,8 +7,8 @@ import type { DataFacts } from '../calls.ts';
 import { take } from '../drop.ts';
 import { FORM_NAMES, FORMS, type Form, formOf, pastedFile } from '../paste.ts';
 import { several } from '../several.ts';
-import { chooseData, data, looks, model, refused, set, trainFiles } from '../store.ts';
-import { BenchPart, Fault } from './BenchPart.tsx';
+import { chooseData, data, looks, model, refused, running, set } from '../store.ts';
+import { BenchPart, busyTitle, Fault } from './BenchPart.tsx';
 import { Choice } from './Choice.tsx';
 import { Columns } from './Columns.tsx';
 import { Files } from './Files.tsx';
@@ -21,7 +21,7 @@ export function DataPart() {
     <BenchPart id="data" number={2} title="Data" note="JSON lines, JSON, CSV, TSV, text or Parquet">
       {d.state === 'failed' && (
         <Fault text={d.text} testid="data-fault">
-          {/unsound|“Leave unsound rows out”/.test(d.text) || trainFiles.value ? <SkipBad /> : null}
+          {found.length > 0 && <SkipBad />}
         </Fault>
       )}
       {refused.value.map((text) => (
@@ -52,7 +52,7 @@ function SkipBad() {
 function Source() {
   const there = looks.value.length > 0;
   return (
-    <div class={there ? 'source again' : 'source'}>
+    <fieldset class={there ? 'source again' : 'source'} disabled={running.value} title={busyTitle()}>
       {!there && <p>Drop files anywhere on this page, choose them, or paste rows. What is in them stays in this tab.</p>}
       <div class="choices">
         <Files several testid="data-files" take={take}>
@@ -63,7 +63,7 @@ function Source() {
         </button>
       </div>
       <Paste />
-    </div>
+    </fieldset>
   );
 }
 

@@ -8,7 +8,7 @@ import { Panel } from '../../view/Panel.tsx';
 import { usePlotter } from '../../view/plot.ts';
 import { compareAll } from '../actions.ts';
 import { overlaid, type Past } from '../history.ts';
-import { comparing, past, run } from '../store.ts';
+import { comparing, model, past, running } from '../store.ts';
 import { SideBySide } from './SideBySide.tsx';
 
 const HEIGHT = 240;
@@ -19,7 +19,7 @@ const inkOf = (number: number) => INKS[(number - 1) % INKS.length];
 export function History() {
   const runs = past.value;
   const c = comparing.value;
-  const busy = run.value.phase === 'running' || run.value.phase === 'stopping';
+  const busy = running.value || model.value.state !== 'there';
   return (
     <Panel name="runs" title="Runs so far" note="On this model and data, as long as this tab has them" wide>
       {runs.length > 1 && <Curves runs={runs} />}

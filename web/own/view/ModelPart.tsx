@@ -5,9 +5,9 @@ import { bytes, count, duration, grouped, percent } from '../../format.ts';
 import { chooseBuiltInModel } from '../built-in.ts';
 import type { ModelFacts } from '../calls.ts';
 import { take } from '../drop.ts';
-import { chooseModel, loading, model } from '../store.ts';
+import { chooseModel, loading, model, running, unopened } from '../store.ts';
 import { inPageWords } from '../words.ts';
-import { BenchPart, Fault } from './BenchPart.tsx';
+import { BenchPart, busyTitle, Fault } from './BenchPart.tsx';
 import { Files } from './Files.tsx';
 import { KeptModels } from './KeptModels.tsx';
 
@@ -16,6 +16,7 @@ export function ModelPart() {
   return (
     <BenchPart id="model" number={1} title="Model" note="Llama, Mistral, Qwen2, Qwen3, SmolLM and kin">
       {m.state === 'failed' && <Fault text={m.text} testid="model-fault" />}
+      {unopened.value && <Fault text={unopened.value} testid="model-fault" />}
       {m.state === 'busy' && <p class="busy">{m.what}</p>}
       {m.state === 'busy' && <Loading />}
       {m.state === 'there' && <Facts facts={m.value} />}
@@ -27,7 +28,7 @@ export function ModelPart() {
 function Source() {
   const there = model.value.state === 'there';
   return (
-    <div class={there ? 'source again' : 'source'}>
+    <fieldset class={there ? 'source again' : 'source'} disabled={running.value} title={busyTitle()}>
       {!there && (
         <p>
           Drop a model folder or a .gguf file anywhere on this page, or choose one. A folder holds config.json, the .safetensors
@@ -47,7 +48,7 @@ function Source() {
       </div>
       <Address />
       <KeptModels />
-    </div>
+    </fieldset>
   );
 }
 

@@ -13,7 +13,7 @@ import { askModel, pauseRun, startRun, stopRun } from '../actions.ts';
 import { choosing } from '../choosing.ts';
 import { exporting } from '../exports.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
-import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run } from '../store.ts';
+import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run, running } from '../store.ts';
 import { inPageWords, labelOf } from '../words.ts';
 import { Ablation } from './Ablation.tsx';
 import { BenchPart, Fault } from './BenchPart.tsx';
@@ -56,7 +56,7 @@ export function RunPart() {
 
 function Controls() {
   const s = run.value;
-  const busy = s.phase === 'running' || s.phase === 'stopping';
+  const busy = running.value;
   const p = plan.value;
   const stages = stagesOf({ asks: prompts.value > 0, warmsUp: p.state === 'there' && p.value.warmup !== null });
   const lack = lacking();
@@ -110,6 +110,7 @@ const PLANNING = 'A moment: it is being planned.';
 function lacking(): string | null {
   if (model.value.state === 'busy' || data.value.state === 'busy') return 'A moment: it is being read.';
   if (model.value.state !== 'there') return 'Choose a model first.';
+  if (data.value.state === 'failed') return 'These rows cannot be read: it says there why.';
   if (data.value.state !== 'there') return 'Choose data first.';
   if (faulty.value.length) return `What stands in ${faulty.value.map((key) => `“${labelOf(key)}”`).join(' and ')} cannot be.`;
   if (clash.value) return 'Two settings of the recipe cannot stand together.';
@@ -169,11 +170,10 @@ function Watched() {
 function Talk() {
   const m = model.value;
   const template = m.state === 'there' && m.value.template;
-  const busy = run.value.phase === 'running' || run.value.phase === 'stopping';
   return (
     <Panel name="talk" title="Ask it" note="By the model as it is stored, and beside it as it is tuned" wide>
       <Ablation />
-      <Ask free={!busy && !asking.value} asking={asking.value} first="" replies={replies.value} ask={askModel}>
+      <Ask free={!running.value && !asking.value} asking={asking.value} first="" replies={replies.value} ask={askModel}>
         {template && (
           <label class="flag">
             <input
