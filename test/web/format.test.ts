@@ -6,6 +6,8 @@ test('a number does not part from its unit', () => {
   expect(shown).toEqual(['7.95 MB', '453 thousand', '2:05 min', '0.4 s', '4.5 %'].map((text) => text.replaceAll(' ', '\u00a0')));
 });
 
+test('few are counted as they are elsewhere', () => expect(count(3072)).toBe('3,072'));
+
 test.each([
   [1, '1st'],
   [2, '2nd'],

@@ -1,11 +1,10 @@
-// The head of a part of the bench: its number, its name, and how it stands.
+// The head of a part of the bench: its number among those that are shown (bench.css counts them), its name, and how it stands.
 
 import type { ComponentChildren } from 'preact';
 import { running } from '../store.ts';
 
 interface Props {
   id: string;
-  number: number;
   title: string;
   note?: string;
   wide?: boolean;
@@ -14,12 +13,12 @@ interface Props {
   children: ComponentChildren;
 }
 
-export function BenchPart({ id, number, title, note, wide, tooled, children }: Props) {
+export function BenchPart({ id, title, note, wide, tooled, children }: Props) {
   return (
     <section class={`panel ${wide ? 'wide' : ''} ${tooled ? 'tooled' : ''}`} aria-labelledby={`${id}-title`} data-testid={id}>
       <header>
         <h2 id={`${id}-title`}>
-          <span class="number">{number}</span> {title}
+          <span class="number" /> {title}
         </h2>
         {note && <p class="note">{note}</p>}
       </header>

@@ -21,7 +21,7 @@ export function BlocksPart() {
   const selection = busy || !c ? s.selection : c;
   const mine = selection !== null && selection === s.selection;
   return (
-    <BenchPart id="blocks" number={6} title="Blocks" note="Each plate is a weight matrix, each cell a block of it" wide tooled>
+    <BenchPart id="blocks" title="Blocks" note="Each plate is a weight matrix, each cell a block of it" wide tooled>
       <div class="choosing">
         <BlockMap
           matrices={m.value.matrices}
@@ -59,7 +59,7 @@ function Chooser({ busy }: { busy: boolean }) {
           type="button"
           class="button small"
           onClick={scoreBlocks}
-          disabled={busy || !there || plan.value.state !== 'there' || scoring.value.busy}
+          disabled={busy || !there || plan.value.state === 'failed' || scoring.value.busy}
           data-testid="score"
         >
           Score the blocks
@@ -85,14 +85,19 @@ function Chooser({ busy }: { busy: boolean }) {
   );
 }
 
-/** The slider's places: shares of the targets from a thousandth to all, even by their logarithm. */
+/** The slider's places: shares of the targets from a thousandth, or from one block, to all, even by their logarithm. */
 const PLACES = 60;
-const shareAt = (place: number) => 0.001 * 1000 ** (place / PLACES);
-const placeOf = (share: number) => Math.round((PLACES * Math.log(share / 0.001)) / Math.log(1000));
 
 function Budget({ busy }: { busy: boolean }) {
   const c = choice.value;
   const share = c.state === 'there' ? c.value.share_targets : 0.01;
+  const blocks = current.value!.scores.reduce((n, { scores }) => n + scores.length, 0);
+  const least = Math.max(0.001, 1 / blocks);
+  const place = Math.round(PLACES * (1 - Math.log(share) / Math.log(least)));
+  const budgetAt = (place: number) => {
+    const at = least ** (1 - place / PLACES);
+    return at * blocks < 1.5 ? '1b' : `${Number((100 * at).toPrecision(3))}%t`;
+  };
   return (
     <div class="field">
       <label for="chooser-budget">Budget, of the matrices that may train</label>
@@ -101,10 +106,10 @@ function Budget({ busy }: { busy: boolean }) {
         type="range"
         min={0}
         max={PLACES}
-        value={Math.min(PLACES, Math.max(0, placeOf(share)))}
+        value={Math.min(PLACES, Math.max(0, place))}
         disabled={busy}
         aria-valuetext={percent(share)}
-        onInput={(e) => set({ budget: `${Number((100 * shareAt(Number(e.currentTarget.value))).toPrecision(3))}%t` })}
+        onInput={(e) => set({ budget: budgetAt(Number(e.currentTarget.value)) })}
       />
     </div>
   );

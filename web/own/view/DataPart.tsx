@@ -18,7 +18,7 @@ export function DataPart() {
   const d = data.value;
   const found = looks.value;
   return (
-    <BenchPart id="data" number={2} title="Data" note="JSON lines, JSON, CSV, TSV, text or Parquet">
+    <BenchPart id="data" title="Data" note="JSON lines, JSON, CSV, TSV, text or Parquet">
       {d.state === 'failed' && (
         <Fault text={d.text} testid="data-fault">
           {found.length > 0 && <SkipBad />}

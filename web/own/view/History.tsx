@@ -29,7 +29,7 @@ export function History() {
         <table class="runs">
           <thead>
             <tr>
-              {['Run', 'Trains', 'Steps', 'Loss', 'Held-out loss', 'Right before, after', 'GPU memory', 'Speed', 'Time'].map(
+              {['Run', 'Trains', 'Steps', 'Mean loss', 'Held-out loss', 'Right before, after', 'GPU memory', 'Speed', 'Time'].map(
                 (name) => (
                   <th key={name} scope="col">
                     {name}

@@ -14,7 +14,7 @@ import { KeptModels } from './KeptModels.tsx';
 export function ModelPart() {
   const m = model.value;
   return (
-    <BenchPart id="model" number={1} title="Model" note="Llama, Mistral, Qwen2, Qwen3, SmolLM and kin">
+    <BenchPart id="model" title="Model" note="Llama, Mistral, Qwen2, Qwen3, SmolLM and kin">
       {m.state === 'failed' && <Fault text={m.text} testid="model-fault" />}
       {unopened.value && <Fault text={unopened.value} testid="model-fault" />}
       {m.state === 'busy' && <p class="busy">{m.what}</p>}

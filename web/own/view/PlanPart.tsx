@@ -18,7 +18,7 @@ export function PlanPart() {
   const p = plan.value;
   const g = gpu.value.state === 'there' ? gpu.value.value : null;
   return (
-    <BenchPart id="plan" number={5} title="Memory" note="Planned to the byte before anything is allocated">
+    <BenchPart id="plan" title="Memory" note="Planned to the byte before anything is allocated">
       <Limit gpu={g} />
       {p.state === 'none' && <p class="empty">The plan stands here once there are a model and data.</p>}
       {p.state === 'busy' && <p class="busy">{p.what}</p>}
@@ -83,7 +83,7 @@ function Figures({ plan: p, gpu: g }: { plan: PlanFacts; gpu: GpuFacts | null })
       <dl class="legend plain">
         <div>
           <dt>Trains</dt>
-          <dd>{p.train.trainable < 1e4 ? grouped(p.train.trainable) : count(p.train.trainable)} parameters</dd>
+          <dd>{count(p.train.trainable)} parameters</dd>
         </div>
         {p.warmup && (
           <div>

@@ -14,7 +14,7 @@ export function RecipePart() {
   const { first, groups } = fieldsOf(method);
   const [open, setOpen] = useState(false);
   return (
-    <BenchPart id="recipe" number={4} title="Recipe" note="What is left empty has its default">
+    <BenchPart id="recipe" title="Recipe" note="What is left empty has its default">
       <fieldset class="methods">
         <legend class="spoken">Method</legend>
         {METHODS.map(({ name }) => (

@@ -28,7 +28,7 @@ export function RunPart() {
   const begun = s.began > 0;
   return (
     <>
-      <BenchPart id="run" number={choosing.value ? 7 : 6} title="Run" wide>
+      <BenchPart id="run" title="Run" wide>
         <Controls />
         {s.warning && (
           <p class="live" role="status" data-testid="run-warning">

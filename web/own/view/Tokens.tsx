@@ -19,7 +19,7 @@ export function Tokens() {
   const d = data.value;
   if (d.state !== 'there') return null;
   return (
-    <BenchPart id="tokens" number={3} title="What the model sees" note="Tinted tokens are learned; the others are only read" wide>
+    <BenchPart id="tokens" title="What the model sees" note="Tinted tokens are learned; the others are only read" wide>
       <Viewer facts={d.value} />
     </BenchPart>
   );
