@@ -107,6 +107,26 @@ export function questionOf(question: string, answer: string | undefined, record:
   return { messages, extras: {} };
 }
 
+/**
+ * The messages of a prompt and a completion that are lists of them (TRL's conversational form): of the prompt's nothing is learned. Throws
+ * where the prompt does not end with what is to be answered.
+ */
+export function joinedTalk(prompt: unknown[], completion: unknown): unknown[] {
+  const messages = prompt.map((m) => (isObject(m) ? { ...m, weight: 0 } : m));
+  const last: any = prompt.at(-1);
+  if (last?.role === 'assistant')
+    throw new Error(
+      'expected a prompt of messages to end with what is to be answered, got one that ends with the assistant; move that into completion',
+    );
+  if (completion === undefined) return messages;
+  if (!Array.isArray(completion) || completion.length === 0)
+    throw new Error(
+      `expected completion to be a list of messages, as its prompt is, got ${Array.isArray(completion) ? 'an empty one' : nameOf(completion)}; ` +
+        'write [{"role": "assistant", "content": "..."}]',
+    );
+  return [...messages, ...completion];
+}
+
 /** Names that a message's reasoning goes by: a template is given it by those it may read, as in transformers. */
 const REASONING = ['reasoning_content', 'thinking', 'reasoning'];
 

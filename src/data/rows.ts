@@ -9,7 +9,7 @@ import { assistantSpans, openTurn } from './chat.ts';
 import { columnsOf, type DataRecord, type Fields, hint, nameOf } from './columns.ts';
 import { givenIds, NOT_LEARNED } from './given-ids.ts';
 import { floatText } from './jinja/values.ts';
-import { type Conversation, conversationOf, type Notes, questionOf, said } from './messages.ts';
+import { type Conversation, conversationOf, joinedTalk, type Notes, questionOf, said } from './messages.ts';
 import { encodeSpans } from './spans.ts';
 import { alpaca, chat } from './template.ts';
 import type { Tokenizer } from './tokenizer.ts';
@@ -107,13 +107,23 @@ function promptIds(fields: Fields, record: DataRecord, options: RowOptions, note
 
 const OWN = ['auto', 'alpaca', 'chat', 'plain'];
 
+/** The prompt of a row that is a list of messages and not a text. */
+const listed = (fields: Fields): unknown[] | undefined =>
+  fields.kind === 'prompt' && Array.isArray(fields.prompt) && typeof fields.prompt[0] === 'object' ? fields.prompt : undefined;
+
 /** Whether a row goes through a chat template: messages do, and any row where one is asked for or given. */
 const isChat = (fields: Fields, { template }: RowOptions) =>
-  fields.kind === 'messages' || template === 'chat' || !OWN.includes(template);
+  fields.kind === 'messages' || listed(fields) !== undefined || template === 'chat' || !OWN.includes(template);
 
 /** The conversation of a row; of a prompt row a question and, where it is answered, its answer. */
 function talkOf(fields: Fields, record: DataRecord, template: string, answered: boolean, notes?: Notes): Conversation {
   if (fields.kind === 'messages') return conversationOf(fields, record, template, notes);
+  const prompt = listed(fields);
+  if (prompt) {
+    const { completion } = fields as Extract<Fields, { kind: 'prompt' }>;
+    const messages = joinedTalk(prompt, answered ? (completion ?? null) : undefined);
+    return conversationOf({ kind: 'messages', messages, sharegpt: false }, record, template, notes);
+  }
   const question = plainText(asked(fields, record));
   return questionOf(question, answered ? responseText(fields, record) : undefined, record, notes);
 }

@@ -57,6 +57,35 @@ describe('tools', () => {
   });
 });
 
+describe('a prompt and a completion of messages', () => {
+  const list = (...said: [string, string][]) => JSON.stringify(said.map(([role, content]) => ({ role, content })));
+  const row = (prompt: string, completion: string) => `{"prompt": ${prompt}, "completion": ${completion}}`;
+  const prompt = list(['system', 's'], ['user', 'q'], ['assistant', 'a'], ['user', 'r']);
+  const begun = '<system>s|<user>q|<assistant>a|<user>r|';
+
+  test('are one conversation, of which the completion is learned', async () => {
+    const { text, learned, unused } = await made(row(prompt, list(['assistant', 'b'])), PLAIN);
+    expect([text, learned, unused]).toEqual([`${begun}<assistant>b|`, 'b|', '']);
+    const tools = await made(row(prompt, list(['assistant', 'b'], ['tool', '2'], ['assistant', 'c'])), PLAIN);
+    expect([tools.text, tools.learned]).toEqual([`${begun}<assistant>b|<tool>2|<assistant>c|`, 'b|c|']);
+  });
+  test('the prompt is what is asked with', async () => {
+    expect(await asked(row(prompt, list(['assistant', 'b'])), PLAIN)).toBe(`${begun}<assistant>`);
+    expect(await asked(`{"prompt": ${prompt}}`, PLAIN)).toBe(`${begun}<assistant>`);
+  });
+  test.each([
+    [row(prompt, '"b"'), 'expected completion to be a list of messages, as its prompt is, got a text'],
+    [row(prompt, '[]'), 'as its prompt is, got an empty one'],
+    [
+      row(list(['user', 'q'], ['assistant', 'a']), list(['assistant', 'b'])),
+      'ends with the assistant; move that into completion',
+    ],
+    [row('[{"role": "user"}]', list(['assistant', 'b'])), 'expected message 1 to have a role and a text'],
+  ])('%s is refused', async (record, fault) => {
+    await expect(made(record, PLAIN)).rejects.toThrow(fault);
+  });
+});
+
 describe('messages', () => {
   const call =
     '{"role": "assistant", "content": null, "tool_calls": [{"id": "i1", "function": {"name": "f", "arguments": {"x": 2.0}}}]}';
