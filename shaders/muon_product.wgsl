@@ -1,7 +1,12 @@
-// C = alpha A B + beta D for packed small matrices, one of each an item (z): A [rows, inner], and B [inner, cols], or [cols, inner] where
-// TURNED. A workgroup makes TILE x TILE of C through workgroup memory, an invocation SIDE x SIDE of it, 8 apart.
+// C = alpha A B, and beta D where ADDS, for packed small matrices, one of each an item (z): A [rows, inner], and B [inner, cols], or
+// [cols, inner] where TURNED. A workgroup makes TILE x TILE of C through workgroup memory, an invocation SIDE x SIDE of it, 8 apart.
+//
+// Nothing here branches on params alone, and the loop over `inner` counts on from one item to the next: where params alone decide, the
+// llvmpipe of Mesa 22.3 may make the kernel anew each time that it is bound, and keeps them all (update_inline_shader_state of its lavapipe;
+// later versions remember what they made).
 
 const TURNED = false;
+const ADDS = true;
 const SIDE: u32 = 4;
 const TILE: u32 = 8 * SIDE;
 const DEPTH: u32 = 16;
@@ -32,7 +37,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let at_a = wg.z * P.rows * P.inner;
   let at_b = wg.z * P.cols * P.inner;
   var acc: array<f32, SIDE * SIDE>;
-  for (var k0 = 0u; k0 < P.inner; k0 += DEPTH) {
+  let first = wg.z * P.inner;
+  for (var next = first; next < first + P.inner; next += DEPTH) {
+    let k0 = next - first;
     for (var i = lane; i < TILE * DEPTH; i += 64u) {
       let k = i % DEPTH;
       let row = i / DEPTH;
@@ -82,9 +89,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
       let col = col0 + local.x + 8u * j;
       if (row < P.rows && col < P.cols) {
         let at = (wg.z * P.rows + row) * P.cols + col;
-        var value = P.alpha * acc[i * SIDE + j];
-        if (P.beta != 0.0) { value += P.beta * d[at]; }
-        c[at] = value;
+        if (ADDS) {
+          c[at] = P.alpha * acc[i * SIDE + j] + P.beta * d[at];
+        } else {
+          c[at] = P.alpha * acc[i * SIDE + j];
+        }
       }
     }
   }

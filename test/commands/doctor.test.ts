@@ -1,5 +1,5 @@
 // The self-test on this device: every kernel right, in every form; each of its dispatches looked at; a wrong one found.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import type { Check } from '../../src/commands/doctor/check.ts';
@@ -7,9 +7,11 @@ import { checks } from '../../src/commands/doctor/checks.ts';
 import { askHalf, doctor } from '../../src/commands/doctor/doctor.ts';
 import { examine } from '../../src/commands/doctor/examine.ts';
 import { halfChecks } from '../../src/commands/doctor/products.ts';
+import { idle } from '../../src/gpu/device.ts';
 import { type Planning, planningOf } from '../../src/gpu/limits.ts';
-import { operandsOf } from '../../src/gpu/plan.ts';
-import { copy, trace } from '../../src/gpu/program.ts';
+import { operandsOf, plan } from '../../src/gpu/plan.ts';
+import { copy, type Dims, trace } from '../../src/gpu/program.ts';
+import { dispose, type Machine, prepare, replay } from '../../src/gpu/run.ts';
 import { resident } from '../../src/gpu/tensor.ts';
 import { TILES } from '../../src/ops/matmul/gemm-tiles.ts';
 import { STORED } from '../../src/ops/stored/formats.ts';
@@ -154,6 +156,51 @@ const formatOf = (part: string) => Object.entries(STORED).find(([, stored]) => s
 function into<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
   map.set(key, (map.get(key) ?? new Set()).add(value));
 }
+
+// --- nothing is made twice ----------------------------------------------------------------------------------------------
+
+/** Bytes of machine code that llvmpipe has made: mapped as nothing else in Deno is, to be run and not written. */
+function machineCode(): number {
+  const mapped = readFileSync('/proc/self/maps', 'utf8').matchAll(/^(\w+)-(\w+) r-xp 0+ 00:00 0 *$/gm);
+  return [...mapped].reduce((sum, [, from, to]) => sum + Number.parseInt(to, 16) - Number.parseInt(from, 16), 0);
+}
+
+// Mesa 22.3's llvmpipe puts params as constants into branches and bounds of loops that hang on nothing else. Where what comes of it is longer,
+// it does so anew each time that a kernel is bound, and keeps every kernel it made: a run then takes more and more memory.
+test.runIf('Deno' in globalThis && existsSync('/proc/self/maps'))(
+  'no kernel of a software adapter is made anew when it is run again (Deno on Linux)',
+  async () => {
+    const gpu = await testGpu();
+    const has = planningOf(gpu.limits);
+    const machines: { name: string; dims: Dims; machine: Machine }[] = [];
+    for (const check of checks().filter((c) => !c.lacks?.(has))) {
+      const planning = check.planning?.(has) ?? has;
+      const { name } = check;
+      if (!planning.software || /^gemm_(tile|half)/.test(name)) continue; // what GPUs run
+      const { build, dims = {} } = check.make(planning);
+      machines.push({ name, dims, machine: await prepare(gpu, plan([{ name, build, dims }], planning)) });
+    }
+    expect(machines.length).toBeGreaterThan(150);
+    const runAgain = async (which: typeof machines) => {
+      for (const { name, dims, machine } of which) replay(machine, name, dims);
+      await idle(gpu);
+    };
+    await runAgain(machines);
+    await runAgain(machines); // it may decide at the second time
+    const before = machineCode();
+    expect(before).toBeGreaterThan(0);
+    await runAgain(machines);
+    const anew: string[] = [];
+    if (machineCode() > before)
+      for (const one of machines) {
+        const before = machineCode();
+        await runAgain([one]);
+        if (machineCode() > before) anew.push(one.name);
+      }
+    expect(anew).toEqual([]);
+    for (const { machine } of machines) dispose(machine);
+  },
+);
 
 // --- what is wrong is found ---------------------------------------------------------------------------------------------
 

@@ -116,7 +116,7 @@ function product(
     return;
   }
   const SIDE = rows <= 8 ? 1 : rows <= 16 ? 2 : 4;
-  const k = kernel('muon_product', [productCode], { TURNED: turned, SIDE });
+  const k = kernel('muon_product', [productCode], { TURNED: turned, ADDS: beta !== 0, SIDE });
   const grid = [Math.ceil(cols / (8 * SIDE)), Math.ceil(rows / (8 * SIDE)), n];
   run(p, k, { a, b, d, c }, sizes, grid, work);
 }
