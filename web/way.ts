@@ -4,7 +4,10 @@ import { signal } from '@preact/signals';
 
 export type Way = 'built-in' | 'own';
 
-const wayOf = (hash: string): Way => (hash === '#own' ? 'own' : 'built-in');
+/** The built-in task as one's own. */
+export const TASK = '#own-task';
+
+const wayOf = (hash: string): Way => (hash === '#own' || hash === TASK ? 'own' : 'built-in');
 
 export const way = signal<Way>('built-in');
 

@@ -41,7 +41,7 @@ test('so does the built-in task, stopped and loaded anew', async ({ page, browse
   };
   const result = async (p: Page) => {
     await arrives(p, 'summary', 200_000);
-    return sumsOf(p, p.getByTestId('adapter-panel').getByRole('link'));
+    return sumsOf(p, p.getByTestId('adapter-panel').getByRole('link', { name: 'Download' }));
   };
   const other = await browser.newContext();
   const alone = await other.newPage();

@@ -52,6 +52,12 @@ test('one press fine-tunes the built-in model', async ({ page }) => {
   await page.getByRole('button', { name: 'Ask' }).click();
   await expect(page.locator('.replies li')).toContainText(['Tuned'], { timeout: 30_000 });
   expect(await violations(page)).toEqual([]);
+
+  await page.getByTestId('as-own').click(); // by the same recipe, with all that can be done there
+  await expect(page.getByTestId('data-facts')).toContainText('1,600 rows', { timeout: 30_000 });
+  await expect(page.getByLabel('Budget', { exact: true })).toHaveValue('5%t');
+  await expect(page.getByLabel('Steps', { exact: true })).toHaveValue('48');
+  await expect(page.getByTestId('own-start')).toBeEnabled();
   expect([broken(), abroad()]).toEqual([[], []]);
 });
 
@@ -176,7 +182,7 @@ function colours(page: Page): Promise<number> {
 /** The two files of the adapter, downloaded: the header of the tensors and the config. */
 async function adapter(page: Page): Promise<{ header: Record<string, { shape: number[] }>; config: any }> {
   const fetched: Record<string, Buffer> = {};
-  for (const link of await page.getByTestId('adapter-panel').getByRole('link').all()) {
+  for (const link of await page.getByTestId('adapter-panel').getByRole('link', { name: 'Download' }).all()) {
     const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
     fetched[download.suggestedFilename()] = await readFile(await download.path());
   }

@@ -3,7 +3,7 @@
 import { mat3 } from 'wgpu-matrix';
 import { type Box, type Camera, scaleOf, toCanvas } from './camera.ts';
 import { firstsOf } from './cells.ts';
-import { type MapLayout, NAME } from './layout.ts';
+import { GAP, type MapLayout, NAME } from './layout.ts';
 import { frame, type Painter, PLATE_BYTES, VIEW_FLOATS } from './paint.ts';
 
 /** As the style sheet has them; all but `muted` are the shader's, in hex. */
@@ -84,7 +84,7 @@ function names(c: CanvasRenderingContext2D, { camera, layout, size, colours }: S
     c.font = `${px}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`;
     for (const m of layout.matrices) {
       const [x, y] = toCanvas(camera, m.x, m.y);
-      if (seen(x, y)) c.fillText(m.module.replace('_proj', ''), x, y - px * 0.35);
+      if (seen(x, y)) c.fillText(m.module.replace('_proj', ''), x, y - px * 0.35, (m.w + GAP) * scaleOf(camera)); // narrowed, not over its neighbour's
     }
   }
   const [high] = layout.layers.map(({ h }) => h * scaleOf(camera));

@@ -24,7 +24,7 @@ export interface MapLayout {
 /** Plates of a layer from left to right, each column from top to bottom. */
 const COLUMNS = [['q_proj', 'k_proj', 'v_proj'], ['gate_proj'], ['up_proj'], ['o_proj', 'down_proj']];
 /** Blocks between plates side by side, above each plate for its name, and between clusters. */
-const GAP = 1.25;
+export const GAP = 1.25;
 export const NAME = 2.25;
 const BETWEEN = { x: 5, y: 1.5 };
 

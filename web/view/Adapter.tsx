@@ -4,6 +4,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { grouped } from '../format.ts';
 import type { AdapterFile } from '../protocol.ts';
 import type { SelectionLine } from '../state.ts';
+import { TASK } from '../way.ts';
 import { Downloads } from './Downloads.tsx';
 
 export function Adapter({ files, selection }: { files: AdapterFile[]; selection: SelectionLine | null }) {
@@ -26,12 +27,18 @@ export function Adapter({ files, selection }: { files: AdapterFile[]; selection:
         fingerprint of every base matrix. Put the files in one folder; then, in a checkout of blocktune:
       </p>
       <pre>
-        <code>npx blocktune generate --adapter FOLDER</code>
+        <code>
+          npx blocktune generate --adapter FOLDER{'\n'}
+          npx blocktune export --adapter FOLDER --format gguf --out tuned.gguf
+        </code>
       </pre>
-      <p>To have the tuned model whole, for llama.cpp and Ollama, as a folder for transformers (hf) or as ONNX (onnx):</p>
-      <pre>
-        <code>npx blocktune export --adapter FOLDER --format gguf --out tuned.gguf</code>
-      </pre>
+      <p>
+        Or open the task as your own: trained there, by this recipe or as you change it, it leaves this page as GGUF, ONNX,
+        safetensors or for PEFT.
+      </p>
+      <a class="button small" href={TASK} data-testid="as-own">
+        Open as your own
+      </a>
     </div>
   );
 }

@@ -2,6 +2,8 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { Trouble } from '../../view/Trouble.tsx';
+import { TASK } from '../../way.ts';
+import { chooseBuiltInTask } from '../built-in.ts';
 import { droppedFiles, take } from '../drop.ts';
 import { gpu, restart } from '../store.ts';
 import { BlocksPart } from './BlocksPart.tsx';
@@ -15,6 +17,11 @@ import { Unfinished } from './Unfinished.tsx';
 
 export function Own() {
   const over = useDrop();
+  useEffect(() => {
+    if (location.hash !== TASK) return;
+    history.replaceState(null, '', '#own'); // once
+    void chooseBuiltInTask();
+  }, []);
   const g = gpu.value;
   return (
     <main class={over ? 'own dropping' : 'own'}>
