@@ -6,7 +6,7 @@ import { mergedTensors } from './adapter-merge.ts';
 import { cardFile } from './card.ts';
 import { ARCHITECTURES, hasMlpBiasFlag } from './config.ts';
 import type { Exporter } from './export.ts';
-import { type ModelFiles, openModelFiles, type TokenizerFiles } from './model.ts';
+import { type ModelFiles, openModelFiles, TOOL_TEMPLATE, type TokenizerFiles } from './model.ts';
 import { type TensorToWrite, tensorBytes, writeSafetensors } from './safetensors.ts';
 import { checkTensorShapes } from './tensors.ts';
 import type { FileToWrite } from './write.ts';
@@ -63,7 +63,7 @@ export async function tokenizerFiles({ folder }: Pick<ModelFiles, 'folder'>): Pr
 
 const TOKENIZER_FILES = [
   ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'chat_template.jinja'],
-  ...['tokenizer.model', 'vocab.json', 'merges.txt'],
+  ...[TOOL_TEMPLATE, 'tokenizer.model', 'vocab.json', 'merges.txt'],
 ];
 
 /** A config.json: the one that came, with the new dtype, or one written from a GGUF's description. */

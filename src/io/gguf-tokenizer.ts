@@ -154,14 +154,18 @@ function tokenizerConfig(data: TokenizerData, addBos: boolean): Json {
     const token = specialToken(data, kind);
     return token ? [[`${short}_token`, token.content]] : [];
   });
-  const chat_template = data.metadata.get('tokenizer.chat_template');
+  const [own, tools] = ['', '.tool_use'].map((name) => data.metadata.get(`tokenizer.chat_template${name}`));
+  const named = [
+    { name: 'default', template: String(own) },
+    { name: 'tool_use', template: String(tools) },
+  ];
   return {
     tokenizer_class: 'PreTrainedTokenizerFast',
     clean_up_tokenization_spaces: false,
     ...Object.fromEntries(special),
     add_bos_token: addsToken(data, 'bos', addBos) !== undefined,
     add_eos_token: addsToken(data, 'eos', false) !== undefined,
-    ...(chat_template === undefined ? {} : { chat_template: String(chat_template) }),
+    ...(own === undefined ? {} : { chat_template: tools === undefined ? String(own) : named }),
   };
 }
 

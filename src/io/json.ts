@@ -5,13 +5,17 @@ export type Json = null | boolean | number | bigint | string | Json[] | { [key: 
 
 /**
  * JSON text of people's data to values as JSON.parse has them, but that integers beyond 2^53 keep their digits (as a bigint), and
- * a float that is whole stays one (1.0, as a boxed Number): templates write both as Python does.
+ * a float that is whole stays one (1.0, as a boxed Number): templates write both as Python does. NaN and Infinity, which Python's
+ * json writes where pandas has no value, are read as it reads them.
  */
 export function parseNumbers(text: string): unknown {
+  if (NO_NUMBER.test(text)) return parseJson(text, { again: true });
   const value = JSON.parse(text); // also says what is wrong with a text that is none
   return LONG.test(text) || WHOLE_FLOAT.test(text) || NUMBERED.test(text) ? parseJson(text, { again: true }) : value;
 }
 
+/** What may be a value that JSON does not have. */
+const NO_NUMBER = /[[:,]\s*-?(?:NaN|Infinity)\s*[,}\]]/;
 /** Digits that may be more than a double holds. */
 const LONG = /\d{16}/;
 /** A key that is a number, which an object of JavaScript does not leave in its place. */
@@ -81,7 +85,7 @@ export function parseJson(text: string, { again = false, integers = false } = {}
 
   function readWord(): Json {
     const from = at;
-    const word = match(WORD) ?? fail('a value');
+    const word = match(again ? PYTHONS_WORD : WORD) ?? fail('a value');
     if (integers && /^-0|[.eE]/.test(word) && /\d/.test(word)) {
       at = from;
       fail('numbers as plain integers');
@@ -122,3 +126,4 @@ const MAX_DEPTH = 64;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids bare control characters in strings
 const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y;
 const WORD = /null|true|false|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const PYTHONS_WORD = new RegExp(`${WORD.source}|NaN|-?Infinity`, 'y');

@@ -166,13 +166,16 @@ async function readHfTensors(folder: Folder): Promise<{ form: 'hf' | 'hf-sharded
   );
 }
 
-// A tied model may carry its head all the same; where it says something else than the embedding, one of the two is a lie.
+// A tied model may carry its head all the same, or alone; where it says something else than the embedding, one of the two is a lie.
 async function dropTiedHead(config: ModelConfig, tensors: Map<string, TensorInfo>, name: string): Promise<void> {
-  const [head, embedding] = [tensors.get('lm_head.weight'), tensors.get('model.embed_tokens.weight')];
-  if (!config.tie_word_embeddings || !head || !embedding) return;
-  if (!(await sameBytes(head, embedding)))
+  const EMBEDDING = 'model.embed_tokens.weight';
+  const [head, embedding] = [tensors.get('lm_head.weight'), tensors.get(EMBEDDING)];
+  if (!config.tie_word_embeddings || !head) return;
+  if (!embedding) tensors.set(EMBEDDING, { ...head, name: EMBEDDING });
+  else if (!(await sameBytes(head, embedding)))
     throw new Error(
-      `expected lm_head.weight of ${name} to equal the embedding, as tie_word_embeddings is true; got other values`,
+      `expected lm_head.weight of ${name} to equal the embedding, as tie_word_embeddings is true; got other values: ` +
+        'set that to false in config.json if the head is its own, or leave the head out',
     );
   tensors.delete('lm_head.weight');
 }
@@ -192,8 +195,17 @@ export async function readTokenizer(folder: Folder): Promise<TokenizerFiles> {
   const older = [await optional('special_tokens_map.json'), await optional('added_tokens.json')] as const;
   const config = withOlderFiles(json, await optional('tokenizer_config.json'), ...older);
   const template = await folder.file('chat_template.jinja');
-  return { json, config: template ? { ...config, chat_template: await readText(template) } : config };
+  if (!template) return { json, config };
+  const [own, tools] = [await readText(template), await folder.file(TOOL_TEMPLATE)];
+  const named = async () => [
+    { name: 'default', template: own },
+    { name: 'tool_use', template: await readText(tools!) },
+  ];
+  return { json, config: { ...config, chat_template: tools ? await named() : own } };
 }
+
+/** Where transformers puts a template for conversations with tools, beside chat_template.jinja. */
+export const TOOL_TEMPLATE = 'additional_chat_templates/tool_use.jinja';
 
 // A token without a row in the embedding cannot be looked up: better said now than at its first row. One added token past the
 // embedding (padding, mostly) is let by: where it comes up in a row, the row is refused.

@@ -126,6 +126,17 @@ describe('forms of a file', () => {
       ]);
     }
   });
+  test("NaN and Infinity are read as Python's json reads them", async () => {
+    const row = (value: string) => `{"prompt": "say NaN, Infinity", "completion": "a", "score": ${value}, "in": [${value}]}\n`;
+    for (const value of ['NaN', '-Infinity', 'Infinity']) {
+      const { rows } = await load('d.jsonl', row(value) + row('null'));
+      expect(rows.map(({ ids }) => [...ids])).toEqual(Array(2).fill([...bytes('say NaN, Infinitya'), 257]));
+    }
+    await expect(load('d.jsonl', '{"instruction": "i", "input": NaN, "output": "o"}')).rejects.toThrow(
+      'row 1: expected input to be a text, got the number NaN',
+    );
+    await expect(load('d.jsonl', '{"prompt": "p", "completion": -NaN}')).rejects.toThrow('one JSON object a line');
+  });
   test('the end of a name says what a file is: # and ? are letters on disk, none of an address', async () => {
     for (const name of ['a#1.jsonl', 'what?.jsonl', 'C# x/100%.jsonl', 'd.csv/x.jsonl', 'https://x.org/a.jsonl?v=1.csv#x.tsv'])
       expect((await load(name, row)).total, name).toBe(1);

@@ -134,6 +134,12 @@ describe('tokenizerFromGguf', () => {
     expect(config).toMatchObject({ bos_token: '<s>', eos_token: '</s>', add_bos_token: true, add_eos_token: false });
   });
 
+  test('a chat template for tools is that of its name', () => {
+    const templates = { chat_template: 'plain', 'chat_template.tool_use': 'tools' };
+    const { chatTemplate, toolTemplate } = tokenizer(tokenizerFromGguf(gguf({ ...BYTE_LEVEL, ...templates })));
+    expect([chatTemplate, toolTemplate]).toEqual(['plain', 'tools']);
+  });
+
   test('the file decides about bos and eos where it says so', () => {
     const t = tokenizer(tokenizerFromGguf(gguf({ ...BYTE_LEVEL, 'ggml.add_bos_token': false, 'ggml.add_eos_token': true })));
     expect(ids(t, 'ab')).toEqual([5, 2]);

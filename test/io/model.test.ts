@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { describe, expect, test } from 'vitest';
+import { loadTokenizer } from '../../src/data/tokenizer.ts';
 import { blobFolder, diskFolder, diskSource, type Folder, memorySource } from '../../src/io/bytes.ts';
 import { decode } from '../../src/io/dequant.ts';
 import { type ModelFiles, openConfig, openModelFiles } from '../../src/io/model.ts';
@@ -148,6 +149,16 @@ describe('openModel', () => {
     expect(model.tensors.size).toBe(11);
   });
 
+  test('a template for tools beside chat_template.jinja, as transformers saves it', async () => {
+    const templates = {
+      'chat_template.jinja': new Blob(['{{ x }}']),
+      'additional_chat_templates/tool_use.jinja': new Blob(['{{ tools }}']),
+    };
+    const { tokenizer } = await openModelFiles(folder(templates));
+    const { chatTemplate, toolTemplate } = loadTokenizer({ ...tokenizer, eos: 0 });
+    expect([chatTemplate, toolTemplate]).toEqual(['{{ x }}', '{{ tools }}']);
+  });
+
   test('a fault in generation_config.json is said of that file', async () => {
     const files = folder({ 'generation_config.json': json({ eos_token_id: [2, 'end'] }) });
     await expect(openModelFiles(files)).rejects.toThrow(
@@ -257,6 +268,17 @@ describe('openModel', () => {
     const untied = new Blob([readFileSync(`${FIXTURES}/tiny-qwen2-f16.safetensors`)]);
     const qwen = { 'model.safetensors': untied, ...config({ model_type: 'qwen2' }) };
     await expect(openModelFiles(folder(qwen))).rejects.toThrow('lm_head.weight of dropped to equal the embedding');
+  });
+
+  test('a tied matrix that is there under the name of the head alone is the embedding', async () => {
+    const bytes = readFileSync(`${FIXTURES}/tiny-llama-q8_0.safetensors`);
+    const at = bytes.indexOf('"model.embed_tokens.weight"');
+    const renamed = Buffer.concat([bytes.subarray(0, at), Buffer.from('"lm_head.weight"           '), bytes.subarray(at + 27)]);
+    const rows = async (weights: Buffer) => {
+      const model = await openModelFiles(folder({ 'model.safetensors': new Blob([new Uint8Array(weights)]) }));
+      return (await model.tensors.get('model.embed_tokens.weight')!.rows(0, 24)).slice();
+    };
+    expect(await rows(renamed)).toEqual(await rows(bytes));
   });
 
   test('a tensor in a format that is not read is named', async () => {
