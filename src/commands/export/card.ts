@@ -28,8 +28,19 @@ export interface Told {
 /** The card of what a run left. */
 export function cardFor({ base, adapter, run, given }: Told): Omit<Card, 'library'> {
   const facts = [...(adapter ? ofAdapter(adapter) : []), ...(run ? ofRun(run) : [])];
-  return { base: hubName(base), tuned: true, facts, command: commandLine('export', given) };
+  return { base: hubName(base), tuned: true, facts, command: commandLine('export', published(given)) };
 }
+
+/** The options with places of this machine by their last part: a card is read by others, and names no folder of a person. */
+export function published(given: Options): Options {
+  const short = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(short);
+    return typeof value === 'string' && ABSOLUTE.test(value) ? value.split(/[\\/]/).findLast(Boolean) : value;
+  };
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, short(value)]));
+}
+
+const ABSOLUTE = /^(~?[\\/]|\.\.[\\/]|[a-z]:[\\/])/i;
 
 function ofAdapter(adapter: Adapter): Card['facts'] {
   const { name, adapters } = methodOf(adapter);
