@@ -42,6 +42,9 @@ const INSTEAD: [module: RegExp, text: string][] = [
     `export const bloomEligibleColumns = () => [];
      export const readBloomFilter = () => undefined;`,
   ],
+  // shapes on a map, which nothing is learned from
+  [/hyparquet.src.wkb\.js$/, 'export const wkbToGeojson = () => null;'],
+  [/hyparquet.src.geoparquet\.js$/, 'export const markGeoColumns = () => {};'],
   // Vite's own, which loads scripts and styles ahead of an import: all styles are one file, and no import names scripts to load ahead
   [/\0vite.preload-helper\.js$/, 'export const __vitePreload = (load) => load();'],
 ];

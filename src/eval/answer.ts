@@ -34,7 +34,10 @@ export const positionsFor = (prompts: readonly Prompt[], maxNewTokens: number) =
 
 const longest = (prompts: readonly Prompt[]) => prompts.reduce((n, p) => Math.max(n, p.ids.length), 1);
 
-/** Goes on from every prompt, several at once; each answer is reported, in order. At the signal it stops with those made. */
+/**
+ * Goes on from every prompt, several at once; each answer is reported, in order. At the signal it stops with those made. `each` hears of
+ * every token as it comes, with the place of its prompt.
+ */
 export async function answerPrompts(
   { gpu, decoder, planning, scope }: OnDevice,
   tokenizer: Tokenizer,
@@ -42,6 +45,7 @@ export async function answerPrompts(
   o: AnswerOptions,
   report: Report,
   signal?: AbortSignal,
+  each?: (prompt: number, id: number) => void,
 ): Promise<Generated[]> {
   const capacity = positionsFor(prompts, o.maxNewTokens);
   const decoding = planDecoding(decoder, capacity, planning, rowsAtOnce(decoder, capacity, prompts.length, planning));
@@ -53,7 +57,7 @@ export async function answerPrompts(
     const { maxNewTokens, temperature, topP, seed, eos } = o;
     const sampling = { max_new_tokens: maxNewTokens, temperature, top_p: topP, eos };
     const asked = prompts.map(({ index, ids }) => ({ prompt: ids, seed: seed + index }));
-    for await (const ids of generateAll(machine, decoding, asked, sampling, { signal })) {
+    for await (const ids of generateAll(machine, decoding, asked, sampling, { signal, each })) {
       const { index, ids: prompt } = prompts[answers.length];
       const answer = { index, prompt_ids: Array.from(prompt), ids, text: tokenizer.decode(ids, { skip_special: true }) };
       answers.push(answer);

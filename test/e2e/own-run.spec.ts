@@ -85,7 +85,7 @@ test('blocks are scored, chosen again as the budget is drawn, and trained as cho
   await expect(off).toContainText(`1 of ${chosen} blocks are off`);
   await page.getByRole('button', { name: 'Layer 0', exact: true }).click();
   await page.getByLabel('Your own prompt').fill('The owl is here.');
-  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await page.getByRole('button', { name: 'Ask', exact: true }).dblclick(); // the second click is none on Stop
   await expect(page.getByTestId('without')).toHaveText(/held-out loss \d\.\d{4} with all, \d\.\d{4} without/, {
     timeout: 30_000,
   });

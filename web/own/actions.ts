@@ -17,6 +17,7 @@ import {
   chooseModel,
   comparing,
   data,
+  fitted,
   given,
   heldFiles,
   loading,
@@ -32,7 +33,9 @@ import {
   restart,
   result,
   run,
+  set,
   settled,
+  temperature,
   trainFiles,
   unfinished,
   worker,
@@ -113,6 +116,17 @@ function until<T>(answer: () => T | undefined): Promise<T> {
   });
 }
 
+/** Changes options until the run fits, and says which. */
+export async function makeFit(): Promise<void> {
+  try {
+    const { changes, said } = await worker().call('fit', options.value);
+    if (changes) set(changes);
+    fitted.value = changes ? said : ['Nothing here makes it fit: a smaller model or shorter rows would.', ...said];
+  } catch (e) {
+    fitted.value = [inPageWords((e as Error).message)];
+  }
+}
+
 /** Gives an unfinished run up. */
 export async function giveUp(): Promise<void> {
   unfinished.value = null;
@@ -189,15 +203,24 @@ export function pauseRun(): void {
   worker().say(paused.value ? 'pause' : 'resume');
 }
 
+let askedAt = 0;
+
+/** Ends the answer under way; not by the second click of a double click on Ask. */
+export function stopAnswer(): void {
+  if (performance.now() - askedAt > DOUBLE_CLICK) worker().say('stop');
+}
+
 export async function askModel(prompt: string): Promise<void> {
+  askedAt = performance.now();
   asking.value = true;
-  try {
-    replies.value = [await worker().call('ask', { prompt, chat: chatting.value, off: offBlocks.value }), ...replies.value];
-  } catch (e) {
-    replies.value = [{ prompt, before: null, after: null, fault: inPageWords((e as Error).message) }, ...replies.value];
-  } finally {
-    asking.value = false;
-  }
+  replies.value = [{ prompt, before: null, after: null }, ...replies.value];
+  const seed = Math.floor(2 ** 31 * Math.random()); // drawn anew, each time
+  const asked = { prompt, chat: chatting.value, off: offBlocks.value, temperature: temperature.value, seed };
+  const reply = await worker()
+    .call('ask', asked)
+    .catch((e: Error) => ({ prompt, before: null, after: null, fault: inPageWords(e.message) }));
+  replies.value = [reply, ...replies.value.slice(1)];
+  asking.value = false;
 }
 
 /** The files of the result; once they are made, nothing is left to go on with. */

@@ -51,6 +51,8 @@ export type Event =
   | { kind: 'prompts'; prompts: { prompt: string; expected: string }[] }
   /** Bytes of an export so far; before the first the tuned model is asked, and after the last what was written. */
   | { kind: 'writing'; done: Written }
+  /** What is being answered, as far as it goes. */
+  | { kind: 'saying'; reply: Partial<Reply> }
   | { kind: 'remark'; text: string };
 
 export type Written = number | 'asking' | 'checking';
@@ -214,6 +216,9 @@ export interface TakenHome {
 export interface Asked {
   prompt: string;
   chat: boolean;
+  /** 0 takes the likeliest token; else tokens are drawn, by the seed. */
+  temperature: number;
+  seed: number;
   /** Blocks to answer without, beside. */
   off: BlockPlace[];
 }

@@ -15,6 +15,7 @@ export function hearRun(s: PageState, e: Event, now: number): PageState {
     case 'bytes':
     case 'reading':
     case 'remark':
+    case 'saying':
     case 'writing':
       return s;
     default:

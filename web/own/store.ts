@@ -75,6 +75,8 @@ export const result = signal<Left | null>(null);
 export const paused = signal(false);
 export const replies = signal<Reply[]>([]);
 export const asking = signal(false);
+/** Of answers: 0 takes the likeliest token. */
+export const temperature = signal(0);
 /** A prompt is a user's message, in the model's template. */
 export const chatting = signal(false);
 /** A run that did not end, and the step that it was saved at. */
@@ -147,6 +149,9 @@ function hear(event: Event): void {
     loading.value = done === all ? null : { done, all, since, from };
   } else if (event.kind === 'writing') {
     written.value = event.done;
+  } else if (event.kind === 'saying') {
+    const [now, ...before] = replies.value;
+    if (asking.value && now) replies.value = [{ ...now, ...event.reply }, ...before];
   } else if (event.kind === 'reading') {
     if (data.value.state === 'busy') data.value = { state: 'busy', what: `Reading the rows: ${grouped(event.rows)} so far.` };
   } else {
@@ -241,18 +246,6 @@ export const setColumns = (columns: Columns | null): void =>
 
 export const rowsOf = (show: Show, from: number, count: number): Promise<SeenToken[][]> =>
   worker().call('rows', { show, from, count });
-
-/** Changes options until the run fits, and says which. */
-export async function makeFit(): Promise<void> {
-  try {
-    const { changes, said, peak } = await worker().call('fit', options.value);
-    if (changes) set(changes);
-    fitted.value = changes ? said : ['Nothing here makes it fit: a smaller model or shorter rows would.', ...said];
-    void peak;
-  } catch (e) {
-    fitted.value = [inPageWords((e as Error).message)];
-  }
-}
 
 /** Runs what makes a part, and keeps what it came to; a newer one wins. */
 const turns = new WeakMap<object, number>();

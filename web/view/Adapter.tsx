@@ -23,8 +23,8 @@ export function Adapter({ files, selection }: { files: AdapterFile[]; selection:
     <div class="adapter">
       <Downloads files={links} />
       <p>
-        {grouped(selection.blocks.length)} blocks of {selection.block} × {selection.block} differences, where they belong, and a
-        fingerprint of every base matrix. Put the files in one folder; then, in a checkout of blocktune:
+        {grouped(selection.blocks.length)} blocks of {selection.block} × {selection.block} differences. Put the files in one
+        folder; then, in a checkout of blocktune:
       </p>
       <pre>
         <code>

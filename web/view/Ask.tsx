@@ -16,11 +16,13 @@ interface Props {
   first: string;
   replies: { prompt: string; before: string | null; after: string | null; without?: Without; fault?: string }[];
   ask: (prompt: string) => void;
+  /** Ends the answer under way, which stays as far as it goes. */
+  stop?: () => void;
   /** More to choose, beside the prompt. */
   children?: ComponentChildren;
 }
 
-export function Ask({ free, asking, first, replies, ask, children }: Props) {
+export function Ask({ free, asking, first, replies, ask, stop, children }: Props) {
   const [prompt, setPrompt] = useState(first);
   const submit = (e: Event) => {
     e.preventDefault();
@@ -37,12 +39,18 @@ export function Ask({ free, asking, first, replies, ask, children }: Props) {
           autocomplete="off"
           spellcheck={false}
         />
-        <button type="submit" class="button small" disabled={!free || !prompt.trim()}>
-          {asking ? 'Asking' : 'Ask'}
-        </button>
+        {asking && stop ? (
+          <button key="stop" type="button" class="button small" onClick={stop}>
+            Stop
+          </button>
+        ) : (
+          <button key="ask" type="submit" class="button small" disabled={!free || !prompt.trim()}>
+            {asking ? 'Asking' : 'Ask'}
+          </button>
+        )}
         {children}
       </form>
-      <ul aria-live="polite" class="replies">
+      <ul aria-live="polite" aria-busy={asking} class="replies">
         {replies.map((r, i) => (
           <li key={replies.length - i}>
             <p class="asked">{r.prompt}</p>

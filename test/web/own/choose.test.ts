@@ -42,6 +42,8 @@ async function losses(): Promise<number[]> {
   return told.flatMap((event) => (event.kind === 'step' ? [event.loss] : []));
 }
 
+const ASKED = { prompt: 'The owl is here. 1', chat: false, off: [], temperature: 0, seed: 0 };
+
 test('without scores there is nothing to choose by', () => expect(() => chooseOwn(b, O)).toThrow('score the blocks first'));
 
 test('a run by scores that are known has no warm-up, and the bits of one that has', async () => {
@@ -61,7 +63,7 @@ test('blocks that are switched off change the held-out loss, and come back to th
   const before = await bits();
   expect(before[0].some((x) => x !== 0)).toBe(true);
   const { blocks } = chooseOwn(b, O);
-  const ask = (off: typeof blocks) => askOwn(b, { prompt: 'The owl is here. 1', chat: false, off });
+  const ask = (off: typeof blocks) => askOwn(b, { ...ASKED, off }, { signal });
   const { without: all } = await ask(blocks);
   expect(await bits()).toEqual(before);
   takeOff(attached);
@@ -73,6 +75,35 @@ test('blocks that are switched off change the held-out loss, and come back to th
   expect(one!.loss!.without).not.toBe(one!.loss!.all);
   expect(one!.loss!.without).not.toBe(all!.loss!.without);
   expect(await bits()).toEqual(before);
+});
+
+test('an answer is told as it grows, and is kept as far as it goes where it is stopped', async () => {
+  told.length = 0;
+  const { before, after } = await askOwn(b, ASKED, { signal });
+  const said = (from: typeof told) => from.flatMap((event) => (event.kind === 'saying' ? [event.reply] : []));
+  const texts = said(told).flatMap((reply) => reply.after ?? []);
+  expect(texts.length).toBeGreaterThan(8);
+  expect(texts.filter((text, i) => i > 0 && text.length < texts[i - 1].length - 1)).toEqual([]);
+  expect([texts.at(-1), said(told).at(-1)!.before]).toEqual([after, before]);
+
+  const stop = new AbortController();
+  const heard = b.tell;
+  b.tell = (event) => {
+    heard(event);
+    if (event.kind === 'saying' && event.reply.after === texts[3]) stop.abort();
+  };
+  const stopped = await askOwn(b, ASKED, stop);
+  b.tell = heard;
+  expect(stopped.before).toBeNull();
+  expect(after!.startsWith(stopped.after!)).toBe(true);
+  expect(stopped.after!.length).toBeLessThan(after!.length);
+});
+
+test('a temperature draws by its seed', async () => {
+  const drawn = async (seed: number) => (await askOwn(b, { ...ASKED, temperature: 1, seed }, { signal })).before;
+  const first = await drawn(1);
+  expect(await drawn(1)).toBe(first);
+  expect(await drawn(2)).not.toBe(first);
 });
 
 test.each<Options>([

@@ -30,8 +30,8 @@ export function Ablation() {
       </div>
       <p class="hint">
         {n
-          ? `${grouped(n)} of ${grouped(trained.value.length)} blocks are off: the next answer is given without them too, and the held-out loss is measured. They are put back to the bit.`
-          : 'A layer here, or a single block by a click on the map, by its keys, or in its table: the answer and the held-out loss without it show what it does.'}
+          ? `${grouped(n)} of ${grouped(trained.value.length)} blocks are off: the next answer is given without them too, and the held-out loss measured.`
+          : 'Layers here, single blocks on the map or in its table: the next answer and the held-out loss show what they do.'}
       </p>
     </fieldset>
   );

@@ -53,7 +53,7 @@ function Chooser({ busy }: { busy: boolean }) {
         <p class="hint">
           {scored.value
             ? 'These settings score blocks in another way than was done: score them again, or let the run do it.'
-            : 'The run scores the blocks by itself. Score them now to see the choice before it, and to draw its budget.'}
+            : 'The run scores the blocks by itself. Score them now to see and change the choice before it.'}
         </p>
         <button
           type="button"

@@ -9,11 +9,26 @@ import { Loss } from '../../view/Loss.tsx';
 import { Memory } from '../../view/Memory.tsx';
 import { Panel } from '../../view/Panel.tsx';
 import { StageBar } from '../../view/Run.tsx';
-import { askModel, pauseRun, startRun, stopRun } from '../actions.ts';
+import { askModel, pauseRun, startRun, stopAnswer, stopRun } from '../actions.ts';
 import { choosing } from '../choosing.ts';
 import { exporting } from '../exports.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
-import { asking, chatting, clash, data, faulty, model, past, paused, plan, prompts, replies, run, running } from '../store.ts';
+import {
+  asking,
+  chatting,
+  clash,
+  data,
+  faulty,
+  model,
+  past,
+  paused,
+  plan,
+  prompts,
+  replies,
+  run,
+  running,
+  temperature,
+} from '../store.ts';
 import { inPageWords, labelOf } from '../words.ts';
 import { Ablation } from './Ablation.tsx';
 import { BenchPart, Fault } from './BenchPart.tsx';
@@ -173,7 +188,29 @@ function Talk() {
   return (
     <Panel name="talk" title="Ask it" note="By the model as it is stored, and beside it as it is tuned" wide>
       <Ablation />
-      <Ask free={!running.value && !asking.value} asking={asking.value} first="" replies={replies.value} ask={askModel}>
+      <Ask
+        free={!running.value && !asking.value}
+        asking={asking.value}
+        first=""
+        replies={replies.value}
+        ask={askModel}
+        stop={stopAnswer}
+      >
+        <div class="field inline" title="0 takes the likeliest token each time; 1 draws as the model has it">
+          <label for="temperature">Temperature</label>
+          <input
+            id="temperature"
+            type="number"
+            min={0}
+            max={2}
+            step={0.1}
+            value={temperature.value}
+            onInput={(e) => {
+              const { value, validity } = e.currentTarget;
+              if (validity.valid) temperature.value = Number(value);
+            }}
+          />
+        </div>
         {template && (
           <label class="flag">
             <input

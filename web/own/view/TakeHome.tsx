@@ -11,7 +11,7 @@ export function TakeHome() {
   const [files, setFiles] = useState<Download[]>([]);
   const [state, setState] = useState<'' | 'making' | 'made'>('');
   const [fault, setFault] = useState('');
-  const { finished, began } = run.value;
+  const { began } = run.value;
   useEffect(() => {
     setState('');
     setFault('');
@@ -35,7 +35,6 @@ export function TakeHome() {
   };
   return (
     <div class="adapter">
-      {finished && <p class="hint">What was trained, as files that the command line and other programs read.</p>}
       {fault && <Fault text={fault} testid="result-fault" />}
       {state !== 'made' && (
         <button type="button" class="button small" onClick={make} disabled={state === 'making'} data-testid="make-result">

@@ -102,35 +102,55 @@ export async function resultOf(b: Bench): Promise<AdapterFile[]> {
 }
 
 /** A prompt answered by the base and, where a run has ended, by the tuned model; where the base itself has moved, by that alone. */
-export async function askOwn(b: Bench, { prompt, chat, off }: Asked): Promise<Reply> {
+export async function askOwn(b: Bench, asked: Asked, { signal }: Pick<Controls, 'signal'>): Promise<Reply> {
+  const { prompt, chat, off, temperature, seed } = asked;
   const model =
     b.loaded?.model ?? (await freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM, { losses: 0, report: b.tell }));
   const ids = await promptIds(modelOf(b), prompt, chat);
   const room = b.loaded!.positions - 1 - ids.length;
   if (ids.length < 1 || room < 1)
     throw new Error(`expected a prompt of 1 to ${b.loaded!.positions - 2} tokens, got ${ids.length}: shorten it.`);
-  const reply = async () => (await answers(b, model, [{ index: 0, ids }], Math.min(room, LONGEST_ANSWER)))[0].text.trim();
+  // told as it grows, and kept as far as it goes where it is stopped
+  const reply = async (as: (text: string) => Partial<Reply>) => {
+    const said: number[] = [];
+    const text = () => modelOf(b).tokenizer.decode(said, { skip_special: true }).trim();
+    const each = (_: number, id: number) => {
+      said.push(id);
+      b.tell({ kind: 'saying', reply: as(text()) });
+    };
+    const how = { maxNewTokens: Math.min(room, LONGEST_ANSWER), temperature, seed };
+    await answers(b, model, [{ index: 0, ids }], how, () => {}, signal, each);
+    return text();
+  };
   const attached = b.tuned?.made?.attached;
-  const after = attached ? await reply() : null;
-  const without = attached && off.length ? await answerWithout(b, model, attached, off, reply) : undefined;
+  const after = attached ? await reply((text) => ({ after: text })) : null;
+  const without = attached && off.length && !signal.aborted ? await answerWithout(b, model, attached, off, reply) : undefined;
   if (attached && model.moved) return { prompt, before: null, after, without };
   try {
     if (attached) takeOff(attached); // the base is the same weights without what was trained beside them
-    return { prompt, before: await reply(), after, without };
+    const before = signal.aborted ? null : await reply((text) => ({ before: text }));
+    return { prompt, before, after, without };
   } finally {
     if (attached) putOn(attached);
   }
 }
 
 /** The answer and the held-out loss without some blocks, which are put back to the bit whatever happens. */
-async function answerWithout(b: Bench, model: Model, attached: Attached, off: Asked['off'], reply: () => Promise<string>) {
+async function answerWithout(
+  b: Bench,
+  model: Model,
+  attached: Attached,
+  off: Asked['off'],
+  reply: (as: (text: string) => Partial<Reply>) => Promise<string>,
+) {
   const { held } = dataOf(b);
   const loss = async () => (held?.length ? (await lossOf(model, held, withDefaults({}).batch)).loss : null);
   const all = await loss();
   const undo = await attached.without?.(baseOf(model), off);
   try {
     const without = await loss();
-    return { text: await reply(), loss: all !== null && without !== null ? { all, without } : null };
+    const text = await reply((text) => ({ without: { text, loss: null } }));
+    return { text, loss: all !== null && without !== null ? { all, without } : null };
   } finally {
     undo?.();
   }
@@ -156,26 +176,29 @@ const promptLength = ({ ids, promptLength: n }: Row) => (n > 1 ? n : Math.max(1,
 async function answer(b: Bench, model: Model, { prompts, longest }: Exam, when: 'before' | 'after', signal: AbortSignal) {
   if (!prompts.length || signal.aborted) return;
   b.tell({ kind: 'asking', when, total: prompts.length });
-  await answers(b, model, prompts, longest, signal, (index, text) => b.tell({ kind: 'answered', when, index, text }));
+  const how = { maxNewTokens: longest, temperature: 0, seed: 0 };
+  await answers(b, model, prompts, how, (index, text) => b.tell({ kind: 'answered', when, index, text }), signal);
 }
 
 function answers(
   b: Bench,
   model: Model,
   prompts: Prompt[],
-  maxNewTokens: number,
-  signal?: AbortSignal,
-  each: (index: number, text: string) => void = () => {},
+  how: { maxNewTokens: number; temperature: number; seed: number },
+  answered: (index: number, text: string) => void,
+  signal: AbortSignal,
+  each?: (prompt: number, id: number) => void,
 ) {
   const opened = modelOf(b);
-  const options = { maxNewTokens, temperature: 0, topP: 1, seed: 0, eos: endsOf(opened) };
+  const options = { ...how, topP: 1, eos: endsOf(opened) };
   return answerPrompts(
     model,
     opened.tokenizer,
     prompts,
     options,
-    (line) => line.kind === 'generation' && each(line.index, line.text.trim()),
+    (line) => line.kind === 'generation' && answered(line.index, line.text.trim()),
     signal,
+    each,
   );
 }
 

@@ -54,7 +54,7 @@ const IN_TURN: CallName[] = [
 ];
 
 /** Those that a person may stop. */
-const STOPPABLE: CallName[] = ['train', 'score', 'export'];
+const STOPPABLE: CallName[] = ['train', 'score', 'export', 'ask'];
 
 /** Stops and holds the run under way. */
 interface Control {
