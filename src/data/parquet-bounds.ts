@@ -8,8 +8,8 @@ import { type Fields, walk } from './thrift.ts';
 
 /** Values that a byte may stand for: runs of one value take next to nothing. */
 const MOST_VALUES = 1000;
-/** Bytes that a byte may become: what the best of the codecs makes of one letter again and again. */
-const MOST_BYTES = 1100;
+/** Bytes that a byte may become: what a codec makes of one letter again and again. */
+const MOST_BYTES: Record<string, number> = { SNAPPY: 1100, GZIP: 1100, ZSTD: 40_000, BROTLI: 40_000 };
 /** Of the last eight bytes of a file: how long the footer before them is, and PAR1. */
 const TAIL = 8;
 
@@ -32,10 +32,11 @@ export async function checkPages(source: Source, column: ColumnMetaData): Promis
     throw new Error(`expected columns within ${source.name}, got bytes ${start} to ${start + length}; it is damaged`);
   mustBeFew(Number(num_values), source.size, 'values');
   const bytes = await source.read(start, length);
+  const most = MOST_BYTES[column.codec] ?? 1100;
   for (let at = 0; at < bytes.length; ) {
     const { fields, end } = walk(bytes, at);
     const [unpacked, packed] = [Number(fields[2]), Number(fields[3])];
-    if (!(packed >= 0 && end + packed <= bytes.length && unpacked >= 0 && unpacked <= MOST_BYTES * (packed + 64)))
+    if (!(packed >= 0 && end + packed <= bytes.length && unpacked >= 0 && unpacked <= most * (packed + 64)))
       throw new Error(`expected pages within ${source.name}, got one of ${packed} bytes that become ${unpacked}; it is damaged`);
     for (const kind of [5, 7, 8]) mustBeFew(Number((fields[kind] as Fields | undefined)?.[1] ?? 0), bytes.length, 'values');
     at = end + packed;

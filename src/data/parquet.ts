@@ -3,7 +3,7 @@
  * (a bigint beyond 2^53), decimals are texts with their scale, dates and times are texts as Python prints them.
  */
 import { parquetMetadataAsync, parquetRead, parquetReadObjects, parquetSchema } from 'hyparquet';
-import type { Source } from '../io/bytes.ts';
+import { nodeZlib, type Source } from '../io/bytes.ts';
 import { parseNumbers } from '../io/json.ts';
 import { checkFooter, checkPages } from './parquet-bounds.ts';
 
@@ -24,7 +24,7 @@ export async function readParquet(source: Source): Promise<Record<string, unknow
   const metadata = await parquetMetadataAsync(file);
   const tree = parquetSchema(metadata);
   const plain = { ...metadata, schema: metadata.schema.map(unscaled) };
-  const options = { file, metadata: plain, utf8: false, parsers: PARSERS };
+  const options = { file, metadata: plain, utf8: false, parsers: PARSERS, compressors: codecs() };
   // hyparquet reads leaves side by side. Where it stops at one (a path that is not in the schema, a leaf of a column of several), it
   // forgets the others, and one more that fails would end the process: paths are looked at first, and where leaves are put together,
   // all are read once without that, which waits for each.
@@ -36,6 +36,20 @@ export async function readParquet(source: Source): Promise<Record<string, unknow
   if (tree.children.some(({ children }) => children.length)) await parquetRead(options);
   const rows = await parquetReadObjects(options);
   return rows.map((row) => plainValue(tree, row) as Record<string, unknown>);
+}
+
+type Codec = (bytes: Uint8Array, length: number) => Uint8Array;
+
+/** Codecs beside hyparquet's own snappy, as far as the host has them: polars writes zstd, others gzip or brotli. */
+function codecs(): Record<string, Codec> {
+  const { gunzipSync, brotliDecompressSync, zstdDecompressSync } = nodeZlib();
+  const found = Object.entries({ GZIP: gunzipSync, BROTLI: brotliDecompressSync, ZSTD: zstdDecompressSync });
+  return Object.fromEntries(
+    found.flatMap(([name, unpack]): [string, Codec][] => {
+      if (!unpack) return [];
+      return [[name, (bytes, length) => new Uint8Array(unpack(bytes, { maxOutputLength: Math.max(1, length) }))]];
+    }),
+  );
 }
 
 function mustBeIn(tree: Node, path: string[], name: string): void {

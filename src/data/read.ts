@@ -97,7 +97,7 @@ async function parquet(source: Source): Promise<Read[]> {
     return rows.map((row, i) => recordOf(row, `${source.name} row ${i + 1}`));
   } catch (error) {
     throw new Error(
-      `expected ${source.name} to be a Parquet file (uncompressed or snappy), got one that cannot be read (${(error as Error).message}); ` +
+      `expected ${source.name} to be a Parquet file (uncompressed or snappy; in Node and Deno gzip, brotli and zstd too), got one that cannot be read (${(error as Error).message}); ` +
         'write it again with snappy, or as .jsonl',
     );
   }

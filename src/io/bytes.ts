@@ -198,6 +198,13 @@ export async function nodeFs(): Promise<typeof import('node:fs/promises')> {
 }
 
 /**
+ * Node's and Deno's codecs by name, as far as their version has them; a page has none.
+ * @internal
+ */
+export const nodeZlib = (): Record<string, ((bytes: Uint8Array, o: { maxOutputLength: number }) => Uint8Array) | undefined> =>
+  ((globalThis as { process?: NodeJS.Process }).process?.getBuiltinModule?.('node:zlib') as any) ?? {};
+
+/**
  * A running SHA-256, where the runtime has one.
  * @internal
  */
