@@ -197,10 +197,12 @@ function sharesOf(d: Decoder, s: MixSettings): Shares {
 
 function tooSmall({ budget, share }: MixSettings, targets: Target[], b: number, rank: number, parameters: number): Error {
   const least = b * b + perRank(targets);
+  const taken = rank * perRank(targets);
+  const smaller = taken < parameters ? `, or lower ${setting('block')}` : ''; // else there is no room for any
   return new Error(
     `expected a budget that buys rank 1 and a block of these matrices, ${perRank(targets)} + ${b * b} = ${least} parameters, with ${setting('share')} ${share} ` +
-      `got ${setting('budget')} ${budget} = ${Math.floor(parameters)}, of which rank ${rank} takes ${rank * perRank(targets)}. ` +
-      `Raise ${parameters < least ? setting('budget') : setting('share')}, or lower ${setting('block')}.`,
+      `got ${setting('budget')} ${budget} = ${Math.floor(parameters)}, of which rank ${rank} takes ${taken}. ` +
+      `Raise ${parameters < least ? setting('budget') : setting('share')}${smaller}.`,
   );
 }
 

@@ -39,7 +39,7 @@ export const OPTIMIZER_OPTIONS = {
     group: 'optimizer',
     verbs: ['train'],
     metavar: 'A,B',
-    help: "AdamW's (default: smt 0.9,0.95, others 0.9,0.999)",
+    help: "AdamW's; the first is Muon's momentum too (default: smt 0.9,0.95, others 0.9,0.999)",
   } as Option<[number, number]>,
   eps: or(number(STEP, 'X', "AdamW's", { above: 0 }), 1e-8),
   weightDecay: or(number(STEP, 'X', 'on matrices only', { min: 0 }), 0),

@@ -201,8 +201,9 @@ test.each([
 
 test('a budget for no block or no rank says what would do', () => {
   const of = (settings: Partial<MixSettings>) => () => smtLora({ ...MIX, ...settings }).check(tinyDecoder(gpu));
-  expect(of({ budget: '20b' })).toThrow(/320 \+ 16 = 336 parameters.*got `budget` 20b = 320.*Raise `budget`, or lower `block`/);
-  expect(of({ budget: '60b', share: 0.01 })).toThrow(/of which rank 3 takes 960\. Raise `share`, or lower `block`/);
+  expect(of({ budget: '20b' })).toThrow(/320 \+ 16 = 336 parameters.*got `budget` 20b = 320.*Raise `budget`\.$/);
+  expect(of({ budget: '8%t' })).toThrow(/got `budget` 8%t = 327.*Raise `budget`, or lower `block`\.$/);
+  expect(of({ budget: '60b', share: 0.01 })).toThrow(/of which rank 3 takes 960\. Raise `share`\.$/);
   expect(of({ budget: 'attn=30%t,mlp=20%t', targets: ['q_proj', 'up_proj'] })).not.toThrow();
 });
 

@@ -54,10 +54,10 @@ export const SMT_DEFAULTS = {
  * Measured on SmolLM2-135M (banking77, 60 steps): the best of lists lay at 3e-3 to 8e-3, by Muon at 5e-3 for 0.86 % of the targets and
  * 3e-3 for 2.9 %. By rule it is a third of AdamW's centre: nothing has tried it, and too large a rate breaks a model.
  */
+const RATES: Rates = { fixed: 1e-3, centres: { adamw: 3e-3, muon: 5e-3 } };
+
 /** Where everything trains first, a rate that does not break a model: a comment in the released code prefers it to its own 9.65e-6. */
 export const FULL_WARMUP_RATE = 1e-4;
-
-const RATES: Rates = { fixed: 1e-3, centres: { adamw: 3e-3, muon: 5e-3 } };
 
 export const SMT: MethodKind<SmtSettings> = {
   name: 'smt',
