@@ -54,6 +54,7 @@ export async function trained<T>(task: Task, end: (ran: Ran) => Promise<T>, agai
   if (o.out) await checkWritable(o.out, place);
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   if (o.out) checkSavable(method, opened.files, dtype);
+  tellDropout(opened.files.config.raw.attention_dropout, report);
   const data = await openTraining(o, opened, report);
   const longest = longestOf(data.rows, data.held, data.guard?.rows);
   const base = method.movesBase ? 'f32' : o.base;
@@ -109,4 +110,13 @@ export async function heldOut<R extends Row>(
   const { train, held } = holdOut(rows.length, asked.share, o.seed);
   report({ kind: 'note', text: `${held.length} of ${rows.length} rows are held out` });
   return { rows: train.map((i) => rows[i]), held: held.map((i) => rows[i]) };
+}
+
+/** transformers' Trainer applies it where it is not 0, as that of no published model of these families is. */
+function tellDropout(share: unknown, report: Report): void {
+  if (typeof share === 'number' && share > 0)
+    report({
+      kind: 'warning',
+      text: `attention_dropout ${share} of config.json is not applied: training sees what answering sees`,
+    });
 }

@@ -1,6 +1,7 @@
 // What a run is told to do, by its words: stop early and keep the best, accumulate, follow a schedule, watch a second data set.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Line } from '../../src/report.ts';
+import { writeModel } from '../cli/tiny.ts';
 import '../compare.ts';
 import { keepDevice } from '../gpu/kept.ts';
 import { filesOf, type Of, of, run, tinyPlace, weightsOf } from './inprocess.ts';
@@ -172,4 +173,16 @@ test('select and train ask for the same kernels: what was measured for one decid
   expect(trained.keys.length).toBeGreaterThan(2);
   expect(chosen.keys).toEqual(trained.keys);
   expect(of(chosen.lines, 'selection')).toEqual(of(trained.lines, 'selection'));
+});
+
+test('dropout of attention in a config is said to be left out', async () => {
+  const warned = async (attention_dropout: number) => {
+    const model = writeModel(at(`dropout-${attention_dropout}`), { attention_dropout });
+    const words = ['--data', at('rows.jsonl'), '--out', at(`dropped-${attention_dropout}`), '--tune', 'off'];
+    return of(await run(['train', '--model', model, ...words, '--method', 'lora', '--steps', '1']), 'warning').map(
+      ({ text }) => text,
+    );
+  };
+  expect(await warned(0.1)).toEqual([expect.stringContaining('attention_dropout 0.1 of config.json is not applied')]);
+  expect(await warned(0)).toEqual([]);
 });
