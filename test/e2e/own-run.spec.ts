@@ -109,7 +109,7 @@ test('a run can be held, goes on, and is stopped', async ({ page }) => {
   await expect(page.getByTestId('refused')).toContainText('A run is under way');
   await page.getByTestId('own-pause').click();
   await expect(page.getByTestId('own-status')).toHaveText(/^Held/);
-  await page.waitForTimeout(700); // what was on its way arrives
+  await page.waitForTimeout(1500); // what was on its way arrives
   const held = await points();
   await page.waitForTimeout(700);
   expect(await points()).toBe(held);
@@ -119,6 +119,13 @@ test('a run can be held, goes on, and is stopped', async ({ page }) => {
   await expect(page.getByTestId('own-status')).toHaveText(/^Stopped after \d/, { timeout: 20_000 });
   await page.getByTestId('make-result').click();
   await expect(page.getByTestId('take-home').getByRole('link')).toHaveCount(3);
+
+  await page.getByTestId('compare').dblclick(); // is one comparison, and one press ends it
+  await page.waitForTimeout(500); // Stop is none within a double click
+  await page.getByTestId('own-stop').click();
+  await expect(page.getByTestId('own-status')).toHaveText(/^Stopped/, { timeout: 20_000 });
+  await page.waitForTimeout(1500);
+  await expect(page.getByTestId('own-status')).toHaveText(/^Stopped/);
 });
 
 test('what does not fit is made to fit, and the recipe says it', async ({ page }) => {

@@ -33,6 +33,7 @@ import {
   restart,
   result,
   run,
+  running,
   set,
   settled,
   temperature,
@@ -70,6 +71,8 @@ let pressed = false;
  * takes, at rates that stay as they are.
  */
 export async function compareAll(by: By): Promise<void> {
+  if (running.value || comparing.value?.left) return; // the second click of a double click
+  comparing.value = { left: 1, said: [] };
   const all = await worker()
     .call('alike', by === 'time' ? atEqualTime(options.value, stepsPlanned()) : options.value)
     .catch((e: Error): Alike[] => [{ method: settled.value.method, why: e.message }]);
