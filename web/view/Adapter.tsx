@@ -32,10 +32,7 @@ export function Adapter({ files, selection }: { files: AdapterFile[]; selection:
           npx blocktune export --adapter FOLDER --format gguf --out tuned.gguf
         </code>
       </pre>
-      <p>
-        Or open the task as your own: trained there, by this recipe or as you change it, it leaves this page as GGUF, ONNX,
-        safetensors or for PEFT.
-      </p>
+      <p>Or open the task as your own: trained there, it leaves this page as GGUF, ONNX, safetensors or for PEFT.</p>
       <a class="button small" href={TASK} data-testid="as-own">
         Open as your own
       </a>

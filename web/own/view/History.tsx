@@ -56,7 +56,7 @@ export function History() {
           onClick={() => compareAll('time')}
           disabled={busy}
           data-testid="compare-time"
-          title="This one first, by a constant learning rate; the others have as long as it takes, warm-up included"
+          title="As long as this one takes, by a constant learning rate"
         >
           at this size, for the same time
         </button>

@@ -196,7 +196,7 @@ function Talk() {
         ask={askModel}
         stop={stopAnswer}
       >
-        <div class="field inline" title="0 takes the likeliest token each time; 1 draws as the model has it">
+        <div class="field inline" title="0 takes the likeliest token">
           <label for="temperature">Temperature</label>
           <input
             id="temperature"
