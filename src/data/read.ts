@@ -26,6 +26,8 @@ export async function readRecords(source: Source): Promise<{ records: Read[]; sh
 }
 
 function jsonl(text: string, name: string): { records: Read[] } {
+  // one list of all rows by this name, as others have lines by the other
+  if (/^\s*\[/.test(text) && Array.isArray(valueIn(text))) return json(text, name);
   const records: Read[] = [];
   const lines = text.split(/\r\n?|\n/);
   for (let line = 0; line < lines.length; line++) {
@@ -49,9 +51,9 @@ function json(text: string, name: string): { records: Read[] } {
   try {
     value = parseNumbers(text);
   } catch (error) {
-    throw new Error(
-      `expected ${name} to be JSON, got text that is none (${(error as Error).message}); mend it, or name it .jsonl if it has one object a line`,
-    );
+    const first = text.trimStart().split(/[\r\n]/, 1)[0]; // no line of a list, nor an object's first, is an object
+    if (nameOf(valueIn(first)) === 'an object') return jsonl(text, name);
+    throw new Error(`expected ${name} to be JSON, got text that is none (${(error as Error).message}); mend it`);
   }
   // Some publish {"data": [...]} or {"train": [...]}: one list within an object.
   const lists =
@@ -63,6 +65,14 @@ function json(text: string, name: string): { records: Read[] } {
     );
   return { records: list.map((item: unknown, i: number) => recordOf(item, `${name} row ${i + 1}`)) };
 }
+
+const valueIn = (text: string): unknown => {
+  try {
+    return parseNumbers(text);
+  } catch {
+    return undefined;
+  }
+};
 
 function table(delimiter: string): (text: string, name: string) => { records: Read[] } {
   return (text, name) => {
