@@ -8,7 +8,7 @@ import { setting } from '../setting.ts';
 import { LORA, type RankSettings } from './lora.ts';
 import type { Attached, Method, MethodKind, Rates, Training } from './method.ts';
 import { amountsOf, blockEdge, parametersIn } from './smt/budget.ts';
-import { SMT, SMT_DEFAULTS, type SmtSettings } from './smt/method.ts';
+import { covering, SMT, SMT_DEFAULTS, type SmtSettings } from './smt/method.ts';
 import { type Selection, selectionIn } from './smt/select.ts';
 import { matrixParameters, type Target, targetsOf } from './targets.ts';
 import { together } from './together.ts';
@@ -67,14 +67,15 @@ export function smtLora(settings: Partial<MixSettings> = {}): Method {
   return mixed(withDefaults(settings));
 }
 
-const withDefaults = (settings: Partial<MixSettings> = {}): MixSettings => ({
-  targets: ['q_proj', 'k_proj', 'v_proj'],
-  seed: 0,
-  dropout: 0,
-  ...SMT_DEFAULTS,
-  ...MIX_DEFAULTS,
-  ...settings,
-});
+const withDefaults = (settings: Partial<MixSettings> = {}): MixSettings =>
+  covering({
+    targets: ['q_proj', 'k_proj', 'v_proj'],
+    seed: 0,
+    dropout: 0,
+    ...SMT_DEFAULTS,
+    ...MIX_DEFAULTS,
+    ...settings,
+  });
 
 function mixIn(a: Adapter): MixedAdapter {
   if ('factors' in a) return a;

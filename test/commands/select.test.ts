@@ -3,6 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { selectVerb } from '../../src/commands/select.ts';
 import { methodFrom, tuneOptions } from '../../src/commands/settings.ts';
+import { trainVerb } from '../../src/commands/train.ts';
+import { loadAdapter, partsOf, type SmtAdapter } from '../../src/io/adapter.ts';
 import { type Options, withDefaults } from '../../src/options/table.ts';
 import { freeModel, loadModel, openModel, overlap, type Selection, selectionIn, tune } from '../../src/parts.ts';
 import type { Line } from '../../src/report.ts';
@@ -118,3 +120,19 @@ test('what is chosen is written; stopped in the warm-up, nothing is', async () =
   expect(selectionIn(JSON.parse(readFileSync(files.out, 'utf8')))).toEqual(whole);
   expect(existsSync(files.scores)).toBe(true);
 });
+
+test.each(['smt', 'smt+lora'])(
+  'an adapter of blocks that are given is whole, also where its %s was told other targets',
+  async (method) => {
+    const selection = at(`${method}.json`);
+    const chosen = chosenIn(await select('rows.jsonl', { targets: ['o'], warmupSteps: 2, out: selection }));
+    const data = [at('rows.jsonl')];
+    const options: Options = { model: at('model'), data, method, selection, steps: 1, lr: 0.01, tune: 'off', out: at(method) };
+    await trainVerb({ o: withDefaults(options), files: [], report: () => {}, signal: new AbortController().signal });
+    const adapter = await loadAdapter(at(method));
+    const blocks = partsOf(adapter).find((part) => part.method === 'smt') as SmtAdapter;
+    expect(blocks.targets).toEqual(['q', 'k', 'v', 'o']);
+    expect(blocks.matrices.map(({ name }) => name).every((name) => name.endsWith('o_proj.weight'))).toBe(true);
+    expect(blocks.matrices.reduce((n, { index }) => n + index.length / 2, 0)).toBe(chosen.blocks.length);
+  },
+);

@@ -2,7 +2,7 @@
 // He et al., ICLR 2025, arXiv 2405.15525; where the paper and its code differ, the words of --help decide.
 
 import type { Adapter, SmtAdapter } from '../../io/adapter.ts';
-import type { Module } from '../../models/config.ts';
+import { MODULES, type Module } from '../../models/config.ts';
 import type { Decoder } from '../../models/decoder.ts';
 import type { Line } from '../../report.ts';
 import { setting } from '../../setting.ts';
@@ -92,12 +92,14 @@ export function smt(settings: Partial<SmtSettings> = {}): Method {
   return sparse(withDefaults(settings));
 }
 
-const withDefaults = (settings: Partial<SmtSettings> = {}): SmtSettings => ({
-  targets: ['q_proj', 'k_proj', 'v_proj'],
-  seed: 0,
-  ...SMT_DEFAULTS,
-  ...settings,
-});
+const withDefaults = (settings: Partial<SmtSettings> = {}): SmtSettings =>
+  covering({ targets: ['q_proj', 'k_proj', 'v_proj'], seed: 0, ...SMT_DEFAULTS, ...settings });
+
+/** With blocks that are given, the matrices that they are of are targets too: an adapter has the shape of each that it may change. */
+export function covering<S extends Pick<SmtSettings, 'targets' | 'selection'>>(s: S): S {
+  const given = new Set(s.selection?.blocks.map(({ module }) => module));
+  return { ...s, targets: [...s.targets, ...MODULES.filter((m) => given.has(m) && !s.targets.includes(m))] };
+}
 
 function blocksIn(a: Adapter): SmtAdapter {
   if ('block' in a) return a;
