@@ -33,9 +33,9 @@ def save_adapter(
     """Writes the trained blocks of a prepared model. Processes that share a model call it together; those with write=False only help."""
     layers = smt_layers(model)
     known = {t.path: t for t in targets_of(model, MODULES)}
-    if targets is None:
-        targets = [m for m in MODULES if any(known[path].module == m for path in layers)]
-    targets = [t.removesuffix("_proj") for t in targets]
+    own = [m for m in MODULES if any(known[path].module == m for path in layers)]
+    # the matrices of given blocks are targets, whatever was told: an adapter has the shape of each that it may change
+    targets = list(dict.fromkeys(t.removesuffix("_proj") for t in [*(targets or ()), *own]))
     tensors: dict[str, Tensor] = {}
     for path, layer in layers.items():
         tensors[f"{known[path].name}.blocks"] = full(layer.delta).cpu().contiguous()

@@ -30,9 +30,10 @@ def trained(family: str = "llama3") -> Any:
 
 
 @pytest.mark.quick
-def test_saved_and_loaded_again_it_is_the_same_to_the_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [None, ["q"]])  # targets: those of the blocks are in any case
+def test_saved_and_loaded_again_it_is_the_same_to_the_bit(tmp_path: Path, told: list[str] | None) -> None:
     model = trained()
-    save_adapter(model, tmp_path / "a")
+    save_adapter(model, tmp_path / "a", targets=told)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         again = load_adapter(golden_model("llama3"), tmp_path / "a")
