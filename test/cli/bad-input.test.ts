@@ -89,7 +89,7 @@ describe('blocks', () => {
     [['--budget', '1.5b'], /whole blocks/],
     [
       ['--method', 'smt+lora', '--budget', '1b', '--block', '16'],
-      /rank 1 and a block .*got --budget 1b = 256.*Raise --budget, or lower --block/,
+      /rank 1 and a block .*got --budget 1b = 256, of which rank 1 takes 320\. Raise --budget\./,
     ],
   ])('%s', (words, says) => fails(train(...words), says));
 
