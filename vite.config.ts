@@ -119,6 +119,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
     // what reads a GGUF is asked for together
     rolldownOptions: {
+      checks: { bundlerTimings: false },
       output: {
         codeSplitting: {
           groups: [

@@ -9,7 +9,7 @@ export type { Columns } from './data/columns.ts';
 export type { IndexedRow, Prompt, SeenRow } from './data/load.ts';
 export { type Look, lookAt } from './data/look.ts';
 export { partsOf, piecesOf } from './data/pieces.ts';
-export type { Row } from './data/rows.ts';
+export { NOT_LEARNED, type Row } from './data/rows.ts';
 export { type Speller, speller } from './data/speller.ts';
 export { answerPrompts, positionsFor } from './eval/answer.ts';
 export { planDecoding } from './eval/decoding.ts';

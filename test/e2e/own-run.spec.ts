@@ -1,4 +1,5 @@
 // Runs on a person's own model and data: a recipe that fits, blocks chosen, each method, held and stopped.
+import { readFileSync } from 'node:fs';
 import { expect, type Page, test } from '@playwright/test';
 import { faults, strangers, violations } from './helpers.ts';
 import { bench } from './own.ts';
@@ -89,6 +90,47 @@ test('blocks are scored, chosen again as the budget is drawn, and trained as cho
   await expect(page.getByTestId('without')).toHaveText(/held-out loss \d\.\d{4} with all, \d\.\d{4} without/, {
     timeout: 30_000,
   });
+  expect(await violations(page)).toEqual([]);
+  expect(broken()).toEqual([]);
+});
+
+test('an adapter that left the page answers there again, each token with its probability', async ({ page }) => {
+  const broken = faults(page);
+  await bench(page);
+  await page.getByRole('radio', { name: /^lora$/ }).check();
+  await page.getByLabel('Steps', { exact: true }).fill('3');
+  await page.getByLabel('Prompts to ask').fill('0');
+  await page.getByTestId('own-start').click();
+  await expect(page.getByTestId('own-status')).toHaveText(/^Done/, { timeout: 90_000 });
+  const ask = async () => {
+    await page.getByLabel('Your own prompt').fill('The owl is here.');
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    const tuned = page.getByTestId('talk').locator('.replies li').first().locator('p').nth(2);
+    const tokens = tuned.locator('[data-p]');
+    await expect(tokens.first()).toHaveAttribute('data-p', /^\d+\.\d %$/, { timeout: 30_000 });
+    return [await tuned.textContent(), await tokens.evaluateAll((all) => all.map((x) => (x as HTMLElement).dataset.p))] as const;
+  };
+  const [text, chances] = await ask();
+  expect(text).toMatch(/^Tuned ./);
+
+  await page.getByTestId('make-result').click();
+  const links = page.getByTestId('take-home').getByRole('link');
+  await expect(links).toHaveCount(3);
+  const files: { name: string; mimeType: string; buffer: Buffer }[] = [];
+  for (const link of await links.all()) {
+    const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+    const buffer = readFileSync(await download.path());
+    files.push({ name: download.suggestedFilename(), mimeType: 'application/octet-stream', buffer });
+  }
+  const give = (of: typeof files) => page.getByTestId('adapter-files').setInputFiles(of);
+  await give(files.filter(({ name }) => name === 'adapter_config.json'));
+  await expect(page.getByTestId('talk')).toContainText('Drop both of its files');
+  await give(files);
+  const adapter = page.getByTestId('talk').getByLabel('Adapter', { exact: true });
+  await expect(adapter).toHaveValue('unnamed');
+  expect(await ask()).toEqual([text!.replace('Tuned', 'unnamed'), chances]);
+  await adapter.selectOption('1. lora');
+  expect(await ask()).toEqual([text!.replace('Tuned', '1. lora'), chances]);
   expect(await violations(page)).toEqual([]);
   expect(broken()).toEqual([]);
 });

@@ -5,6 +5,7 @@ import { type Options, withDefaults } from '../../src/options/table.ts';
 import type { AdapterFile } from '../protocol.ts';
 import { initial } from '../state.ts';
 import { offBlocks } from './ablation.ts';
+import { adapters, by } from './adapters.ts';
 import type { Alike } from './calls.ts';
 import { forgetExports } from './exports.ts';
 import { atEqualTime, type By, pastOf } from './history.ts';
@@ -158,8 +159,9 @@ interface Meant {
 }
 
 /** Runs, and answers whether it came to its end. */
-async function runWith(given: Options, { resume = false, by, within }: Meant = {}): Promise<boolean> {
+async function runWith(given: Options, { resume = false, by: compared, within }: Meant = {}): Promise<boolean> {
   const o = within === undefined ? given : { ...given, steps: ENDLESS, epochs: undefined };
+  const number = (past.value.at(-1)?.number ?? 0) + 1;
   unfinished.value = null;
   paused.value = false;
   result.value = null;
@@ -169,13 +171,12 @@ async function runWith(given: Options, { resume = false, by, within }: Meant = {
   void navigator.storage?.persist?.();
   const kept = (within === undefined ? keep(o) : Promise.resolve()).catch(() => {}); // a large model takes a while to copy, and the run does not wait for it
   try {
-    const ended = await worker().call('train', { o: named(o), prompts: prompts.value, resume, within });
+    const ended = await worker().call('train', { o: named(o), number, prompts: prompts.value, resume, within });
     const { steps, seconds, input_tokens } = ended;
     const finished = { steps, seconds, input_tokens, elapsed: (performance.now() - run.value.began) / 1000 };
     run.value = { ...run.value, phase: ended.stopped ? 'stopped' : 'done', finished: ended.stopped ? null : finished };
     if (steps > 0) result.value = { model: ended.model, blocks: !ended.model && run.value.selection !== null };
-    if (steps > 0)
-      past.value = [...past.value, pastOf(run.value, withDefaults(given), ended, past.value.length + 1, by)].slice(-MOST);
+    if (steps > 0) past.value = [...past.value, pastOf(run.value, withDefaults(given), ended, number, compared)].slice(-MOST);
     return !ended.stopped;
   } catch (e) {
     const { stage } = run.value;
@@ -218,11 +219,19 @@ export async function askModel(prompt: string): Promise<void> {
   asking.value = true;
   replies.value = [{ prompt, before: null, after: null }, ...replies.value];
   const seed = Math.floor(2 ** 31 * Math.random()); // drawn anew, each time
-  const asked = { prompt, chat: chatting.value, off: offBlocks.value, temperature: temperature.value, seed };
+  const name = adapters.value.find(([value]) => value === by.value)?.[1];
+  const asked = {
+    prompt,
+    chat: chatting.value,
+    off: offBlocks.value,
+    by: by.value || null,
+    temperature: temperature.value,
+    seed,
+  };
   const reply = await worker()
     .call('ask', asked)
     .catch((e: Error) => ({ prompt, before: null, after: null, fault: inPageWords(e.message) }));
-  replies.value = [reply, ...replies.value.slice(1)];
+  replies.value = [{ ...reply, by: name }, ...replies.value.slice(1)];
   asking.value = false;
 }
 

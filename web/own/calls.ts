@@ -21,6 +21,8 @@ export interface Calls {
   choose: [Options, SelectionLine];
   train: [RunAsked, Finished];
   ask: [Asked, Reply];
+  /** Opens an adapter of the open model; what is said of its base. */
+  adapter: [AdapterFrom, string[]];
   result: [null, AdapterFile[]];
   export: [ExportAsked, TakenHome];
   /** Whether a run of this tab is kept where it outlives the tab; the step at which one is that did not end. */
@@ -66,6 +68,12 @@ export interface GpuFacts {
 }
 
 export type FileFrom = { name: string; blob: Blob } | { name: string; address: string };
+
+/** The files of an adapter's folder. */
+export interface AdapterFrom {
+  name: string;
+  files: { name: string; blob: Blob }[];
+}
 
 export type ModelFrom = { name: string; files: FileFrom[] } | { name: string; address: string; hub?: string };
 
@@ -168,6 +176,8 @@ export type Alike = { method: string; o: Options; why?: undefined } | { method: 
 
 export interface RunAsked {
   o: Options;
+  /** Under which its adapter is kept. */
+  number: number;
   /** Prompts that are answered before and after. */
   prompts: number;
   /** Goes on with the run that is kept. */
@@ -221,12 +231,21 @@ export interface Asked {
   seed: number;
   /** Blocks to answer without, beside. */
   off: BlockPlace[];
+  /** The number of a run, or the name of an adapter that was opened; null: what the last run left. */
+  by: string | null;
 }
+
+/** A piece of an answer, and the probability that the model gave its token there. */
+export type Piece = [text: string, probability: number];
 
 export interface Reply {
   prompt: string;
   before: string | null;
   after: string | null;
+  /** Of the answers that are whole, token by token. */
+  pieces?: { before?: Piece[]; after?: Piece[] };
+  /** What tuned it, where that is not the last run. */
+  by?: string;
   /** What the tuned model says without some of its blocks, and the loss of held-out rows with all and without these, where rows are held out. */
   without?: { text: string; loss: { all: number; without: number } | null };
   /** Why there is no answer. */

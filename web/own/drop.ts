@@ -1,6 +1,7 @@
 // Files that a person drops or chooses, folders walked, as files with their paths; and what becomes of them.
 
 import { batch } from '@preact/signals';
+import { openAdapter } from './adapters.ts';
 import { type Dropped, sortFiles } from './files.ts';
 import { chooseData, chooseModel, refused, running } from './store.ts';
 
@@ -34,15 +35,16 @@ async function walk(entry: FileSystemEntry): Promise<Dropped[]> {
   return (await Promise.all(all.map(walk))).flat();
 }
 
-/** Takes files as what they are: a model, data, or both. */
+/** Takes files as what they are: a model, data, an adapter, or several of these. */
 export function take(files: Dropped[]): void {
   if (running.value) {
     refused.value = ['A run is under way. Stop it, and drop these again.'];
     return;
   }
-  const { model, data, refused: others } = sortFiles(files);
+  const { model, data, adapter, refused: others } = sortFiles(files);
   batch(() => {
-    if (model) void chooseModel(model);
+    const opened = model ? chooseModel(model) : undefined;
+    if (adapter) void openAdapter(adapter, opened);
     if (data.length) void chooseData(data);
     refused.value = others;
   });

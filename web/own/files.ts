@@ -1,4 +1,4 @@
-// What was dropped or chosen, sorted: a model, data, or neither and then why. By names alone; what is within is the engine's to say.
+// What was dropped or chosen, sorted: a model, data, an adapter, or none of them and then why. By names alone; what is within is the engine's to say.
 
 /** A file with its path below what was dropped. */
 export interface Dropped {
@@ -10,6 +10,8 @@ export interface Sorted {
   /** The files of one model by their names in its folder, and what the model is called. */
   model: { name: string; files: { name: string; blob: Blob }[] } | null;
   data: { name: string; blob: Blob }[];
+  /** The folder of an adapter. */
+  adapter: { name: string; files: { name: string; blob: Blob }[] } | null;
   /** A sentence for each file that is neither. */
   refused: string[];
 }
@@ -22,7 +24,7 @@ const OF_MODELS =
 const CURES: [RegExp, string][] = [
   [
     /(^|\/)adapter_(config\.json|model\.safetensors)$/i,
-    'is part of an adapter. Drop the folder of the model that it belongs to.',
+    'is part of an adapter. Drop both of its files, adapter_config.json and adapter_model.safetensors.',
   ],
   [/\.(bin|pt|pth|ckpt)$/i, 'holds PyTorch weights, which may run code when read. Save the model as safetensors and drop that.'],
   [/\.onnx$/i, 'is made for inference and cannot be trained. Drop the model it was exported from, as safetensors or GGUF.'],
@@ -33,16 +35,17 @@ const CURES: [RegExp, string][] = [
 
 /** Sorts files. Everything beside a config.json belongs to its model; hidden files are passed over. */
 export function sortFiles(all: readonly Dropped[]): Sorted {
-  const files = all.filter(({ path }) => !path.split('/').some((part) => part.startsWith('.')));
-  const sorted: Sorted = { model: null, data: [], refused: [] };
-  const adapters = files.filter(({ path }) => CURES[0][0].test(path));
+  const seen = all.filter(({ path }) => !path.split('/').some((part) => part.startsWith('.')));
+  const adapter = adapterIn(seen);
+  const files = seen.filter((file) => !adapter?.all.includes(file));
+  const sorted: Sorted = { model: null, data: [], adapter: adapter && { name: adapter.name, files: adapter.files }, refused: [] };
   const gguf = files.filter(({ path }) => /\.gguf$/i.test(path));
   const configs = files.filter(({ path }) => nameOf(path) === 'config.json').sort((a, b) => depth(a) - depth(b));
   if (gguf.length) {
     sorted.model = { name: nameOf(gguf[0].path), files: [{ name: nameOf(gguf[0].path), blob: gguf[0].blob }] };
     for (const { path } of gguf.slice(1)) sorted.refused.push(`${path} is a second model. One is tuned at a time.`);
-  } else if (configs.length && !adapters.length) sorted.model = folderOf(configs[0], files);
-  const loose = files.filter(({ path }) => OF_MODELS.test(path) && !adapters.some((a) => a.path === path));
+  } else if (configs.length) sorted.model = folderOf(configs[0], files);
+  const loose = files.filter(({ path }) => OF_MODELS.test(path) && !CURES[0][0].test(path));
   if (!sorted.model && loose.some(({ path }) => /\.safetensors$/i.test(path)))
     sorted.model = {
       name: loose.map(({ path }) => nameOf(path)).join(', '),
@@ -63,6 +66,22 @@ export function sortFiles(all: readonly Dropped[]): Sorted {
     else sorted.refused.push(`${path} is neither a model nor data. Data ends in .jsonl, .json, .csv, .tsv, .txt or .parquet.`);
   }
   return sorted;
+}
+
+/** Files that lie beside an adapter's two where they are not in a folder of their own. */
+const BESIDE_ADAPTER = /^(adapter_(config\.json|model\.safetensors)|receipt\.json|README\.md)$/i;
+
+/** The folder of the outermost adapter of which both files are there, and all that was dropped in it. */
+function adapterIn(files: readonly Dropped[]) {
+  const named = (name: string) =>
+    files.filter(({ path }) => nameOf(path).toLowerCase() === name).sort((a, b) => depth(a) - depth(b));
+  const weights = named('adapter_model.safetensors').map(({ path }) => parentOf(path));
+  const config = named('adapter_config.json').find(({ path }) => weights.includes(parentOf(path)));
+  if (!config) return null;
+  const parent = parentOf(config.path);
+  const all = files.filter(({ path }) => (parent ? path.startsWith(parent) : BESIDE_ADAPTER.test(path)));
+  const own = all.filter(({ path }) => parentOf(path) === parent);
+  return { name: parent.split('/').at(-2) ?? 'unnamed', files: own.map(({ path, blob }) => ({ name: nameOf(path), blob })), all };
 }
 
 /** Of a model's own folder, what it does not need is passed over in silence: read-me files, other formats of the weights. */

@@ -12,6 +12,8 @@ export interface Past {
   /** Its place among all runs, from 1. */
   number: number;
   method: string;
+  /** It left an adapter, which can be asked again. */
+  adapter: boolean;
   /** What was said beside the method, and what it was a comparison by, in a few words. */
   settings: string;
   trainable: number | null;
@@ -57,6 +59,7 @@ export function pastOf(s: PageState, { given }: Settled, ended: Finished, number
   return {
     number,
     method: withDefaults(given).method,
+    adapter: !ended.model,
     settings: [...said, ...(by ? [BY[by]] : [])].join(', '),
     trainable: s.plan?.trainable ?? null,
     bytes: s.plan?.bytes.total ?? null,

@@ -9,12 +9,26 @@ interface Without {
   loss: { all: number; without: number } | null;
 }
 
+/** Parts of an answer, each with the probability that the model gave it. */
+type Pieces = readonly (readonly [text: string, probability: number])[];
+
+interface Reply {
+  prompt: string;
+  before: string | null;
+  after: string | null;
+  pieces?: { before?: Pieces; after?: Pieces };
+  /** Whose adapter it is, where it is not the last run's. */
+  by?: string;
+  without?: Without;
+  fault?: string;
+}
+
 interface Props {
   free: boolean;
   asking: boolean;
   /** What stands in the field at first. */
   first: string;
-  replies: { prompt: string; before: string | null; after: string | null; without?: Without; fault?: string }[];
+  replies: Reply[];
   ask: (prompt: string) => void;
   /** Ends the answer under way, which stays as far as it goes. */
   stop?: () => void;
@@ -57,12 +71,12 @@ export function Ask({ free, asking, first, replies, ask, stop, children }: Props
             {r.fault && <p class="warn">{r.fault}</p>}
             {r.before !== null && (
               <p>
-                <b>Base</b> {r.before || <em>says nothing</em>}
+                <b>Base</b> <Said text={r.before} pieces={r.pieces?.before} />
               </p>
             )}
             {r.after !== null && (
               <p>
-                <b>Tuned</b> {r.after || <em>says nothing</em>}
+                <b>{r.by ?? 'Tuned'}</b> <Said text={r.after} pieces={r.pieces?.after} />
               </p>
             )}
             {r.without && (
@@ -80,5 +94,19 @@ export function Ask({ free, asking, first, replies, ask, stop, children }: Props
         ))}
       </ul>
     </div>
+  );
+}
+
+/** An answer; once it is whole, under the pointer each token's probability. */
+function Said({ text, pieces }: { text: string; pieces?: Pieces }) {
+  if (!text) return <em>says nothing</em>;
+  return (
+    <span class="said">
+      {pieces?.map(([piece, p], i) => (
+        <span key={i} data-p={`${(100 * p).toFixed(1)} %`}>
+          {i ? piece : piece.trimStart()}
+        </span>
+      )) ?? text}
+    </span>
   );
 }

@@ -38,11 +38,11 @@ afterAll(() => {
 
 async function losses(): Promise<number[]> {
   told.length = 0;
-  await trainOwn(b, { o: O, prompts: 0 } as Parameters<typeof trainOwn>[1], { signal, hold: () => undefined });
+  await trainOwn(b, { o: O, number: 1, prompts: 0, resume: false }, { signal, hold: () => undefined });
   return told.flatMap((event) => (event.kind === 'step' ? [event.loss] : []));
 }
 
-const ASKED = { prompt: 'The owl is here. 1', chat: false, off: [], temperature: 0, seed: 0 };
+const ASKED = { prompt: 'The owl is here. 1', chat: false, off: [], temperature: 0, seed: 0, by: null };
 
 test('without scores there is nothing to choose by', () => expect(() => chooseOwn(b, O)).toThrow('score the blocks first'));
 

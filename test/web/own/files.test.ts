@@ -76,9 +76,26 @@ describe('sorted', () => {
     expect(refused[0]).toContain(path);
   });
   test('an adapter folder is no model', () => {
-    const { model, refused } = sorted('a/adapter_config.json', 'a/adapter_model.safetensors', 'a/config.json');
-    expect(model).toBeNull();
-    expect(refused.filter((text) => text.includes('adapter'))).toHaveLength(2);
+    const folder = ['a/adapter_config.json', 'a/adapter_model.safetensors', 'a/config.json', 'a/receipt.json', 'a/b/x.mp3'];
+    expect(sorted(...folder)).toEqual({ model: null, data: [], refused: [] });
+    const { adapter } = sortFiles(dropped(...folder));
+    expect(adapter).toMatchObject({
+      name: 'a',
+      files: [{ name: 'adapter_config.json' }, { name: 'adapter_model.safetensors' }, {}, {}],
+    });
+  });
+  test('an adapter beside a model’s folder and data is taken for itself, its own receipt for no data', () => {
+    const files = dropped(
+      'm/config.json',
+      'm/model.safetensors',
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'receipt.json',
+      'r.csv',
+    );
+    const { model, data, adapter, refused } = sortFiles(files);
+    expect([model?.name, data.map(({ name }) => name), adapter?.name, refused]).toEqual(['m', ['r.csv'], 'unnamed', []]);
+    expect(adapter!.files.map(({ name }) => name)).toEqual(['adapter_config.json', 'adapter_model.safetensors', 'receipt.json']);
   });
   test('nothing is nothing', () => expect(sorted()).toEqual({ model: null, data: [], refused: [] }));
 });

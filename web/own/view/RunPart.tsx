@@ -10,6 +10,7 @@ import { Memory } from '../../view/Memory.tsx';
 import { Panel } from '../../view/Panel.tsx';
 import { StageBar } from '../../view/Run.tsx';
 import { askModel, pauseRun, startRun, stopAnswer, stopRun } from '../actions.ts';
+import { by } from '../adapters.ts';
 import { choosing } from '../choosing.ts';
 import { exporting } from '../exports.ts';
 import { figuresOf, shareOf, stagesOf, statusOf } from '../stages.ts';
@@ -31,6 +32,7 @@ import {
 } from '../store.ts';
 import { inPageWords, labelOf } from '../words.ts';
 import { Ablation } from './Ablation.tsx';
+import { Adapters } from './Adapters.tsx';
 import { BenchPart, Fault } from './BenchPart.tsx';
 import { Explained } from './Explained.tsx';
 import { Exports } from './Exports.tsx';
@@ -187,7 +189,8 @@ function Talk() {
   const template = m.state === 'there' && m.value.template;
   return (
     <Panel name="talk" title="Ask it" note="By the model as it is stored, and beside it as it is tuned" wide>
-      <Ablation />
+      {by.value === '' && <Ablation />}
+      <Adapters />
       <Ask
         free={!running.value && !asking.value}
         asking={asking.value}

@@ -2,6 +2,7 @@
 
 import type { Options } from '../../../src/options/table.ts';
 import {
+  type Adapter,
   type BlockScores,
   blobSource,
   DESKTOP,
@@ -25,6 +26,8 @@ export interface Bench {
   /** The model on the device, and what the last run left on it. */
   loaded: { model: Model; positions: number; base: string } | null;
   tuned: (RecordedRun & { given: Options }) | null;
+  /** Adapters of this model that answers can be given by, by a run's number or their name. */
+  adapters: Map<string, Adapter>;
   /** Scores of the blocks on this model and data, the settings that they are of, and losses and time of the warm-up that made them. */
   scored: { by: string; scores: BlockScores; losses: number[]; ms: number } | null;
 }
@@ -53,6 +56,7 @@ export const newBench = (tell: Bench['tell']): Bench => ({
   data: null,
   loaded: null,
   tuned: null,
+  adapters: new Map(),
   scored: null,
 });
 

@@ -1,7 +1,8 @@
 // The GPU of the bench: what it offers, known before anything is loaded, and the model on it for as long as it serves.
 
 import { loadOn } from '../../../src/commands/open.ts';
-import type { Settled } from '../../../src/options/table.ts';
+import { methodFrom } from '../../../src/commands/settings.ts';
+import { type Settled, withDefaults } from '../../../src/options/table.ts';
 import {
   causeOf,
   closeGpu,
@@ -60,6 +61,13 @@ export async function freshModel(
     throw cause;
   }
 }
+
+/** Room for a person's own prompt and its answer, in tokens, beside the rows. */
+export const ROOM = 256;
+
+/** The model as it is on the device, put there where it is not yet. */
+export const askable = async (b: Bench): Promise<Model> =>
+  b.loaded?.model ?? freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM, { losses: 0, report: b.tell });
 
 /** A page has a cure of its own where no GPU is offered after a loss: loaded anew by hand, it is given one. */
 const reloading = (line: Line): Line =>

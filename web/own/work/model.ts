@@ -30,6 +30,7 @@ export async function openOwn(b: Bench, from: ModelFrom): Promise<ModelFacts> {
   );
   dropModel(b);
   await b.opened?.files.close();
+  b.adapters.clear();
   Object.assign(b, { opened, data: null, scored: null });
   return factsOf(opened, from.name, remarks);
 }

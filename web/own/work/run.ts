@@ -1,7 +1,7 @@
 // A run on one's own model and data as a story, in the worker: load, answer as the base does, tune, answer again. And what follows it:
 // a question, the files of the result.
 
-import { methodFrom, tuneOptions } from '../../../src/commands/settings.ts';
+import { tuneOptions } from '../../../src/commands/settings.ts';
 import { withDefaults } from '../../../src/options/table.ts';
 import {
   type Attached,
@@ -11,15 +11,18 @@ import {
   endsOf,
   type Life,
   type Line,
+  logprobsOf,
   longestOf,
   lossOf,
   type Model,
+  NOT_LEARNED,
   type Prompt,
   positionsFor,
   promptIds,
   putOn,
   type Report,
   type Row,
+  speller,
   survive,
   takeOff,
   tune,
@@ -27,13 +30,12 @@ import {
 import { goingOn, keptIn } from '../../keep.ts';
 import type { AdapterFile } from '../../protocol.ts';
 import { filesOf } from '../../result.ts';
-import type { Asked, Finished, Reply, RunAsked } from '../calls.ts';
+import type { Asked, Finished, Piece, Reply, RunAsked } from '../calls.ts';
+import { keepAdapter, withAdapter } from './adapters.ts';
 import { type Bench, dataOf, modelOf } from './bench.ts';
-import { freshModel, knowing } from './device.ts';
+import { askable, freshModel, knowing, ROOM } from './device.ts';
 import { knownMs, methodOn, watching } from './scored.ts';
 
-/** Room for a person's own prompt and its answer, in tokens, beside the rows. */
-const ROOM = 256;
 /** Tokens of an answer at most. */
 const LONGEST_ANSWER = 64;
 
@@ -55,7 +57,7 @@ export async function trainOwn(b: Bench, asked: RunAsked, controls: Controls): P
   return survive((life) => knowing(b, () => trainOn(b, asked, { ...controls, checkpoints, life })), b.tell);
 }
 
-async function trainOn(b: Bench, { o: given, prompts: count, within }: RunAsked, around: Around): Promise<Finished> {
+async function trainOn(b: Bench, { o: given, number, prompts: count, within }: RunAsked, around: Around): Promise<Finished> {
   const { signal, hold, checkpoints, life } = around;
   const o = withDefaults(given);
   const { rows, held } = dataOf(b);
@@ -72,7 +74,10 @@ async function trainOn(b: Bench, { o: given, prompts: count, within }: RunAsked,
   const settings = { ...tuneOptions(o, method), explain: true, hold, life, checkpoints, ...watch, ...goingOn(b.tell) };
   if (!signal.aborted) b.tuned = { ...(await tune(model, { rows, held }, settings, report, stop)), given };
   const { tuned } = b;
-  if (tuned?.made && tuned.steps > 0 && !signal.aborted) await answer(b, model, exam, 'after', signal);
+  if (tuned?.made && tuned.steps > 0) {
+    await keepAdapter(b, number);
+    if (!signal.aborted) await answer(b, model, exam, 'after', signal);
+  }
   const { steps = 0, seconds = 0, inputTokens = 0 } = tuned ?? {};
   const warmup_seconds = clock.warmupMs() / 1000;
   return { steps, seconds, warmup_seconds, input_tokens: inputTokens, model: method.movesBase, stopped: signal.aborted };
@@ -101,11 +106,13 @@ export async function resultOf(b: Bench): Promise<AdapterFile[]> {
   return filesOf(loaded.model, tuned, tuned.given);
 }
 
-/** A prompt answered by the base and, where a run has ended, by the tuned model; where the base itself has moved, by that alone. */
+/**
+ * A prompt answered by the base and, where a run has ended or an adapter is open, as that tunes it; where the base itself has moved, by
+ * that alone.
+ */
 export async function askOwn(b: Bench, asked: Asked, { signal }: Pick<Controls, 'signal'>): Promise<Reply> {
-  const { prompt, chat, off, temperature, seed } = asked;
-  const model =
-    b.loaded?.model ?? (await freshModel(b, withDefaults({}), methodFrom(withDefaults({})), ROOM, { losses: 0, report: b.tell }));
+  const { prompt, chat, off, by, temperature, seed } = asked;
+  const model = await askable(b);
   const ids = await promptIds(modelOf(b), prompt, chat);
   const room = b.loaded!.positions - 1 - ids.length;
   if (ids.length < 1 || room < 1)
@@ -120,19 +127,33 @@ export async function askOwn(b: Bench, asked: Asked, { signal }: Pick<Controls, 
     };
     const how = { maxNewTokens: Math.min(room, LONGEST_ANSWER), temperature, seed };
     await answers(b, model, [{ index: 0, ids }], how, () => {}, signal, each);
-    return text();
+    return { text: text(), pieces: await piecesOf(b, model, ids, said) };
   };
   const attached = b.tuned?.made?.attached;
-  const after = attached ? await reply((text) => ({ after: text })) : null;
-  const without = attached && off.length && !signal.aborted ? await answerWithout(b, model, attached, off, reply) : undefined;
-  if (attached && model.moved) return { prompt, before: null, after, without };
+  const after = () => reply((text) => ({ after: text }));
+  const tuned = by !== null ? await withAdapter(b, model, by, after) : attached && (await after());
+  const without =
+    by === null && attached && off.length && !signal.aborted ? await answerWithout(b, model, attached, off, reply) : undefined;
+  const whole = { prompt, before: null, after: tuned?.text ?? null, without, pieces: { after: tuned?.pieces } };
+  if (signal.aborted || (attached && model.moved)) return whole;
   try {
     if (attached) takeOff(attached); // the base is the same weights without what was trained beside them
-    const before = signal.aborted ? null : await reply((text) => ({ before: text }));
-    return { prompt, before, after, without };
+    const base = await reply((text) => ({ before: text }));
+    return { ...whole, before: base.text, pieces: { before: base.pieces, after: tuned?.pieces } };
   } finally {
     if (attached) putOn(attached);
   }
+}
+
+/** An answer in pieces, each with the probability of its token by the model as it stands; without spaces around the whole. */
+async function piecesOf(b: Bench, model: Model, prompt: ArrayLike<number>, said: readonly number[]): Promise<Piece[]> {
+  if (!said.length) return [];
+  const ids = Int32Array.from([...Array.from(prompt), ...said]);
+  const labels = ids.map((id, i) => (i < prompt.length ? NOT_LEARNED : id));
+  const nats = await logprobsOf(model, [{ ids, labels, promptLength: prompt.length }]);
+  const spell = speller(modelOf(b).tokenizer, prompt);
+  const pieces = said.map((id, i): Piece => [spell.next(id), Math.exp(nats[i])]);
+  return pieces.filter(([text]) => text !== '');
 }
 
 /** The answer and the held-out loss without some blocks, which are put back to the bit whatever happens. */
@@ -141,7 +162,7 @@ async function answerWithout(
   model: Model,
   attached: Attached,
   off: Asked['off'],
-  reply: (as: (text: string) => Partial<Reply>) => Promise<string>,
+  reply: (as: (text: string) => Partial<Reply>) => Promise<{ text: string }>,
 ) {
   const { held } = dataOf(b);
   const loss = async () => (held?.length ? (await lossOf(model, held, withDefaults({}).batch)).loss : null);
@@ -149,7 +170,7 @@ async function answerWithout(
   const undo = await attached.without?.(baseOf(model), off);
   try {
     const without = await loss();
-    const text = await reply((text) => ({ without: { text, loss: null } }));
+    const { text } = await reply((text) => ({ without: { text, loss: null } }));
     return { text, loss: all !== null && without !== null ? { all, without } : null };
   } finally {
     undo?.();

@@ -2,6 +2,7 @@
 
 import { forgetRun, keptRun, placeOfRuns } from '../../keep.ts';
 import type { Call, CallName, Calls, Event, Told } from '../calls.ts';
+import { openAdapter } from './adapters.ts';
 import { alike } from './alike.ts';
 import { type Bench, newBench } from './bench.ts';
 import { look, readOwn, viewRows } from './data.ts';
@@ -28,6 +29,7 @@ const ANSWERS: { [K in CallName]: Answer<K> } = {
   choose: chooseOwn,
   train: trainOwn,
   ask: askOwn,
+  adapter: openAdapter,
   result: resultOf,
   export: async (b, asked, { signal }) => (await import('./export.ts')).exportOwn(b, asked, signal),
   place: async () => (await placeOfRuns('own')) !== null,
@@ -45,6 +47,7 @@ const IN_TURN: CallName[] = [
   'score',
   'train',
   'ask',
+  'adapter',
   'result',
   'export',
   'place',
