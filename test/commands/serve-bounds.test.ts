@@ -222,7 +222,8 @@ describe('the command', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
-    await expect(serve(['--model', folder.model, '--port', String(port)])).rejects.toThrow(/to be free.*another by --port/);
+    const taken = serve(['--model', folder.model, '--adapter', 'a=missing', '--port', String(port)]);
+    await expect(taken).rejects.toThrow(/to be free.*another by --port/); // before the model and its adapters are loaded
     other.close();
     await expect(serve(['--model', folder.model, '--positions', '129'])).rejects.toThrow(/at most 128/);
   });

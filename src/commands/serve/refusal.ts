@@ -19,6 +19,9 @@ export function refusal(
 /** What is told to whoever still waits when the server ends. */
 export const ended = () => refusal(503, 'expected a server that is running, got one that is ending; ask again later');
 
+/** What is told before there is a model. */
+export const loading = () => refusal(503, 'expected a server that is running, got one that is loading; ask again later');
+
 export const isRefusal = (e: unknown): e is Refusal => e instanceof Error && 'status' in e && 'param' in e;
 
 const TYPES: Record<number, string> = {

@@ -22,9 +22,9 @@ import { builtIn } from '../built-in.ts';
 import { openFiles, openOnGpu } from '../open.ts';
 import { dataOptions } from '../settings.ts';
 import type { Task } from '../task.ts';
-import { LIMITS, newApi } from './api.ts';
+import { type Api, LIMITS, newApi } from './api.ts';
 import type { Guard } from './guard.ts';
-import { ended } from './refusal.ts';
+import { ended, errorBody, loading } from './refusal.ts';
 import { now, type Service } from './service.ts';
 
 /** Positions where none are asked for: what lm-evaluation-harness asks for at most. */
@@ -38,13 +38,15 @@ export async function serveVerb({ o, report, signal, listen }: Task): Promise<vo
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   try {
     const capacity = positionsOf(o, opened);
+    const at = { host: o.host, port: o.port, ...LIMITS };
+    await (await listen(() => LOADING, at)).close(); // a port that is taken is found before a model is loaded
     const model = await openOnGpu(o, opened, capacity, report);
     try {
       const desk = await openFor(model, adapters, capacity, report);
       const service = serviceOf(o, opened, desk, [BASE, ...adapters.map(({ name }) => name)], capacity);
       const ending = new AbortController();
       const api = (own: Pick<Guard, 'hosts' | 'same'>) => newApi(service, { ...own, key: o.key }, ending.signal);
-      const { url, close } = await listen(api, { host: o.host, port: o.port, ...LIMITS });
+      const { url, close } = await listen(api, at);
       report({ kind: 'listening', url, models: [...service.models] });
       try {
         await Promise.race([desk.ended, until(signal)]);
@@ -60,6 +62,9 @@ export async function serveVerb({ o, report, signal, listen }: Task): Promise<vo
     await opened.files.close();
   }
 }
+
+/** Whoever asks in the moment that the port is tried. */
+const LOADING: Api = { admits: () => errorBody(loading()), answers: async () => errorBody(loading()) };
 
 const until = (signal: AbortSignal) =>
   new Promise<void>((over) => (signal.aborted ? over() : signal.addEventListener('abort', () => over(), { once: true })));
