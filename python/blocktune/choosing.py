@@ -14,7 +14,7 @@ from .budget import blocks_by_group
 from .optimizer import MOMENTS, lr_by_rule
 from .rows import collate
 from .run import Run
-from .selection import block_edge, matrix_parameters, targets_of
+from .selection import MODULES, block_edge, matrix_parameters, targets_of
 
 
 def choose(run: Run, chosen: dict[str, Any] | None) -> dict[str, Any]:
@@ -40,7 +40,9 @@ def rate(run: Run, share: float) -> float:
     lr, by_rule = run.recipe.lr, lr_by_rule(share)
     if isinstance(lr, int | float):
         return lr
-    if lr == "auto" or int(0.024 * run.steps) >= 4:
+    trial = min(10, int(0.024 * run.steps))
+    judges = run.held or len(run.rows) >= trial * run.recipe.batch * run.recipe.accumulate + 8
+    if lr == "auto" or (trial >= 4 and judges):
         raise ValueError(
             f"expected a learning rate, got {lr or 'none'} for {run.steps} steps: blocktune finds it by trial, this engine does not. "
             "Give the `lr` that its line `rates` told, by --lr or in the recipe, or else the rate by rule, "
@@ -59,7 +61,7 @@ def _bought(run: Run) -> tuple[int, int]:
 
 def _selection_on(run: Run) -> dict[str, Any]:
     """The blocks that are on the model, as a selection without scores."""
-    known = {t.path: t for t in targets_of(run.whole, run.targets)}
+    known = {t.path: t for t in targets_of(run.whole, MODULES)}
     blocks, edge = [], 0
     for path, layer in smt.smt_layers(run.whole).items():
         t, edge = known[path], layer.block

@@ -38,11 +38,12 @@ def load_base(place: str, base: str) -> Any:
 
 
 def recompute(model: Any) -> None:
-    """Layers are made again in the backward. What looks at `training` is that; nothing else here may."""
-    model.config.attention_dropout = 0.0
+    """Layers are made again in the backward. What looks at `training` is that, and dropout, which is not applied here."""
     model.gradient_checkpointing_enable({"use_reentrant": False})
     for module in model.modules():
         module.training = not isinstance(module, nn.Dropout)
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.0
 
 
 def share_base(model: Any, device: torch.device, mesh: DeviceMesh | None) -> Whole:

@@ -39,13 +39,14 @@ def _row(line: str, where: str, vocab_size: int, max_length: int) -> Row:
         said = json.loads(line)
         ids = said["input_ids"]
         labels = said.get("labels") or list(ids)
-        sound = len(ids) == len(labels) > 0 and all(type(i) is int and 0 <= i < vocab_size for i in ids)
+        sound = set(said) <= {"input_ids", "labels"} and len(ids) == len(labels) > 0  # a mask would change what is learned
+        sound = sound and all(type(i) is int and 0 <= i < vocab_size for i in ids)
         sound = sound and all(type(i) is int and (i == -100 or 0 <= i < vocab_size) for i in labels)
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(f"expected input_ids and labels at {where}, got {line.strip()[:60]}: {cure}") from e
     if not sound:
         raise ValueError(
-            f"expected as many labels as input_ids, of this model's {vocab_size} tokens, at {where}, got others: {cure}"
+            f"expected input_ids, and as many labels, of this model's {vocab_size} tokens, alone at {where}, got others: {cure}"
         )
     return {"input_ids": ids[:max_length], "labels": [-100, *labels[1:max_length]]}
 
@@ -108,6 +109,8 @@ def share_of(step: Iterable[list[int]], order: Order, rank: int, world: int) -> 
 
 def hold_out(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:
     """Places of the rows that train and of a share of them, rounded, that is held out; drawn by the seed."""
+    if not 0 < share < 1:
+        raise ValueError(f"expected eval to be a file or a share above 0 and below 1, got {share:g}: write 5% or 0.05.")
     held = max(1, math.floor(count * share + 0.5))
     if held >= count:
         raise ValueError(

@@ -1,10 +1,10 @@
 """What a run works with: recipe, rows, the shared model, and the processes; and the checks before anything is loaded."""
 
-import argparse
 import dataclasses
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,21 +48,19 @@ def join() -> torch.device:
     return device
 
 
-def open_rows(o: argparse.Namespace, recipe: Recipe, vocab_size: int) -> tuple[list[Row], list[Row]]:
+def open_rows(recipe: Recipe, vocab_size: int) -> tuple[list[Row], list[Row]]:
     """Rows to train on and rows held out, a share of them or a file."""
-    files = [o.rows] if o.rows else recipe.data
-    if not files:
+    if not recipe.data:
         raise ValueError(
             "expected rows, got neither --rows nor data in the recipe: write them with `blocktune rows --out rows.jsonl`."
         )
-    rows = [row for file in files for row in read_rows(file, recipe.maxLength, vocab_size)]
-    held = o.eval_rows or recipe.eval
+    rows = [row for file in recipe.data for row in read_rows(file, recipe.maxLength, vocab_size)]
+    held = recipe.eval
     if held is None:
         return rows, []
-    try:
-        share = float(held.removesuffix("%")) / (100 if held.endswith("%") else 1)
-    except ValueError:
+    if not (said := re.fullmatch(r"(\d*\.?\d+)(%?)", held.strip())):
         return rows, read_rows(held, recipe.maxLength, vocab_size)
+    share = float(said[1]) / (100 if said[2] else 1)
     train, out = hold_out(len(rows), share, recipe.seed)
     return [rows[i] for i in train], [rows[i] for i in out]
 

@@ -109,9 +109,15 @@ def select(
 def selection_line(model: nn.Module, selection: Mapping[str, Any], targets: Iterable[str]) -> dict[str, Any]:
     """The line that tells of a selection; shares are fractions of the 2-D parameters of the model and of the targets."""
     trainable = len(selection["blocks"]) * selection["block"] ** 2
-    within = sum(t.rows * t.cols for t in targets_of(model, targets))
+    within = sum(t.rows * t.cols for t in targets_of(model, covering(targets, selection)))
     shares = {"share_model": trainable / matrix_parameters(model), "share_targets": trainable / within}
     return {"kind": "selection", "block": selection["block"], "blocks": selection["blocks"], **shares, "trainable": trainable}
+
+
+def covering(targets: Iterable[str], selection: Mapping[str, Any]) -> list[str]:
+    """The targets with the modules of blocks that are given: an adapter has the shape of each matrix that it may change."""
+    given = {block["module"] for block in selection["blocks"]}
+    return list(dict.fromkeys(t.removesuffix("_proj") for t in [*targets, *(m for m in MODULES if m in given)]))
 
 
 def read_selection(file: str | Path) -> dict[str, Any]:

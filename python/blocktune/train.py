@@ -50,8 +50,9 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     p.add_argument("--selection", help="train these blocks (default: the recipe's, else they are chosen by a warm-up)")
     p.add_argument("--out", help="adapter folder to write, with checkpoints under it")
     p.add_argument("--lr", type=float, help="peak learning rate (default: the recipe's, else by rule for a short run)")
-    p.add_argument("--steps", type=int, help="optimizer steps (default: the recipe's, else one epoch)")
-    p.add_argument("--epochs", type=float, help="the same in passes over the rows")
+    length = p.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, help="optimizer steps (default: the recipe's, else one epoch)")
+    length.add_argument("--epochs", type=float, help="the same in passes over the rows")
     p.add_argument(
         "--fsdp", action="store_true", help="cut the frozen base among the processes (FSDP2); default: whole on each (DDP)"
     )
@@ -64,21 +65,21 @@ def _options(words: list[str] | None) -> argparse.Namespace:
         p.error("expected --fsdp beside --shard-blocks, got none; give it")
     if o.resume and not o.out:
         p.error("expected --out beside --resume, got none; give the folder of the run")
-    if o.steps is not None and o.epochs is not None:
-        p.error("expected --steps or --epochs, got both; leave one out")
-    for name, least in {"lr": 0.0, "steps": 1, "epochs": 0.0}.items():
-        value = getattr(o, name)
-        if value is not None and not least <= value < math.inf:
-            p.error(f"expected --{name} to be a number from {least:g}, got {value}; give such a one")
     return o
 
 
 def _go(o: argparse.Namespace, device: torch.device) -> int:
-    recipe = read_recipe(o.recipe)
-    recipe.lr = recipe.lr if o.lr is None else o.lr
-    if o.steps is not None or o.epochs is not None:
-        recipe.steps, recipe.epochs = o.steps, o.epochs
-    recipe.selection, recipe.out = o.selection or recipe.selection, o.out or recipe.out
+    data = [o.rows] if o.rows else None
+    flags = {
+        "lr": o.lr,
+        "steps": o.steps,
+        "epochs": o.epochs,
+        "selection": o.selection,
+        "out": o.out,
+        "data": data,
+        "eval": o.eval_rows,
+    }
+    recipe = read_recipe(o.recipe, {name: value for name, value in flags.items() if value is not None})
     if recipe.adapter:
         said = said_by(recipe.adapter)
         recipe.targets, recipe.score, recipe.budget = said["targets"], said["score"], said["budget"]
@@ -87,7 +88,7 @@ def _go(o: argparse.Namespace, device: torch.device) -> int:
     check_processes(recipe)
     found = checkpoint.newest(out / "checkpoints") if out and o.resume else None
     model = load_base(recipe.model, recipe.base)
-    rows, held = open_rows(o, recipe, model.config.get_text_config().vocab_size)
+    rows, held = open_rows(recipe, model.config.get_text_config().vocab_size)
     if recipe.recompute == "on":
         recompute(model)
     mesh = init_device_mesh(device.type, (dist.get_world_size(),)) if o.fsdp else None

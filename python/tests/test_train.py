@@ -88,6 +88,9 @@ SETTINGS = [
     ),
     pytest.param({"select": "random", "seed": 7, "spread": "global", "block": 8, "noShuffle": True, "eps": 1e-4}, id="random"),
     pytest.param({"lr": None, "family": "qwen2", "select": "magnitude"}, id="rate by rule"),
+    pytest.param(
+        {"lr": None, "steps": 167, "batch": 1, "accumulate": 1, "select": "magnitude"}, id="too few rows to try rates by"
+    ),
 ]
 
 
@@ -135,6 +138,18 @@ def test_rows_and_selection_are_what_the_command_line_wrote(
     assert off(curve_of(got)[0], curve_of(want)[0]) < CURVE
 
 
+def test_the_matrices_of_given_blocks_are_targets_too(tmp_path: Path, recipe: Any) -> None:
+    """By a selection beyond q, k and v, which are told: their share, and by it the rate and the adapter, are of these five."""
+    places = [("o_proj", 1, 2), ("down_proj", 0, 3), ("down_proj", 2, 1)]
+    blocks = [{"layer": 0, "module": module, "row": row, "col": col, "score": 0.0} for module, row, col in places]
+    (tmp_path / "blocks.json").write_text(json.dumps({"block": 8, "blocks": blocks}))
+    file = recipe(lr=None, budget=None, selection=str(tmp_path / "blocks.json"))
+    want = blocktune("train", file, "--out", tmp_path / "there")
+    got = train(1, file, "--out", tmp_path / "here")
+    near(got, want)
+    same_adapter(tmp_path / "here", tmp_path / "there")
+
+
 WAYS = [[], ["--fsdp"], ["--fsdp", "--shard-blocks"]]
 
 
@@ -170,8 +185,13 @@ def test_flags_win_over_the_recipe(recipe: Any) -> None:
     assert [s["lr"] for s in of(lines, "step")] == [0.003] * 3  # eleven rows, four a step
 
 
-def test_recomputed_layers_change_nothing(recipe: Any) -> None:
-    assert off(curve_of(train(1, recipe(recompute="on")))[0], curve_of(train(1, recipe("plain.json")))[0]) < 1e-6
+def test_recomputed_layers_change_nothing(tmp_path: Path, recipe: Any, model_folder: Any) -> None:
+    """Nor does dropout that a config asks for: it is not applied, there as here."""
+    shutil.copytree(model_folder("llama3"), tmp_path / "drops")
+    config = json.loads((tmp_path / "drops" / "config.json").read_text())
+    (tmp_path / "drops" / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.5}))
+    got = train(1, recipe(recompute="on", model=str(tmp_path / "drops")))
+    assert off(curve_of(got)[0], curve_of(train(1, recipe("plain.json")))[0]) < 1e-6
 
 
 @pytest.mark.quick
@@ -196,16 +216,22 @@ BAD = [
     (3, {}, "divides the 4 rows of a step (batch 2 x accumulate 2), got 3: start 1, 2, 4, or change batch or accumulate."),
     (1, {"share": 0.5}, "expected settings that this engine has, got share in "),
     (1, {"guard": "a.jsonl", "spike": 3}, "expected settings that this engine has, got guard, spike in "),
-    (1, {"method": "lora"}, 'to be smt (PEFT trains lora and dora, transformers all of a model), got "lora": correct it.'),
-    (1, {"betas": [0.9, 1]}, "to be a list of 2, each a number from 0 to below 1, got [0.9, 1]: correct it."),
-    (1, {"batch": 0}, "to be a whole number from 1, got 0: correct it."),
-    (1, {"noShuffle": 1}, "to be true or false, got 1: correct it."),
+    (1, {"method": "lora"}, "got \"lora\": Input should be 'smt' (PEFT trains lora and dora, transformers all of a model)."),
+    (1, {"betas": [0.9, 1]}, "expected a sound betas in "),
+    (1, {"batch": 0}, "got 0: Input should be greater than or equal to 1."),
+    (1, {"noShuffle": 1}, "got 1: Input should be a valid boolean."),
+    (1, {"lr": 0}, "got 0: Input should be greater than 0 or 'auto'."),
+    (1, {"model": None}, "got none: Field required (the built-in model is blocktune's alone: name a folder)."),
+    (1, {"epochs": 2}, "expected steps or epochs in "),
+    (1, {"selection": "blocks.json"}, "expected selection or budget in "),
+    (1, {"patience": 3}, "expected eval beside patience of "),
+    (1, {"eval": "0"}, "expected eval to be a file or a share above 0 and below 1, got 0: write 5% or 0.05."),
     (
         1,
         {"lr": "auto"},
         "got auto for 10 steps: blocktune finds it by trial, this engine does not. Give the `lr`",
     ),
-    (1, {"lr": None, "steps": 200}, "the share of the targets that trains): --lr 0.00021 here."),
+    (1, {"lr": None, "steps": 200, "eval": "20%"}, "the share of the targets that trains): --lr 0.00021 here."),
     (1, {"base": "q8_0"}, "a base is not converted to other formats here"),
     (1, {"model": "nowhere"}, "expected a model at nowhere, got "),
     (
@@ -216,8 +242,14 @@ BAD = [
     (1, {"block": 32}, "got 32 for model.layers.0.self_attn.q_proj.weight [48, 48]: use 16, or auto."),
     (1, {"budget": "1e9b"}, "expected a budget of 1 to "),
     (1, {"budget": "1%,2%"}, "expected a budget, got 1%,2%: write 0.84% of the model"),
-    (1, {"selection": "nowhere.json"}, "in nowhere.json, got none"),
-    (1, {"adapter": "nowhere"}, "expected adapter_config.json in nowhere, got no such file: name an adapter folder"),
+    (1, {"budget": "1.5b"}, "got 1.5b, which is 1.5: write 0.84% of the model"),
+    (1, {"budget": "=5%"}, "expected a budget, got =5%: write 0.84% of the model"),
+    (1, {"budget": None, "selection": "nowhere.json"}, "in nowhere.json, got none"),
+    (
+        1,
+        {"budget": None, "adapter": "nowhere"},
+        "expected adapter_config.json in nowhere, got no such file: name an adapter folder",
+    ),
 ]
 
 
@@ -239,7 +271,7 @@ def test_blocks_of_another_model_are_refused(tmp_path: Path, recipe: Any) -> Non
 
 def test_an_adapter_of_another_model_is_refused(tmp_path: Path, recipe: Any) -> None:
     train(1, recipe(), "--out", tmp_path / "a")
-    error = train(1, recipe("other.json", family="mistral", adapter=str(tmp_path / "a")), fails=True)
+    error = train(1, recipe("other.json", family="mistral", budget=None, adapter=str(tmp_path / "a")), fails=True)
     assert error.count("blocktune: expected") == 1 and "it was trained on another one. Load its own base." in error
 
 
@@ -256,7 +288,10 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, recipe: Any) -> None:
     assert "expected the same betas as in" in error and "start anew in another --out" in error
 
 
-@pytest.mark.parametrize("row", ['{"text": "a"}', '{"input_ids": [1, 2], "labels": [1]}', '{"input_ids": [1, 99999]}', "none"])
+ROWS = ['{"text": "a"}', '{"input_ids": [1, 2], "labels": [1]}', '{"input_ids": [1, 99999]}', "none"]
+
+
+@pytest.mark.parametrize("row", [*ROWS, '{"input_ids": [1, 2], "completion_mask": [0, 1]}'])
 def test_rows_of_another_form_are_refused_with_their_place(tmp_path: Path, recipe: Any, row: str) -> None:
     (tmp_path / "bad.jsonl").write_text('{"input_ids": [1, 2]}\n' + row + "\n")
     error = train(1, recipe(), "--rows", tmp_path / "bad.jsonl", fails=True)
