@@ -122,12 +122,16 @@ function asked(program, words) {
   );
 }
 
-/** The goldens of every family, with a tokenizer of bytes; and SmolLM2 where it is there. */
+/** The goldens of every family, two with RoPE scaled by YaRN, with a tokenizer of bytes; and SmolLM2 where it is there. */
 function models(folder) {
-  const found = ['llama3', 'llama-linear', 'mistral', 'qwen2', 'qwen3'].map((name) => {
+  const yarn = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 512 };
+  const scaled = { 'llama3 yarn': yarn, 'qwen3 yarn': { ...yarn, attention_factor: 1.3 } };
+  const found = ['llama3', 'llama-linear', 'mistral', 'qwen2', 'qwen3', ...Object.keys(scaled)].map((name) => {
     const place = join(folder, name);
-    cpSync(join(root, 'test/goldens', name, 'model'), place, { recursive: true });
-    const { vocab_size } = JSON.parse(readFileSync(join(place, 'config.json'), 'utf8'));
+    cpSync(join(root, 'test/goldens', name.split(' ')[0], 'model'), place, { recursive: true });
+    const config = JSON.parse(readFileSync(join(place, 'config.json'), 'utf8'));
+    if (scaled[name]) writeFileSync(join(place, 'config.json'), JSON.stringify({ ...config, rope_scaling: scaled[name] }));
+    const { vocab_size } = config;
     const vocab = Object.fromEntries(
       Array.from({ length: vocab_size }, (_, id) => [String.fromCodePoint(33 + id + (id > 93 ? 67 : 0)), id]),
     );

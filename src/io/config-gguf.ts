@@ -1,9 +1,10 @@
 // The description of a decoder from a GGUF's metadata and tensor names. The same strictness as config.ts: a key that changes
 // the results and that the engine does not have is an error.
-import type { ModelConfig, ModelType, RopeScaling } from '../models/config.ts';
-import { checkConfig, positive, refuse, size } from './config.ts';
+import type { ModelConfig, ModelType } from '../models/config.ts';
+import { checkConfig } from './config.ts';
+import { positive, refuse, size } from './config-fields.ts';
 import type { Gguf } from './gguf.ts';
-import { ropeFactors } from './gguf-form.ts';
+import { readScaling, shortest } from './gguf-rope.ts';
 
 /** The config of a GGUF. `ropeFactors`: what rope_freqs.weight holds; `tied`: no output.weight of its own. */
 export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, tied: boolean): ModelConfig {
@@ -57,34 +58,6 @@ export function configFromGguf(gguf: Gguf, ropeFactors: number[] | undefined, ti
 // No key says which layers of SmolLM3 have no RoPE: llama.cpp takes the last of every four, as the published model has it.
 const everyFourth = (n_layers: number) => Array.from({ length: Math.floor(n_layers / 4) }, (_, i) => 4 * i + 3);
 
-// Every number of the published Llama 3 scalings; a file's factors that equal one of them are given back by name.
-const LLAMA3_FACTORS = [8, 32, 4, 16];
-
-function readScaling(keys: Record<string, any>, config: ModelConfig, factors: number[] | undefined): RopeScaling | null {
-  // as in llama.cpp: a factor without a type is linear, and a factor of 0 is none
-  const type = keys['rope.scaling.type'] ?? 'linear';
-  if (!['none', 'linear'].includes(type)) refuse('rope.scaling.type', type, 'none or linear');
-  const factor = positive(
-    { 'rope.scaling.factor': (keys['rope.scaling.factor'] ?? keys['rope.scale_linear']) || 1 },
-    'rope.scaling.factor',
-  );
-  if (type === 'linear' && factor !== 1)
-    return factors ? refuse('rope_freqs.weight', 'a tensor', 'absent beside linear scaling') : { type, factor };
-  if (!factors || factors.every((f) => f === 1)) return null;
-  for (const factor of LLAMA3_FACTORS) {
-    const named = {
-      type: 'llama3',
-      factor,
-      low_freq_factor: 1,
-      high_freq_factor: 4,
-      original_max_position_embeddings: 8192,
-    } as const;
-    const expected = ropeFactors({ theta: config.rope.theta, scaling: named }, config.head_dim);
-    if (expected.every((f, i) => Math.abs(f - factors[i]) <= 1e-5 * f)) return named;
-  }
-  return { type: 'factors', factors };
-}
-
 // Keys under the architecture's prefix with the values under which they change nothing.
 const HARMLESS: Record<string, unknown[]> = {
   expert_count: [0],
@@ -95,7 +68,6 @@ const HARMLESS: Record<string, unknown[]> = {
   residual_scale: [0, 1],
   embedding_scale: [0, 1],
   'attention.scale': [0],
-  'rope.scaling.attn_factor': [1],
   'attention.causal': [true],
   'attention.clamp_kqv': [0],
   attn_logit_softcapping: [0],
@@ -108,12 +80,6 @@ function refuseUnsupported(keys: Record<string, any>, arch: string): void {
   for (const [key, harmless] of Object.entries(HARMLESS))
     if (keys[key] !== undefined && !harmless.includes(keys[key]))
       refuse(`${arch}.${key}`, keys[key], ['absent', ...harmless.map((v) => JSON.stringify(v))].join(' or '));
-}
-
-// A GGUF keeps f32 where config.json keeps decimals: 1e-5 comes as 9.999999747378752e-6. The shortest decimal of the same f32.
-function shortest(value: number): number {
-  const digits = [1, 2, 3, 4, 5, 6, 7, 8].find((n) => Math.fround(Number(value.toPrecision(n))) === value);
-  return digits ? Number(value.toPrecision(digits)) : value;
 }
 
 // A quantized file is taken for f16, what a merge of it is written as.

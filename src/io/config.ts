@@ -3,6 +3,8 @@
 // GGUF metadata becomes the same thing in config-gguf.ts.
 
 import { MODEL_TYPES, type ModelConfig, type ModelType } from '../models/config.ts';
+import { flag, maxPositions, positive, refuse, size } from './config-fields.ts';
+import { readRope } from './config-rope.ts';
 
 /** A config.json, and of the generation_config.json beside it the ends of a text. Errors name the file, the field and its value. */
 export function configFromHf(
@@ -72,18 +74,14 @@ export function checkConfig(config: ModelConfig): void {
   const scaling = rope.scaling;
   if (scaling?.type === 'llama3' && scaling.high_freq_factor <= scaling.low_freq_factor)
     refuse('high_freq_factor', scaling.high_freq_factor, `more than low_freq_factor ${scaling.low_freq_factor}`);
+  if (scaling?.type === 'yarn' && rope.theta <= 1)
+    refuse('rope_theta', rope.theta, 'more than 1 for yarn, which asks for its logarithm');
   if (scaling?.type === 'factors' && scaling.factors.length !== head_dim / 2)
     refuse('rope factors', `${scaling.factors.length} of them`, `head_dim / 2 = ${head_dim / 2}`);
 }
 
 /** Whether a family's config.json says if there are biases of gate, up and down; the others have none. */
 export const hasMlpBiasFlag = (type: ModelType) => type === 'llama' || type === 'smollm3';
-
-/** Throws the one sentence for a field that is not supported or not sound. */
-export function refuse(field: string, value: unknown, expected: string): never {
-  const got = value === undefined ? 'nothing' : JSON.stringify(value);
-  throw new Error(`expected ${field} to be ${expected}, got ${got}; blocktune does not run this model`);
-}
 
 /** The class that transformers makes of a family, as config.json names it. */
 export const ARCHITECTURES: Record<ModelType, string> = {
@@ -159,41 +157,6 @@ function readWindow(raw: Record<string, any>, type: ModelType): number | null {
   return size(raw, 'sliding_window', 4096);
 }
 
-// rope_parameters holds everything in the newer form; rope_theta beside rope_scaling in the older. Of both transformers takes
-// rope_scaling alone, theta included. By layer types there would be several, which these families do not have.
-function readRope(raw: Record<string, any>, model_type: ModelType): ModelConfig['rope'] {
-  const field = isEmpty(raw.rope_scaling) ? 'rope_parameters' : 'rope_scaling';
-  const scaling: Record<string, any> = raw[field] ?? {};
-  if (typeof scaling !== 'object' || Array.isArray(scaling)) refuse(field, scaling, 'an object');
-  const nested = Object.entries(scaling).find(([, value]) => value !== null && typeof value === 'object');
-  if (nested) refuse(`${field}.${nested[0]}`, nested[1], 'a number or a name: one RoPE for every layer');
-  const theta = positive(
-    { rope_theta: scaling.rope_theta ?? raw.rope_theta },
-    'rope_theta',
-    model_type === 'smollm3' ? 2e6 : 1e4,
-  );
-  const type = scaling.rope_type ?? scaling.type ?? 'default';
-  if ((scaling.partial_rotary_factor ?? 1) !== 1) refuse('partial_rotary_factor', scaling.partial_rotary_factor, '1');
-  if (type === 'default') return { theta, scaling: null };
-  const number = (name: string) => positive({ [`${field}.${name}`]: scaling[name] }, `${field}.${name}`);
-  if (type === 'linear') return { theta, scaling: { type, factor: number('factor') } };
-  if (type !== 'llama3') refuse('rope_type', type, 'default, linear or llama3');
-  // as in transformers: one that stands beside the scaling wins over the scaling's own, and without any it is the model's context
-  const context = 'original_max_position_embeddings';
-  const original = raw[context] ?? scaling[context] ?? maxPositions(raw, model_type);
-  const original_max_position_embeddings = size({ [context]: original }, context);
-  return {
-    theta,
-    scaling: {
-      type: 'llama3',
-      factor: number('factor'),
-      low_freq_factor: number('low_freq_factor'),
-      high_freq_factor: number('high_freq_factor'),
-      original_max_position_embeddings,
-    },
-  };
-}
-
 // A list of a 1 for each layer with RoPE and a 0 for each without, or else every so manieth layer without. Names read backwards.
 function readNopeLayers(raw: Record<string, any>): number[] {
   const n_layers = size(raw, 'num_hidden_layers');
@@ -203,8 +166,6 @@ function readNopeLayers(raw: Record<string, any>): number[] {
     refuse('no_rope_layers', list, `a 1 (with RoPE) or a 0 (without) for each of ${n_layers} layers`);
   return Array.from({ length: n_layers }, (_, i) => i).filter((i) => list[i] === 0);
 }
-
-const isEmpty = (value: unknown) => !value || (typeof value === 'object' && Object.keys(value).length === 0);
 
 // auto: as the tensors are stored, which the caller sees (model.ts).
 function readDtype(raw: Record<string, any>): ModelConfig['dtype'] {
@@ -217,27 +178,6 @@ function readDtype(raw: Record<string, any>): ModelConfig['dtype'] {
     bfloat16: 'bf16',
   };
   return known[name] ?? refuse('dtype', name, Object.keys(known).join(', '));
-}
-
-// A file that does not say it has its class's.
-const maxPositions = (raw: Record<string, any>, type: ModelType) =>
-  size(raw, 'max_position_embeddings', { llama: 2048, mistral: 131072, qwen2: 32768, qwen3: 32768, smollm3: 32768 }[type]);
-
-/** A positive integer below 2^31 under `field`. */
-export function size(raw: Record<string, any>, field: string, absent?: number): number {
-  const value = raw[field] ?? absent;
-  return Number.isInteger(value) && value > 0 && value < 2 ** 31 ? value : refuse(field, value, 'a positive integer');
-}
-
-/** A positive finite number under `field`. */
-export function positive(raw: Record<string, any>, field: string, absent?: number): number {
-  const value = raw[field] ?? absent;
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : refuse(field, value, 'a positive number');
-}
-
-function flag(raw: Record<string, any>, field: string, absent = false): boolean {
-  const value = raw[field] ?? absent;
-  return typeof value === 'boolean' ? value : refuse(field, value, 'true or false');
 }
 
 // -1 is PyTorch's last row. What is no row of the embedding, transformers refuses or warns of: here it is none.

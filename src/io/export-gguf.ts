@@ -5,8 +5,9 @@ import type { ModelConfig, ModelType } from '../models/config.ts';
 import { setting } from '../setting.ts';
 import { changesOf, mergedRows } from './adapter-merge.ts';
 import type { Exporter, Exporting } from './export.ts';
-import { ggufName, isPermuted, permuted, ropeFactors } from './gguf-form.ts';
+import { ggufName, isPermuted, permuted } from './gguf-form.ts';
 import { FILE_TYPES, formatIn } from './gguf-mix.ts';
+import { hasFactors, ropeFactors, scalingFields, unsaidYarn } from './gguf-rope.ts';
 import { ggufTokenizer, sameTokenizer } from './gguf-tokenizer-write.ts';
 import { type GgufField, type GgufTensorToWrite, writeGguf } from './gguf-write.ts';
 import { openModelFiles } from './model.ts';
@@ -19,7 +20,7 @@ export const ggufExporter: Exporter = {
     const { fields, notes, exact } = gguf ? sameTokenizer(gguf) : ggufTokenizer(tokenizer, config);
     const tensors = [...ropeTensor(config), ...weights(model)];
     const chunks = writeGguf([...general(model), ...describing(config), ...fields], tensors);
-    return { files: [{ name: 'model.gguf', chunks }], notes, otherTokens: !exact };
+    return { files: [{ name: 'model.gguf', chunks }], notes: [...notes, ...beyond(config)], otherTokens: !exact };
   },
   open: async (written) => ({ files: await openModelFiles(written) }),
 };
@@ -40,13 +41,23 @@ function checkArchitecture({ model_type, rope, attention_bias, o_bias, mlp_bias,
     throw new Error(`expected ${what} for a GGUF of ${arch}, got ${got}; export ${setting('format')} hf instead`);
   };
   const { scaling } = rope;
-  if (scaling && scaling.type !== 'linear' && arch !== 'llama') lacks('no RoPE scaling or a linear one', scaling.type);
+  if (hasFactors(rope) && arch !== 'llama') lacks('no RoPE scaling, a linear one or yarn', scaling?.type);
+  const unsaid = unsaidYarn(rope);
+  if (unsaid) lacks('yarn with beta_fast 32, beta_slow 1 and truncate true', unsaid);
   if (arch !== 'llama' && (o_bias || mlp_bias)) lacks('no biases of o, gate, up and down', 'some');
   if (arch !== 'llama' && arch !== 'qwen2' && attention_bias) lacks('no biases of q, k and v', 'some');
   const every4th = Array.from({ length: Math.floor(n_layers / 4) }, (_, i) => 4 * i + 3);
   if (arch === 'smollm3' && nope_layers.join() !== every4th.join())
     lacks('the last of every four layers without RoPE', `layers ${nope_layers.join(', ') || 'none'}`);
 }
+
+/** What a GGUF does not say of rows that are longer than the model was made for. */
+const beyond = ({ rope: { scaling } }: ModelConfig): string[] =>
+  scaling?.type === 'dynamic'
+    ? [
+        `llama.cpp has no dynamic RoPE: up to ${scaling.max_position_embeddings} tokens it is the same without, longer rows are not stretched.`,
+      ]
+    : [];
 
 function general({ files, dtype }: Exporting): GgufField[] {
   const { config, gguf } = files;
@@ -61,7 +72,6 @@ function general({ files, dtype }: Exporting): GgufField[] {
 }
 
 function describing(config: ModelConfig): GgufField[] {
-  const { scaling } = config.rope;
   const fields: GgufField[] = [
     ['vocab_size', 'u32', config.vocab_size],
     ['context_length', 'u32', config.max_position_embeddings],
@@ -75,14 +85,13 @@ function describing(config: ModelConfig): GgufField[] {
     ['attention.layer_norm_rms_epsilon', 'f32', config.rms_norm_eps],
     ['rope.dimension_count', 'u32', config.head_dim],
     ['rope.freq_base', 'f32', config.rope.theta],
+    ...scalingFields(config.rope),
   ];
-  if (scaling?.type === 'linear')
-    fields.push(['rope.scaling.type', 'string', 'linear'], ['rope.scaling.factor', 'f32', scaling.factor]);
   return fields.map(([key, ...rest]) => [`${ARCHITECTURES[config.model_type]}.${key}`, ...rest] as GgufField);
 }
 
 function ropeTensor({ rope, head_dim }: ModelConfig): GgufTensorToWrite[] {
-  if (!rope.scaling || rope.scaling.type === 'linear') return [];
+  if (!hasFactors(rope)) return [];
   const factors = Float32Array.from(ropeFactors(rope, head_dim));
   return [{ name: 'rope_freqs.weight', format: 'f32', shape: [factors.length], chunks: () => [new Uint8Array(factors.buffer)] }];
 }

@@ -5,6 +5,7 @@ import type { ModelConfig } from '../models/config.ts';
 import { mergedTensors } from './adapter-merge.ts';
 import { cardFile } from './card.ts';
 import { ARCHITECTURES, hasMlpBiasFlag } from './config.ts';
+import { writtenRope } from './config-rope.ts';
 import type { Exporter } from './export.ts';
 import { type ModelFiles, openModelFiles, TOOL_TEMPLATE, type TokenizerFiles } from './model.ts';
 import { type TensorToWrite, tensorBytes, writeSafetensors } from './safetensors.ts';
@@ -93,7 +94,7 @@ export function hfConfig(config: ModelConfig, dtype: HfExport['dtype']): Record<
     max_position_embeddings: config.max_position_embeddings,
     rms_norm_eps: config.rms_norm_eps,
     rope_theta: config.rope.theta,
-    rope_scaling: ropeScaling(config),
+    rope_scaling: writtenRope(config),
     ...biases(config),
     ...(model_type === 'smollm3' ? smollm3Fields(config) : {}),
     tie_word_embeddings: config.tie_word_embeddings,
@@ -152,16 +153,6 @@ function generationConfig({ config, generation }: Pick<HfExport, 'config' | 'gen
   const tokens = { bos_token_id: config.bos_token_id, eos_token_id: ids.length > 1 ? ids : ids[0] };
   const known = Object.entries(tokens).filter(([, id]) => id !== null && id !== undefined);
   return { ...generation, ...Object.fromEntries(known) };
-}
-
-function ropeScaling({ rope: { scaling } }: ModelConfig): Record<string, unknown> | null {
-  if (scaling === null) return null;
-  if (scaling.type === 'factors')
-    throw new Error(
-      'expected RoPE factors that config.json can say (linear, llama3), got rope_freqs.weight of another kind; export a GGUF',
-    );
-  const { type, ...numbers } = scaling;
-  return { rope_type: type, ...numbers };
 }
 
 // Which biases there are is fixed in some families and a flag in others; what neither can say is an error.

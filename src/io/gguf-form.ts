@@ -1,6 +1,5 @@
-// How a GGUF says a decoder: ggml's names of tensors, rows of q and k in another order, factors of RoPE. For reading (gguf-model.ts) and for
-// writing (export-gguf.ts).
-import { type RopeConfig, ropeFrequencies } from '../models/config.ts';
+// How a GGUF says a decoder: ggml's names of tensors, rows of q and k in another order. For reading (gguf-model.ts) and for writing
+// (export-gguf.ts).
 
 const TOP: Record<string, string> = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' };
 const PARTS: Record<string, string> = {
@@ -56,10 +55,4 @@ export async function* permuted(chunks: AsyncIterable<Uint8Array>, head_dim: num
 export function fileRow(r: number, head_dim: number): number {
   const half = head_dim / 2;
   return r - (r % head_dim) + 2 * (r % half) + (Math.floor(r / half) % 2);
-}
-
-/** What each frequency is divided by under a scaling: of llama3 1 for short waves, `factor` for long, a blend between. */
-export function ropeFactors({ theta, scaling }: RopeConfig, head_dim: number): number[] {
-  const plain = ropeFrequencies({ theta, scaling: null }, head_dim);
-  return ropeFrequencies({ theta, scaling }, head_dim).map((frequency, i) => plain[i] / frequency);
 }

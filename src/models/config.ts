@@ -11,6 +11,19 @@ export type RopeScaling =
       high_freq_factor: number;
       original_max_position_embeddings: number;
     }
+  /** YaRN; cos and sin are `attention_factor` times as long. */
+  | {
+      type: 'yarn';
+      factor: number;
+      original_max_position_embeddings: number;
+      beta_fast: number;
+      beta_slow: number;
+      /** Whether the blend begins and ends at whole pairs. */
+      truncate: boolean;
+      attention_factor: number;
+    }
+  /** NTK by a row's length: rows of at most so many tokens turn as without any; longer ones, which `factor` is for, nobody runs here. */
+  | { type: 'dynamic'; factor: number; max_position_embeddings: number }
   /** Each frequency is divided by its factor; head_dim / 2 of them. */
   | { type: 'factors'; factors: number[] };
 
@@ -98,17 +111,39 @@ export function hasBias(c: DecoderConfig, m: Module): boolean {
 /** Radians a position of each pair of a head's dimensions [head_dim / 2], after scaling, in f64. */
 export function ropeFrequencies({ theta, scaling }: RopeConfig, head_dim: number): number[] {
   const half = head_dim / 2;
-  return Array.from({ length: half }, (_, i) => scaled(theta ** (-i / half), i, scaling));
+  return Array.from({ length: half }, (_, i) => scaled(theta ** (-i / half), i, half, theta, scaling));
 }
 
-function scaled(frequency: number, i: number, scaling: RopeScaling | null): number {
-  if (!scaling) return frequency;
+/** How long cos and sin are under a scaling: heads of q and k grow by it as they turn. */
+export const ropeLength = ({ scaling }: RopeConfig): number => (scaling?.type === 'yarn' ? scaling.attention_factor : 1);
+
+/** What YaRN's paper and transformers make q and k longer by where a file does not say: sqrt(1/t) = 0.1 ln(factor) + 1. */
+export const yarnLength = (factor: number, mscale = 1): number => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1);
+
+function scaled(frequency: number, i: number, half: number, theta: number, scaling: RopeScaling | null): number {
+  if (!scaling || scaling.type === 'dynamic') return frequency;
   if (scaling.type === 'factors') return frequency / scaling.factors[i];
   const slow = frequency / scaling.factor;
   if (scaling.type === 'linear') return slow;
-  // Llama 3 keeps the pairs that turn often within the context of pretraining, slows those that seldom do, and blends between.
+  const kept = scaling.type === 'yarn' ? keptByYarn(i, half, theta, scaling) : keptByLlama3(frequency, scaling);
+  return kept * frequency + (1 - kept) * slow;
+}
+
+type Scaling<T extends RopeScaling['type']> = Extract<RopeScaling, { type: T }>;
+
+// Llama 3 keeps the pairs that turn often within the context of pretraining, slows those that seldom do, and blends between.
+function keptByLlama3(frequency: number, scaling: Scaling<'llama3'>): number {
   const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
   const turns = (context * frequency) / (2 * Math.PI);
-  const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
-  return kept * frequency + (1 - kept) * slow;
+  return Math.min(1, Math.max(0, (turns - low) / (high - low)));
+}
+
+// YaRN does so too, but blends by the place of a pair among the others, between those that turn beta_fast and beta_slow times.
+function keptByYarn(i: number, half: number, theta: number, scaling: Scaling<'yarn'>): number {
+  const { original_max_position_embeddings: context, beta_fast, beta_slow, truncate } = scaling;
+  const place = (turns: number) => (half * Math.log(context / (2 * Math.PI * turns))) / Math.log(theta);
+  const [first, last] = [place(beta_fast), place(beta_slow)];
+  const low = Math.max(0, truncate ? Math.floor(first) : first);
+  const high = Math.min(2 * half - 1, truncate ? Math.ceil(last) : last);
+  return 1 - Math.min(1, Math.max(0, (i - low) / (high - low || 0.001)));
 }

@@ -37,7 +37,7 @@ export interface Model {
 
 /** How a model is put on the device. */
 export interface ModelOptions {
-  /** The longest row, or prompt with its answer, that it will see, in tokens: how far its positions reach. 1024 where absent, or the model's window. */
+  /** The longest row, or prompt with its answer, that it will see, in tokens: how far its positions reach. 1024 where absent, or what the model is run for. */
   longest?: number;
   /** How frozen weights are stored on the device: as in the file, or converted at load. */
   base?: StoredAs;
@@ -51,7 +51,7 @@ export interface ModelOptions {
 export async function loadModel(gpu: Gpu, { files, tokenizer }: OpenModel, o: ModelOptions = {}): Promise<Model> {
   const decoder = describe(
     files,
-    o.longest ?? Math.min(1024, files.config.window ?? 1024),
+    o.longest ?? Math.min(1024, mostPositions(files.config).most),
     o.base ?? 'keep',
     gpu.limits.maxBinding,
   );
@@ -96,15 +96,22 @@ export function describe(files: ModelFiles, positions: number, base: StoredAs, m
   return newDecoder(within(files.config, positions), positions, format, maxBinding);
 }
 
-/** The config; throws where a row would be longer than its window, outside of which a layer sees nothing. */
+/** The config; throws where a row would be longer than what it is run for. */
 function within<C extends ModelConfig>(config: C, positions: number): C {
-  const { window } = config;
-  if (window !== null && positions > window)
+  const { most, why } = mostPositions(config);
+  if (positions > most)
     throw new Error(
-      `expected rows, or a prompt with its answer, of at most ${window} tokens, as this model's sliding_window is, got ${positions}; ` +
+      `expected rows, or a prompt with its answer, of at most ${most} tokens, as ${why}, got ${positions}; ` +
         `lower ${setting('maxLength')}, or for answers ${setting('maxNewTokens')}`,
     );
   return config;
+}
+
+/** The longest row that a model is run for: outside of its window a layer sees nothing, beyond dynamic's context each length has a RoPE. */
+function mostPositions({ window, rope: { scaling } }: ModelConfig): { most: number; why: string } {
+  const stretched = scaling?.type === 'dynamic' ? scaling.max_position_embeddings : Number.POSITIVE_INFINITY;
+  if (window !== null && window <= stretched) return { most: window, why: "this model's sliding_window is" };
+  return { most: stretched, why: "this model's max_position_embeddings is, beyond which dynamic RoPE depends on a row's length" };
 }
 
 /** A fresh decoder, described: its matrices stored as `base`, with positions for rows of so many tokens. */

@@ -111,7 +111,7 @@ describe('configFromGguf', () => {
     ['llama.embedding_length', undefined],
     ['llama.rope.dimension_count', 4],
     ['llama.attention.value_length', 16],
-    ['llama.rope.scaling.type', 'yarn'],
+    ['llama.rope.scaling.type', 'longrope'],
     ['llama.rope.scaling.attn_factor', 1.2],
     ['llama.expert_count', 8],
     ['split.count', 3],

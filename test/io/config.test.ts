@@ -172,8 +172,6 @@ describe('configFromHf', () => {
     [LLAMA, { per_layer_config: { 1: { rms_norm_eps: 1 } } }, 'per_layer_config', '"rms_norm_eps":1'],
     [LLAMA, { partial_rotary_factor: 0.5 }, 'partial_rotary_factor', '0.5'],
     [LLAMA, { rope_parameters: { partial_rotary_factor: 0.5 } }, 'partial_rotary_factor', '0.5'],
-    [LLAMA, { rope_scaling: { rope_type: 'yarn', factor: 4 } }, 'rope_type', '"yarn"'],
-    [LLAMA, { rope_scaling: { type: 'dynamic', factor: 4 } }, 'rope_type', '"dynamic"'],
     [LLAMA, { rope_parameters: { rope_type: 'longrope' } }, 'rope_type', '"longrope"'],
     [
       QWEN3,
@@ -181,7 +179,7 @@ describe('configFromHf', () => {
       'rope_parameters.full_attention',
       '"rope_type":"default"',
     ],
-    [LLAMA, { rope_parameters: { rope_theta: 7 }, rope_scaling: { type: 'yarn', factor: 4 } }, 'rope_type', '"yarn"'],
+    [LLAMA, { rope_parameters: { rope_theta: 7 }, rope_scaling: { type: 'longrope', factor: 4 } }, 'rope_type', '"longrope"'],
     [LLAMA, { eos_token_id: -2 }, 'eos_token_id', '-2'],
     [LLAMA, { rope_scaling: { type: 'linear' } }, 'rope_scaling.factor', 'nothing'],
     [LLAMA, { rope_parameters: { rope_type: 'linear', factor: 'x' } }, 'rope_parameters.factor', '"x"'],

@@ -7,6 +7,7 @@ import { EXPORTERS } from '../../src/io/exports.ts';
 import { type Gguf, readGguf } from '../../src/io/gguf.ts';
 import { type ModelFiles, openModelFiles } from '../../src/io/model.ts';
 import { writeFile, writeFolder } from '../../src/io/write.ts';
+import type { RopeScaling } from '../../src/models/config.ts';
 import { FIXTURES } from './shared.ts';
 
 const root = mkdtempSync(`${tmpdir()}/blocktune-gguf-`);
@@ -88,4 +89,44 @@ test('llama.cpp takes the last of every four layers of SmolLM3 without RoPE: oth
     /every four .* got layers 0; export `format` hf/,
   );
   await files.close();
+});
+
+describe('scaled RoPE of a Qwen', () => {
+  const laid = async (scaling: RopeScaling) => {
+    const files = await openModelFiles(`${FIXTURES}/tiny-qwen2-f16.gguf`);
+    const config = { ...files.config, rope: { theta: 1e6, scaling } };
+    const { files: made, notes } = await EXPORTERS.gguf.lay({ files: { ...files, config }, dtype: 'f16' });
+    await writeFile(`${root}/scaled.gguf`, made[0].chunks, { force: true });
+    await files.close();
+    const again = await openModelFiles(`${root}/scaled.gguf`);
+    await again.close();
+    return { rope: again.config.rope, notes };
+  };
+  const yarn: Extract<RopeScaling, { type: 'yarn' }> = {
+    type: 'yarn',
+    ...{ factor: 4, original_max_position_embeddings: 32 },
+    ...{ beta_fast: 32, beta_slow: 1, truncate: true, attention_factor: 1.25 },
+  };
+
+  test('by yarn is in the file', async () => {
+    const { rope, notes } = await laid(yarn);
+    const { attention_factor, ...rest } = yarn;
+    expect(rope).toMatchObject({ theta: 1e6, scaling: rest });
+    expect(rope.scaling).toHaveProperty('attention_factor', expect.closeTo(attention_factor, 6));
+    expect(notes).toEqual([]);
+  });
+
+  test('by dynamic is plain there, and that is said', async () => {
+    const { rope, notes } = await laid({ type: 'dynamic', factor: 2, max_position_embeddings: 64 });
+    expect(rope.scaling).toBeNull();
+    expect(notes).toEqual([expect.stringContaining('no dynamic RoPE: up to 64 tokens')]);
+  });
+
+  test('what llama.cpp cannot say is refused', async () => {
+    await expect(laid({ ...yarn, beta_slow: 0.5 })).rejects.toThrow(
+      'beta_slow 1 and truncate true for a GGUF of qwen2, got beta_fast 32',
+    );
+    await expect(laid({ ...yarn, truncate: false })).rejects.toThrow('got truncate false; export `format` hf instead');
+    await expect(laid({ type: 'factors', factors: Array(4).fill(2) })).rejects.toThrow('got factors; export `format` hf');
+  });
 });

@@ -48,11 +48,7 @@ function holdGoldens(family: Family, kernels: Kernels, curves: readonly Curve[],
   beforeAll(async () => {
     gpu = await gpuWith(kernels);
     golden = await loadGolden(family);
-    rows = golden.rows.map(({ input_ids, labels }) => ({
-      ids: Int32Array.from(input_ids),
-      labels: Int32Array.from(labels),
-      promptLength: 0,
-    }));
+    rows = rowsOf(golden);
     const config = configFromHf(JSON.parse(new TextDecoder().decode(golden.files['config.json'])));
     fresh = () => decoderOf(gpu, config, (w) => golden.weights.get(w.name)!.data as Float32Array<ArrayBuffer>);
   });
@@ -104,19 +100,33 @@ function holdGoldens(family: Family, kernels: Kernels, curves: readonly Curve[],
   );
 
   test.each([1, 2])('greedy continuations, %i rows at once', async (rows) => {
-    const decoding = planDecoding(fresh(), 32, planningOf(gpu.limits), rows);
-    const machine = await prepare(gpu, decoding.plan);
-    const asked = golden.greedy.map(({ prompt }) => ({ prompt, seed: 0 }));
-    const room = Math.max(...golden.greedy.map((row) => row.new.length));
-    const sampling = { max_new_tokens: room, temperature: 0, top_p: 1, eos: [2] };
-    const got: number[][] = [];
-    for await (const ids of generateAll(machine, decoding, asked, sampling)) got.push(ids);
-    expect(got.map((ids, i) => ids.slice(0, golden.greedy[i].new.length))).toEqual(golden.greedy.map((row) => row.new));
-    dispose(machine);
+    expect(await continued(gpu, fresh(), golden.greedy, rows)).toEqual(golden.greedy.map((row) => row.new));
   });
 }
 
-async function logprobs(gpu: Gpu, d: Decoder, rows: Row[], batch: number) {
+/** Greedy continuations of a golden's prompts, as long as its own, so many rows at once. */
+export async function continued(gpu: Gpu, d: Decoder, want: Golden['greedy'], rows: number): Promise<number[][]> {
+  const decoding = planDecoding(d, 32, planningOf(gpu.limits), rows);
+  const machine = await prepare(gpu, decoding.plan);
+  const asked = want.map(({ prompt }) => ({ prompt, seed: 0 }));
+  const room = Math.max(...want.map((row) => row.new.length));
+  const sampling = { max_new_tokens: room, temperature: 0, top_p: 1, eos: [2] };
+  const got: number[][] = [];
+  for await (const ids of generateAll(machine, decoding, asked, sampling)) got.push(ids);
+  dispose(machine);
+  return got.map((ids, i) => ids.slice(0, want[i].new.length));
+}
+
+/** A golden's rows as a run has them. */
+export const rowsOf = (golden: Pick<Golden, 'rows'>): Row[] =>
+  golden.rows.map(({ input_ids, labels }) => ({
+    ids: Int32Array.from(input_ids),
+    labels: Int32Array.from(labels),
+    promptLength: 0,
+  }));
+
+/** Log-probability and targets of each row. */
+export async function logprobs(gpu: Gpu, d: Decoder, rows: Row[], batch: number) {
   const sizes = sizesOf(rows, batch);
   const { plan: made, stream } = planLikelihood(d, sizes, planningOf(gpu.limits));
   const machine = await prepare(gpu, made);

@@ -13,6 +13,7 @@ function scaled(frequency: number, pair: number, scaling: RopeScaling | null): n
   if (scaling.type === 'factors') return frequency / scaling.factors[pair];
   const slow = frequency / scaling.factor;
   if (scaling.type === 'linear') return slow;
+  if (scaling.type !== 'llama3') throw new Error(`no reference of ${scaling.type} here: PyTorch's is in goldens/rope.json`);
   // llama3: long waves are slowed down, short ones kept, those between blended
   const { low_freq_factor: low, high_freq_factor: high, original_max_position_embeddings: context } = scaling;
   const turns = (context * frequency) / (2 * Math.PI); // full turns within the original context

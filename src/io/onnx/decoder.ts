@@ -1,7 +1,15 @@
 // The decoder as a graph of plain ONNX operators, with a key/value cache that goes in and comes out, named as transformers.js asks for
 // it. The stream stays [B T, D] f32 so that a weight is read as checkpoints store it, [out, in] (Gemm with transB), and a tied head is
 // the embedding itself. In f16 products and cache are halves; norms, their sums and the stream are not, for there f16 overflows.
-import { type DecoderConfig, hasBias, type Module, parentOf, ropeFrequencies, weightName } from '../../models/config.ts';
+import {
+  type DecoderConfig,
+  hasBias,
+  type Module,
+  parentOf,
+  ropeFrequencies,
+  ropeLength,
+  weightName,
+} from '../../models/config.ts';
 import { encode } from '../quant.ts';
 import {
   type ElementType,
@@ -102,8 +110,8 @@ const STEP = 256;
 // cos and sin of a position from those of its multiple of 256 and of the rest, both made in f64: right to f32 at every position, where
 // a product of position and frequency in f32 is not, nor a GPU's cosine of a large angle.
 function turns(g: Graph, c: GraphConfig, type: 'f32' | 'f16'): Call['turn'] {
-  const fine = turnTable(g, c, 'fine', STEP, 1);
-  const coarse = turnTable(g, c, 'coarse', Math.ceil(c.max_position_embeddings / STEP), STEP);
+  const fine = turnTable(g, c, 'fine', STEP, 1, ropeLength(c.rope));
+  const coarse = turnTable(g, c, 'coarse', Math.ceil(c.max_position_embeddings / STEP), STEP, 1);
   const step = integers(g, STEP);
   const [cos0, sin0] = split(g, op(g, 'Gather', [fine, op(g, 'Mod', ['position_ids', step])]), 2);
   const [cos1, sin1] = split(g, op(g, 'Gather', [coarse, op(g, 'Div', ['position_ids', step])]), 2);
@@ -114,11 +122,11 @@ function turns(g: Graph, c: GraphConfig, type: 'f32' | 'f16'): Call['turn'] {
   return { keys: at([1]), queries: at([1, 2]) };
 }
 
-// [rows, head_dim]: cosines of each pair of dimensions, then sines; row i is position i * step.
-function turnTable(g: Graph, c: GraphConfig, name: string, rows: number, step: number): Value {
+// [rows, head_dim]: cosines of each pair of dimensions, then sines, of this length; row i is position i * step.
+function turnTable(g: Graph, c: GraphConfig, name: string, rows: number, step: number, length: number): Value {
   const frequencies = ropeFrequencies(c.rope, c.head_dim);
   const table = Array.from({ length: rows }, (_, i) =>
-    [Math.cos, Math.sin].flatMap((f) => frequencies.map((frequency) => f(i * step * frequency))),
+    [Math.cos, Math.sin].flatMap((f) => frequencies.map((frequency) => length * f(i * step * frequency))),
   );
   const bytes = () => [encode('f32', Float32Array.from(table.flat()))];
   return initializer(g, { name: `rope.${name}`, type: 'f32', dims: [rows, c.head_dim], bytes });

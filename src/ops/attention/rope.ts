@@ -4,7 +4,7 @@
 import code from '../../../shaders/rope.wgsl?raw' with { type: 'text' };
 import { gradOf, kernel, onBackward, type Program, run } from '../../gpu/program.ts';
 import { rowsOf, type Tensor } from '../../gpu/tensor.ts';
-import { type RopeConfig, ropeFrequencies } from '../../models/config.ts';
+import { type RopeConfig, ropeFrequencies, ropeLength } from '../../models/config.ts';
 import { workgroups } from '../elementwise/lanes.ts';
 
 export { qkNorm } from '../norm/qknorm.ts';
@@ -68,14 +68,15 @@ function neighbours(all: readonly Tensor[]): { t: Tensor; at: number; ld: number
   return out;
 }
 
-/** cos and sin of position times frequency, [positions, head_dim / 2, 2], computed in f64. */
+/** cos and sin of position times frequency, as long as the scaling has them, [positions, head_dim / 2, 2], computed in f64. */
 export function ropeTable(rope: RopeConfig, head_dim: number, positions: number): Float32Array<ArrayBuffer> {
   const half = head_dim / 2;
+  const length = ropeLength(rope);
   const table = new Float32Array(positions * head_dim);
   ropeFrequencies(rope, head_dim).forEach((frequency, i) => {
     for (let t = 0; t < positions; t++) {
-      table[(t * half + i) * 2] = Math.cos(t * frequency);
-      table[(t * half + i) * 2 + 1] = Math.sin(t * frequency);
+      table[(t * half + i) * 2] = length * Math.cos(t * frequency);
+      table[(t * half + i) * 2 + 1] = length * Math.sin(t * frequency);
     }
   });
   return table;
