@@ -170,7 +170,7 @@ function partFacts(adapter: ReturnType<typeof partsOf>[number]): string[] {
   if ('rank' in adapter)
     return [
       `${adapter.method} adapter, rank ${adapter.rank}, alpha ${adapter.alpha}, of ${adapter.targets.join(', ')}`,
-      ...adapter.matrices.map((m) => `${m.name}  [${m.shape.join(', ')}]`),
+      ...adapter.matrices.map((m) => `${m.name}  [${m.shape.join(', ')}]${ownOf(m)}`),
     ];
   const n = adapter.matrices.reduce((sum, m) => sum + m.index.length / 2, 0);
   const { block, matrices, base } = adapter;
@@ -182,6 +182,9 @@ function partFacts(adapter: ReturnType<typeof partsOf>[number]): string[] {
     ...matrices.map((m) => `${m.name}  [${base.shapes[m.name].join(', ')}]  ${several(m.index.length / 2, 'block')}`),
   ];
 }
+
+const ownOf = ({ rank, alpha }: { rank?: number; alpha?: number }) =>
+  `${rank === undefined ? '' : `  rank ${rank}`}${alpha === undefined ? '' : `  alpha ${alpha}`}`;
 
 function selectionFacts({ block, blocks }: ReturnType<typeof selectionIn>): string[] {
   const modules = new Map<string, number>();

@@ -5,7 +5,7 @@
 
 import { setting } from '../setting.ts';
 import { type Adapter, type MixedAdapter, matricesOf, type SmtAdapter, type SmtMatrix } from './adapter.ts';
-import { type PeftAdapter, type PeftMatrix, scaleOf } from './adapter-peft.ts';
+import { type PeftAdapter, type PeftMatrix, rankOf, scaleOf } from './adapter-peft.ts';
 import { lowRank } from './svd.ts';
 
 export interface AsLora {
@@ -16,7 +16,7 @@ export interface AsLora {
 /** The adapter as PEFT knows it; svd: the rank that blocks are truncated to. */
 export function asLora(adapter: Adapter, svd?: number): AsLora {
   if ('rank' in adapter) {
-    if (svd === undefined) return { adapter, notes: [] };
+    if (svd === undefined) return { adapter, notes: unlike(adapter) };
     throw new Error(
       `expected an adapter of blocks with ${setting('svd')}, got one of ${adapter.method}, whose rank is ${adapter.rank}; leave ${setting('svd')} out`,
     );
@@ -31,6 +31,14 @@ export function asLora(adapter: Adapter, svd?: number): AsLora {
   const what = 'blocks' in adapter ? 'the blocks and factors are' : 'the blocks are';
   const text = `${what} a LoRA of rank ${rank} without any error; ${setting('svd')} R makes a smaller one, and says what it loses`;
   return { adapter: peft(blocks, rank, matrices), notes: [text] };
+}
+
+/** What programs must know that load an adapter whose matrices have ranks or alphas of their own. */
+function unlike({ matrices }: PeftAdapter): string[] {
+  if (matrices.every((m) => m.rank === undefined && m.alpha === undefined)) return [];
+  return [
+    'matrices have ranks or alphas of their own: programs that know no rank_pattern and alpha_pattern load it wrongly or not at all',
+  ];
 }
 
 interface Factors {
@@ -62,11 +70,11 @@ function exact(adapter: SmtAdapter): Factors {
 function sum(adapter: MixedAdapter): Factors {
   const { blocks, factors } = adapter;
   const own = exact(blocks);
-  const rank = own.rank + factors.rank;
-  const scale = scaleOf(factors);
+  const rank = own.rank + Math.max(...factors.matrices.map((m) => rankOf(factors, m)));
   const matrices = matricesOf(adapter).map((name): PeftMatrix => {
     const [of, beside] = [own, factors].map(({ matrices }) => matrices.find((matrix) => matrix.name === name));
     const { shape } = (of ?? beside)!;
+    const [low, scale] = beside ? [rankOf(factors, beside), scaleOf(factors, beside)] : [0, 0];
     return {
       name,
       shape,
@@ -81,7 +89,7 @@ function sum(adapter: MixedAdapter): Factors {
         const [first, second] = [of?.B, beside?.B];
         for (let r = 0; r < shape[0]; r++) {
           if (first) B.set(first.subarray(r * own.rank, (r + 1) * own.rank), r * rank);
-          for (let k = 0; second && k < factors.rank; k++) B[r * rank + own.rank + k] = scale * second[r * factors.rank + k];
+          for (let k = 0; second && k < low; k++) B[r * rank + own.rank + k] = scale * second[r * low + k];
         }
         return B;
       },
@@ -127,7 +135,7 @@ function differencesOf(adapter: SmtAdapter | MixedAdapter): Difference[] {
     if (matrix && !beside) return ofBlocks(blocks, matrix);
     const { shape } = beside!;
     const dense = () => {
-      const all = product(beside!, factors.rank, scaleOf(factors));
+      const all = product(beside!, rankOf(factors, beside!), scaleOf(factors, beside!));
       if (matrix) each(matrix, blocks.block, (value, r, c) => (all[r * shape[1] + c] += value));
       return all;
     };

@@ -3,7 +3,7 @@
 
 import type { EncodableFormat } from '../formats.ts';
 import { type Adapter, checkAdapter, partsOf, type SmtAdapter, type SmtMatrix } from './adapter.ts';
-import { type PeftAdapter, type PeftMatrix, scaleOf } from './adapter-peft.ts';
+import { type PeftAdapter, type PeftMatrix, rankOf, scaleOf } from './adapter-peft.ts';
 import { decode } from './dequant.ts';
 import { encode } from './quant.ts';
 import { recode } from './recode.ts';
@@ -102,9 +102,9 @@ function addBlocks({ index, blocks }: SmtMatrix, b: number): RowChange {
 }
 
 // W + scale B A, summed in f64; DoRA gives each row the length that it learned.
-function addLowRank({ A, B, magnitude }: PeftMatrix, adapter: PeftAdapter): RowChange {
-  const { rank } = adapter;
-  const scale = scaleOf(adapter);
+function addLowRank(matrix: PeftMatrix, adapter: PeftAdapter): RowChange {
+  const { A, B, magnitude } = matrix;
+  const [rank, scale] = [rankOf(adapter, matrix), scaleOf(adapter, matrix)];
   return (values, r) => {
     const row = Float64Array.from(values);
     for (let k = 0; k < rank; k++) {

@@ -9,6 +9,7 @@ import { fitting, whole } from './schema.ts';
 /** y = W x + scale B A x; with DoRA the rows of W + scale B A scaled to `magnitude`. */
 export interface PeftAdapter {
   method: 'lora' | 'dora';
+  /** Of every matrix that has none of its own. */
   rank: number;
   alpha: number;
   /** scale = alpha / rank, or with rslora alpha / sqrt(rank). */
@@ -27,6 +28,9 @@ export interface PeftMatrix {
   /** The weight's Hugging Face name and its shape [out, in]. */
   name: string;
   shape: [number, number];
+  /** Where they are others than the adapter's (rank_pattern, alpha_pattern). */
+  rank?: number;
+  alpha?: number;
   /** [rank, in] and [out, rank]. */
   A: Float32Array;
   B: Float32Array;
@@ -48,13 +52,20 @@ export async function readPeft(
     use_rslora,
     lora_dropout,
     base_model_name_or_path: base,
+    rank_pattern,
+    alpha_pattern,
   } = fitting(CONFIG, config, 'adapter_config.json');
   const method = use_dora ? 'dora' : 'lora';
   const modules = new Set<string>();
   for (const name of tensors.keys()) modules.add(moduleOf(name, method));
   if (modules.size === 0) throw new Error(`expected LoRA matrices in ${folder}, got no tensor; save the adapter again`);
+  const [ranks, alphas] = [byModule(rank_pattern ?? {}, 'rank_pattern'), byModule(alpha_pattern ?? {}, 'alpha_pattern')];
   const matrices: PeftMatrix[] = [];
-  for (const module of modules) matrices.push(await readMatrix(module, method, rank, tensors));
+  for (const module of modules) {
+    const [own, counts] = [ranks(module) ?? rank, alphas(module) ?? alpha];
+    const matrix = await readMatrix(module, method, own, tensors);
+    matrices.push({ ...matrix, ...(own !== rank && { rank: own }), ...(counts !== alpha && { alpha: counts }) });
+  }
   const targets = [...new Set([...modules].map((module) => module.split('.').at(-1)!))];
   return {
     method,
@@ -85,12 +96,13 @@ export function peftFiles(adapter: PeftAdapter): { config: Record<string, unknow
     inference_mode: true,
     init_lora_weights: true,
     modules_to_save: null,
-    rank_pattern: {},
-    alpha_pattern: {},
+    rank_pattern: patternOf(adapter, 'rank'),
+    alpha_pattern: patternOf(adapter, 'alpha'),
   };
   const tensors = adapter.matrices.flatMap((matrix) => {
     const [out, inner] = matrix.shape;
-    const module = PREFIX + matrix.name.replace(/\.weight$/, '');
+    const rank = rankOf(adapter, matrix);
+    const module = PREFIX + moduleNamed(matrix.name);
     const tensor = (part: string, shape: number[], values: () => Float32Array): TensorToWrite => {
       const bytes = () => {
         const { buffer, byteOffset, byteLength } = values();
@@ -98,23 +110,34 @@ export function peftFiles(adapter: PeftAdapter): { config: Record<string, unknow
       };
       return { name: `${module}.${part}`, dtype: 'F32', shape, bytes };
     };
-    const A = tensor(LORA_A, [adapter.rank, inner], () => matrix.A);
-    const B = tensor(LORA_B, [out, adapter.rank], () => matrix.B);
+    const A = tensor(LORA_A, [rank, inner], () => matrix.A);
+    const B = tensor(LORA_B, [out, rank], () => matrix.B);
     return matrix.magnitude ? [A, B, tensor(MAGNITUDE, [out], () => matrix.magnitude!)] : [A, B];
   });
   return { config, tensors };
 }
 
-/** What B A counts. */
-export const scaleOf = ({ rank, alpha, use_rslora }: Pick<PeftAdapter, 'rank' | 'alpha' | 'use_rslora'>) =>
-  alpha / (use_rslora ? Math.sqrt(rank) : rank);
+/** The rank of a matrix of an adapter. */
+export const rankOf = (adapter: Pick<PeftAdapter, 'rank'>, matrix: Pick<PeftMatrix, 'rank'>) => matrix.rank ?? adapter.rank;
+
+/** What B A of a matrix counts. */
+export function scaleOf(
+  adapter: Pick<PeftAdapter, 'rank' | 'alpha' | 'use_rslora'>,
+  matrix: Pick<PeftMatrix, 'rank' | 'alpha'>,
+): number {
+  const rank = rankOf(adapter, matrix);
+  return (matrix.alpha ?? adapter.alpha) / (adapter.use_rslora ? Math.sqrt(rank) : rank);
+}
 
 /** Whether a tensor is named as PEFT names a module's. */
 export const isFactor = (name: string) => name.startsWith(PREFIX);
 
+const ALPHA = v.pipe(v.number(), v.finite('expected a finite number'));
 const CONFIG = v.object({
   r: whole(1),
-  lora_alpha: v.pipe(v.number(), v.finite('expected a finite number')),
+  lora_alpha: ALPHA,
+  rank_pattern: v.nullish(v.record(v.string(), whole(1))),
+  alpha_pattern: v.nullish(v.record(v.string(), ALPHA)),
   lora_dropout: v.nullish(
     v.pipe(v.number(), v.minValue(0, 'expected a share from 0'), v.maxValue(1, 'expected a share up to 1')),
   ),
@@ -130,9 +153,9 @@ const MAGNITUDE = 'lora_magnitude_vector';
 
 // What PEFT notes without a change to the result: who, when and how the factors began. The tensors' names say which modules.
 const HARMLESS = new Set(
-  `auto_mapping base_model_name_or_path corda_config ensure_weight_tying eva_config exclude_modules inference_mode layers_pattern
+  `alpha_pattern auto_mapping base_model_name_or_path corda_config ensure_weight_tying eva_config exclude_modules inference_mode layers_pattern
   layers_to_transform loftq_config lora_alpha lora_dropout lora_ga_config megatron_core peft_type peft_version qalora_group_size r
-  revision runtime_config target_modules task_type use_dora use_rslora`.split(/\s+/),
+  rank_pattern revision runtime_config target_modules task_type use_dora use_rslora`.split(/\s+/),
 );
 // These ways to begin also change the base weights, so that the adapter alone is not the result.
 const CHANGES_BASE = /^(pissa|olora|corda|loftq|lora_ga)/i;
@@ -150,6 +173,31 @@ function refuseUnsupported(config: Record<string, any>): void {
   }
 }
 
+/**
+ * What a pattern of PEFT gives a module: the value of the first key that, read as a regular expression, is the module's name or an end of
+ * it behind a dot; undefined where none is.
+ */
+function byModule(pattern: Record<string, number>, option: string): (module: string) => number | undefined {
+  const keys = Object.entries(pattern).map(([key, value]) => [expression(key, option), value] as const);
+  return (module) => keys.find(([key]) => key.test(module))?.[1];
+}
+
+// Python's: by the flag u what JavaScript reads otherwise is an error, not another expression.
+function expression(key: string, option: string): RegExp {
+  try {
+    return new RegExp(`^(.*\\.)?(${key})$`, 'u');
+  } catch {
+    return refuse(option, key, 'by module names, or regular expressions that Python and JavaScript share');
+  }
+}
+
+/** Values that are the matrices' own, by the whole names of their modules. */
+function patternOf({ matrices }: PeftAdapter, of: 'rank' | 'alpha'): Record<string, number> {
+  return Object.fromEntries(matrices.flatMap((m) => (m[of] === undefined ? [] : [[moduleNamed(m.name), m[of]]])));
+}
+
+const moduleNamed = (weight: string) => weight.replace(/\.weight$/, '');
+
 function moduleOf(name: string, method: 'lora' | 'dora'): string {
   const parts = method === 'dora' ? [LORA_A, LORA_B, MAGNITUDE] : [LORA_A, LORA_B];
   const part = parts.find((part) => name.endsWith(`.${part}`));
@@ -164,7 +212,7 @@ async function readMatrix(module: string, method: string, rank: number, tensors:
     const tensor = tensors.get(name);
     if (!tensor) throw new Error(`expected ${name}, got none; the adapter is incomplete`);
     if (!rule(tensor.shape))
-      throw new Error(`expected ${name} of shape ${expected}, got ${tensor.shape.join(' x ')}; r says ${rank}`);
+      throw new Error(`expected ${name} of shape ${expected}, got ${tensor.shape.join(' x ')}; r, or rank_pattern, says ${rank}`);
     return tensor;
   };
   const a = stored(LORA_A, (s) => s.length === 2 && s[0] === rank, `${rank} x in`);

@@ -8,7 +8,7 @@ import { dispose, prepare, replay } from '../gpu/run.ts';
 import { allocate, free, newScope } from '../gpu/scope.ts';
 import { read, type Tensor, write } from '../gpu/tensor.ts';
 import type { Adapter } from '../io/adapter.ts';
-import { type PeftAdapter, scaleOf } from '../io/adapter-peft.ts';
+import { type PeftAdapter, rankOf, scaleOf } from '../io/adapter-peft.ts';
 import type { Module } from '../models/config.ts';
 import { type Decoder, matrixNamed } from '../models/decoder.ts';
 import { doraSquares, formsRows, newDora, trainsDora } from '../ops/lowrank/dora.ts';
@@ -104,10 +104,11 @@ interface Factors {
 
 function attach(name: Name, d: Decoder, s: RankSettings, saved: PeftAdapter | undefined, train: Training | null): Attached {
   const weights = saved ? saved.matrices.map((m) => matrixNamed(d, m.name)) : weightsOf(d, s);
-  const { rank } = saved ?? s;
-  const scale = scaleOf(saved ?? { ...s, use_rslora: false });
+  const of = saved ?? { ...s, use_rslora: false };
   const matrices = weights.map((weight, i): RankedMatrix => {
     const dropout = train && s.dropout ? { share: s.dropout, key: keyOf(s.seed, i) } : null;
+    const own = saved?.matrices[i] ?? {};
+    const [rank, scale] = [rankOf(of, own), scaleOf(of, own)];
     const factors = newLowRank(weight.name, weight.rows, weight.cols, rank, scale, train && { dropout });
     return { weight, factors, dora: name === 'dora' ? newDora(weight, factors) : null };
   });
@@ -227,11 +228,14 @@ async function adapterOf(
   const value = (t: Tensor) => read(base.gpu.memory, t);
   const matrices: PeftAdapter['matrices'] = [];
   const sha256: Record<string, string> = {};
-  for (const { weight: w, factors, dora: d } of all) {
+  for (const [i, { weight: w, factors, dora: d }] of all.entries()) {
+    const { rank, alpha } = saved?.matrices[i] ?? {};
     const magnitude = d ? { magnitude: await value(d.magnitude) } : {};
     matrices.push({
       name: w.name,
       shape: [w.rows, w.cols],
+      ...(rank !== undefined && { rank }),
+      ...(alpha !== undefined && { alpha }),
       A: await value(factors.A),
       B: await value(factors.B),
       ...magnitude,

@@ -1,8 +1,9 @@
 """LoRA and DoRA against PEFT itself, both ways.
 
-python3 make_peft.py          writes peft/FAMILY-KIND/: an adapter as PEFT saves it (B not zero) and golden.json, ten steps from there
-python3 make_peft.py check    trains by the command line, then lets PEFT load the adapter and transformers the merged model:
-                         log-probabilities within 1e-4 of the command line's own. From the checkout's test/goldens; a minute.
+python3 make_peft.py [FAMILY-KIND...]  writes peft/FAMILY-KIND/: an adapter as PEFT saves it (B not zero) and golden.json, ten steps
+                         from there
+python3 make_peft.py check [WAY...]  trains by the command line, anew and from adapters with patterns, then lets PEFT load the adapter and
+                         transformers the merged model: log-probabilities within 1e-4 of the command line's own; a minute.
 
 Needs torch, transformers, peft, tokenizers. Models, rows, curves and what f64 means are make.py's.
 """
@@ -13,11 +14,16 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 from make import ATTN, MLP, FAMILIES, HERE, curve, in_f64, logprob, make_rows
 
-# biases on all seven matrices (a row's scale must not reach its bias); q and k norms, a tied head; rank-stabilized scale on some
+# biases on all seven matrices (a row's scale must not reach its bias); q and k norms, a tied head; rank-stabilized scale on some; patterns
+# whose keys are a module, an end of names, an expression of several, one that comes too late, one that none matches
 KINDS = {
-    "llama-bias": dict(lora=dict(r=4, lora_alpha=8), dora=dict(r=3, lora_alpha=8, use_dora=True)),
+    "llama-bias": dict(lora=dict(r=4, lora_alpha=8), dora=dict(r=3, lora_alpha=8, use_dora=True),
+                       pattern=dict(r=4, lora_alpha=8, rank_pattern={"q_proj": 2, r"layers\.1\.mlp\.(up|gate)_proj": 6, "0.self_attn.v_proj|w": 3, "roj": 9},
+                                    alpha_pattern={"k_proj": 20, "[ov]_proj": 5.5, "model.layers.1.self_attn.o_proj": 3})),
     "qwen3": dict(rslora=dict(r=5, lora_alpha=4, use_rslora=True, target_modules=["k_proj", "up_proj"]),
-                  dora=dict(r=4, lora_alpha=6, use_dora=True, target_modules=["q_proj", "o_proj", "down_proj"])),
+                  dora=dict(r=4, lora_alpha=6, use_dora=True, target_modules=["q_proj", "o_proj", "down_proj"]),
+                  dorapattern=dict(r=3, lora_alpha=6, use_dora=True, use_rslora=True, target_modules=["q_proj", "k_proj", "v_proj", "down_proj"],
+                                   rank_pattern={r"model\.layers\.[12]\..*": 5}, alpha_pattern={r".*\.0\..*": 12, "down_proj": 2})),
 }
 OPTIONS = dict(lr=3e-3, betas=(0.9, 0.999), eps=1e-5, weight_decay=0.1, clip=1.0)
 
@@ -32,12 +38,12 @@ def steps(base, folder, rows):
     return dict(start=[float(logprob(model, r)[0].detach()) for r in rows], **curve(model, rows, OPTIONS))
 
 
-def make():
-    shutil.rmtree(HERE / "peft", ignore_errors=True)
+def make(only):
     for family, kinds in KINDS.items():
         base, rows = load(family), make_rows(FAMILIES[family][0].vocab_size)
         for kind, config in kinds.items():
-            torch.manual_seed(sum(map(ord, family + kind))); folder = HERE / "peft" / f"{family}-{kind}"
+            if only and f"{family}-{kind}" not in only: continue
+            torch.manual_seed(sum(map(ord, family + kind))); folder = HERE / "peft" / f"{family}-{kind}"; shutil.rmtree(folder, ignore_errors=True)
             model = get_peft_model(copy.deepcopy(base), LoraConfig(**dict(target_modules=ATTN + MLP, task_type="CAUSAL_LM") | config))
             with torch.no_grad():
                 for n, p in model.named_parameters():
@@ -61,17 +67,21 @@ def with_tokenizer(model, folder):
     t.save(str(folder / "tokenizer.json")); return folder
 
 
-def check():
+def check(only):
     root, worst = HERE.parent.parent, {}
     run = lambda *a: [json.loads(l) for l in subprocess.run(["node", "scripts/blocktune.mjs", *map(str, a), "--json", "--tune", "off"], cwd=root, check=True,
                                                             capture_output=True, text=True).stdout.splitlines()]
     for family in KINDS:
-        rows = make_rows(FAMILIES[family][0].vocab_size)
-        for method, more in [("lora", ["--targets", "all"]), ("dora", ["--targets", "all"]), ("dora", ["--targets", "v,up", "--dropout", "0.2"])]:
+        rows, new = make_rows(FAMILIES[family][0].vocab_size), ["--rank", 4, "--alpha", 8]
+        ways = [("lora", ["--method", "lora", *new, "--targets", "all"]), ("dora", ["--method", "dora", *new, "--targets", "all"]),
+                ("dora", ["--method", "dora", *new, "--targets", "v,up", "--dropout", "0.2"])]
+        ways += [(f"from {kind}", ["--adapter", HERE / "peft" / f"{family}-{kind}"]) for kind in KINDS[family] if "pattern" in kind]
+        for method, more in ways:
+            if only and f"{family} {method}" not in only: continue
             with tempfile.TemporaryDirectory() as tmp:
                 tmp = pathlib.Path(tmp); data = tmp / "rows.jsonl"; data.write_text("".join(json.dumps(r) + "\n" for r in rows))
                 at = ["--model", with_tokenizer(HERE / family / "model", tmp / "model")]
-                run("train", *at, "--data", data, "--method", method, "--rank", 4, "--alpha", 8, "--lr", 1e-2, "--steps", 6, "--out", tmp / "a", *more)
+                run("train", *at, "--data", data, "--lr", 1e-2, "--steps", 6, "--out", tmp / "a", *more)
                 run("merge", *at, "--adapter", tmp / "a", "--out", tmp / "merged")
                 ours = [e["logprob"] for e in run("eval", *at, "--data", data, "--adapter", tmp / "a", "--per-example") if e["kind"] == "example"]
                 tuned = PeftModel.from_pretrained(load(family), tmp / "a").eval()
@@ -86,4 +96,4 @@ def check():
 
 
 if __name__ == "__main__":
-    with torch.enable_grad(): check() if sys.argv[1:] == ["check"] else make()
+    with torch.enable_grad(): check(sys.argv[2:]) if sys.argv[1:2] == ["check"] else make(sys.argv[1:])

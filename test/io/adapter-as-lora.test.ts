@@ -100,30 +100,37 @@ describe('truncated', () => {
 
 describe('blocks and factors', () => {
   const rank = 2;
-  const of = (i: number): PeftMatrix => {
+  const of = (i: number, rank: number): PeftMatrix => {
     const { name } = adapter.matrices[i];
     const shape = adapter.base.shapes[name];
     return { name, shape, A: values(rank * shape[1], 5 + i), B: values(shape[0] * rank, 8 + i) };
   };
-  // the first has blocks alone, the second both, and a third factors alone
-  const third = { ...of(1), name: 'model.layers.1.self_attn.v_proj.weight' };
+  // the first has blocks alone, the second both, and a third factors alone, of a rank and an alpha of their own
+  const both = of(1, rank);
+  const third = { ...of(1, 3), rank: 3, alpha: 6, name: 'model.layers.1.self_attn.v_proj.weight' };
   const said = { method: 'lora' as const, rank, alpha: 3, use_rslora: false, dropout: 0, targets: ['v_proj'], base: '' };
-  const mixed: MixedAdapter = { method: 'smt+lora', share: 0.5, blocks: adapter, factors: { ...said, matrices: [of(1), third] } };
+  const mixed: MixedAdapter = { method: 'smt+lora', share: 0.5, blocks: adapter, factors: { ...said, matrices: [both, third] } };
   const sums: Record<string, number[]> = {
     [adapter.matrices[0].name]: dense(adapter.matrices[0], [16, 12]),
-    [of(1).name]: dense(adapter.matrices[1], [8, 12]).map((x, i) => x + 1.5 * product(of(1), rank)[i]),
-    [third.name]: product(third, rank).map((x) => 1.5 * x),
+    [both.name]: dense(adapter.matrices[1], [8, 12]).map((x, i) => x + 1.5 * product(both, rank)[i]),
+    [third.name]: product(third, 3).map((x) => 2 * x),
   };
 
   test('exact: the rank of both, and the sum of what they add', () => {
     const { adapter: lora, notes } = asLora(mixed);
-    expect(lora).toMatchObject({ method: 'lora', rank: 2 * b + rank, alpha: 2 * b + rank });
+    expect(lora).toMatchObject({ method: 'lora', rank: 2 * b + 3, alpha: 2 * b + 3 });
     expect(lora.matrices.map(({ name }) => name).sort()).toEqual(Object.keys(sums).sort());
     for (const matrix of lora.matrices) {
       const got = product(matrix, lora.rank);
       sums[matrix.name].forEach((x, i) => expect(got[i]).toBeCloseTo(x, 5));
     }
-    expect(notes[0]).toMatch(/blocks and factors are a LoRA of rank 10 without any error/);
+    expect(notes[0]).toMatch(/blocks and factors are a LoRA of rank 11 without any error/);
+  });
+
+  test('factors of ranks and alphas of their own stay as they are, and that is said', () => {
+    const own = { ...said, matrices: [both, third] };
+    expect(asLora(own)).toEqual({ adapter: own, notes: [expect.stringMatching(/no rank_pattern and alpha_pattern/)] });
+    expect(asLora({ ...said, matrices: [both] }).notes).toEqual([]);
   });
 
   test('truncated: what is left of the sum is what it says', () => {

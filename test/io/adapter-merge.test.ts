@@ -83,6 +83,11 @@ describe('mergedTensors', () => {
     expect(values).toBeAllclose(expected, { rtol: 1e-6, atol: 1e-6 });
   });
 
+  test('a matrix that has a rank and an alpha of its own is scaled by them', async () => {
+    const own = { ...LORA, rank: 7, alpha: 100, matrices: [{ ...LORA.matrices[0], rank: 2, alpha: 4 }] };
+    expect(await merged([BASE], own)).toEqual(await merged([BASE], LORA));
+  });
+
   test('DoRA gives each row its learned length', async () => {
     const dora: PeftAdapter = {
       ...LORA,

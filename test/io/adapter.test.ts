@@ -211,8 +211,11 @@ describe('a PEFT adapter', () => {
     [{ task_type: 'SEQ_CLS' }, {}, 'task_type'],
     [{ bias: 'all' }, {}, 'bias of adapter_config.json to be none, got "all"'],
     [{ modules_to_save: ['lm_head'] }, {}, 'modules_to_save of adapter_config.json to be off, got ["lm_head"]'],
-    [{ rank_pattern: { q_proj: 4 } }, {}, 'rank_pattern'],
-    [{ alpha_pattern: { q_proj: 4 } }, {}, 'alpha_pattern'],
+    [{ rank_pattern: { q_proj: 4 } }, {}, 'lora_A.weight of shape 4 x in, got 2 x 6; r, or rank_pattern, says 4'],
+    [{ rank_pattern: { q_proj: 0 } }, {}, 'a whole number from 1 as rank_pattern.q_proj of adapter_config.json, got 0'],
+    [{ rank_pattern: ['q_proj'] }, {}, 'rank_pattern'],
+    [{ alpha_pattern: { q_proj: '4' } }, {}, 'as alpha_pattern.q_proj of adapter_config.json, got "4"'],
+    [{ alpha_pattern: { '(?P<m>q)_proj': 4 } }, {}, 'alpha_pattern of adapter_config.json to be by module names, or regular'],
     [{ fan_in_fan_out: true }, {}, 'fan_in_fan_out'],
     [{ lora_bias: true }, {}, 'lora_bias'],
     [{ use_qalora: true }, {}, 'use_qalora'],
@@ -244,6 +247,53 @@ describe('a PEFT adapter', () => {
     { bias: undefined },
   ])('with %o is read', async (config) => {
     expect(((await loadAdapter(await folder(LORA, config))) as PeftAdapter).targets).toEqual(['q_proj']);
+  });
+});
+
+describe('rank_pattern and alpha_pattern', () => {
+  const values = (n: number) => Float32Array.from({ length: n }, (_, i) => i / 8);
+  const matrix = (name: string, rank: number) => ({
+    name,
+    shape: [8, 6] as [number, number],
+    A: values(rank * 6),
+    B: values(8 * rank),
+  });
+  const K = 'model.layers.10.self_attn.k_proj.weight';
+  const OWN: PeftAdapter = {
+    ...{ method: 'lora', rank: 2, alpha: 4, use_rslora: false, dropout: 0, targets: ['q_proj', 'k_proj'], base: '' },
+    matrices: [
+      { ...matrix(Q, 3), rank: 3 },
+      { ...matrix(K, 2), alpha: 0.5 },
+    ],
+  };
+
+  test('ranks and alphas of matrices come back as they were saved, by the names of their modules', async () => {
+    const saved = await folder(OWN);
+    expect(await loadAdapter(saved)).toEqual(OWN);
+    const config = await readJson((await saved.file('adapter_config.json'))!);
+    expect(config).toMatchObject({
+      r: 2,
+      lora_alpha: 4,
+      rank_pattern: { [Q.slice(0, -7)]: 3 },
+      alpha_pattern: { [K.slice(0, -7)]: 0.5 },
+    });
+  });
+
+  // the first key that is the name, or an end of it behind a dot, as PEFT's get_pattern_key has it
+  test.each<[object, number | undefined]>([
+    [{ k_proj: 7 }, 7],
+    [{ proj: 7 }, undefined],
+    [{ '.*proj': 7 }, 7],
+    [{ '10.self_attn.k_proj': 7 }, 7],
+    [{ '0.self_attn.k_proj': 7 }, undefined],
+    [{ self_attn: 7 }, undefined],
+    [{ 'layers\\.\\d+\\..*\\.[kv]_proj': 7 }, 7],
+    [{ 'q_proj|k_proj': 7, k_proj: 8 }, 7],
+    [{ '.*': 4, k_proj: 8 }, undefined],
+    [{ 'base_model.model.model.layers.10.self_attn.k_proj': 7 }, undefined],
+  ])('alpha_pattern %j gives k_proj of layer 10 alpha %s of its own', async (alpha_pattern, alpha) => {
+    const adapter = (await loadAdapter(await folder(OWN, { alpha_pattern }))) as PeftAdapter;
+    expect(adapter.matrices[1].alpha).toBe(alpha);
   });
 });
 

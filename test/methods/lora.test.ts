@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { read } from '../../src/gpu/tensor.ts';
+import type { Adapter } from '../../src/io/adapter.ts';
+import { type PeftAdapter, rankOf } from '../../src/io/adapter-peft.ts';
 import { methodOf } from '../../src/methods/index.ts';
 import { dora, lora } from '../../src/methods/lora.ts';
 import { SMT_DEFAULTS } from '../../src/methods/smt/method.ts';
@@ -42,6 +44,26 @@ describe.each([
     expect(orthogonal.after).toBeCloseL2(curve.eval, 1e-5);
     expect(orthogonal.allocated).toBe(orthogonal.planned);
   });
+});
+
+// matrices of ranks and alphas of their own, some of them beside others of one input
+test.each([
+  ['llama-bias', 'pattern'],
+  ['qwen3', 'dorapattern'],
+] as [Family, string][])('%s %s as PEFT trains it, and as it is saved', async (family, kind) => {
+  const { adapter, golden } = await peftGolden(`${family}-${kind}`);
+  const { decoder: fresh, rows, batch } = await goldenRun(family);
+  const o = methodOf(adapter).adapters!.from(adapter, { ...SMT_DEFAULTS, ...MIX_DEFAULTS, ...RANKING, dropout: 0 });
+  const start = await run(fresh(), o, rows, 0, { batch, settings: golden.options });
+  expect(start.after).toBeCloseL2(golden.start, 1e-5);
+  const got = await run(fresh(), o, rows, 10, { batch, settings: golden.options });
+  expect(got.loss).toBeCloseL2(golden.loss, 1e-5);
+  expect(got.grad_norm).toBeCloseL2(golden.grad_norm, 1e-5);
+  expect(got.after).toBeCloseL2(golden.eval, 1e-5);
+  expect(got.allocated).toBe(got.planned);
+  const own = (a: Adapter) => (a as PeftAdapter).matrices.map(({ name, shape, rank, alpha }) => ({ name, shape, rank, alpha }));
+  expect(own(got.adapter)).toEqual(own(adapter));
+  expect(new Set(adapter.matrices.map((m) => rankOf(adapter, m))).size).toBeGreaterThan(1);
 });
 
 // --- what must hold ---------------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ describe.each(KERNELS)('with the kernels "%s"', (kernels) => {
     const { loss, grads } = lossAndGradients(config, mergedWeights(weights, adapter), pack(raw.slice(0, 4)));
     expect(step.loss).toBeCloseTo(loss, 4);
     expect(got.blocks.matrices).toHaveLength(adapter.blocks.matrices.length);
-    const scale = scaleOf(adapter.factors);
+    const scale = scaleOf(adapter.factors, {});
     for (const { name, shape, A, B } of adapter.factors.matrices) {
       const want = factorGradients(grads.get(name)!, { A, B, shape, rank: adapter.factors.rank, scale });
       const own = got.factors.matrices.find((m) => m.name === name)!;
