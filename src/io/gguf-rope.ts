@@ -14,12 +14,13 @@ export function readScaling(
   // as in llama.cpp: a factor without a type is linear, and a factor of 0 is none
   const type = keys['rope.scaling.type'] ?? 'linear';
   if (!['none', 'linear', 'yarn'].includes(type)) refuse('rope.scaling.type', type, 'none, linear or yarn');
-  const factor = shortest(
-    positive({ 'rope.scaling.factor': (keys['rope.scaling.factor'] ?? keys['rope.scale_linear']) || 1 }, 'rope.scaling.factor'),
+  const factor = positive(
+    { 'rope.scaling.factor': (keys['rope.scaling.factor'] ?? keys['rope.scale_linear']) || 1 },
+    'rope.scaling.factor',
   );
   if (factors && (type === 'yarn' || (type === 'linear' && factor !== 1)))
     refuse('rope_freqs.weight', 'a tensor', `absent beside ${type} scaling`);
-  if (type === 'yarn') return readYarn(keys, factor);
+  if (type === 'yarn') return readYarn(keys, shortest(factor));
   const length = keys['rope.scaling.attn_factor'] ?? 1;
   if (length !== 1) refuse('rope.scaling.attn_factor', length, 'absent or 1 without yarn');
   if (type === 'linear' && factor !== 1) return { type, factor };

@@ -97,7 +97,7 @@ describe('GGUF keys', () => {
     });
   });
 
-  test.each<RopeScaling>([{ type: 'linear', factor: 2.3 }, yarn, { ...yarn, factor: 2.3, attention_factor: 1.25 }])(
+  test.each<RopeScaling>([{ type: 'linear', factor: 2.5 }, yarn, { ...yarn, factor: 2.3, attention_factor: 1.25 }])(
     '%j is written so that it is read as the same',
     (scaling) => {
       const { attention_factor = 1, ...rest } = { attention_factor: undefined, ...scaling };
