@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import { elementsOf } from '../gpu/tensor.ts';
 import { decode } from './dequant.ts';
+import { byModule } from './peft-patterns.ts';
 import type { StoredTensor, TensorToWrite } from './safetensors.ts';
 import { fitting, whole } from './schema.ts';
 
@@ -59,10 +60,11 @@ export async function readPeft(
   const modules = new Set<string>();
   for (const name of tensors.keys()) modules.add(moduleOf(name, method));
   if (modules.size === 0) throw new Error(`expected LoRA matrices in ${folder}, got no tensor; save the adapter again`);
-  const [ranks, alphas] = [byModule(rank_pattern ?? {}, 'rank_pattern'), byModule(alpha_pattern ?? {}, 'alpha_pattern')];
+  const ranks = byModule(rank_pattern ?? {}, modules, 'rank_pattern');
+  const alphas = byModule(alpha_pattern ?? {}, modules, 'alpha_pattern');
   const matrices: PeftMatrix[] = [];
   for (const module of modules) {
-    const [own, counts] = [ranks(module) ?? rank, alphas(module) ?? alpha];
+    const [own, counts] = [ranks.get(module) ?? rank, alphas.get(module) ?? alpha];
     const matrix = await readMatrix(module, method, own, tensors);
     matrices.push({ ...matrix, ...(own !== rank && { rank: own }), ...(counts !== alpha && { alpha: counts }) });
   }
@@ -170,24 +172,6 @@ function refuseUnsupported(config: Record<string, any>): void {
   for (const [option, value] of Object.entries(config)) {
     const off = value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
     if (!off && !HARMLESS.has(option) && option !== 'bias' && option !== 'init_lora_weights') refuse(option, value, 'off');
-  }
-}
-
-/**
- * What a pattern of PEFT gives a module: the value of the first key that, read as a regular expression, is the module's name or an end of
- * it behind a dot; undefined where none is.
- */
-function byModule(pattern: Record<string, number>, option: string): (module: string) => number | undefined {
-  const keys = Object.entries(pattern).map(([key, value]) => [expression(key, option), value] as const);
-  return (module) => keys.find(([key]) => key.test(module))?.[1];
-}
-
-// Python's: by the flag u what JavaScript reads otherwise is an error, not another expression.
-function expression(key: string, option: string): RegExp {
-  try {
-    return new RegExp(`^(.*\\.)?(${key})$`, 'u');
-  } catch {
-    return refuse(option, key, 'by module names, or regular expressions that Python and JavaScript share');
   }
 }
 

@@ -215,7 +215,11 @@ describe('a PEFT adapter', () => {
     [{ rank_pattern: { q_proj: 0 } }, {}, 'a whole number from 1 as rank_pattern.q_proj of adapter_config.json, got 0'],
     [{ rank_pattern: ['q_proj'] }, {}, 'rank_pattern'],
     [{ alpha_pattern: { q_proj: '4' } }, {}, 'as alpha_pattern.q_proj of adapter_config.json, got "4"'],
-    [{ alpha_pattern: { '(?P<m>q)_proj': 4 } }, {}, 'alpha_pattern of adapter_config.json to be by module names, or regular'],
+    [{ alpha_pattern: { '(?P<m>q)_proj': 4 } }, {}, 'modules in alpha_pattern of adapter_config.json to be named by module'],
+    // each could take V8 longer than anybody waits
+    [{ alpha_pattern: { '(.*)*x': 4 } }, {}, 'without repeated groups and with few repetitions, got "(.*)*x"'],
+    [{ rank_pattern: { q_proj: 2, '.*.*.*.*.*.*.*.*x': 4 } }, {}, 'few repetitions, got ".*.*.*.*.*.*.*.*x"'],
+    [{ alpha_pattern: { [`${'(.|q)'.repeat(40)}x`]: 4 } }, {}, 'few repetitions'],
     [{ fan_in_fan_out: true }, {}, 'fan_in_fan_out'],
     [{ lora_bias: true }, {}, 'lora_bias'],
     [{ use_qalora: true }, {}, 'use_qalora'],
@@ -289,6 +293,8 @@ describe('rank_pattern and alpha_pattern', () => {
     [{ self_attn: 7 }, undefined],
     [{ 'layers\\.\\d+\\..*\\.[kv]_proj': 7 }, 7],
     [{ 'q_proj|k_proj': 7, k_proj: 8 }, 7],
+    [{ [`.*layers\\.(${[...Array(32).keys()].join('|')})\\..*\\.(q|k|v)_proj`]: 7 }, 7],
+    [{ '(?:self_attn\\.)?k_pro[j*+]': 7 }, 7],
     [{ '.*': 4, k_proj: 8 }, undefined],
     [{ 'base_model.model.model.layers.10.self_attn.k_proj': 7 }, undefined],
   ])('alpha_pattern %j gives k_proj of layer 10 alpha %s of its own', async (alpha_pattern, alpha) => {
