@@ -279,6 +279,7 @@ describe('a budget', () => {
     ['863b', { all: { kind: 'blocks', count: 863 } }],
     ['100%', { all: { kind: 'model', share: 1 } }],
     ['attn=0.8%,mlp=0.2%', { attn: { kind: 'model', share: 0.008 }, mlp: { kind: 'model', share: 0.002 } }],
+    ['5B', { all: { kind: 'blocks', count: 5 } }],
     ['mlp=3b', { mlp: { kind: 'blocks', count: 3 } }],
   ])('%s', (text, expected) => {
     expect(parseBudget(text)).toEqual(expected);

@@ -33,7 +33,7 @@ export function parseBudget(text: string): Budgets {
 }
 
 function amount(text: string): Amount {
-  const [, digits, unit] = text.match(AMOUNT)!;
+  const [, digits, unit] = text.toLowerCase().match(AMOUNT)!;
   const value = Number(digits);
   const refuse = (reason: string) => new Error(`expected a budget ${reason}, got ${text}; ${CURE}`);
   if (!(value > 0)) throw refuse('above zero');
@@ -42,7 +42,7 @@ function amount(text: string): Amount {
     return { kind: 'blocks', count: value };
   }
   if (value > 100) throw refuse('of at most 100 percent');
-  return { kind: unit.toLowerCase() === '%t' ? 'targets' : 'model', share: value / 100 };
+  return { kind: unit === '%t' ? 'targets' : 'model', share: value / 100 };
 }
 
 // --- what it buys -------------------------------------------------------------------------------------------------------
