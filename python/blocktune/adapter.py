@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from . import __version__
 from .linear import SmtLinear, dense, full
-from .selection import MODULES, targets_of
-from .smt import prepare, smt_layers
+from .selection import covering
+from .smt import prepare, selection_on, smt_layers
+from .targets import MODULES, targets_of
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
@@ -24,20 +25,17 @@ def save_adapter(
     model: nn.Module,
     folder: str | Path,
     *,
-    targets: Iterable[str] | None = None,
+    targets: Iterable[str] = (),
     score: str = "absmean",
     budget: str | None = None,
     seed: int = 0,
     write: bool = True,
 ) -> None:
     """Writes the trained blocks of a prepared model. Processes that share a model call it together; those with write=False only help."""
-    layers = smt_layers(model)
-    known = {t.path: t for t in targets_of(model, MODULES)}
-    own = [m for m in MODULES if any(known[path].module == m for path in layers)]
-    # the matrices of given blocks are targets, whatever was told: an adapter has the shape of each that it may change
-    targets = list(dict.fromkeys(t.removesuffix("_proj") for t in [*(targets or ()), *own]))
+    selection, known = selection_on(model), {t.path: t for t in targets_of(model, MODULES)}
+    targets = covering(targets, selection)
     tensors: dict[str, Tensor] = {}
-    for path, layer in layers.items():
+    for path, layer in smt_layers(model).items():
         tensors[f"{known[path].name}.blocks"] = full(layer.delta).cpu().contiguous()
         tensors[f"{known[path].name}.index"] = torch.tensor(layer.index, dtype=torch.int32)
     base: dict[str, dict[str, Any]] = {"shapes": {}, "sha256": {}}
@@ -46,9 +44,8 @@ def save_adapter(
         base["sha256"][t.name] = _sha256(model.get_submodule(t.path))
     if not write:
         return
-    block = next(iter(layers.values())).block
-    budget = budget or f"{sum(len(layer.index) for layer in layers.values())}b"
-    config = {"method": "smt", "block": block, "targets": targets, "score": score, "budget": budget, "seed": seed}
+    budget = budget or f"{len(selection['blocks'])}b"
+    config = {"method": "smt", "block": selection["block"], "targets": targets, "score": score, "budget": budget, "seed": seed}
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     save_file(tensors, place / WEIGHTS, metadata={"format": "pt"})
@@ -69,9 +66,8 @@ def load_adapter(model: nn.Module, folder: str | Path) -> nn.Module:
     _warn_of_other_base(model, config["base"]["sha256"], {t.name: t.path for t in trained}, folder)
     blocks = []
     for t in trained:
-        blocks += [
-            {"layer": t.layer, "module": t.module, "row": row, "col": col} for row, col in tensors[f"{t.name}.index"].tolist()
-        ]
+        place = {"layer": t.layer, "module": t.module}
+        blocks += [{**place, "row": row, "col": col} for row, col in tensors[f"{t.name}.index"].tolist()]
     prepare(model, {"block": config["block"], "blocks": blocks})
     with torch.no_grad():
         for t in trained:
@@ -87,17 +83,14 @@ def said_by(folder: str | Path) -> dict[str, Any]:
 def merge(model: nn.Module) -> nn.Module:
     """Adds the trained blocks to the base, rounded once to its dtype, and takes the rest off: the model is a plain one again."""
     for path, layer in smt_layers(model).items():
-        held, b = dense(layer.base), layer.block
-        weight = held.detach().float().clone()
+        held, b = dense(layer.base).detach(), layer.block
+        weight = held.float().clone()
         tiles = weight.view(weight.shape[0] // b, b, weight.shape[1] // b, b)
         tiles[layer.rows, :, layer.cols] += layer.delta.detach().to(weight.device)
-        plain: Any = layer.base
-        if held is not getattr(plain, "weight", None):  # a base that is stored in another form becomes a dense one
-            bias: Any = plain.bias
-            plain = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, weight.device, held.dtype)
-            if bias is not None:
-                plain.bias.data.copy_(bias)
-        plain.weight.data.copy_(weight)
+        shape = (layer.in_features, layer.out_features)
+        plain = nn.utils.skip_init(nn.Linear, *shape, bias=False, device=held.device, dtype=held.dtype).requires_grad_(False)
+        plain.weight.copy_(weight)
+        plain.bias = layer.base.bias
         model.set_submodule(path, plain)
     return model
 
@@ -124,15 +117,15 @@ def _sha256(module: nn.Module) -> str:
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Config and tensors of an adapter folder, sound."""
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             raise ValueError(f"expected {file} in {folder}, got no such file: name an adapter folder that blocktune wrote.")
+    damaged = "the file is damaged; save it again."
     try:
         config, tensors = json.loads((folder / CONFIG).read_text()), load_file(folder / WEIGHTS)
     except (ValueError, SafetensorError) as e:
-        raise ValueError(
-            f"expected an adapter in {folder}, got a file that cannot be read ({e}): it is damaged; save it again."
-        ) from e
+        raise ValueError(f"expected an adapter in {folder}, got a file that cannot be read ({e}): {damaged}") from e
     if config.get("method") != "smt":
         got = config.get("peft_type", config.get("method"))
         cure = "PEFT itself loads LoRA and DoRA, and what export --format peft makes of others."
@@ -142,5 +135,5 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         count, values = len(tensors[f"{name}.index"]), tensors.get(f"{name}.blocks")
         if name not in shapes or values is None or tuple(values.shape) != (count, b, b) or not bool(torch.isfinite(values).all()):
             expected = f"expected finite {name}.blocks [{count}, {b}, {b}] and its shape in {folder}"
-            raise ValueError(f"{expected}, got otherwise: the file is damaged; save it again.")
+            raise ValueError(f"{expected}, got otherwise: {damaged}")
     return config, tensors

@@ -31,10 +31,5 @@ def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     return (found[-1], json.loads((found[-1] / STANDING).read_text())) if found else None
 
 
-def restore(place: Path, state: dict[str, Tensor]) -> None:
-    """Reads a checkpoint into the tensors of a run, each process what it holds."""
-    dcp.load(state, checkpoint_id=place)
-
-
 def _sound(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob(f"step-*/{STANDING}"))

@@ -45,12 +45,11 @@ class SmtLinear(nn.Module):
         self.index = index
         self.out_features, self.in_features = out_and_in(base)
         device = next(base.parameters()).device
-        strips = sorted({col for _, col in index})
         self.delta = nn.Parameter(torch.zeros(len(index), block, block, dtype=torch.float32, device=device))
-        places = {"rows": [row for row, _ in index], "cols": [col for _, col in index], "strips": strips}
-        places["strip"] = [strips.index(col) for _, col in index]  # which of the kept strips a block reads
-        for name, values in places.items():
-            self.register_buffer(name, torch.tensor(values, device=device), persistent=False)
+        rows, cols = torch.tensor(index, device=device).T.contiguous()
+        strips, strip = cols.unique(return_inverse=True)  # of the columns those that are kept, and which of them a block reads
+        for name, values in {"rows": rows, "cols": cols, "strips": strips, "strip": strip}.items():
+            self.register_buffer(name, values, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         delta: Tensor = self.delta

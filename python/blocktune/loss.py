@@ -1,4 +1,4 @@
-"""The loss of a batch: summed over its targets, and their number. Logits are made for targets alone, some at a time."""
+"""The losses of a batch's targets. Logits are made for targets alone, some at a time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,15 @@ from torch.utils.checkpoint import checkpoint
 AT_ONCE = 1024
 
 
+def token_losses(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """Cross-entropy in nats [targets] of every label [rows, tokens] that is not -100, row by row; label i belongs to token i.
+
+    Rows are padded on the right, where nothing is learned, so that a causal model needs no mask. Of a batch without a target the answer is
+    empty, and its gradients are 0: a process without rows still takes part.
+    """
+    return (model if isinstance(model, Whole) else Whole(model))(batch)
+
+
 class Whole(nn.Module):
     """A model as what processes share: a batch in, the losses of its targets out."""
 
@@ -18,39 +27,18 @@ class Whole(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        return token_losses(self.model, batch)
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        labels = batch["labels"][:, 1:]
+        keep = labels != -100
+        base, head = getattr(self.model, self.model.base_model_prefix), self.model.get_output_embeddings()
+        hidden = base(input_ids=batch["input_ids"], use_cache=False).last_hidden_state[:, :-1]
+        states, wanted = hidden[keep].split(AT_ONCE), labels[keep].split(AT_ONCE)
+        if len(states) == 1:
+            return _losses(head, states[0], wanted[0])
+        return torch.cat([checkpoint(_losses, head, *piece, use_reentrant=False) for piece in zip(states, wanted, strict=True)])
 
     def get_input_embeddings(self) -> nn.Module:
         return self.model.get_input_embeddings()
-
-
-def target_loss(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
-    """Summed cross-entropy in nats of labels [rows, tokens] (label i belongs to token i, -100 is not learned), and how many there are.
-
-    Rows are padded on the right, where nothing is learned, so that a causal model needs no mask.
-    """
-    losses, keep = model(batch) if isinstance(model, Whole) else token_losses(model, batch)
-    return losses.sum(), int(keep.sum())
-
-
-def token_losses(model: Any, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The loss of each target, row by row, and where targets are [rows, tokens - 1]."""
-    labels = batch["labels"][:, 1:]
-    keep = labels != -100
-    hidden = getattr(model, model.base_model_prefix)(input_ids=batch["input_ids"], use_cache=False).last_hidden_state[:, :-1]
-    head: nn.Module = model.get_output_embeddings()
-    states, wanted = hidden[keep], labels[keep]
-    if not len(wanted):  # a process without a row of its own: it takes part, and counts nothing
-        return head(hidden[:1, 0]).float().sum(1) * 0, keep
-    pieces = []
-    for at in range(0, len(wanted), AT_ONCE):
-        piece = slice(at, at + AT_ONCE)
-        if len(wanted) <= AT_ONCE or not torch.is_grad_enabled():
-            pieces.append(_losses(head, states[piece], wanted[piece]))
-        else:
-            pieces.append(checkpoint(_losses, head, states[piece], wanted[piece], use_reentrant=False))
-    return torch.cat(pieces), keep
 
 
 def _losses(head: nn.Module, states: Tensor, wanted: Tensor) -> Tensor:

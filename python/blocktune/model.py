@@ -1,5 +1,6 @@
 """A base from its files, and how processes share it: whole on each (DDP), or cut among them (FSDP2)."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,15 @@ DTYPES: dict[str, Any] = {"keep": "auto", "f32": torch.float32, "bf16": torch.bf
 
 def load_base(place: str, base: str) -> Any:
     """A frozen model from a Hugging Face folder or name (hf:OWNER/NAME), or from a GGUF file, which the gguf package dequantizes."""
-    dtype = DTYPES[base]
-    if place.endswith(".gguf"):
-        how = {"gguf_file": Path(place).name, "dtype": torch.float32 if dtype == "auto" else dtype}
-        place = str(Path(place).parent)
-    else:
-        how = {"dtype": dtype}
+    dtype, how = DTYPES[base], {}
     place = place.removeprefix("hf:")
+    if place.endswith(".gguf"):
+        dtype, how = torch.float32 if dtype == "auto" else dtype, {"gguf_file": Path(place).name}
+        place = str(Path(place).parent)
+    cure = "name a folder with config.json, hf:OWNER/NAME, or a .gguf file, which wants the gguf package."
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(place, attn_implementation="sdpa", **how)
+        model = transformers.AutoModelForCausalLM.from_pretrained(place, dtype=dtype, attn_implementation="sdpa", **how)
     except (OSError, ImportError) as e:
-        cure = (
-            "pip install gguf."
-            if isinstance(e, ImportError)
-            else "name a folder with config.json, hf:OWNER/NAME, or a .gguf file."
-        )
         raise ValueError(f"expected a model at {place}, got {e}: {cure}") from e
     return model.eval().requires_grad_(False)
 
@@ -58,8 +53,7 @@ def share_base(model: Any, device: torch.device, mesh: DeviceMesh | None) -> Who
     return whole
 
 
-def share_blocks(layers: list[SmtLinear], mesh: DeviceMesh, sharded: bool) -> None:
+def share_blocks(layers: Iterable[SmtLinear], mesh: DeviceMesh, sharded: bool) -> None:
     """The trained blocks beside a base that is cut: whole on every process, or some blocks on each, with their moments."""
     for layer in layers:
-        places = [Shard(0) if sharded else Replicate()]
-        layer.delta = nn.Parameter(distribute_tensor(layer.delta.data, mesh, places))
+        layer.delta = nn.Parameter(distribute_tensor(layer.delta.data, mesh, [Shard(0) if sharded else Replicate()]))

@@ -1,7 +1,6 @@
 """How the differences move: the schedule, the clip by the global norm, AdamW as PyTorch has it, and Muon over blocks."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,12 +10,12 @@ from torch.distributed.tensor import DTensor
 
 from .linear import SmtLinear
 
-MOMENTS = {"adamw": 2, "muon": 1}
+MOMENTS = {"adamw": ["exp_avg", "exp_avg_sq"], "muon": ["momentum"]}
 
 
 def warmup_steps(x: float, steps: int) -> int:
     """Steps in which the rate rises: x, or for x below 1 that share of the run."""
-    return max(0, math.ceil(x * steps - 1e-9)) if x < 1 else round(x)
+    return max(0, math.ceil(x * steps - 1e-9)) if x < 1 else math.floor(x + 0.5)
 
 
 def lr_at(t: int, steps: int, peak: float, schedule: str, rise: int) -> float:
@@ -50,25 +49,18 @@ def optimizer_of(
     if kind == "muon":
         scales = [fullest_strip(layer) ** -0.5 if muon_scale == "strip" else 1.0 for layer in layers]
         groups = [{"params": [layer.delta], "scale": scale} for layer, scale in zip(layers, scales, strict=True)]
-        optimizer, moments = Muon(groups, betas[0]), ["momentum"]
+        optimizer = Muon(groups, betas[0])
     else:
         optimizer = torch.optim.AdamW([layer.delta for layer in layers], lr=0.0, betas=betas, eps=eps, weight_decay=0.0)
-        moments = ["exp_avg", "exp_avg_sq"]
     for layer in layers:  # there from the start, so that a checkpoint has somewhere to go
-        state = {name: torch.zeros_like(layer.delta) for name in moments}
+        state = {name: torch.zeros_like(layer.delta) for name in MOMENTS[kind]}
         optimizer.state[layer.delta] = state | ({} if kind == "muon" else {"step": torch.zeros(())})
     return optimizer
 
 
 def fullest_strip(layer: SmtLinear) -> int:
     """The most blocks in one row strip or one column strip."""
-    return max(max(Counter(place[axis] for place in layer.index).values()) for axis in (0, 1))
-
-
-def decay(params: Iterable[tuple[nn.Parameter, Tensor | float]], amount: float) -> None:
-    """D -= amount (W + D), W the base's values in the blocks, so that the weight that the model sees decays, or 0: the difference alone."""
-    for delta, base in params:
-        delta.data.sub_(amount * (base + delta.data))
+    return max(int(places.bincount().max()) for places in (layer.rows, layer.cols))
 
 
 class Muon(torch.optim.Optimizer):

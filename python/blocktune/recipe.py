@@ -15,9 +15,9 @@ Above = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Module = Literal["q", "k", "v", "o", "gate", "up", "down"]
 
-# What the rows were written by, and what belongs to the other engine's machine: neither changes a figure here.
-SPENT = {"template", "columns", "learn", "date", "skipBadRows", "hub", "runtime", "device", "tune", "memory", "arithmetic"}
-SPENT.add("tensorboard")
+# Neither changes a figure here: what the rows were written by, and what belongs to the other engine's machine.
+OF_ROWS = {"template", "columns", "learn", "date", "skipBadRows"}
+OF_MACHINE = {"hub", "runtime", "device", "tune", "memory", "arithmetic", "tensorboard"}
 
 # What decides something that another setting has decided: blocks that are given are not chosen.
 CHOICE = ["budget", "score", "select", "spread", "kappa", "warmup", "warmupSteps"]
@@ -46,7 +46,7 @@ class Recipe:
     maxLength: Annotated[int, Field(ge=2)] = 512
     noShuffle: bool = False
     method: Literal["smt"] = "smt"
-    targets: Annotated[list[Module], Field(min_length=1)] | None = None
+    targets: Annotated[tuple[Module, ...], Field(min_length=1)] = ("q", "k", "v")
     budget: str = "0.84%"
     block: Literal["auto"] | Positive = "auto"
     score: Literal["absmean", "absofmean", "absmean-of-sum", "l2"] = "absmean"
@@ -77,14 +77,14 @@ class Recipe:
     checkpointEvery: Count | None = None
     keep: Positive = 2
     maxSkips: Positive = 10
-    out: Text | None = None
+    out: Path | None = None
 
 
 def read_recipe(file: str | Path, flags: dict[str, Any]) -> Recipe:
     """The recipe in a file, with flags beside it, which win. What is not known here, or has a value that is none, is an error by name."""
     try:
         said = json.loads(Path(file).read_text())
-        own = {name: value for name, value in said.items() if name not in SPENT}
+        own = {name: value for name, value in said.items() if name not in OF_ROWS | OF_MACHINE}
     except (OSError, ValueError, AttributeError) as e:
         raise ValueError(f"expected a recipe at {file}, got {e}: {FROM}") from e
     for one, others in EITHER.items():

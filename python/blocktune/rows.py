@@ -3,6 +3,7 @@
 Tokens, masks and templates were decided when the rows were written. The order is blocktune's own, drawn by the seed.
 """
 
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from .draws import permutation
 
@@ -27,27 +29,25 @@ def read_rows(file: str | Path, max_length: int, vocab_size: int) -> list[Row]:
                 if targets_in(row):
                     rows.append(row)
     if not rows:
-        raise ValueError(
-            f"expected {file} to hold a row with a token to learn, got none: give labels other than -100, or a longer maxLength."
-        )
+        cure = "give labels other than -100, or a longer maxLength."
+        raise ValueError(f"expected {file} to hold a row with a token to learn, got none: {cure}")
     return rows
 
 
 def _row(line: str, where: str, vocab_size: int, max_length: int) -> Row:
-    cure = "write the rows with `blocktune rows --out FILE.jsonl`, by the run's own model."
     try:
         said = json.loads(line)
         ids = said["input_ids"]
         labels = said.get("labels") or list(ids)
         sound = set(said) <= {"input_ids", "labels"} and len(ids) == len(labels) > 0  # a mask would change what is learned
+        sound = sound and all(type(i) is int and (0 <= i < vocab_size or i == -100) for i in labels)
         sound = sound and all(type(i) is int and 0 <= i < vocab_size for i in ids)
-        sound = sound and all(type(i) is int and (i == -100 or 0 <= i < vocab_size) for i in labels)
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        raise ValueError(f"expected input_ids and labels at {where}, got {line.strip()[:60]}: {cure}") from e
+    except (ValueError, KeyError, TypeError, AttributeError):
+        sound = False
     if not sound:
-        raise ValueError(
-            f"expected input_ids, and as many labels, of this model's {vocab_size} tokens, alone at {where}, got others: {cure}"
-        )
+        expected = f"expected input_ids and as many labels, of this model's {vocab_size} tokens, and nothing else at {where}"
+        cure = "write the rows with `blocktune rows --out FILE.jsonl`, by the run's own model."
+        raise ValueError(f"{expected}, got {line.strip()[:60]}: {cure}")
     return {"input_ids": ids[:max_length], "labels": [-100, *labels[1:max_length]]}
 
 
@@ -57,15 +57,15 @@ def targets_in(row: Row) -> int:
 
 
 def collate(rows: Sequence[Row]) -> dict[str, Tensor]:
-    """Rows as a batch, padded on the right: input_ids, labels, attention_mask [rows, tokens]."""
-    width = max(len(row["input_ids"]) for row in rows)
-    pad = lambda values, fill: [*values, *[fill] * (width - len(values))]  # noqa: E731
+    """Rows as a batch, padded on the right: input_ids, labels, attention_mask [rows, tokens]. Of no rows, one that counts nothing."""
+    if not rows:
+        return {name: torch.full((1, 2), fill) for name, fill in {"input_ids": 0, "labels": -100, "attention_mask": 0}.items()}
     parts = {
-        "input_ids": [pad(row["input_ids"], 0) for row in rows],
-        "labels": [pad(row["labels"], -100) for row in rows],
-        "attention_mask": [pad([1] * len(row["input_ids"]), 0) for row in rows],
+        "input_ids": ([row["input_ids"] for row in rows], 0),
+        "labels": ([row["labels"] for row in rows], -100),
+        "attention_mask": ([[1] * len(row["input_ids"]) for row in rows], 0),
     }
-    return {name: torch.tensor(values) for name, values in parts.items()}
+    return {name: pad_sequence([*map(torch.tensor, lists)], True, fill) for name, (lists, fill) in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,7 @@ class Order:
 
     def micro_batches(self) -> Iterator[list[int]]:
         """Micro-batches of one step after the other, epoch after epoch."""
-        t = 0
-        while True:
-            yield from self.step(t)
-            t += 1
+        return itertools.chain.from_iterable(map(self.step, itertools.count()))
 
 
 def share_of(step: Iterable[list[int]], order: Order, rank: int, world: int) -> list[list[int]]:
@@ -113,8 +110,7 @@ def hold_out(count: int, share: float, seed: int) -> tuple[list[int], list[int]]
         raise ValueError(f"expected eval to be a file or a share above 0 and below 1, got {share:g}: write 5% or 0.05.")
     held = max(1, math.floor(count * share + 0.5))
     if held >= count:
-        raise ValueError(
-            f"expected rows to be left for training, got {count} of which {held} are held out: lower eval or give more rows."
-        )
+        cure = "lower eval or give more rows."
+        raise ValueError(f"expected rows to be left for training, got {count} of which {held} are held out: {cure}")
     drawn = set(permutation(count, seed, 0x68656C64)[:held])
     return [i for i in range(count) if i not in drawn], sorted(drawn)

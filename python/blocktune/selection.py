@@ -1,88 +1,18 @@
-"""Which blocks train: the matrices they are chosen from, the ranking of their scores, and a selection as a file and a line.
+"""Which blocks train: the ranking of their scores, and a selection as a file and a line.
 
 The definitions are those of `blocktune select`, to the order of equal scores. Arithmetic alone; scores are made in scores.py.
 """
 
 import json
-import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .budget import blocks_by_group
-from .linear import SmtLinear, out_and_in
-
-MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-_PATH = re.compile(r"(?:^|\.)layers\.(\d+)\.(?:self_attn|mlp)\.(\w+_proj)$")
-
-
-@dataclass(frozen=True)
-class Target:
-    """A matrix [rows, cols] = [out, in] that may train, by its module's path in the model and its weight's Hugging Face name."""
-
-    path: str
-    layer: int
-    module: str
-    rows: int
-    cols: int
-
-    @property
-    def group(self) -> str:
-        return "attn" if MODULES.index(self.module) < 4 else "mlp"
-
-    @property
-    def name(self) -> str:
-        return f"model.layers.{self.layer}.{'self_attn' if self.group == 'attn' else 'mlp'}.{self.module}.weight"
-
-
-def targets_of(model: nn.Module, targets: Iterable[str]) -> list[Target]:
-    """Every matrix of the named modules (q, k, v, ...; with or without _proj), by layer and module."""
-    wanted = {t.removesuffix("_proj") + "_proj" for t in targets}
-    if unknown := wanted - set(MODULES):
-        known = " ".join(m.removesuffix("_proj") for m in MODULES)
-        raise ValueError(f"expected targets of {known}, got {', '.join(sorted(unknown))}: correct the list.")
-    found = []
-    for path, module in model.named_modules():
-        if (at := _PATH.search(path)) and at[2] in wanted:
-            found.append(Target(path, int(at[1]), at[2], *out_and_in(module)))
-    if not found:
-        raise ValueError(
-            "expected a decoder with layers.N.self_attn.q_proj and its like, got none: blocktune trains Llama-family models."
-        )
-    return sorted(found, key=lambda t: (t.layer, MODULES.index(t.module)))
-
-
-def matrix_parameters(model: nn.Module) -> int:
-    """Elements of all 2-D parameters of the model, a tied embedding once."""
-    sizes = {}
-    for module in model.modules():
-        weight = getattr(module, "weight", None)
-        if isinstance(module, SmtLinear) or not isinstance(weight, Tensor):
-            continue
-        if hasattr(module, "in_features"):
-            sizes[id(weight)] = math.prod(out_and_in(module))
-        elif weight.ndim == 2:
-            sizes[id(weight)] = weight.numel()
-    return sum(sizes.values())
-
-
-def block_edge(targets: list[Target], asked: int | str = "auto") -> int:
-    """The block edge: as asked, or the largest power of two up to 256 that divides every target dimension."""
-    best = 256
-    while any(t.rows % best or t.cols % best for t in targets):
-        best //= 2
-    edge = best if asked == "auto" else int(asked)
-    for t in targets:
-        if t.rows % edge or t.cols % edge:
-            expected = f"expected a block edge that divides every target matrix, got {edge} for {t.name} [{t.rows}, {t.cols}]"
-            raise ValueError(f"{expected}: use {best}, or auto.")
-    return edge
+from .targets import MODULES, Target, block_edge, bought, elements, matrix_parameters, targets_of
 
 
 def select(
@@ -100,16 +30,15 @@ def select(
         raise ValueError(f"expected a spread of fair, global or matrix, got {spread}: name one of them.")
     found = targets_of(model, targets)
     edge = block_edge(found, block)
-    chosen: list[dict[str, Any]] = []
-    for own, count in blocks_by_group(found, budget, edge, matrix_parameters(model)):
-        chosen += _choose(own, scores, edge, count, spread, kappa)
+    groups = bought(model, found, budget, edge)
+    chosen = [one for own, count in groups for one in _choose(own, scores, edge, count, spread, kappa)]
     return selection_line(model, {"block": edge, "blocks": sorted(chosen, key=_rank)}, targets)
 
 
 def selection_line(model: nn.Module, selection: Mapping[str, Any], targets: Iterable[str]) -> dict[str, Any]:
     """The line that tells of a selection; shares are fractions of the 2-D parameters of the model and of the targets."""
     trainable = len(selection["blocks"]) * selection["block"] ** 2
-    within = sum(t.rows * t.cols for t in targets_of(model, covering(targets, selection)))
+    within = elements(targets_of(model, covering(targets, selection)))
     shares = {"share_model": trainable / matrix_parameters(model), "share_targets": trainable / within}
     return {"kind": "selection", "block": selection["block"], "blocks": selection["blocks"], **shares, "trainable": trainable}
 
@@ -162,33 +91,30 @@ def _rank(c: Mapping[str, Any]) -> tuple[float, int, int, int, int]:
 def _choose(
     targets: list[Target], scores: Mapping[str, Tensor], b: int, count: int, spread: str, kappa: float
 ) -> list[dict[str, Any]]:
-    ranked = []
-    for t in targets:
-        values = scores[t.name]
-        if tuple(values.shape) != (t.rows // b, t.cols // b):
-            want = f"[{t.rows // b}, {t.cols // b}]"
-            raise ValueError(f"expected scores {want} for {t.name}, got {list(values.shape)}: score with the same block edge.")
-        if not bool(torch.isfinite(values).all()):
-            raise ValueError(
-                f"expected finite scores, got others for {t.name}: the gradients overflow; check the data and the base model."
-            )
-        for row, line in enumerate(values.tolist()):
-            ranked += [
-                {"layer": t.layer, "module": t.module, "row": row, "col": col, "score": score} for col, score in enumerate(line)
-            ]
-    ranked.sort(key=_rank)
-    if spread == "global":
-        return ranked[:count]
+    """fair: block k of a matrix, best first from 0, counts score / (1 + kappa k G / N), N to choose of G matrices; matrix: each a share."""
+    ranked = sorted((c for t in targets for c in _candidates(t, scores[t.name], b)), key=_rank)
     before: Counter[tuple[int, str]] = Counter()
-    nth = []  # a block's place among those of its matrix
+    nth = []
     for c in ranked:
         nth.append(before[c["layer"], c["module"]])
         before[c["layer"], c["module"]] += 1
     if spread == "matrix":
         shares = _shares(before, count)
         return [c for c, k in zip(ranked, nth, strict=True) if k < shares[c["layer"], c["module"]]]
-    priority = [c["score"] / (1 + kappa * k * len(targets) / count) for c, k in zip(ranked, nth, strict=True)]
+    discount = kappa if spread == "fair" else 0.0
+    priority = [c["score"] / (1 + discount * k * len(targets) / count) for c, k in zip(ranked, nth, strict=True)]
     return [ranked[i] for i in sorted(range(len(ranked)), key=lambda i: (-priority[i], i))[:count]]
+
+
+def _candidates(t: Target, values: Tensor, b: int) -> list[dict[str, Any]]:
+    if list(values.shape) != [t.rows // b, t.cols // b]:
+        want = [t.rows // b, t.cols // b]
+        raise ValueError(f"expected scores {want} for {t.name}, got {list(values.shape)}: score with the same block edge.")
+    if not bool(torch.isfinite(values).all()):
+        raise ValueError(f"expected finite scores, got others for {t.name}: the gradients overflow; check the data and the base.")
+    place = {"layer": t.layer, "module": t.module}
+    lines = enumerate(values.tolist())
+    return [{**place, "row": row, "col": col, "score": score} for row, line in lines for col, score in enumerate(line)]
 
 
 def _shares(sizes: Mapping[tuple[int, str], int], count: int) -> dict[tuple[int, str], int]:

@@ -1,27 +1,23 @@
 """`torchrun -m blocktune.train RECIPE.json`: a saved recipe over many processes. Tells what `blocktune train --json` tells.
 
-The story of a run: read the recipe and the rows, load the base and share it, choose blocks or take them, train them, save the adapter.
-Every process walks through it; process 0 alone speaks and writes. The steps are in loop.py.
+The story of a run: open it (run.py), choose blocks or take them (choosing.py), train them (loop.py), save the adapter. Every process
+walks through it; process 0 alone speaks and writes.
 """
 
 import argparse
-import math
 import signal
 import sys
 import warnings
-from pathlib import Path
 
-import torch
 import torch.distributed as dist
-from torch.distributed.device_mesh import init_device_mesh
 
-from . import checkpoint, lines, loop, smt
-from .adapter import said_by
+from . import lines, loop, smt
+from .adapter import save_adapter
 from .choosing import choose, rate
-from .model import load_base, recompute, share_base
 from .recipe import read_recipe
-from .rows import Order
-from .run import Run, check_place, check_processes, join, open_rows
+from .run import join, open_run
+
+OF_THE_COMMAND = {"recipe", "fsdp", "shard_blocks", "resume"}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -31,8 +27,20 @@ def main(words: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, loop.stop)
     signal.signal(signal.SIGTERM, loop.stop)
     warnings.showwarning = lambda message, *_, **__: lines.say({"kind": "warning", "text": str(message)})
+    flags = {name: value for name, value in vars(o).items() if value is not None and name not in OF_THE_COMMAND}
     try:
-        return _go(o, device)
+        r = read_recipe(o.recipe, flags)
+        run = open_run(r, device, fsdp=o.fsdp, sharded=o.shard_blocks, resume=o.resume)
+        selection = choose(run)
+        told = smt.selection_line(run.whole, selection, r.targets)
+        lines.say(told)
+        ended = loop.train(run, selection, rate(run, told["share_targets"]))
+        lines.say(lines.blocks_update(run.whole, selection["blocks"]))
+        if r.out:
+            write = dist.get_rank() == 0
+            save_adapter(run.whole, r.out, targets=r.targets, score=r.score, budget=r.budget, seed=r.seed, write=write)
+        lines.say({"kind": "done", "out": str(r.out) if r.out else None, **ended, "made": "adapter"})
+        return 130 if loop.interrupts else 0
     except (ValueError, FileNotFoundError) as e:
         if dist.get_rank() == 0:
             print(f"blocktune: {e}", file=sys.stderr, flush=True)
@@ -42,11 +50,12 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:
+    """The words of the command line; a flag that stands for a setting of the recipe has its name."""
     about = "Train by a recipe that `blocktune train --save-recipe` wrote."
     p = argparse.ArgumentParser(prog="torchrun -m blocktune.train", description=about)
     p.add_argument("recipe", help="the recipe (JSON)")
-    p.add_argument("--rows", help="rows as `blocktune rows --out` wrote them (default: the recipe's data)")
-    p.add_argument("--eval-rows", help="held-out rows of that form (default: the recipe's eval)")
+    p.add_argument("--rows", dest="data", nargs=1, help="rows as `blocktune rows --out` wrote them (default: the recipe's data)")
+    p.add_argument("--eval-rows", dest="eval", help="held-out rows of that form (default: the recipe's eval)")
     p.add_argument("--selection", help="train these blocks (default: the recipe's, else they are chosen by a warm-up)")
     p.add_argument("--out", help="adapter folder to write, with checkpoints under it")
     p.add_argument("--lr", type=float, help="peak learning rate (default: the recipe's, else by rule for a short run)")
@@ -66,41 +75,6 @@ def _options(words: list[str] | None) -> argparse.Namespace:
     if o.resume and not o.out:
         p.error("expected --out beside --resume, got none; give the folder of the run")
     return o
-
-
-def _go(o: argparse.Namespace, device: torch.device) -> int:
-    data = [o.rows] if o.rows else None
-    flags = {
-        "lr": o.lr,
-        "steps": o.steps,
-        "epochs": o.epochs,
-        "selection": o.selection,
-        "out": o.out,
-        "data": data,
-        "eval": o.eval_rows,
-    }
-    recipe = read_recipe(o.recipe, {name: value for name, value in flags.items() if value is not None})
-    if recipe.adapter:
-        said = said_by(recipe.adapter)
-        recipe.targets, recipe.score, recipe.budget = said["targets"], said["score"], said["budget"]
-    out = Path(recipe.out) if recipe.out else None
-    check_place(out, resume=o.resume)
-    check_processes(recipe)
-    found = checkpoint.newest(out / "checkpoints") if out and o.resume else None
-    model = load_base(recipe.model, recipe.base)
-    rows, held = open_rows(recipe, model.config.get_text_config().vocab_size)
-    if recipe.recompute == "on":
-        recompute(model)
-    mesh = init_device_mesh(device.type, (dist.get_world_size(),)) if o.fsdp else None
-    order = Order(len(rows), recipe.batch, recipe.accumulate, not recipe.noShuffle, recipe.seed)
-    steps = recipe.steps or max(1, math.ceil((recipe.epochs or 1) * order.steps_per_epoch - 1e-9))
-    targets: list[str] = [*(recipe.targets or ("q", "k", "v"))]
-    run = Run(recipe, targets, rows, held, share_base(model, device, mesh), order, steps, device, mesh, o.shard_blocks, out)
-    selection = choose(run, found[1]["selection"] if found else None)
-    told = smt.selection_line(run.whole, selection, run.targets)
-    lines.say(told)
-    loop.train(run, selection, rate(run, told["share_targets"]), found)
-    return 130 if loop.interrupts else 0
 
 
 if __name__ == "__main__":

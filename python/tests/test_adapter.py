@@ -17,7 +17,7 @@ from conftest import blocktune, golden, golden_model, load, of, off, selection_o
 
 def logprobs(model: Any, rows: list[Any]) -> list[float]:
     with torch.no_grad():
-        return [-float(token_losses(model, collate([row]))[0].sum()) for row in rows]
+        return [-float(token_losses(model, collate([row])).sum()) for row in rows]
 
 
 def trained(family: str = "llama3") -> Any:
@@ -30,8 +30,8 @@ def trained(family: str = "llama3") -> Any:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("told", [None, ["q"]])  # targets: those of the blocks are in any case
-def test_saved_and_loaded_again_it_is_the_same_to_the_bit(tmp_path: Path, told: list[str] | None) -> None:
+@pytest.mark.parametrize("told", [[], ["q"]])  # targets: those of the blocks are in any case
+def test_saved_and_loaded_again_it_is_the_same_to_the_bit(tmp_path: Path, told: list[str]) -> None:
     model = trained()
     save_adapter(model, tmp_path / "a", targets=told)
     with warnings.catch_warnings():
@@ -109,8 +109,8 @@ def test_blocktune_goes_on_from_what_was_trained_here(tmp_path: Path, model_fold
     assert off([e["logprob"] for e in examples], logprobs(model, rows)) < 1e-5
     lines = blocktune("train", *where, "--steps", 2, "--lr", 1e-3, "--no-shuffle", "--batch", 4, "--out", tmp_path / "b")
     with torch.no_grad():
-        losses, keep = token_losses(model, collate(rows[:4]))
-    assert of(lines, "step")[0]["loss"] == pytest.approx(float(losses.sum()) / int(keep.sum()), rel=1e-5)
+        losses = token_losses(model, collate(rows[:4]))
+    assert of(lines, "step")[0]["loss"] == pytest.approx(float(losses.mean()), rel=1e-5)
     on = json.loads((tmp_path / "b" / "adapter_config.json").read_text())
     assert on["base"] == json.loads((tmp_path / "a" / "adapter_config.json").read_text())["base"]
 

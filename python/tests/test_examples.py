@@ -15,10 +15,9 @@ from blocktune import load_adapter, smt
 from conftest import ROOT, golden, golden_model, selection_of
 
 EXAMPLES = ROOT / "python" / "examples"
-HOW = {"trainer.py": [], "with_accelerate.py": [], "with_deepspeed.py": []}
 
 
-@pytest.mark.parametrize("name", HOW)
+@pytest.mark.parametrize("name", ["trainer.py", "with_accelerate.py", "with_deepspeed.py"])
 def test_example(tmp_path: Path, rows_file: Any, model_folder: Any, name: str) -> None:
     if name == "with_deepspeed.py" and not importlib.util.find_spec("deepspeed"):
         pytest.skip("deepspeed is not installed")

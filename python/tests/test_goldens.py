@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 from blocktune import smt
-from blocktune.loss import target_loss
+from blocktune.loss import token_losses
 from blocktune.optimizer import clipped, optimizer_of
 from blocktune.rows import collate
-from blocktune.selection import MODULES
+from blocktune.targets import MODULES
 from conftest import ATTN, FAMILIES, GOLDENS, golden, golden_model, off, selection_of
 
 MUON = json.loads((GOLDENS / "muon.json").read_text())["families"]
@@ -28,14 +28,14 @@ def ten_steps(
     losses, norms = [], []
     for t in range(10):
         batch = collate([rows[i] for i in range(4 * t % len(rows), 4 * t % len(rows) + 4)])
-        loss, count = target_loss(model, batch)
+        loss = token_losses(model, batch).mean()
         optimizer.zero_grad()
-        (loss / count).backward()
+        loss.backward()
         norms.append(clipped([layer.delta for layer in layers], curve["clip"]))
         for group in optimizer.param_groups:
             group["lr"] = curve["lr"]
         optimizer.step()
-        losses.append(float(loss.detach()) / count)
+        losses.append(float(loss.detach()))
     return losses, norms
 
 

@@ -86,6 +86,7 @@ SETTINGS = [
         {"select": "activation", "targets": ["q", "v", "down"], "eval": "20%", "evalEvery": 3, "budget": "attn=3%,mlp=1%"},
         id="eval",
     ),
+    pytest.param({"lr": 0.3, "eval": "20%", "evalEvery": 1, "patience": 2, "schedule": "constant"}, id="patience"),
     pytest.param({"select": "random", "seed": 7, "spread": "global", "block": 8, "noShuffle": True, "eps": 1e-4}, id="random"),
     pytest.param({"lr": None, "family": "qwen2", "select": "magnitude"}, id="rate by rule"),
     pytest.param(
@@ -178,6 +179,17 @@ def test_a_run_goes_on_on_another_number_of_processes(tmp_path: Path, recipe: An
     assert off(curve_of(got)[0], curve_of(want)[0][4:]) < CURVE
     assert not of(got, "warmup")
     same_adapter(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_a_resumed_run_is_the_same_to_the_bit(tmp_path: Path, recipe: Any) -> None:
+    file = recipe(checkpointEvery=4, eval="20%", patience=5)
+    want = train(1, file, "--out", tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole" / "checkpoints" / "step-00000004", tmp_path / "parts" / "checkpoints" / "step-00000004")
+    got = train(1, file, "--out", tmp_path / "parts", "--resume")
+    figures = [[(s["loss"], s["grad_norm"], s["lr"]) for s in of(lines, "step")] for lines in (got, want)]
+    assert len(figures[0]) == 6 and figures[0] == figures[1][4:]
+    files = [(tmp_path / name / "adapter_model.safetensors").read_bytes() for name in ("parts", "whole")]
+    assert files[0] == files[1]
 
 
 def test_flags_win_over_the_recipe(recipe: Any) -> None:

@@ -98,10 +98,10 @@ def by_fsdp(kind: str) -> dict[str, Any]:
     whole = prepared(share_base(model_of("full").requires_grad_(False), torch.device("cpu"), mesh))
     layers = list(smt.smt_layers(whole).values())
     share_blocks(layers, mesh, kind == "fsdp-blocks")
-    whole(batch())[0].sum().backward()  # the first step also makes what later ones have
+    whole(batch()).sum().backward()  # the first step also makes what later ones have
     whole.zero_grad()
     with Counted() as counted:
-        whole(batch())[0].sum().backward()
+        whole(batch()).sum().backward()
     return {"reduced": counted.reduced, "gathered": counted.gathered}
 
 

@@ -17,8 +17,7 @@ import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from blocktune.budget import blocks_by_group
-from blocktune.selection import block_edge, matrix_parameters, targets_of
+from blocktune.targets import block_edge, bought, targets_of
 
 ROOT = Path(__file__).parents[2]
 WORLDS = (1, 8, 64)
@@ -51,7 +50,7 @@ def sizes_of(model: Any, block: int | str = "auto", width: int = 2) -> Sizes:
     layers: list[nn.Module] = list(model.model.layers)
     targets = targets_of(model, ("q", "k", "v"))
     edge = block_edge(targets, block)
-    blocks = sum(n for _, n in blocks_by_group(targets, "0.84%", edge, matrix_parameters(model)))
+    blocks = sum(n for _, n in bought(model, targets, "0.84%", edge))
     return Sizes(count(model), sum(map(count, layers)), max(map(count, layers)), blocks * edge * edge, width)
 
 
@@ -79,20 +78,7 @@ def planned(config: dict[str, Any]) -> tuple[int, int]:
     """Bytes by `blocktune plan` of a model's config: activations with what is temporary, and all of a device."""
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "config.json").write_text(json.dumps(config))
-        words = [
-            "plan",
-            "--model",
-            place,
-            "--base",
-            "bf16",
-            "--batch",
-            "4",
-            "--max-length",
-            "2048",
-            "--recompute",
-            "on",
-            "--json",
-        ]
+        words = f"plan --model {place} --base bf16 --batch 4 --max-length 2048 --recompute on --optimizer adamw --json".split()
         ran = subprocess.run(["node", str(ROOT / "scripts" / "blocktune.mjs"), *words], capture_output=True, text=True, cwd=ROOT)
     if ran.returncode:
         raise RuntimeError(ran.stderr)

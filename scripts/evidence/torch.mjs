@@ -7,9 +7,9 @@ export function run(words) {
   const python = process.env.BLOCKTUNE_PYTHON ?? 'python3';
   const cwd = fileURLToPath(new URL('../../python', import.meta.url));
   const said = (...args) => spawnSync(python, ['-m', ...args], { cwd, stdio: 'inherit' }).status;
-  if (spawnSync(python, ['-c', 'import torch, transformers, pytest, mypy, ruff']).status !== 0) {
+  if (spawnSync(python, ['-c', 'import torch, transformers, pydantic, pytest, mypy, ruff']).status !== 0) {
     console.error(
-      `evidence torch: expected ${python} with torch, transformers, pytest, mypy and ruff, got none: pip install './python[test]'`,
+      `evidence torch: expected ${python} with torch, transformers, pydantic, pytest, mypy and ruff, got none: pip install './python[test]'`,
     );
     return 1;
   }
