@@ -86,7 +86,6 @@ SETTINGS = [
         {"select": "activation", "targets": ["q", "v", "down"], "eval": "20%", "evalEvery": 3, "budget": "attn=3%,mlp=1%"},
         id="eval",
     ),
-    pytest.param({"lr": 0.3, "eval": "20%", "evalEvery": 1, "patience": 2, "schedule": "constant"}, id="patience"),
     pytest.param({"select": "random", "seed": 7, "spread": "global", "block": 8, "noShuffle": True, "eps": 1e-4}, id="random"),
     pytest.param({"lr": None, "family": "qwen2", "select": "magnitude"}, id="rate by rule"),
     pytest.param(
