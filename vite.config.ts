@@ -115,7 +115,7 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'esnext',
     minify: 'terser', // 1.4 kB smaller by brotli than Vite's own
-    terserOptions: { module: true, ecma: 2020, compress: { passes: 2 } },
+    terserOptions: { module: true, ecma: 2020, compress: { passes: 3, pure_getters: true } },
     chunkSizeWarningLimit: 700,
     // what reads a GGUF is asked for together
     rolldownOptions: {
@@ -125,7 +125,7 @@ export default defineConfig({
           groups: [
             {
               name: 'gguf',
-              test: /src.io.(gguf|gguf-model|gguf-tokenizer|config-gguf|gguf-form)\.ts$/,
+              test: /src.io.(gguf|gguf-model|gguf-tokenizer|config-gguf|gguf-form|gguf-rope)\.ts$/,
               priority: 1,
               includeDependenciesRecursively: false,
             },
