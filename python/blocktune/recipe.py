@@ -64,7 +64,7 @@ class Recipe:
     lr: Above | Literal["auto"] | None = None
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     lrWarmup: Amount = 0.03
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: Literal["adamw", "muon"] = "muon"
     muonScale: Literal["block", "strip"] = "strip"
     betas: tuple[Beta, Beta] = (0.9, 0.95)
     eps: Above = 1e-8

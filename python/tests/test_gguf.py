@@ -36,7 +36,7 @@ def test_ten_steps_from_a_quantized_file_are_blocktunes(tmp_path: Path, quantiza
     blocktune("export", "--model", quantizable, "--format", "gguf", "--dtype", dtype, "--out", file)
     assert file.stat().st_size < (quantizable / "model.safetensors").stat().st_size / 2
     rows = [{"input_ids": torch.randint(0, 256, (n,), generator=torch.Generator().manual_seed(n)).tolist()} for n in range(8, 20)]
-    settings = {"data": [str(rows_file(rows))], "batch": 4, "steps": 10, "lr": 0.01, "budget": "20%t"}
+    settings = {"data": [str(rows_file(rows))], "batch": 4, "steps": 10, "lr": 0.003, "budget": "20%t"}
     (tmp_path / "recipe.json").write_text(json.dumps({"model": str(file), **settings}))
     (tmp_path / "dense.json").write_text(json.dumps({"model": str(quantizable), **settings}))
     want = blocktune("train", tmp_path / "recipe.json", "--out", tmp_path / "there")

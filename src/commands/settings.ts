@@ -1,6 +1,7 @@
 // Options as what lies below takes them: a method with its settings, the run beside it, where rows come from. Options end here.
 
 import type { Module } from '../models/config.ts';
+import { faultOfOptimizer } from '../options/rules.ts';
 import { type Settled, TARGETS, withDefaults } from '../options/table.ts';
 import type { Adapter, DataOptions, Method, Selection, Settings, TuneOptions } from '../parts.ts';
 import { methodNamed, methodOf } from '../parts.ts';
@@ -70,5 +71,7 @@ export function adopt(o: Settled, adapter: Adapter): Settled {
   const named = (targets as string[]).map((t) => t.replace(/_proj$/, ''));
   const adopted = { ...o.given, ...words, method: name, targets: TARGETS.filter((t) => named.includes(t)) };
   if (o.given.dropout !== undefined) adopted.dropout = o.given.dropout;
+  const fault = faultOfOptimizer(adopted);
+  if (fault) throw new Error(`${fault}.`);
   return { ...withDefaults(adopted), given: o.given };
 }

@@ -24,7 +24,7 @@ export const OPTIMIZER_OPTIONS = {
   optimizer: choice(
     ['optimizer', ['train', 'plan']],
     OPTIMIZERS,
-    'adamw: element by element; muon: every matrix (a block of smt and smt+lora, a factor of lora and dora) by its orthogonalised moment (default: adamw, smt+lora muon)',
+    'adamw: element by element; muon: every matrix (a block of smt and smt+lora, a factor of lora and dora) by its orthogonalised moment (default: muon with blocks, else adamw)',
   ),
   muonScale: or(
     choice(

@@ -10,7 +10,7 @@ import { type Key, keysOf, type Options, option, type Verb, withDefaults } from 
 /** What belongs to one command and not to the run that it starts. */
 const OF_THE_COMMAND: Key[] = ['force', 'resume', 'saveRecipe'];
 /** What an adapter that a run goes on from decides. */
-const OF_THE_ADAPTER: Key[] = ['method', 'lr', 'betas', 'dropout'];
+const OF_THE_ADAPTER: Key[] = ['method', 'lr', 'betas', 'optimizer', 'muonScale', 'dropout'];
 
 /** The options of a recipe alone; throws with everything that is wrong in it. */
 export function readRecipe(verb: Verb, recipe: unknown): Options {

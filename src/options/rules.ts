@@ -171,29 +171,36 @@ export function contradiction(verb: Verb, given: Options): string | undefined {
 }
 
 function ofMethod(given: Options, has: (key: Key) => boolean): string | undefined {
-  const { method, warmup, optimizer, decayToward, weightDecay } = withDefaults(given);
-  const { takes, adapters, optimizers, rates } = methodNamed(method);
+  const { method, warmup, decayToward, weightDecay } = withDefaults(given);
+  const { takes, adapters, rates } = methodNamed(method);
   if (given.lr === 'auto' && (!rates || warmup === 'full'))
     return `expected --lr to be a number with ${rates ? '--warmup full' : `--method ${method}`}, whose first steps stay, got auto; give one or leave it out`;
+  for (const key of OF_METHODS)
+    if (has(key) && !takes.includes(key) && !(key === 'dropout' && has('adapter')))
+      return `expected ${flagOf(key)} with --method ${taking(key)}, got --method ${method}; leave it out`;
+  const fault = faultOfOptimizer(given);
+  if (fault && !has('adapter')) return fault; // of what method an adapter is, only the adapter says
+  if (decayToward === 'base' && weightDecay === 0) return 'expected --weight-decay beside --decay-toward base, got none; give it';
+  if (has('adapter') && !adapters)
+    return `expected --adapter with --method ${taking('adapter')}, got --method ${method}; merge the adapter and train the result`;
+  if (has('dtype') && adapters && warmup !== 'full')
+    return 'expected --dtype with a run whose result is a model, got one that writes an adapter; give it to merge';
+  return ofSelect(given, has);
+}
+
+/** What of the optimizer's options does not go with the method, or undefined. */
+export function faultOfOptimizer(given: Options): string | undefined {
+  const { method, warmup, optimizer, decayToward } = withDefaults(given);
+  const { takes, optimizers } = methodNamed(method);
   if (optimizer === 'muon' && !(optimizers as readonly string[]).includes(optimizer))
     return `expected --optimizer adamw with --method ${method}, which trains more than small matrices, got muon; leave it out`;
   if (optimizer === 'muon' && warmup === 'full')
     return 'expected --optimizer adamw with --warmup full, whose first phase trains everything, got muon; leave one out';
-  if (has('muonScale') && (optimizer !== 'muon' || !takes.includes('budget')))
+  if (given.muonScale !== undefined && (optimizer !== 'muon' || !takes.includes('budget')))
     return `expected --muon-scale with --optimizer muon and blocks, got --method ${method} --optimizer ${optimizer}; leave it out`;
-  if (decayToward === 'base') {
-    if (!takes.includes('budget') || warmup === 'full')
-      return `expected --decay-toward base with blocks beside a base that stays, got ${warmup === 'full' ? '--warmup full' : `--method ${method}`}; leave it out`;
-    if (weightDecay === 0) return 'expected --weight-decay beside --decay-toward base, got none; give it';
-  }
-  if (has('adapter') && !adapters)
-    return `expected --adapter with --method ${taking('adapter')}, got --method ${method}; merge the adapter and train the result`;
-  for (const key of OF_METHODS)
-    if (has(key) && !takes.includes(key) && !(key === 'dropout' && has('adapter')))
-      return `expected ${flagOf(key)} with --method ${taking(key)}, got --method ${method}; leave it out`;
-  if (has('dtype') && adapters && warmup !== 'full')
-    return 'expected --dtype with a run whose result is a model, got one that writes an adapter; give it to merge';
-  return ofSelect(given, has);
+  if (decayToward === 'base' && (!takes.includes('budget') || warmup === 'full'))
+    return `expected --decay-toward base with blocks beside a base that stays, got ${warmup === 'full' ? '--warmup full' : `--method ${method}`}; leave it out`;
+  return undefined;
 }
 
 function ofExport({ adapter, dtype, format = 'hf', svd }: Options): string | undefined {

@@ -44,7 +44,7 @@ export interface RunOptions extends OptimizerOptions {
 
 /** The optimizer's, and the gradient norm that is scaled down to (0 is off). */
 export interface OptimizerOptions {
-  /** How matrices move beside the frozen base; AdamW where absent, and where the base itself moves. */
+  /** How matrices move beside the frozen base; where the base itself moves it is by AdamW. */
   optimizer?: Optimizer;
   /** The size of Muon's steps: block or strip (docs/settings.md). */
   muonScale?: MuonScale;

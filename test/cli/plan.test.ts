@@ -123,7 +123,8 @@ describe('the run that is planned', () => {
 });
 
 describe('the cost of a step', () => {
-  const options: Options = { model: at('1b.json'), batch: 1, maxLength: 128, recompute: 'off' };
+  // by AdamW: Muon's products are no part of the formulas below
+  const options: Options = { model: at('1b.json'), batch: 1, maxLength: 128, recompute: 'off', optimizer: 'adamw' };
   const costs = async (more: Options) => (await lines({ ...options, ...more })).filter((line) => line.kind === 'cost');
 
   test('of the warm-up and of training, beside the least that it could be', async () => {
@@ -152,6 +153,14 @@ describe('the cost of a step', () => {
     const [, one] = await costs({ cost: true });
     const [, four] = await costs({ cost: true, batch: 4 });
     expect(four.flops_needed / one.flops_needed).toBeCloseTo(4, 2);
+  });
+
+  test('Muon adds 30 b^3 FLOPs a block of b x b', async () => {
+    const [, adamw] = await costs({ cost: true });
+    const [, muon] = await costs({ cost: true, optimizer: 'muon' });
+    const [{ trainable }] = await plans({ ...options, cost: true });
+    const b = 256;
+    expect((muon.flops_needed - adamw.flops_needed) / (30 * b * trainable)).toBeCloseTo(1, 1);
   });
 
   test('other methods add what they train', async () => {

@@ -138,4 +138,13 @@ describe('an adapter that does not fit', () => {
       /expected --method dora, as the adapter was trained, got --method lora; leave it out/,
     );
   });
+
+  test('settings of blocks that it has none of', async () => {
+    await expect(train('x', { adapter: at('fit'), optimizer: 'muon', muonScale: 'block' })).rejects.toThrow(
+      /expected --muon-scale with --optimizer muon and blocks, got --method dora/,
+    );
+    await expect(train('x', { adapter: at('fit'), decayToward: 'base', weightDecay: 1 })).rejects.toThrow(
+      /expected --decay-toward base with blocks .*, got --method dora/,
+    );
+  });
 });

@@ -2,6 +2,7 @@
 
 import { planningOf } from '../../gpu/limits.ts';
 import { FULL, full } from '../../methods/full.ts';
+import { methodNamed } from '../../methods/index.ts';
 import type { Method } from '../../methods/method.ts';
 import { SMT, smt } from '../../methods/smt/method.ts';
 import { newDecoder } from '../../models/decoder.ts';
@@ -30,10 +31,11 @@ export function benchMemory(report: Report): void {
   report(line(`memory ${SMT.name}/${FULL.name}`, shape, { ratio: sparse / all }));
 }
 
-/** Planned bytes of a step on Llama-3.2-1B. */
+/** Planned bytes of a step on Llama-3.2-1B, by the method's own optimizer. */
 export function planned(method: Method): Figures {
   const d = newDecoder(LLAMA_1B, TOKENS, () => 'f32', LIMITS.maxBinding);
   const sizes = { N: TOKENS, M: TOKENS - 1 };
-  const options = { betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip: 1, sizes, recompute: false };
+  const [optimizer] = methodNamed(method.name).optimizers;
+  const options = { optimizer, betas: [0.9, 0.95] as const, eps: 1e-8, weightDecay: 0, clip: 1, sizes, recompute: false };
   return trainingFigures(d, method, options, LIMITS);
 }

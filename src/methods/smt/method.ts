@@ -65,7 +65,7 @@ export const SMT: MethodKind<SmtSettings> = {
   lr: RATES.fixed,
   rates: RATES,
   betas: [0.9, 0.95],
-  optimizers: ['adamw', 'muon'],
+  optimizers: ['muon', 'adamw'],
   takes: [
     ...['targets', 'budget', 'block', 'score', 'select', 'spread', 'kappa', 'warmup', 'warmupSteps', 'selection', 'preset'],
     ...['adapter', 'dtype'],
