@@ -66,7 +66,7 @@ export function writeTable(made) {
   const devices = [...new Set(runs.map((r) => r.device))].map(
     (name) => `${runs.filter((r) => r.device === name).length} on ${name}`,
   );
-  const told = `${text}\n\n${[...sentences(cells), `${runs.length} runs: ${devices.join(', ')}.`].join(' ')}`;
+  const told = `${text}\n\n${[...sentences(cells), atOneRate(runs, 'SMT, fair, Muon strip', 'SMT, fair'), `${runs.length} runs: ${devices.join(', ')}.`].join(' ')}`;
   console.log(told);
   const [from, to] = ['<!-- smollm2 -->', '<!-- /smollm2 -->'];
   const page = readFileSync(PAGE, 'utf8');
@@ -132,6 +132,15 @@ function sentences(cells) {
       `in mean no further above than the other's own spread in ${within} of ${both.length} cells.`
     );
   });
+}
+
+/** Two methods run by run, wherever both have one of the same cell, seed and rate. */
+function atOneRate(runs, one, other) {
+  const of = (method) => runs.filter((r) => r.method === method);
+  const alike = (a, b) => ['task', 'size', 'seed', 'lr'].every((key) => a[key] === b[key]);
+  const pairs = of(one).flatMap((a) => of(other).flatMap((b) => (alike(a, b) ? [[a, b]] : [])));
+  const less = (key) => pairs.filter(([a, b]) => a[key] < b[key]).length;
+  return `${one} beside ${other} at the same rate and seed: a lower loss in ${less('loss')} of ${pairs.length} runs, less forgotten in ${less('forgot')}.`;
 }
 
 const gapsOf = (a, b) => a.runs.flatMap((r) => (b?.runs ?? []).filter((x) => x.seed === r.seed).map((x) => r.loss - x.loss));
