@@ -32,8 +32,13 @@ export function fieldsOf(method: string): { first: Key[]; groups: { name: string
   return { first, groups: groups.filter(({ keys }) => keys.length > 0) };
 }
 
-/** Whether an option says something to a method. */
-const serves = (key: Key, method: string) => !OF_METHODS.has(key) || methodNamed(method).takes.includes(key);
+/** Whether an option says something to a method: one of its own, of the blocks that it trains, or a choice that it leaves. */
+function serves(key: Key, method: string): boolean {
+  const { takes, optimizers } = methodNamed(method);
+  if (key === 'optimizer') return optimizers.length > 1;
+  if (key === 'muonScale' || key === 'decayToward') return takes.includes('budget');
+  return !OF_METHODS.has(key) || takes.includes(key);
+}
 
 /** The options without those that say nothing to their method: what a person wrote for another is kept for later. */
 export function effective(given: Options): Options {

@@ -43,9 +43,10 @@ describe.each(METHOD_NAMES)('%s', (method) => {
   const { first, groups } = fieldsOf(method);
   const all = [...first, ...groups.flatMap(({ keys }) => keys)];
   test('has every option that says something to it, once', () => {
-    const others = new Set(
-      METHODS.flatMap((m) => m.takes).filter((key) => !METHODS.find((m) => m.name === method)!.takes.includes(key)),
-    );
+    const { takes, optimizers } = METHODS.find((m) => m.name === method)!;
+    const others = new Set(METHODS.flatMap((m) => m.takes).filter((key) => !takes.includes(key)));
+    for (const key of ['muonScale', 'decayToward'] as const) if (others.has('budget')) others.add(key);
+    if (optimizers.length === 1) others.add('optimizer');
     const wanted = keysOf('train').filter((key) => ![...ELSEWHERE, ...OF_DISKS].includes(key) && !others.has(key));
     expect([...all].sort()).toEqual([...wanted].sort());
   });
@@ -59,8 +60,17 @@ test('what is written for one method does not count for another, and is not lost
   expect(effective({ ...given, method: 'smt' })).toEqual({ method: 'smt', budget: '5%t', lr: 1e-3 });
 });
 
+test('nor an optimizer that another method has not, nor what is of blocks alone', () => {
+  const given = { optimizer: 'muon', muonScale: 'block', decayToward: 'base', weightDecay: 1 } as const;
+  expect(effective({ ...given, method: 'full' })).toEqual({ method: 'full', weightDecay: 1 });
+  expect(effective({ ...given, method: 'lora' })).toEqual({ method: 'lora', optimizer: 'muon', weightDecay: 1 });
+  expect(effective({ ...given, method: 'smt' })).toEqual({ ...given, method: 'smt' });
+});
+
 test.each<[Key, object, string]>([
   ['lr', {}, 'found by the run'],
+  ['optimizer', {}, 'muon'],
+  ['optimizer', { method: 'lora' }, 'adamw'],
   ['lr', { method: 'full' }, '1e-5'],
   ['lr', { preset: 'smft' }, '0.002'],
   ['epochs', {}, '1'],

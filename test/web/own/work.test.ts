@@ -185,6 +185,13 @@ describe('the other methods at the size of a run', () => {
     expect(one.o).not.toHaveProperty('lr');
     expect(one.o).not.toHaveProperty('budget');
   });
+  test('each moves by its own optimizer, whatever this one was told', () => {
+    const all = alike(b, { ...O, budget: '30%t', optimizer: 'muon', muonScale: 'block', targets: ['q', 'v'] });
+    const [mine, ...others] = all.map(({ o }) => o);
+    expect(mine).toMatchObject({ optimizer: 'muon', muonScale: 'block' });
+    expect(others.find((o) => o?.method === 'full')).toBeDefined();
+    for (const o of others) expect([o?.optimizer, o?.muonScale]).toEqual([undefined, undefined]);
+  });
   test('a method that has no such size says why', () => {
     const tiny = alike(b, { ...O, method: 'lora', rank: 1, targets: ['k'] });
     expect(tiny.find(({ method }) => method === 'smt')).toEqual({ method: 'smt', why: expect.stringMatching(/a block of/) });

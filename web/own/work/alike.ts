@@ -18,9 +18,9 @@ export function alike(b: Bench, given: Options): Alike[] {
   return [{ method: o.method, o: given }, ...others.map(({ name: method }) => sized(method))];
 
   function sized(method: string): Alike {
-    // a rate is the method's own: one that suits the one does not suit the other
-    const { lr: _, betas: __, preset: ___, ...shared } = given;
-    const mine = effective({ ...shared, method: method as Options['method'] });
+    // a rate and its optimizer are the method's own: those that suit the one do not suit the other
+    const own = { lr: undefined, betas: undefined, optimizer: undefined, muonScale: undefined, preset: undefined };
+    const mine = effective({ ...given, ...own, method: method as Options['method'] });
     try {
       const fit = fitTo(decoder, withDefaults(mine), trainable);
       if (typeof fit === 'string') return { method, why: fit };
