@@ -115,7 +115,8 @@ export default defineConfig({
     emptyOutDir: true,
     target: 'esnext',
     minify: 'terser', // 1.4 kB smaller by brotli than Vite's own
-    terserOptions: { module: true, ecma: 2020, compress: { passes: 3, pure_getters: true } },
+    // never pure_getters: a signal is read for what then hangs on it
+    terserOptions: { module: true, ecma: 2020, compress: { passes: 3, inline: 1, comparisons: false } },
     chunkSizeWarningLimit: 700,
     // what reads a GGUF is asked for together
     rolldownOptions: {
