@@ -12,9 +12,10 @@ import { profile, type Timed } from '../../../src/gpu/profile.ts';
 import { dispose, prepare, replay } from '../../../src/gpu/run.ts';
 import { allocate, free, newScope, type Scope } from '../../../src/gpu/scope.ts';
 import { write } from '../../../src/gpu/tensor.ts';
-import { lora } from '../../../src/methods/lora.ts';
+import { dora, lora } from '../../../src/methods/lora.ts';
 import type { Base } from '../../../src/methods/method.ts';
 import { smt } from '../../../src/methods/smt/method.ts';
+import { smtLora } from '../../../src/methods/smt-lora.ts';
 import { type Decoder, newDecoder, parametersOf } from '../../../src/models/decoder.ts';
 import { feed, feedScalars } from '../../../src/models/inputs.ts';
 import { ropeTable } from '../../../src/ops/attention/rope.ts';
@@ -28,11 +29,15 @@ const METHODS = {
   smt: { method: smt({}), muon: undefined },
   'smt by muon': { method: smt({}), muon: 'strip' as const },
   lora: { method: lora({ rank: 8 }), muon: undefined },
+  dora: { method: dora({ rank: 8 }), muon: undefined },
+  'smt+lora by muon': { method: smtLora({}), muon: 'strip' as const },
 };
 const CASES = [
   'SmolLM2-135M:4x128:smt',
   'SmolLM2-135M:4x128:smt by muon',
   'SmolLM2-135M:4x128:lora',
+  'SmolLM2-135M:4x128:dora',
+  'SmolLM2-135M:4x128:smt+lora by muon',
   'SmolLM2-135M:4x512:smt',
   'Llama-3.2-1B:1x512:smt',
   'Llama-3.2-1B:1x512:smt by muon',
