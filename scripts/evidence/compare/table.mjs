@@ -66,7 +66,7 @@ export function writeTable(made) {
   const devices = [...new Set(runs.map((r) => r.device))].map(
     (name) => `${runs.filter((r) => r.device === name).length} on ${name}`,
   );
-  const told = `${text}\n\n${[...sentences(cells), atOneRate(runs, 'SMT, fair, Muon strip', 'SMT, fair'), `${runs.length} runs: ${devices.join(', ')}.`].join(' ')}`;
+  const told = `${text}\n\n${[...sentences(cells), atOneRate(runs, 'SMT, fair, Muon strip', 'SMT, fair'), atOneRate(runs, 'blocks by lot, Muon strip', 'SMT, fair, Muon strip'), `${runs.length} runs: ${devices.join(', ')}.`].join(' ')}`;
   console.log(told);
   const [from, to] = ['<!-- smollm2 -->', '<!-- /smollm2 -->'];
   const page = readFileSync(PAGE, 'utf8');
@@ -122,7 +122,7 @@ function sentences(cells) {
     [now, BESIDE, `${BESIDE}, Muon`],
     ['SMT as published', BESIDE],
     [lot, now],
-    [lot, BESIDE],
+    [lot, BESIDE, `${BESIDE}, Muon`],
   ];
   return pairs.map(([one, ...names]) => {
     const other = names.length > 1 ? `the better of ${names.join(' and ')}` : names[0];
@@ -147,7 +147,7 @@ function atOneRate(runs, one, other) {
   const alike = (a, b) => ['task', 'size', 'seed', 'lr'].every((key) => a[key] === b[key]);
   const pairs = of(one).flatMap((a) => of(other).flatMap((b) => (alike(a, b) ? [[a, b]] : [])));
   const less = (key) => pairs.filter(([a, b]) => a[key] < b[key]).length;
-  return `${one} beside ${other} at the same rate and seed: a lower loss in ${less('loss')} of ${pairs.length} runs, less forgotten in ${less('forgot')}.`;
+  return `${one} beside ${other} at the same rate and seed: a lower loss in ${less('loss')} and less forgotten in ${less('forgot')} of ${pairs.length} runs.`;
 }
 
 const gapsOf = (a, b) => a.runs.flatMap((r) => (b?.runs ?? []).filter((x) => x.seed === r.seed).map((x) => r.loss - x.loss));
