@@ -234,9 +234,10 @@ describe('the command', () => {
     ['INT', 130],
   ])('SIG%s ends it: %i', (signal, code) => {
     const run = `node scripts/blocktune.mjs serve --model ${folder.model} --port 0 --json`;
-    const script = `${run} > ${folder.at('said')} & until grep -q listening ${folder.at('said')}; do sleep 0.1; done; kill -${signal} $!; wait $!`;
+    const said = folder.at(`said-${signal}`); // one each: in that of another run it listens before it has begun
+    const script = `${run} > ${said} & until grep -q listening ${said}; do sleep 0.1; done; kill -${signal} $!; wait $!`;
     const { status, stderr } = spawnSync('bash', ['-mc', script], { cwd: root, encoding: 'utf8' });
-    const [line] = readFileSync(folder.at('said'), 'utf8')
+    const [line] = readFileSync(said, 'utf8')
       .trim()
       .split('\n')
       .slice(-1)
