@@ -1,5 +1,6 @@
-// All tests: types and lint, the suite in Deno, runs of it with the kernels of a GPU, the engine in Node and in Chromium, the package, the page. What failed is said again at the end, before its one line: N passed, N failed.
-// Vitest keeps two processors busy with files side by side. Chromium, the package and the page are one test after another, which leave a processor idle: the page runs beside the others.
+// All tests: types and lint, the suite in Deno, the engine in Node and in Chromium, the package, runs in Deno with the kernels of a GPU, the page. What failed is said again at the end, before its one line: N passed, N failed.
+// Vitest keeps two processors busy with files side by side. Chromium, the package and the page are one test after another, which leave a processor idle: the page runs beside
+// them, and outlasts them: the kernels of a GPU are what fills its end.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -21,11 +22,11 @@ await check('types', 'npx', ['--no-install', 'tsc']);
 await check('docs', process.execPath, ['scripts/docs.mjs', '--check']);
 await check('lint', 'npx', ['--no-install', 'biome', 'check', '.']);
 await vitest('Deno', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'unit');
-await vitest('Deno, as on hardware', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'hardware');
 await vitest('Node', process.execPath, ['node_modules/vitest/vitest.mjs'], 'node');
 const page = playwright();
 await vitest('Chromium', process.execPath, ['node_modules/vitest/vitest.mjs'], 'browser');
 await vitest('package', process.execPath, ['node_modules/vitest/vitest.mjs'], 'package');
+await vitest('Deno, as on hardware', deno, ['run', '-A', '--quiet', 'node_modules/vitest/vitest.mjs'], 'hardware');
 await page;
 
 for (const text of failures) console.log(`\n== failed: ${text}`);
