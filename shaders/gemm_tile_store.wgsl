@@ -4,7 +4,8 @@
 fn put(row: u32, col: u32, begin: u32, sum: vec4f) {
   if (row >= P.m || col >= P.n) { return; }
   let to = (begin + row * P.ldc + col) / 4u;
-  if (P.accumulate != 0u) { c[to] = sum + c[to]; } else { c[to] = onto(row, col, sum); }
+  // accumulate is 0 or 1, and row < m; of params alone, the llvmpipe of Mesa 22.3 would compile the kernel anew at every binding
+  if (row < P.m * P.accumulate) { c[to] = sum + c[to]; } else { c[to] = onto(row, col, sum); }
 }
 
 fn finish(sums: array<vec4f, ROWS * COLS4>, row: u32, col: u32, begin: u32) {

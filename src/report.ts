@@ -3,6 +3,7 @@
 import type { Counted } from './gpu/cost.ts';
 import type { Bytes } from './gpu/home.ts';
 import type { Expected } from './gpu/roofline.ts';
+import type { Spread } from './methods/smt/select.ts';
 
 /** A block by its place, row and column counted in blocks. */
 export interface BlockPlace {
@@ -130,12 +131,12 @@ export type Line =
   | { kind: 'stability'; steps: number; halves: number; whole: [first: number, second: number]; by_chance: number }
   /**
    * Of `select --explain`: for each matrix the sum of its scores and the share of it (0 to 1) that each spread chooses at this budget,
-   * and the share of the choice that two spreads have in common.
+   * and the share of the choice that two spreads have in common, by their names: fair_global.
    */
   | {
       kind: 'explained';
-      matrices: { layer: number; module: string; score: number; fair: number; global: number; matrix: number }[];
-      overlap: { fair_global: number; fair_matrix: number; global_matrix: number };
+      matrices: ({ layer: number; module: string; score: number } & Record<Spread, number>)[];
+      overlap: Record<string, number>;
     }
   /** Of `compare`: a run that begins, what it came to, and the table of all, or of those that were finished when it was stopped. */
   | { kind: 'run'; index: number; of: number; method: string; size: string | null; seed: number; lr: number | 'auto' }

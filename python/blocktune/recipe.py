@@ -51,7 +51,7 @@ class Recipe:
     block: Literal["auto"] | Positive = "auto"
     score: Literal["absmean", "absofmean", "absmean-of-sum", "l2"] = "absmean"
     select: Literal["gradient", "activation", "magnitude", "random"] = "gradient"
-    spread: Literal["fair", "global", "matrix"] = "fair"
+    spread: Literal["fair", "apart", "global", "matrix"] = "fair"
     kappa: Amount = 1.0
     warmup: Literal["frozen"] = "frozen"
     warmupSteps: Positive = 100

@@ -26,8 +26,8 @@ def select(
     kappa: float = 1.0,
 ) -> dict[str, Any]:
     """The best blocks that a budget buys, as the `selection` line of blocktune says them: best first, with raw scores."""
-    if spread not in ("fair", "global", "matrix"):
-        raise ValueError(f"expected a spread of fair, global or matrix, got {spread}: name one of them.")
+    if spread not in ("fair", "apart", "global", "matrix"):
+        raise ValueError(f"expected a spread of fair, apart, global or matrix, got {spread}: name one of them.")
     found = targets_of(model, targets)
     edge = block_edge(found, block)
     groups = bought(model, found, budget, edge)
@@ -91,19 +91,33 @@ def _rank(c: Mapping[str, Any]) -> tuple[float, int, int, int, int]:
 def _choose(
     targets: list[Target], scores: Mapping[str, Tensor], b: int, count: int, spread: str, kappa: float
 ) -> list[dict[str, Any]]:
-    """fair: block k of a matrix, best first from 0, counts score / (1 + kappa k G / N), N to choose of G matrices; matrix: each a share."""
+    """fair: block k of a matrix, best first from 0, counts score / (1 + kappa k G / N), N to choose of G matrices; apart: in the order of
+    worth = score / (1 + blocks before of its row + of its column) it counts worth / (1 + kappa k G / N); matrix: each a share."""
     ranked = sorted((c for t in targets for c in _candidates(t, scores[t.name], b)), key=_rank)
-    before: Counter[tuple[int, str]] = Counter()
-    nth = []
+    own: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for c in ranked:
-        nth.append(before[c["layer"], c["module"]])
-        before[c["layer"], c["module"]] += 1
+        own.setdefault((c["layer"], c["module"]), []).append(c)
     if spread == "matrix":
-        shares = _shares(before, count)
-        return [c for c, k in zip(ranked, nth, strict=True) if k < shares[c["layer"], c["module"]]]
-    discount = kappa if spread == "fair" else 0.0
-    priority = [c["score"] / (1 + discount * k * len(targets) / count) for c, k in zip(ranked, nth, strict=True)]
-    return [ranked[i] for i in sorted(range(len(ranked)), key=lambda i: (-priority[i], i))[:count]]
+        shares = _shares({at: len(blocks) for at, blocks in own.items()}, count)
+        return [c for at, blocks in own.items() for c in blocks[: shares[at]]]
+    discount = 0.0 if spread == "global" else kappa
+    turns = [_apart(blocks, count) if spread == "apart" else [(c, c["score"]) for c in blocks] for blocks in own.values()]
+    priority = [
+        (-worth / (1 + discount * k * len(targets) / count), _rank(c), c) for t in turns for k, (c, worth) in enumerate(t)
+    ]
+    return [c for *_, c in sorted(priority, key=lambda x: x[:2])[:count]]
+
+
+def _apart(ranked: list[dict[str, Any]], count: int) -> list[tuple[dict[str, Any], float]]:
+    """Blocks of a matrix one after another by what they are worth then, at most count of them."""
+    left, taken, turn = list(ranked), Counter[tuple[str, int]](), []
+    for _ in ranked[:count]:
+        worth = [c["score"] / (1 + taken["row", c["row"]] + taken["col", c["col"]]) for c in left]
+        best = max(range(len(left)), key=lambda i: worth[i])
+        c = left.pop(best)
+        taken.update([("row", c["row"]), ("col", c["col"])])
+        turn.append((c, worth[best]))
+    return turn
 
 
 def _candidates(t: Target, values: Tensor, b: int) -> list[dict[str, Any]]:

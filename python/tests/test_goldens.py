@@ -97,5 +97,7 @@ def test_fair_choice(family: str, case: int) -> None:
     if c["levels"]:
         maps = {name: (values / most * c["levels"]).floor() for name, values in maps.items()}
     model = golden_model(family)
-    chosen = smt.select(model, maps, budget=f"{c['N']}b", block=c["edge"], targets=c["modules"], kappa=c["kappa"])
-    assert [[b["layer"], MODULES.index(b["module"]), b["row"], b["col"]] for b in chosen["blocks"]] == c["blocks"]
+    how = {"budget": f"{c['N']}b", "block": c["edge"], "targets": c["modules"], "kappa": c["kappa"]}
+    for spread, blocks in (("fair", c["blocks"]), ("apart", c["apart"])):
+        chosen = smt.select(model, maps, spread=spread, **how)
+        assert [[b["layer"], MODULES.index(b["module"]), b["row"], b["col"]] for b in chosen["blocks"]] == blocks

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import type { Plugin } from 'vite';
 
-/** Shaders without the comments and the spaces that are for readers; the marks that the linker reads stay. */
+/** Shaders without the comments, the spaces and most line ends that are for readers; the marks that the linker reads stay. */
 export function leanShaders(): Plugin {
   return {
     name: 'lean-shaders',
@@ -11,12 +11,18 @@ export function leanShaders(): Plugin {
     enforce: 'pre',
     load(id) {
       if (!id.endsWith('.wgsl?raw')) return undefined;
-      const lines = readFileSync(id.replace('?raw', ''), 'utf8').split('\n');
-      const lean = lines.map((line) => line.replace(/\s*\/\/(?! @).*$/, '').trim()).filter((line) => line !== '');
-      const text = `${lean.join('\n')}\n`.replace(/ ([^\w\s]+) (?![^\w\s(])/g, '$1'); // `a - -b` stays
-      return `export default ${JSON.stringify(text)};`;
+      return `export default ${JSON.stringify(leanShader(readFileSync(id.replace('?raw', ''), 'utf8')))};`;
     },
   };
+}
+
+/** A shader's text, lean. A line stays one where it is a mark or a directive, which the linker takes by the line. */
+export function leanShader(source: string): string {
+  const lines = source.split('\n').map((line) => line.replace(/\s*\/\/(?! @).*$/, '').trim());
+  return `${lines.filter((line) => line !== '').join('\n')}\n`
+    .replace(/ ([^\w\s]+) (?![^\w\s(])/g, '$1') // `a - -b` stays
+    .replace(/([,:;]) /g, '$1')
+    .replace(/([;{}])\n(?!\/\/|enable|requires|diagnostic)/g, '$1');
 }
 
 /**

@@ -1,5 +1,6 @@
 // What `select --explain` and --stability tell of a choice: scores and choices by matrix, and how steady the choice is.
 
+import { SPREADS } from '../methods/smt/select.ts';
 import type { Line } from '../report.ts';
 import { percent } from '../words.ts';
 
@@ -9,16 +10,17 @@ const share = (x: number) => `${(100 * x).toFixed(1)} %`;
 export function explainedTable({ matrices, overlap }: Extract<Line, { kind: 'explained' }>): [label: string, text: string][] {
   const all = matrices.reduce((sum, m) => sum + m.score, 0) || 1;
   const column = (x: number) => share(x).padStart(8);
-  const { fair_global, fair_matrix, global_matrix } = overlap;
   return [
-    ['matrix', `${'scores'.padStart(28)}     fair   global   matrix (shares of the matrix that are chosen)`],
-    ...matrices.map(({ layer, module, score, fair, global, matrix }): [string, string] => [
+    ['matrix', `${'scores'.padStart(28)} ${SPREADS.map((s) => s.padStart(8)).join(' ')} (shares of the matrix that are chosen)`],
+    ...matrices.map((m): [string, string] => [
       '',
-      `${`layer ${layer}`.padEnd(9)} ${module.padEnd(10)}${column(score / all)} ${column(fair)} ${column(global)} ${column(matrix)}`,
+      `${`layer ${m.layer}`.padEnd(9)} ${m.module.padEnd(10)}${[m.score / all, ...SPREADS.map((s) => m[s])].map(column).join(' ')}`,
     ]),
     [
       'overlap',
-      `fair and global ${share(fair_global)}, fair and matrix ${share(fair_matrix)}, global and matrix ${share(global_matrix)}`,
+      Object.entries(overlap)
+        .map(([pair, x]) => `${pair.replace('_', ' and ')} ${share(x)}`)
+        .join(', '),
     ],
   ];
 }

@@ -35,11 +35,14 @@ export const BLOCK_OPTIONS = {
     choice(
       BLOCKS,
       SPREADS,
-      'fair: one ranking of all blocks in which every further block of a matrix counts less; global: one ranking of the scores as they are; matrix: a share for every matrix',
+      'fair: one ranking of all blocks in which every further block of a matrix counts less; apart: and every further one of a row or column of blocks in it; global: one ranking of the scores as they are; matrix: a share for every matrix',
     ),
     SMT_DEFAULTS.spread,
   ),
-  kappa: or(number(BLOCKS, 'X', 'the discount of a fair spread; 0 is a global one', { min: 0 }), SMT_DEFAULTS.kappa),
+  kappa: or(
+    number(BLOCKS, 'X', 'the discount of fair and apart; 0: a further block of a matrix counts as the first', { min: 0 }),
+    SMT_DEFAULTS.kappa,
+  ),
   warmup: or(
     choice(BLOCKS, WARMUPS, 'frozen: weights stay while scores gather; full: they train, and the result is a model'),
     SMT_DEFAULTS.warmup,

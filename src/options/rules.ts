@@ -221,8 +221,8 @@ function taking(key: Key): string {
 
 function ofSelect(given: Options, has: (key: Key) => boolean): string | undefined {
   const { select, warmup, spread } = withDefaults(given);
-  if (has('kappa') && spread !== 'fair')
-    return `expected --kappa with --spread fair, got --spread ${spread}, which discounts nothing; leave it out`;
+  if (has('kappa') && spread !== 'fair' && spread !== 'apart')
+    return `expected --kappa with --spread fair or apart, got --spread ${spread}, which discounts nothing; leave it out`;
   if (has('stability') && (select === 'magnitude' || select === 'random' || warmup === 'full'))
     return `expected --stability with blocks chosen by a frozen warm-up, got ${warmup === 'full' ? '--warmup full' : `--select ${select}`}; leave it out`;
   if (has('score') && has('select') && given.select !== 'gradient')

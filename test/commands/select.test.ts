@@ -61,21 +61,24 @@ test('explained: what each spread chooses, as it would be chosen', async () => {
   const lines = await select('rows.jsonl', { warmupSteps: 4, explain: true });
   const line = lines.find((l) => l.kind === 'explained') as Extract<Line, { kind: 'explained' }>;
   expect(line.matrices).toHaveLength(4);
-  const choices = { fair: chosenIn(lines), global: chosenIn(lines), matrix: chosenIn(lines) };
-  for (const spread of ['global', 'matrix'] as const)
+  const choices = { fair: chosenIn(lines), apart: chosenIn(lines), global: chosenIn(lines), matrix: chosenIn(lines) };
+  for (const spread of ['apart', 'global', 'matrix'] as const)
     choices[spread] = chosenIn(await select('rows.jsonl', { warmupSteps: 4, spread }));
   for (const { layer, module, score, ...shares } of line.matrices) {
     expect(score).toBeGreaterThan(0);
     const blocks = module === 'q_proj' ? 16 : 8; // [32, 32] and [16, 32] by 8
-    for (const spread of ['fair', 'global', 'matrix'] as const)
+    for (const spread of ['fair', 'apart', 'global', 'matrix'] as const)
       expect(shares[spread] * blocks).toBeCloseTo(
         choices[spread].blocks.filter((b) => b.layer === layer && b.module === module).length,
         9,
       );
   }
   expect(line.overlap).toEqual({
+    fair_apart: overlap(choices.fair, choices.apart),
     fair_global: overlap(choices.fair, choices.global),
     fair_matrix: overlap(choices.fair, choices.matrix),
+    apart_global: overlap(choices.apart, choices.global),
+    apart_matrix: overlap(choices.apart, choices.matrix),
     global_matrix: overlap(choices.global, choices.matrix),
   });
   expect(lines.at(-1)!.kind).toBe('stability');

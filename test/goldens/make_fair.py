@@ -1,10 +1,11 @@
-"""Fair choices of blocks by numpy: what `--spread fair` must choose from the goldens' score maps.
+"""Fair choices of blocks by numpy: what `--spread fair` and `--spread apart` must choose from the goldens' score maps.
 
 python3 make_fair.py     writes fair.json: for each family, score, edge, kappa and number the chosen blocks, best score first
 
 Needs numpy, safetensors. The definition, in f64: within each matrix the k-th best block (k from 0; by score, ties by row, column)
 has priority score / (1 + kappa k G / N), N blocks to choose and G matrices; the N highest are taken, equal ones by score, layer,
-module, row, column. `levels` rounds the scores of all matrices down to so many levels of the largest, so that most of them tie.
+module, row, column. Apart: N times the block is taken whose score / (1 + blocks taken of its matrix's row + of its column), over
+1 + kappa G / N times the blocks taken of its matrix, is highest at that moment, equal ones as before. `levels` rounds the scores of all matrices down to so many levels of the largest, so that most of them tie.
 """
 import json, pathlib
 import numpy as np
@@ -36,6 +37,27 @@ def fair(maps, kappa, N):
     return best[:, 2:].astype(int).tolist()
 
 
+def apart(maps, kappa, N):
+    """As fair, step by step: every block's priority is computed anew before each is taken."""
+    keys = sorted(maps, key=lambda at: (at[0], MODULES.index(at[1])))
+    taken = {at: np.zeros(maps[at].shape, dtype=bool) for at in keys}
+    chosen = []
+    for _ in range(N):
+        best = None
+        for at in keys:
+            t = taken[at]
+            worth = maps[at] / (1.0 + t.sum(1, keepdims=True) + t.sum(0, keepdims=True))
+            priority = np.where(t, -1.0, worth / (1.0 + kappa * t.sum() * len(maps) / N))
+            ties = np.argwhere(priority == priority.max())
+            row, col = max(ties.tolist(), key=lambda p: (maps[at][p[0], p[1]], -p[0], -p[1]))
+            mine = (priority[row, col], maps[at][row, col])
+            if best is None or mine > best[0]: best = (mine, at, row, col)
+        (_, s), at, row, col = best
+        taken[at][row, col] = True
+        chosen.append((-s, at[0], MODULES.index(at[1]), row, col))
+    return [list(c[1:]) for c in sorted(chosen)]
+
+
 def main():
     out = {}
     for family in FAMILIES:
@@ -52,7 +74,7 @@ def main():
             chosen = fair(maps, kappa, N)
             plain = fair(maps, 0.0, N)
             print(family, score, edge, kappa, N, levels, "in common with one ranking:", len({*map(tuple, chosen)} & {*map(tuple, plain)}), "of", N)
-            out[family].append(dict(score=score, edge=edge, modules=modules, kappa=kappa, N=N, levels=levels, blocks=chosen))
+            out[family].append(dict(score=score, edge=edge, modules=modules, kappa=kappa, N=N, levels=levels, blocks=chosen, apart=apart(maps, kappa, N)))
     (HERE / "fair.json").write_text(json.dumps(out) + "\n")
 
 

@@ -135,7 +135,7 @@ test('the title tells how far a run is, and only then', () => {
 test('why blocks were chosen is kept beside which', () => {
   const line = {
     kind: 'explained' as const,
-    matrices: [{ layer: 0, module: 'v_proj', score: 2, fair: 0.5, global: 1, matrix: 0.25 }],
+    matrices: [{ layer: 0, module: 'v_proj', score: 2, fair: 0.5, apart: 0.5, global: 1, matrix: 0.25 }],
     overlap: { fair_global: 0.5, fair_matrix: 0.25, global_matrix: 0.25 },
   };
   expect(initial.explained).toBeNull();

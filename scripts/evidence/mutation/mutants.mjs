@@ -55,7 +55,7 @@ const BY_TESTS = {
     ['gemm_tile', 'begin + line * P.ldb', 'begin + line * P.n', 'the stride of B is its width'],
     ['gemm_tile', '(local.x + j * ACROSS)', '(local.x)', 'the second columns of an invocation are its first ones'],
     ['gemm_tile', '[((local.y * ROWS + i) / 4u) ^ turn]', '[(local.y * ROWS + i) / 4u]', 'A is read where it was not turned to'],
-    ['gemm_tile_store', 'P.accumulate != 0u', 'false', 'adding is ignored'],
+    ['gemm_tile_store', 'row < P.m * P.accumulate', 'false', 'adding is ignored'],
     ['gemm_tile_store', 'begin + row * P.ldc', 'begin + row * P.n', 'the stride of c is its width'],
     ['gemm_plain', 'min(m0 + q, P.m - 1u) * a_row', 'min(m0 + q, P.m - 1u) * P.k', 'the stride of A is its width'],
     ['gemm_plain', 'if (n0 + s < P.n)', 'if (n0 + s <= P.n)', 'a column beyond the last is stored'],

@@ -20,6 +20,7 @@ import {
   overlap,
   type ScoreMaps,
   type Selection,
+  SPREADS,
   type Spread,
   type Spreading,
   selectionIn,
@@ -225,23 +226,21 @@ export function explained(d: Decoder, s: SmtSettings, { maps }: Scored): Extract
     block,
     blocks: groups.flatMap((g) => chooseBlocks(g.targets, maps, block, g.count, { spread, kappa: s.kappa })),
   });
-  const [fair, global, matrix] = [by('fair'), by('global'), by('matrix')];
-  const [ofFair, ofGlobal, ofMatrix] = [fair, global, matrix].map((choice) => sharesOf(choice, targets));
+  const choices = SPREADS.map((spread) => ({ spread, choice: by(spread) }));
+  const shares = choices.map(({ spread, choice }) => ({ spread, of: sharesOf(choice, targets) }));
   return {
     kind: 'explained',
     matrices: targets.map((t, i) => ({
       layer: t.layer,
       module: t.module,
       score: maps.get(t.name)!.reduce((sum, x) => sum + x, 0),
-      fair: ofFair[i],
-      global: ofGlobal[i],
-      matrix: ofMatrix[i],
+      ...(Object.fromEntries(shares.map(({ spread, of }) => [spread, of[i]])) as Record<Spread, number>),
     })),
-    overlap: {
-      fair_global: overlap(fair, global),
-      fair_matrix: overlap(fair, matrix),
-      global_matrix: overlap(global, matrix),
-    },
+    overlap: Object.fromEntries(
+      choices.flatMap((one, i) =>
+        choices.slice(i + 1).map((other) => [`${one.spread}_${other.spread}`, overlap(one.choice, other.choice)]),
+      ),
+    ),
   };
 }
 

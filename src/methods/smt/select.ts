@@ -24,18 +24,25 @@ export interface Selection {
 export type ScoreMaps = Map<string, Float32Array>;
 
 /**
- * fair: one ranking of all candidates, in which every further block of a matrix counts less. global: one ranking of the scores as they
- * are. matrix: a share for every matrix, in proportion to its blocks.
+ * fair: one ranking of all candidates, in which every further block of a matrix counts less. apart: in which every further one of a
+ * row or column of its blocks counts less besides. global: one ranking of the scores as they are. matrix: a share for every matrix, in
+ * proportion to its blocks.
  */
-export const SPREADS = ['fair', 'global', 'matrix'] as const;
+export const SPREADS = ['fair', 'apart', 'global', 'matrix'] as const;
 export type Spread = (typeof SPREADS)[number];
 
 /** How a ranking is spread over the matrices. */
 export interface Spreading {
-  /** fair, global or matrix: docs/settings.md. */
+  /** fair, apart, global or matrix: docs/settings.md. */
   spread: Spread;
-  /** How much a further block of a matrix is discounted in a fair ranking: 0 is a global one. */
+  /** How much a further block of a matrix is discounted by fair and apart; 0: not at all. */
   kappa: number;
+}
+
+/** A candidate, and its matrix. */
+interface Ranked {
+  choice: Choice;
+  target: Target;
 }
 
 /** Best first: score descending, then layer, module, row, column. */
@@ -57,6 +64,7 @@ export function chooseBlocks(
   const ranked = rank(targets, maps, b);
   if (spread === 'global') return ranked.slice(0, count).map((r) => r.choice);
   if (spread === 'fair') return fairly(ranked, targets.length, count, kappa);
+  if (spread === 'apart') return apart(ranked, targets.length, count, kappa);
   const share = shares(targets, b, count);
   const taken = new Map<Target, number>();
   return ranked
@@ -72,7 +80,7 @@ export function chooseBlocks(
  * The k-th best block of a matrix (k from 0) has priority score / (1 + kappa k G / N), N blocks to choose and G matrices, in f64; the N
  * highest are taken, equal ones in the order of the ranking. So a matrix trains more than its N / G blocks only where they are worth it.
  */
-function fairly(ranked: { choice: Choice; target: Target }[], G: number, N: number, kappa: number): Choice[] {
+function fairly(ranked: Ranked[], G: number, N: number, kappa: number): Choice[] {
   const before = new Map<Target, number>();
   const discounted = ranked.map(({ choice, target }) => {
     const k = before.get(target) ?? 0;
@@ -86,8 +94,48 @@ function fairly(ranked: { choice: Choice; target: Target }[], G: number, N: numb
     .sort(byRank);
 }
 
-function rank(targets: Target[], maps: ScoreMaps, b: number): { choice: Choice; target: Target }[] {
-  const all: { choice: Choice; target: Target }[] = [];
+/**
+ * As fairly, by what a block is worth when its turn comes in place of its score: score / (1 + blocks taken of its row + of its column),
+ * in f64. Gradients are sums of outer products, so that the highest scores of a matrix share few rows and columns, and learn alike.
+ */
+function apart(ranked: Ranked[], G: number, N: number, kappa: number): Choice[] {
+  const own = new Map<Target, Choice[]>();
+  for (const { choice, target } of ranked)
+    own
+      .set(target, own.get(target) ?? [])
+      .get(target)!
+      .push(choice);
+  const matrices = [...own.values()].map((all) => {
+    const [left, rows, cols] = [new Set(all), [] as number[], [] as number[]];
+    /** The block whose turn is next, the k-th of the matrix. */
+    const next = (k: number) => {
+      let [best, most] = [all[0], -1];
+      for (const c of left) {
+        if (c.score <= most) break; // those after it score no more
+        const worth = c.score / (1 + (rows[c.row] ?? 0) + (cols[c.col] ?? 0));
+        if (worth > most) [best, most] = [c, worth];
+      }
+      left.delete(best);
+      rows[best.row] = (rows[best.row] ?? 0) + 1;
+      cols[best.col] = (cols[best.col] ?? 0) + 1;
+      return { choice: best, priority: most / (1 + (kappa * k * G) / N), k };
+    };
+    return { next, head: next(0) };
+  });
+  const taken = Array.from({ length: Math.min(N, ranked.length) }, () => {
+    const from = matrices.reduce((x, y) => {
+      const before = x.head.priority - y.head.priority || byRank(y.head.choice, x.head.choice);
+      return before >= 0 ? x : y;
+    });
+    const { choice, k } = from.head;
+    from.head = from.next(k + 1);
+    return choice;
+  });
+  return taken.sort(byRank);
+}
+
+function rank(targets: Target[], maps: ScoreMaps, b: number): Ranked[] {
+  const all: Ranked[] = [];
   for (const target of targets) {
     const map = maps.get(target.name);
     const cols = target.cols / b;

@@ -1,4 +1,4 @@
-// The fair spread against numpy's on the score maps of every family (goldens/make_fair.py), and what it is for.
+// The fair spread, and the one apart, against numpy's on the score maps of every family (goldens/make_fair.py), and what it is for.
 import { describe, expect, test } from 'vitest';
 import { toldLie } from '../../../src/methods/smt/method.ts';
 import { chooseBlocks, lieOf, type ScoreMaps } from '../../../src/methods/smt/select.ts';
@@ -12,7 +12,7 @@ import { TINY } from '../../models/tiny.ts';
 describe.each(FAMILIES)('%s', (family) => {
   test.each(fair[family].map((c) => [`${c.score} ${c.edge}, kappa ${c.kappa}, ${c.N} blocks, levels ${c.levels}`, c] as const))(
     '%s',
-    async (_, { score, edge, modules, kappa, N, levels, blocks }) => {
+    async (_, { score, edge, modules, kappa, N, levels, blocks, apart }) => {
       const { tensors } = await loadGolden(family);
       const stored = [...tensors].filter(([name]) => name.startsWith('score/') && name.endsWith(`/${score}/${edge}`));
       const own = stored.filter(([name]) => modules.includes(name.split('/')[1].split('.').at(-2)!));
@@ -25,11 +25,16 @@ describe.each(FAMILIES)('%s', (family) => {
         const layer = Number(weight.split('.')[2]);
         return { name: weight, layer, module, order: MODULES.indexOf(module), rows: shape[0] * edge, cols: shape[1] * edge };
       });
-      const chosen = chooseBlocks(targets, maps, edge, N, { spread: 'fair', kappa });
-      expect(chosen.map((c) => [c.layer, MODULES.indexOf(c.module), c.row, c.col])).toEqual(blocks);
-      for (const c of chosen) {
-        const t = targets.find(({ layer, module }) => layer === c.layer && module === c.module)!;
-        expect(c.score).toBe(maps.get(t.name)![(c.row * t.cols) / edge + c.col]); // raw, not discounted
+      for (const [spread, wanted] of [
+        ['fair', blocks],
+        ['apart', apart],
+      ] as const) {
+        const chosen = chooseBlocks(targets, maps, edge, N, { spread, kappa });
+        expect(chosen.map((c) => [c.layer, MODULES.indexOf(c.module), c.row, c.col])).toEqual(wanted);
+        for (const c of chosen) {
+          const t = targets.find(({ layer, module }) => layer === c.layer && module === c.module)!;
+          expect(c.score).toBe(maps.get(t.name)![(c.row * t.cols) / edge + c.col]); // raw, not discounted
+        }
       }
     },
   );
@@ -58,6 +63,27 @@ test('a matrix whose scores are larger takes all of one ranking, and what it is 
   expect(lie('global', 1)).toEqual([1, 1, '0.q_proj', 3 / 4]);
   expect(lie('fair', 0)).toEqual([1, 1, '0.q_proj', 3 / 4]);
   expect(lie('fair', 1)).toEqual([2, 2, '0.q_proj', 2 / 4]); // 9, 8 / (1 + 2/3), 5 against 7 / (1 + 4/3)
+});
+
+test('apart, blocks of one matrix share rows and columns only where they are worth it', () => {
+  const maps = new Map([...loud].map(([name]) => [name, Float32Array.of(9, 8, 7, 4)]));
+  const placesOf = (spread: 'fair' | 'apart', n: number) =>
+    chooseBlocks(two.slice(0, 1), maps, 2, n, { spread, kappa: 0 }).map(({ row, col }) => [row, col]);
+  expect(placesOf('fair', 2)).toEqual([
+    [0, 0],
+    [0, 1],
+  ]);
+  maps.get('0.q_proj')![3] = 4.1; // against 8 / 2 beside the best
+  expect(placesOf('apart', 2)).toEqual([
+    [0, 0],
+    [1, 1],
+  ]);
+  maps.get('0.q_proj')![3] = 4; // equal: the one that scores more
+  expect(placesOf('apart', 2)).toEqual([
+    [0, 0],
+    [0, 1],
+  ]);
+  expect(placesOf('apart', 9)).toHaveLength(4);
 });
 
 const tiny = newDecoder(TINY, 8, () => 'f32', 1 << 27);

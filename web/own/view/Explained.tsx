@@ -1,5 +1,6 @@
 // Why just these blocks: for each matrix its part of all scores, and what each spread would choose of it at this budget.
 
+import { SPREADS } from '../../../src/parts.ts';
 import type { ExplainedLine } from '../../state.ts';
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
@@ -10,14 +11,16 @@ export function Explained({ line: { matrices, overlap } }: { line: ExplainedLine
     <details data-testid="explained">
       <summary>Why these blocks</summary>
       <p class="hint">
-        Each matrix's part of all scores, and how much of it every spread would choose. Of their choices, fair and global have{' '}
-        {percent(overlap.fair_global)} in common, fair and matrix {percent(overlap.fair_matrix)}, global and matrix{' '}
-        {percent(overlap.global_matrix)}.
+        Each matrix's part of all scores, and how much of it every spread would choose. Of their choices two have in common:{' '}
+        {Object.entries(overlap)
+          .map(([pair, share]) => `${pair.replace('_', ' and ')} ${percent(share)}`)
+          .join(', ')}
+        .
       </p>
       <table class="costs">
         <thead>
           <tr>
-            {['layer, matrix', 'scores', 'fair', 'global', 'matrix'].map((name) => (
+            {['layer, matrix', 'scores', ...SPREADS].map((name) => (
               <th key={name} scope="col">
                 {name}
               </th>
@@ -31,9 +34,9 @@ export function Explained({ line: { matrices, overlap } }: { line: ExplainedLine
                 {m.layer} {m.module.replace('_proj', '')}
               </th>
               <td>{percent(m.score / all)}</td>
-              <td>{percent(m.fair)}</td>
-              <td>{percent(m.global)}</td>
-              <td>{percent(m.matrix)}</td>
+              {SPREADS.map((spread) => (
+                <td key={spread}>{percent(m[spread])}</td>
+              ))}
             </tr>
           ))}
         </tbody>
