@@ -116,7 +116,7 @@ export function amountsOf(targets: Target[], budget: string): { name: string | n
   });
 }
 
-const percent = (x: number) => `${(100 * x).toPrecision(2)} %`;
+const percent = (x: number) => `${Number((100 * x).toPrecision(2))} %`;
 
 function inWords(amount: Amount): string {
   if (amount.kind === 'blocks') return `${amount.count} blocks`;

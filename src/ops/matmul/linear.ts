@@ -83,7 +83,8 @@ function outputsOf(p: Program, x: Tensor, weights: Weight[]): Tensor[] {
   const room = (name: string, width: number) => temp(p, name, [n, width], 'activations');
   const width = weights.reduce((sum, w) => sum + w.rows, 0);
   const starts = weights.map((_, i) => rowsBefore(weights, i));
-  const able = weights.length > 1 && weights.every((w) => w.trains === null || w.trains.columns);
+  // kernels that software adapters run beside products read whole tensors, though products in halves run in tiles there too
+  const able = weights.length > 1 && !p.planning.software && weights.every((w) => w.trains === null || w.trains.columns);
   const tiled = able ? weights.map((w, i) => takesBlocks(p, w, whole(x), n, { t: x, at: starts[i], ld: width })) : [false];
   if (tiled.includes(false)) return weights.map((w, i) => room(names[i], w.rows));
   const all = room(names.join(' '), width);
