@@ -120,6 +120,29 @@ describe('a row without a finite gradient', () => {
   });
 });
 
+test.each([
+  ['smt', ['--budget', '20%t', '--block', '8', '--select', 'magnitude']],
+  ['lora', ['--rank', '2']],
+])('stopped in the trials, %s tells of no step, and leaves nothing', async (method, own) => {
+  const heard: Line[] = [];
+  const stop = new AbortController();
+  const words = train(`stopped-${method}`, '--method', method, ...own, '--batch', '2', '--steps', '6', '--lr', 'auto');
+  const all = [...words, '--eval', at('others.jsonl'), '--guard', at('others.jsonl')];
+  const hear = (line: Line) => {
+    heard.push(line);
+    if (line.kind === 'note' && line.text.startsWith('trying')) setTimeout(() => stop.abort(), 20);
+  };
+  await run(all, undefined, hear, undefined, stop);
+  expect(heard.map(({ kind }) => kind)).not.toContain('rates'); // in the trials, not after them
+  expect(heard.filter(({ kind }) => ['step', 'blocks_update'].includes(kind))).toEqual([]);
+  expect(of(heard, 'eval').map(({ step }) => step)).toEqual([0]); // of the guard
+  expect(heard.slice(-2)).toEqual([
+    { kind: 'warning', text: 'stopped before the first training step: nothing was saved' },
+    expect.objectContaining({ kind: 'done', out: null, steps: 0 }),
+  ]);
+  expect(existsSync(at(`stopped-${method}`, 'adapter_config.json'))).toBe(false);
+});
+
 test('an epoch is planned as it runs, the evaluation of trials included', async () => {
   const rows = Array.from({ length: 180 }, (_, i) => ({
     prompt: `${i}`,
