@@ -10,7 +10,10 @@ export function endOf(t: Terminal, { verb, options }: Command, line: Extract<Lin
   const label = (name: string) => paint(t, 'bold', padded(name, LABEL));
   const ran = `${several(steps, 'step')} in ${duration(seconds)}, ${rate(tokens_per_second)} tokens/s`;
   if (verb === 'merge' || verb === 'export') return [`${label('done')}${out}`];
-  if (!out) return [`${label('done')}${ran}; not saved, as --out was not given`];
+  if (!out)
+    return [
+      `${label('done')}${ran}; ${steps ? 'not saved, as --out was not given' : 'nothing was trained, and so nothing saved'}`,
+    ];
   const isModel = line.made === 'model';
   return [
     `${label('done')}${ran}`,

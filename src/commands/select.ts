@@ -1,7 +1,7 @@
 // The verb `select`: warm up, score and choose the blocks, without training them.
 
 import { writeSafetensors } from '../io/safetensors.ts';
-import { writeFile } from '../io/write.ts';
+import { checkFile, writeFile } from '../io/write.ts';
 import type { Settled } from '../options/table.ts';
 import {
   explained,
@@ -25,6 +25,8 @@ import { methodFrom, methodSettings, tuneOptions } from './settings.ts';
 import type { Task } from './task.ts';
 
 export async function selectVerb({ o, report, signal, cache }: Task): Promise<void> {
+  // before the long run, not after it
+  for (const file of [o.out, o.scores]) if (file) await checkFile(file, { force: o.force });
   const opened = await openFiles(o, o.model ?? builtIn('model'), report);
   const { rows } = await openRows(o, opened, o.data ?? [builtIn('task/train.jsonl')], report);
   const method = methodFrom(o);

@@ -61,12 +61,14 @@ export function dataOptions({ maxLength, learn, template, columns, date, skipBad
 
 /** The options of a run that goes on from an adapter: what it says of itself, and the defaults of its method. */
 export function adopt(o: Settled, adapter: Adapter): Settled {
-  const { name, adapters } = methodOf(adapter);
+  const { name, takes, adapters } = methodOf(adapter);
   if (o.given.method && o.given.method !== name)
     throw new Error(
       `expected --method ${name}, as the adapter was trained, got --method ${o.given.method}; leave it out. ` +
         'Blocks become a LoRA (export --format peft), a LoRA becomes no blocks, for it changes every value of a matrix: merge it and train the result',
     );
+  if (o.given.loraLr !== undefined && !takes.includes('loraLr'))
+    throw new Error(`expected --lora-lr with an adapter of smt+lora, got one of ${name}; leave it out.`);
   const { targets, ...words } = adapters!.words(adapter);
   const named = (targets as string[]).map((t) => t.replace(/_proj$/, ''));
   const adopted = { ...o.given, ...words, method: name, targets: TARGETS.filter((t) => named.includes(t)) };

@@ -73,11 +73,13 @@ function readBeside(names: Set<string>): RegExp {
   return /^$/;
 }
 
-/** Writes one file: aside first, then renamed; an existing one needs `force`. */
+/** Writes one file, and the folder that it is to be in: aside first, then renamed; an existing one needs `force`. */
 export async function writeFile(path: string, chunks: FileToWrite['chunks'], options: WriteOptions = {}): Promise<void> {
-  const { rename, rm } = await nodeFs();
+  const { mkdir, rename, rm } = await nodeFs();
   await checkFile(path, options);
   await sweep(path, options);
+  const folder = /^(.*)[\\/]/.exec(path)?.[1];
+  if (folder) await mkdir(folder, { recursive: true });
   const aside = `${path}${partial()}`;
   try {
     await writeChunks(aside, chunks);

@@ -94,7 +94,7 @@ function sound({ kind, choices, min, above, max, below }: Option<unknown>, value
 /** Options that only some methods take. */
 const OF_METHODS = [...new Set(METHODS.flatMap((m) => m.takes))] as Key[];
 /** Those of a method whose adapters say them themselves. */
-const SAID_BY_ADAPTERS = OF_METHODS.filter((key) => !['adapter', 'dtype', 'dropout'].includes(key));
+const SAID_BY_ADAPTERS = OF_METHODS.filter((key) => !['adapter', 'dtype', 'dropout', 'loraLr'].includes(key));
 
 // Options that cannot stand together.
 const EITHER: [Key, Key][] = [
@@ -176,7 +176,7 @@ function ofMethod(given: Options, has: (key: Key) => boolean): string | undefine
   if (given.lr === 'auto' && (!rates || warmup === 'full'))
     return `expected --lr to be a number with ${rates ? '--warmup full' : `--method ${method}`}, whose first steps stay, got auto; give one or leave it out`;
   for (const key of OF_METHODS)
-    if (has(key) && !takes.includes(key) && !(key === 'dropout' && has('adapter')))
+    if (has(key) && !takes.includes(key) && !(has('adapter') && (key === 'dropout' || (key === 'loraLr' && !has('method')))))
       return `expected ${flagOf(key)} with --method ${taking(key)}, got --method ${method}; leave it out`;
   const fault = faultOfOptimizer(given);
   if (fault && !has('adapter')) return fault; // of what method an adapter is, only the adapter says

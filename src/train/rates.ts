@@ -14,7 +14,7 @@ import type { Phase } from './plans.ts';
 import type { Run, Trial } from './run.ts';
 import type { TrainResult } from './step.ts';
 
-/** What was tried, and the rate that was taken; a loss of null: the trial ended before, its loss not finite or doubled. */
+/** What was tried, and the rate that was taken; a loss of null: the trial ended before, or its loss was not finite or had doubled. */
 export type Tried = Omit<Extract<Line, { kind: 'rates' }>, 'kind'>;
 
 /** Rates in a list, how far apart, and the share (0 to 1) of the targets at which it is around the method's own. */
@@ -108,6 +108,10 @@ export async function tryRates(run: Run, trial: Trial, list: number[], trying: T
   report({ kind: 'note', text: `trying ${list.length} learning rates, ${trial.steps} steps each: ${list.join(', ')}` });
   await trying.restart();
   const before = await judged(run, trial, trying);
+  if (!Number.isFinite(before))
+    throw new Error(
+      `expected a finite loss of the ${trial.rows.length} rows that judge rates before any step, got ${before}: that is the rows' or the base model's, not a rate's. Check them, or give a rate by ${setting('lr')}.`,
+    );
   const tried: Tried['tried'] = [];
   const best = () =>
     tried.reduce<Tried['tried'][number] | null>((b, x) => (x.loss !== null && (!b || x.loss < b.loss!) ? x : b), null);
@@ -133,15 +137,19 @@ export async function tryRates(run: Run, trial: Trial, list: number[], trying: T
 }
 
 /**
- * The loss after a trial, on the rows that judge; null where it is not finite, or has doubled since `before`. Losses of the steps are of
- * few rows each, and tell nothing of one another.
+ * The loss after a trial, on the rows that judge; null where it is not finite, or has doubled since `before`, or where the trial ended
+ * as so many steps in a row, or all, were skipped. Losses of the steps are of few rows each, and tell nothing of one another.
  */
 async function lossAt(run: Run, trial: Trial, lr: number, t: Trying, before: number): Promise<number | null> {
   const { signal } = run;
   await t.restart();
   const ended = new AbortController();
+  const most = Math.min(trial.steps, run.options.maxSkips ?? trial.steps);
+  let skips = 0; // in a row: a skipped step moves nothing
   const hear = (line: Line) => {
-    if (line.kind === 'step' && (line.skipped || !Number.isFinite(line.loss))) ended.abort();
+    if (line.kind !== 'step') return;
+    skips = line.skipped ? skips + 1 : 0;
+    if (skips >= most) ended.abort();
   };
   await t.steps(trial.steps, lr, hear, AbortSignal.any([ended.signal, ...(signal ? [signal] : [])]));
   if (ended.signal.aborted || signal?.aborted) return null;

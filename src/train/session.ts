@@ -154,8 +154,8 @@ async function steps(run: Run, { method, attached }: OnModel, phase: Phase, mach
       hear,
     );
   const rates = await rateOf(run, method, attached, { restart, steps: tried, phase, machine }, keeping?.rates ?? null);
-  if (!rates) return { steps: 0, inputTokens: 0, seconds: 0 };
   await restart();
+  if (!rates) return { steps: 0, inputTokens: 0, seconds: 0 };
   const watch = held && order.evaluate && watcher(run, { rows: held, sizes: order.evaluate }, attached, phase, machine);
   const state = [...trained.flatMap((t) => [t.value, ...momentsOf(t)]), phase.state, ...movedOf(model, attached)];
   const { moved } = model;

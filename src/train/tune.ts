@@ -122,8 +122,10 @@ async function tuneKept(
     throw e;
   });
   await keeping?.written();
-  for (const line of (await tuned.made?.attached.told?.(baseOf(model))) ?? []) report(line);
-  await forgotten(tuned.steps);
+  if (tuned.steps) {
+    for (const line of (await tuned.made?.attached.told?.(baseOf(model))) ?? []) report(line);
+    await forgotten(tuned.steps);
+  }
   const record = tuned.made && { of, kernels: model.planning.choices, ...told };
   return { ...tuned, record };
 }

@@ -57,3 +57,11 @@ test('what moved is told after the last step', () => {
     ['moved', 'q 100 % of the update in 1 blocks'],
   ]);
 });
+
+test.each([
+  [3, '3 steps in 2 s, 12 tokens/s; not saved, as --out was not given'],
+  [0, '0 steps in 2 s, 12 tokens/s; nothing was trained, and so nothing saved'],
+])('after %d steps the end of what was not saved says why', (steps, says) => {
+  const lines = told('train', [{ kind: 'done', out: null, steps, seconds: 2, tokens_per_second: 12, made: 'adapter' }]);
+  expect(lines.map((line) => line.split(/ {2,}/)[1])).toEqual([says]);
+});

@@ -124,6 +124,27 @@ test('what is chosen is written; stopped in the warm-up, nothing is', async () =
   expect(existsSync(files.scores)).toBe(true);
 });
 
+test.each(['out', 'scores'] as const)(
+  'an existing file at --%s is refused before anything is loaded, and with force replaced',
+  async (taken) => {
+    const files = {
+      out: at(`${taken}-made`, 'out.json'),
+      scores: at(`${taken}-made`, 'scores.safetensors'),
+      [taken]: at(`${taken}.old`),
+    };
+    writeFileSync(files[taken], 'mine');
+    const heard: Line[] = [];
+    const refused = select('rows.jsonl', { ...files, warmupSteps: 2 }, (line) => heard.push(line));
+    await expect(refused).rejects.toThrow(/expected nothing at .*\.old, got an existing file; .*force/);
+    expect(heard).toEqual([]);
+    expect(existsSync(at(`${taken}-made`))).toBe(false);
+    expect(readFileSync(files[taken], 'utf8')).toBe('mine');
+    const whole = chosenIn(await select('rows.jsonl', { ...files, warmupSteps: 2, force: true }));
+    expect(selectionIn(JSON.parse(readFileSync(files.out, 'utf8')))).toEqual(whole);
+    expect(readFileSync(files.scores).length).toBeGreaterThan(4);
+  },
+);
+
 test.each(['smt', 'smt+lora'])(
   'an adapter of blocks that are given is whole, also where its %s was told other targets',
   async (method) => {

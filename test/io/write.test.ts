@@ -121,6 +121,13 @@ describe('writeFile', () => {
     expect(readdirSync(root)).toEqual(['f']);
   });
 
+  test('the folders that it is to be in are made', async () => {
+    await writeFile(`${root}/no/such/f`, 'x');
+    await writeFile(`${root}/no/such/g`, 'y');
+    expect(readdirSync(`${root}/no/such`)).toEqual(['f', 'g']);
+    expect(readFileSync(`${root}/no/such/f`, 'utf8')).toBe('x');
+  });
+
   test('a folder in the way is refused even with force', async () => {
     mkdirSync(`${root}/f`);
     await expect(writeFile(`${root}/f`, 'x', { force: true })).rejects.toThrow('a file or nothing');

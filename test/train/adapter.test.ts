@@ -93,6 +93,22 @@ describe.each([
   });
 });
 
+test('a run that goes on from blocks and factors gives the factors the rate that it is told', async () => {
+  const whole = { method: 'smt+lora', budget: '24b', block: 8, warmupSteps: 2 } as const;
+  await train('mixed', { ...whole, steps: 2 });
+  const values = async (name: string) =>
+    Object.fromEntries(
+      partsOf(await loadAdapter(at(name))).map(({ method, matrices }) => [method, JSON.stringify(matrices)] as const),
+    );
+  await train('still', { adapter: at('mixed'), steps: 2, lr: 1e-2, loraLr: 1e-30 });
+  await train('moving', { adapter: at('mixed'), steps: 2, lr: 1e-2 });
+  const [before, still, moving] = await Promise.all(['mixed', 'still', 'moving'].map(values));
+  expect(Object.keys(before).sort()).toEqual(['lora', 'smt']);
+  expect(still.lora).toBe(before.lora);
+  expect(still.smt).not.toBe(before.smt);
+  expect(moving.lora).not.toBe(before.lora);
+});
+
 describe('an adapter that does not fit', () => {
   let saved: PeftAdapter;
   const altered = async (name: string, change: (a: PeftAdapter) => void) => {
@@ -142,6 +158,9 @@ describe('an adapter that does not fit', () => {
   test('settings of blocks that it has none of', async () => {
     await expect(train('x', { adapter: at('fit'), optimizer: 'muon', muonScale: 'block' })).rejects.toThrow(
       /expected --muon-scale with --optimizer muon and blocks, got --method dora/,
+    );
+    await expect(train('x', { adapter: at('fit'), loraLr: 1e-3 })).rejects.toThrow(
+      /expected --lora-lr with an adapter of smt\+lora, got one of dora; leave it out/,
     );
     await expect(train('x', { adapter: at('fit'), decayToward: 'base', weightDecay: 1 })).rejects.toThrow(
       /expected --decay-toward base with blocks .*, got --method dora/,

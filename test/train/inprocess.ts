@@ -19,17 +19,17 @@ export const of = <K extends Line['kind']>(lines: Line[], kind: K) => lines.filt
 
 /**
  * Runs a command and gives its lines, as they come to `hear`. With `stopAfter`, the signal of Ctrl-C comes when that training step is
- * reported. `cache` is asked for kernels measured before.
+ * reported, or by `stop`. `cache` is asked for kernels measured before.
  */
 export async function run(
   words: string[],
   stopAfter = Number.POSITIVE_INFINITY,
   hear: Report = () => {},
   cache?: AutotuneCache,
+  stop = new AbortController(),
 ): Promise<Line[]> {
   const parsed = parseCommand(words);
   if (parsed.kind !== 'run') throw new Error(`expected a command, got ${'text' in parsed ? parsed.text : parsed.kind}`);
-  const stop = new AbortController();
   const lines: Line[] = [];
   const report = (line: Line) => {
     lines.push(line);

@@ -1,5 +1,5 @@
 // A rate found by trial: what it is judged by, that nothing of the trials stays, and that a resumed run has it.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Line } from '../../src/report.ts';
 import { writeModel, writeRows } from '../cli/tiny.ts';
@@ -71,7 +71,7 @@ test('with no rows beyond those trained on, it says so', async () => {
   await expect(few).rejects.toThrow(/at least 8 rows beyond the 16 .*--eval/);
 });
 
-test('where no rate down to one below the list keeps the loss, it says what was tried and what may be wrong', async () => {
+test('where the rows that judge have no finite loss before any step, it says that no rate is at fault', async () => {
   const model = writeModel(at('spoilt'));
   await spoil(`${model}/model.safetensors`, Number.NaN);
   const words = '--method lora --batch 2 --steps 6 --lr auto --tune off'.split(' ');
@@ -81,10 +81,66 @@ test('where no rate down to one below the list keeps the loss, it says what was 
     lines.push(l),
   );
   await expect(spoilt).rejects.toThrow(
-    /loss stays finite and does not double, got none down to [\d.e-]+\. Check the data and the base model, or give a smaller rate by --lr/,
+    /expected a finite loss of the 11 rows that judge rates before any step, got NaN: .* base model's, not a rate's\. Check them, or give a rate by --lr/,
   );
   expect(lines.filter(({ kind }) => kind === 'step')).toEqual([]);
   expect(existsSync(at('diverged/adapter_config.json'))).toBe(false);
+});
+
+describe('a row without a finite gradient', () => {
+  const OTHERS = ['cow', 'dog', 'cat', 'owl'];
+  beforeAll(async () => {
+    // the head is a matrix of its own: what the embedding has is met by its token alone
+    const model = writeModel(at('untied'), { tie_word_embeddings: false });
+    const tokens: Record<string, number> = JSON.parse(readFileSync(`${model}/tokenizer.json`, 'utf8')).model.vocab;
+    const frog = Object.keys(tokens).find((token) => /frog/.test(token))!;
+    await spoil(`${model}/model.safetensors`, Number.NaN, [tokens[frog]]);
+  });
+
+  /** A run cut off after its first step; its trials are of a step more for each 42 of its own. */
+  const rates = (words: string[], steps: number, ...more: string[]) => {
+    const row = (word: string) => ({ prompt: `The ${word} is here.`, completion: ` The ${word} is not here.` });
+    const data = writeRows(at('frogs.jsonl'), words.map(row));
+    const method = '--method lora --rank 2 --batch 1 --no-shuffle --lr auto --tune off'.split(' ');
+    const all = ['--model', at('untied'), '--data', data, '--eval', at('others.jsonl'), ...method, '--steps', String(steps)];
+    return run(['train', ...all, ...more, '--json'], 1);
+  };
+
+  test('moves nothing in a trial, which goes on', async () => {
+    const mixed = of(await rates(['cow', 'frog', ...OTHERS.slice(1)], 209), 'rates')[0];
+    expect(mixed.tried.every((t) => t.loss !== null)).toBe(true);
+    expect(mixed).toEqual(of(await rates(OTHERS, 170), 'rates')[0]);
+  });
+
+  test('ends it where no more in a row are allowed, or where there is no other', async () => {
+    const none =
+      /loss stays finite and does not double, got none down to [\d.e-]+\. Check the data and the base model, or give a smaller rate by --lr/;
+    await expect(rates(['cow', 'frog', ...OTHERS.slice(1)], 209, '--max-skips', '1')).rejects.toThrow(none);
+    await expect(rates(['frog'], 6)).rejects.toThrow(none);
+  });
+});
+
+test.each([
+  ['smt', ['--budget', '20%t', '--block', '8', '--select', 'magnitude']],
+  ['lora', ['--rank', '2']],
+])('stopped in the trials, %s tells of no step, and leaves nothing', async (method, own) => {
+  const heard: Line[] = [];
+  const stop = new AbortController();
+  const words = train(`stopped-${method}`, '--method', method, ...own, '--batch', '2', '--steps', '6', '--lr', 'auto');
+  const all = [...words, '--eval', at('others.jsonl'), '--guard', at('others.jsonl')];
+  const hear = (line: Line) => {
+    heard.push(line);
+    if (line.kind === 'note' && line.text.startsWith('trying')) setTimeout(() => stop.abort(), 20);
+  };
+  await run(all, undefined, hear, undefined, stop);
+  expect(heard.map(({ kind }) => kind)).not.toContain('rates'); // in the trials, not after them
+  expect(heard.filter(({ kind }) => ['step', 'blocks_update'].includes(kind))).toEqual([]);
+  expect(of(heard, 'eval').map(({ step }) => step)).toEqual([0]); // of the guard
+  expect(heard.slice(-2)).toEqual([
+    { kind: 'warning', text: 'stopped before the first training step: nothing was saved' },
+    expect.objectContaining({ kind: 'done', out: null, steps: 0 }),
+  ]);
+  expect(existsSync(at(`stopped-${method}`, 'adapter_config.json'))).toBe(false);
 });
 
 test('an epoch is planned as it runs, the evaluation of trials included', async () => {
