@@ -3,7 +3,6 @@
 import type { Counted } from './gpu/cost.ts';
 import type { Bytes } from './gpu/home.ts';
 import type { Expected } from './gpu/roofline.ts';
-import type { Spread } from './methods/smt/select.ts';
 
 /** A block by its place, row and column counted in blocks. */
 export interface BlockPlace {
@@ -135,7 +134,7 @@ export type Line =
    */
   | {
       kind: 'explained';
-      matrices: ({ layer: number; module: string; score: number } & Record<Spread, number>)[];
+      matrices: ({ layer: number; module: string; score: number } & Record<'fair' | 'apart' | 'global' | 'matrix', number>)[];
       overlap: Record<string, number>;
     }
   /** Of `compare`: a run that begins, what it came to, and the table of all, or of those that were finished when it was stopped. */

@@ -1,8 +1,9 @@
 // What `select --explain` and --stability tell of a choice: scores and choices by matrix, and how steady the choice is.
 
-import { SPREADS } from '../methods/smt/select.ts';
 import type { Line } from '../report.ts';
 import { percent } from '../words.ts';
+
+const SPREADS = ['fair', 'apart', 'global', 'matrix'] as const;
 
 const share = (x: number) => `${(100 * x).toFixed(1)} %`;
 
