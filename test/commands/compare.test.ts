@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { idOf } from '../../src/commands/compare/apart.ts';
 import type { Document } from '../../src/commands/compare/document.ts';
 import { parseRecipe, settle } from '../../src/commands/compare/recipe.ts';
 import { bestRate, median, summarize } from '../../src/commands/compare/result.ts';
@@ -31,6 +32,18 @@ describe('a recipe', () => {
       methods: [{ name: 'SMT', lrs: [undefined] }],
     });
   });
+  test('may have names that are alike but for a letter or digit, or in other letters', () => {
+    const names = ['A', 'A 5%t', 'A2', '小', '大 b', 'A+B', 'A.B'];
+    const recipe = parseRecipe({ ...least, sizes: ['5%t'], methods: names.map((name) => ({ name })) });
+    expect(recipe.methods.map((m) => m.name)).toEqual(names);
+  });
+  test.each([
+    [['SMT, Muon strip, and LoRA', '0.86%t', 3e-5, 2], 'smt-muon-strip-and-lora-0.86pctt-0.00003-2'],
+    [['full', null, 1e-7, 0], 'full-1e-7-0'],
+    [['大 b', '81b', 'auto', 10], '-b-81b-auto-10'],
+  ] as const)('a run of %j is kept as %s, as ever', (parts, id) => {
+    expect(idOf(...parts)).toBe(id);
+  });
   test('gives every method the common options that mean something to it', () => {
     const recipe = parseRecipe({
       ...least,
@@ -52,6 +65,19 @@ describe('a recipe', () => {
     [{ title: 3 }, /title: expected a title/],
     [{ sizess: [] }, /sizess/],
     [{ methods: [{ name: 'A' }, { name: 'A' }] }, /two methods are called A/],
+    [{ methods: [{ name: '' }] }, /methods.0.name: expected every method to have a name, got an empty one; correct it/],
+    [{ methods: [{ name: 'A' }, { name: ' \t' }] }, /methods.1.name: expected every method to have a name, got an empty one/],
+    [
+      { methods: [{ name: '小' }, { name: '大' }] },
+      /小 and 大 would be kept in the same files, -...; name them apart by letters/,
+    ],
+    [{ methods: [{ name: 'A, b' }, { name: 'B' }, { name: 'a/B' }] }, /A, b and a\/B would be kept in the same files, a-b-.../],
+    [
+      { sizes: ['5%t'], methods: [{ name: 'A' }, { name: 'A 5%t', method: 'full' }] },
+      /A and A 5%t would be kept in the same files, a-5pctt-.../,
+    ],
+    [{ methods: [{ name: 'A' }, { name: 'A!' }] }, /A and A! would be kept in the same files, a-\.\.\.;/],
+    [{ methods: [{ name: 'untrained' }] }, /a method is called untrained, as the row of the base is/],
     [{ methods: [{ name: 'A', data: ['x'] }] }, /A has data, in which methods cannot differ/],
     [{ methods: [{ name: 'A', rnak: 3 }] }, /A has rnak/],
     [{ methods: [{ name: 'A', lr: [] }] }, /empty list of learning rates/],

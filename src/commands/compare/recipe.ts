@@ -6,6 +6,7 @@ import { parseBudget } from '../../methods/smt/budget.ts';
 import { readRecipe } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
 import { METHODS, methodNamed } from '../../parts.ts';
+import { alikeMethods } from './apart.ts';
 
 /** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken; or auto. */
 export interface Contender {
@@ -29,14 +30,16 @@ export interface Recipe {
   answers: number;
 }
 
+const NAME = v.pipe(
+  v.string('expected every method to have a name, a text'),
+  v.check((name) => name.trim() !== '', 'expected every method to have a name, got an empty one'),
+);
+
 const FILE = v.strictObject({
   title: v.string('expected a title, a text'),
   about: v.optional(v.string('expected about to be a text'), ''),
   common: v.optional(v.record(v.string(), v.unknown()), {}),
-  methods: v.pipe(
-    v.array(v.looseObject({ name: v.string('expected every method to have a name, a text') })),
-    v.minLength(1, 'expected at least one method, got none'),
-  ),
+  methods: v.pipe(v.array(v.looseObject({ name: NAME })), v.minLength(1, 'expected at least one method, got none')),
   sizes: v.optional(v.array(v.string('expected sizes to be budgets such as 5%t')), []),
   seeds: v.optional(
     v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0))), v.minLength(1, 'expected a seed, got none')),
@@ -65,8 +68,10 @@ export function parseRecipe(json: unknown): Recipe {
   for (const key of SET_HERE) if (key in common) refuse(`common has ${key}, which compare sets itself; leave it out`);
   for (const key of UNUSED) if (key in common) refuse(`common has ${key}, of which compare makes nothing; leave it out`);
   const methods = read.output.methods.map((m) => methodOf(m as unknown as Named, common as Options, sizes));
-  const twice = methods.find((m, i) => methods.findIndex((n) => n.name === m.name) !== i);
-  if (twice) refuse(`two methods are called ${twice.name}; name them apart`);
+  const sizesOf = ({ options }: Contender) =>
+    sizes.length && methodNamed(withDefaults({ ...common, ...options }).method).sized ? sizes : [null];
+  const alike = alikeMethods(methods, sizesOf);
+  if (alike) refuse(alike);
   if (
     seconds !== undefined &&
     [common as Options, ...methods.flatMap((m) => m.lrs.map((lr) => ({ lr })))].some(({ lr }) => lr === 'auto')

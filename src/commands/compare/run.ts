@@ -24,11 +24,9 @@ import {
 } from '../../parts.ts';
 import type { Line, Report } from '../../report.ts';
 import { methodFrom, modulesOf, tuneOptions } from '../settings.ts';
+import { BASE } from './apart.ts';
 import type { Result } from './result.ts';
 import { savedBytes } from './size.ts';
-
-/** What the row of the base itself is called. */
-export const BASE = 'untrained';
 
 /** What all runs of a comparison are measured on. */
 export interface Bench {

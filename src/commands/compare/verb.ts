@@ -12,11 +12,12 @@ import { version } from '../../version.ts';
 import { builtIn } from '../built-in.ts';
 import { openFiles, openRows } from '../open.ts';
 import type { Task } from '../task.ts';
+import { BASE, idOf } from './apart.ts';
 import type { Document } from './document.ts';
 import { type Contender, parseRecipe, type Recipe, settle, withoutClash } from './recipe.ts';
 import { reportPage } from './report.ts';
 import { bestRate, type Result, summarize } from './result.ts';
-import { BASE, type Bench, baseRun, type Label, madeBy, oneRun, sameSettings, settingsOf, termsOf } from './run.ts';
+import { type Bench, baseRun, type Label, madeBy, oneRun, sameSettings, settingsOf, termsOf } from './run.ts';
 import { fitTo, parametersIn } from './size.ts';
 
 export async function compareVerb({ o, files: [where], report, signal }: Task): Promise<void> {
@@ -145,14 +146,6 @@ async function runAll(
 
 const stoppedWords = ({ finished, of }: Document['runs'], out: string) =>
   `stopped: ${finished} of ${of} runs are finished and kept in ${out}; the same command goes on with the one that was under way, from its beginning`;
-
-const idOf = (...parts: (string | number | null)[]) =>
-  parts
-    .filter((p) => p !== null)
-    .join(' ')
-    .toLowerCase()
-    .replace('%', 'pct')
-    .replace(/[^a-z0-9.+-]+/g, '-');
 
 // --- what is kept -----------------------------------------------------------------------------------------------------
 
