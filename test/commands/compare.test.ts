@@ -37,6 +37,17 @@ describe('a recipe', () => {
     const recipe = parseRecipe({ ...least, sizes: ['5%t'], methods: names.map((name) => ({ name })) });
     expect(recipe.methods.map((m) => m.name)).toEqual(names);
   });
+  test('may have sizes, seeds and rates that are near each other, and a rate in two methods', () => {
+    const methods = [
+      { name: 'A', lr: [1e-3, 1.1e-3] },
+      { name: 'B', lr: [1e-3] },
+    ];
+    const { sizes, seeds } = parseRecipe({ ...least, sizes: ['5%', '5%t', '5b'], seeds: [1, 0, 10], methods });
+    expect([sizes, seeds]).toEqual([
+      ['5%', '5%t', '5b'],
+      [1, 0, 10],
+    ]);
+  });
   test.each([
     [['SMT, Muon strip, and LoRA', '0.86%t', 3e-5, 2], 'smt-muon-strip-and-lora-0.86pctt-0.00003-2'],
     [['full', null, 1e-7, 0], 'full-1e-7-0'],
@@ -91,6 +102,11 @@ describe('a recipe', () => {
     [{ sizes: ['5'] }, /expected a budget/],
     [{ sizes: ['5%t'], methods: [{ name: 'A', budget: '1%' }] }, /a budget beside sizes/],
     [{ seconds: 3 }, /"schedule": "constant"/],
+    [{ seeds: [0, 3, 1, 3] }, /seeds have 3 twice, which would count as runs of their own; leave one out/],
+    [{ sizes: ['5%t', '81b', '81B'] }, /sizes have 81B twice/],
+    [{ sizes: ['5%t', '5.0%T'] }, /sizes have 5.0%T twice/],
+    [{ methods: [{ name: 'A', lr: [1e-3, 2e-3, 0.001] }] }, /A has a rate of 0.001 twice, which would/],
+    [{ methods: [{ name: 'A', lr: [{ toString: 1 }, { toString: 1 }] }] }, /--lr to be auto or a number above 0/],
     [{ seeds: [] }, /expected a seed, got none/],
     [{ methods: [{ name: 'A', lr: ['auto', 1e-3] }] }, /A has auto among its rates, which finds one itself; name it alone/],
     [{ methods: [{ name: 'A', method: 'full', lr: 'auto' }] }, /--lr to be a number with --method full/],

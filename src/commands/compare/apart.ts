@@ -14,6 +14,12 @@ export const idOf = (...parts: (string | number | null)[]) =>
     .replace('%', 'pct')
     .replace(/[^a-z0-9.+-]+/g, '-');
 
+/** The first of some values that stands twice, in the words it has the second time; same: what makes two of them one. */
+export function twiceIn<T>(values: readonly T[], same: (value: T) => string = String): T | undefined {
+  const seen = new Set<string>();
+  return values.find((value) => seen.size === seen.add(same(value)).size);
+}
+
 /** What is alike in a list of methods, or undefined; sizesOf: those that a method runs at, null for its own. */
 export function alikeMethods(methods: Contender[], sizesOf: (method: Contender) => (string | null)[]): string | undefined {
   const names = new Set<string>();

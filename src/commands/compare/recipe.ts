@@ -6,7 +6,7 @@ import { parseBudget } from '../../methods/smt/budget.ts';
 import { readRecipe } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
 import { METHODS, methodNamed } from '../../parts.ts';
-import { alikeMethods } from './apart.ts';
+import { alikeMethods, twiceIn } from './apart.ts';
 
 /** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken; or auto. */
 export interface Contender {
@@ -65,6 +65,8 @@ export function parseRecipe(json: unknown): Recipe {
   }
   const { title, about, common, sizes, seeds, seconds, answers } = read.output;
   for (const size of sizes) if (!('all' in parseBudget(size))) refuse(`size ${size} has groups; write one budget such as 5%t`);
+  refuseTwice('sizes have', sizes, (size) => JSON.stringify(parseBudget(size)));
+  refuseTwice('seeds have', seeds);
   for (const key of SET_HERE) if (key in common) refuse(`common has ${key}, which compare sets itself; leave it out`);
   for (const key of UNUSED) if (key in common) refuse(`common has ${key}, of which compare makes nothing; leave it out`);
   const methods = read.output.methods.map((m) => methodOf(m as unknown as Named, common as Options, sizes));
@@ -99,6 +101,7 @@ function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Co
   const options: Options = { ...own };
   delete options.lr;
   for (const lr of lrs) readRecipe('train', withoutClash({ ...common, ...options, ...(lr === undefined ? {} : { lr }) }));
+  refuseTwice(`${name} has a rate of`, lrs);
   if (sizes.length && (own.budget !== undefined || own.rank !== undefined))
     refuse(`${name} has a ${own.budget === undefined ? 'rank' : 'budget'} beside sizes, which decide it; leave one out`);
   return { name, options, lrs };
@@ -108,6 +111,11 @@ const OPTION_GROUP: Record<string, string> = Object.fromEntries(KEYS.map((key) =
 
 function refuse(what: string): never {
   throw new Error(`expected a sound recipe for compare, got one in which ${what}`);
+}
+
+function refuseTwice<T>(who: string, values: readonly T[], same?: (value: T) => string): void {
+  const twice = twiceIn(values, same);
+  if (twice !== undefined) refuse(`${who} ${twice} twice, which would count as runs of their own; leave one out`);
 }
 
 /** Common options stand for all methods: those that mean nothing to one of them are left out for it. */
