@@ -32,6 +32,25 @@ describe('a recipe', () => {
       methods: [{ name: 'SMT', lrs: [undefined] }],
     });
   });
+  test('may have common options that do not suit a method, which are left out for it', () => {
+    const recipe = parseRecipe({
+      ...least,
+      common: { kappa: 2, share: 0.5, loraLr: 1e-3, dropout: 0.1, score: 'l2', targets: ['q'] },
+      methods: [
+        { name: 'S', select: 'random' },
+        { name: 'L', method: 'lora' },
+        { name: 'F', method: 'full' },
+        { name: 'S+L', method: 'smt+lora', share: 0.3, loraLr: 2e-3 },
+      ],
+    });
+    const given = recipe.methods.map((method) => settle(recipe, method, {}, undefined, 0).given);
+    expect(given).toEqual([
+      { select: 'random', kappa: 2, targets: ['q'], seed: 0 },
+      { method: 'lora', dropout: 0.1, targets: ['q'], seed: 0 },
+      { method: 'full', seed: 0 },
+      { method: 'smt+lora', kappa: 2, share: 0.3, loraLr: 2e-3, dropout: 0.1, score: 'l2', targets: ['q'], seed: 0 },
+    ]);
+  });
   test('may have names that are alike but for a letter or digit, or in other letters', () => {
     const names = ['A', 'A 5%t', 'A2', '小', '大 b', 'A+B', 'A.B'];
     const recipe = parseRecipe({ ...least, sizes: ['5%t'], methods: names.map((name) => ({ name })) });
@@ -94,6 +113,21 @@ describe('a recipe', () => {
     [{ methods: [{ name: 'A', lr: [] }] }, /empty list of learning rates/],
     [{ methods: [{ name: 'A', lr: -1 }] }, /--lr to be auto or a number above 0/],
     [{ methods: [{ name: 'A', method: 'sft' }] }, /one of smt full lora dora/],
+    [{ methods: [{ name: 'A' }, { name: 'L', method: 'lora', kappa: 2 }] }, /L has what train refuses: expected --kappa with/],
+    [
+      { methods: [{ name: 'L', method: 'lora', share: 0.5 }] },
+      /--share with --method smt\+lora, got --method lora; leave it out/,
+    ],
+    [{ common: { method: 'dora' }, methods: [{ name: 'D', spread: 'fair' }] }, /D has what .* got --method dora; leave it out/],
+    [{ methods: [{ name: 'S', loraLr: 1e-3 }] }, /S has what train refuses: expected --lora-lr with --method smt\+lora, got/],
+    [{ methods: [{ name: 'S', share: 0.5 }] }, /S has what train refuses: expected --share with/],
+    [{ methods: [{ name: 'S', dropout: 0.1 }] }, /S has what train refuses: expected --dropout with/],
+    [{ methods: [{ name: 'S+L', method: 'smt+lora', rank: 4 }] }, /S\+L has what train refuses: expected --rank with/],
+    [{ methods: [{ name: 'F', method: 'full', targets: ['q'] }] }, /F has what train refuses: expected --targets with/],
+    [
+      { common: { select: 'random' }, methods: [{ name: 'S', score: 'l2' }] },
+      /S has what train refuses: expected --score with --select gradient, got --select random/,
+    ],
     [{ common: { seed: 3 } }, /common has seed, which compare sets itself/],
     [{ common: { memory: '1GB' } }, /common has memory, of which compare makes nothing/],
     [{ methods: [{ name: 'A', selection: 'F' }] }, /A has selection, in which methods cannot differ/],

@@ -3,7 +3,7 @@
 
 import * as v from 'valibot';
 import { parseBudget } from '../../methods/smt/budget.ts';
-import { readRecipe } from '../../options/recipe.ts';
+import { recipeWithFlags } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
 import { METHODS, methodNamed } from '../../parts.ts';
 import { alikeMethods, twiceIn } from './apart.ts';
@@ -100,7 +100,12 @@ function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Co
   }
   const options: Options = { ...own };
   delete options.lr;
-  for (const lr of lrs) readRecipe('train', withoutClash({ ...common, ...options, ...(lr === undefined ? {} : { lr }) }));
+  for (const lr of lrs) {
+    const asked = { ...options, ...(lr === undefined ? {} : { lr }) };
+    // its own options stay, so that what its method does not take is refused as train would
+    const { clash } = recipeWithFlags('train', { ...withoutClash({ ...common, ...asked }), ...asked }, {});
+    if (clash !== undefined) refuse(`${name} has what train refuses: ${clash}`);
+  }
   refuseTwice(`${name} has a rate of`, lrs);
   if (sizes.length && (own.budget !== undefined || own.rank !== undefined))
     refuse(`${name} has a ${own.budget === undefined ? 'rank' : 'budget'} beside sizes, which decide it; leave one out`);
