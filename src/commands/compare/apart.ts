@@ -1,7 +1,5 @@
 // What of a recipe must differ: two methods that one file would keep, or one run asked for twice. And what a run is kept as.
 
-import type { Contender } from './recipe.ts';
-
 /** What the row of the base itself is called. */
 export const BASE = 'untrained';
 
@@ -21,7 +19,10 @@ export function twiceIn<T>(values: readonly T[], same: (value: T) => string = St
 }
 
 /** What is alike in a list of methods, or undefined; sizesOf: those that a method runs at, null for its own. */
-export function alikeMethods(methods: Contender[], sizesOf: (method: Contender) => (string | null)[]): string | undefined {
+export function alikeMethods<M extends { name: string }>(
+  methods: M[],
+  sizesOf: (method: M) => (string | null)[],
+): string | undefined {
   const names = new Set<string>();
   const files = new Map<string, string>();
   for (const method of methods) {
