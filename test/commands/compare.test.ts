@@ -1,12 +1,11 @@
-// A comparison: its recipe, methods of equal size, what the runs say together, and that it goes on where it stopped.
+// A comparison: methods of equal size, what the runs say together, and that it goes on where it stopped.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Document } from '../../src/commands/compare/document.ts';
-import { parseRecipe, settle } from '../../src/commands/compare/recipe.ts';
 import { bestRate, median, summarize } from '../../src/commands/compare/result.ts';
-import { sameSettings, settingsOf } from '../../src/commands/compare/run.ts';
+import { madeBy, sameSettings, settingsOf } from '../../src/commands/compare/run.ts';
 import { fitTo, parametersIn, savedBytes } from '../../src/commands/compare/size.ts';
 import { compareVerb } from '../../src/commands/compare/verb.ts';
 import { full, smt } from '../../src/index.ts';
@@ -19,65 +18,6 @@ import { TINY } from '../models/tiny.ts';
 import { result } from './results.ts';
 
 keepDevice();
-
-describe('a recipe', () => {
-  const least = { title: 'T', methods: [{ name: 'SMT' }] };
-  test('has defaults', () => {
-    expect(parseRecipe(least)).toMatchObject({
-      about: '',
-      sizes: [],
-      seeds: [0],
-      answers: 0,
-      methods: [{ name: 'SMT', lrs: [undefined] }],
-    });
-  });
-  test('gives every method the common options that mean something to it', () => {
-    const recipe = parseRecipe({
-      ...least,
-      common: { budget: '5%t', score: 'l2', rank: 4, steps: 7 },
-      methods: [{ name: 'L', method: 'lora', lr: [1, 2] }],
-    });
-    const [method] = recipe.methods;
-    expect(settle(recipe, method, { rank: 3 }, method.lrs[1], 9)).toMatchObject({
-      method: 'lora',
-      rank: 3,
-      lr: 2,
-      seed: 9,
-      steps: 7,
-      score: 'absmean',
-    });
-  });
-  test.each<[object, RegExp]>([
-    [{ methods: [] }, /methods: expected at least one method/],
-    [{ title: 3 }, /title: expected a title/],
-    [{ sizess: [] }, /sizess/],
-    [{ methods: [{ name: 'A' }, { name: 'A' }] }, /two methods are called A/],
-    [{ methods: [{ name: 'A', data: ['x'] }] }, /A has data, in which methods cannot differ/],
-    [{ methods: [{ name: 'A', rnak: 3 }] }, /A has rnak/],
-    [{ methods: [{ name: 'A', lr: [] }] }, /empty list of learning rates/],
-    [{ methods: [{ name: 'A', lr: -1 }] }, /--lr to be auto or a number above 0/],
-    [{ methods: [{ name: 'A', method: 'sft' }] }, /one of smt full lora dora/],
-    [{ common: { seed: 3 } }, /common has seed, which compare sets itself/],
-    [{ common: { memory: '1GB' } }, /common has memory, of which compare makes nothing/],
-    [{ methods: [{ name: 'A', selection: 'F' }] }, /A has selection, in which methods cannot differ/],
-    [{ common: { json: true } }, /json is no option of train/],
-    [{ sizes: ['attn=1%'] }, /has groups/],
-    [{ sizes: ['5'] }, /expected a budget/],
-    [{ sizes: ['5%t'], methods: [{ name: 'A', budget: '1%' }] }, /a budget beside sizes/],
-    [{ seconds: 3 }, /"schedule": "constant"/],
-    [{ seeds: [] }, /expected a seed, got none/],
-    [{ methods: [{ name: 'A', lr: ['auto', 1e-3] }] }, /A has auto among its rates, which finds one itself; name it alone/],
-    [{ methods: [{ name: 'A', method: 'full', lr: 'auto' }] }, /--lr to be a number with --method full/],
-    [{ seconds: 3, common: { schedule: 'constant' }, methods: [{ name: 'A', lr: 'auto' }] }, /would not count its trials/],
-  ])('with %j is refused', (wrong, reason) => {
-    expect(() => parseRecipe({ ...least, ...wrong })).toThrow(reason);
-  });
-  test.each(readdirSync(resolve('docs/recipes')).filter((name) => name.endsWith('.json')))('%s of the docs is sound', (name) => {
-    const json = JSON.parse(readFileSync(resolve('docs/recipes', name), 'utf8'));
-    const { sizes, methods, seeds } = parseRecipe(json);
-    expect([sizes.length, methods.length, seeds.length]).toEqual([json.sizes.length, json.methods.length, json.seeds.length]);
-  });
-});
 
 describe('equal size', () => {
   // q [32, 32] and v [16, 32] of two layers: 3,072 parameters; a rank costs 224, magnitudes 96
@@ -125,6 +65,16 @@ describe('results', () => {
     expect(sameSettings({ ...is, gone: 1 }, is)).toBe(false);
     const { budget: __, ...other } = is;
     expect(sameSettings(other, is)).toBe(false);
+  });
+  test('of before their terms were kept tell them where they can', () => {
+    const now = { seconds: 9, answered: 5, drawnBy: 3 };
+    const earlier = { ...result('A', 7, 0.1, 1), settings: { steps: 4 } };
+    expect(madeBy(earlier, now)).toEqual({ steps: 4, seconds: 9, answered: 2, drawnBy: 3 });
+    const base = { ...earlier, method: 'untrained', size: null, exact: null };
+    expect(madeBy(base, now)).toEqual({ steps: 4, seconds: 9, answered: 0, drawnBy: 7 });
+    expect(madeBy(base, { ...now, drawnBy: null })).toMatchObject({ drawnBy: null });
+    const kept = { seconds: null, answered: 6, drawnBy: 8 };
+    expect(madeBy({ ...base, settings: kept }, now)).toEqual(kept);
   });
   test('take the rate that is best on the first seed, and spread over its seeds', () => {
     const all = [
@@ -267,6 +217,48 @@ describe.skipIf(!present)('on stories260K (skipped without the shared data)', ()
 
     writeFileSync(where, JSON.stringify({ ...recipe, common: { ...recipe.common, steps: 3 } }));
     await expect(begin()).rejects.toThrow(/other settings for untrained: name another --out/);
+    rmSync(folder, { recursive: true });
+  });
+
+  test('held-out rows drawn by another seed, other seconds or answers are not mixed with what is kept', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compare-'));
+    const recipe = {
+      title: 'T',
+      common: {
+        model: join(shared, 'data/models/stories260K-hf'),
+        data: [join(shared, 'data/datasets/aesop/fables.jsonl')],
+        ...{ eval: '3%', maxLength: 16, batch: 2, steps: 1, targets: ['q'], schedule: 'constant' },
+      },
+      seeds: [1, 2],
+      seconds: 900,
+      answers: 1,
+      methods: [{ name: 'LoRA', method: 'lora' }],
+    };
+    const [where, out] = [join(folder, 'recipe.json'), join(folder, 'out')];
+    const begin = async (changes: object = {}) => {
+      writeFileSync(where, JSON.stringify({ ...recipe, ...changes }));
+      const lines: Line[] = [];
+      const task = { files: [where], report: (line: Line) => void lines.push(line), signal: new AbortController().signal };
+      await compareVerb({ ...task, o: withDefaults({ out }) });
+      return lines.flatMap((l) => (l.kind === 'result' ? [l.seed] : []));
+    };
+    const other = /got other settings for untrained: name another --out, or remove that folder/;
+    const refused = async (...changes: object[]) => {
+      for (const change of changes) await expect(begin(change), JSON.stringify(change)).rejects.toThrow(other);
+    };
+    expect(await begin()).toEqual([1, 2]);
+    await refused({ seeds: [2, 1] }, { seeds: [2] }, { answers: 2 }, { answers: 0 }, { seconds: 800 }, { seconds: undefined });
+    expect(await begin({ seeds: [1, 2, 3] })).toEqual([3]);
+
+    // as earlier versions kept them: the time alone is not known
+    for (const name of readdirSync(join(out, 'runs'))) {
+      const run = JSON.parse(readFileSync(join(out, 'runs', name), 'utf8'));
+      const { seconds, answered, drawnBy, ...settings } = run.settings;
+      expect({ seconds, answered, drawnBy }).toEqual({ seconds: 900, answered: 1, drawnBy: 1 });
+      writeFileSync(join(out, 'runs', name), JSON.stringify({ ...run, settings }));
+    }
+    await refused({ seeds: [2, 1] }, { answers: 2 });
+    expect(await begin({ seeds: [1, 2, 3] })).toEqual([]);
     rmSync(folder, { recursive: true });
   });
 });

@@ -3,9 +3,10 @@
 
 import * as v from 'valibot';
 import { parseBudget } from '../../methods/smt/budget.ts';
-import { readRecipe } from '../../options/recipe.ts';
+import { recipeWithFlags } from '../../options/recipe.ts';
 import { KEYS, type Key, type Options, option, type Settled, withDefaults } from '../../options/table.ts';
 import { METHODS, methodNamed } from '../../parts.ts';
+import { alikeMethods, twiceIn } from './apart.ts';
 
 /** One contender of a comparison: a name and the options in which it differs. `lr` may be a list: the best on the first seed is taken; or auto. */
 export interface Contender {
@@ -29,14 +30,16 @@ export interface Recipe {
   answers: number;
 }
 
+const NAME = v.pipe(
+  v.string('expected every method to have a name, a text'),
+  v.check((name) => name.trim() !== '', 'expected every method to have a name, got an empty one'),
+);
+
 const FILE = v.strictObject({
   title: v.string('expected a title, a text'),
   about: v.optional(v.string('expected about to be a text'), ''),
   common: v.optional(v.record(v.string(), v.unknown()), {}),
-  methods: v.pipe(
-    v.array(v.looseObject({ name: v.string('expected every method to have a name, a text') })),
-    v.minLength(1, 'expected at least one method, got none'),
-  ),
+  methods: v.pipe(v.array(v.looseObject({ name: NAME })), v.minLength(1, 'expected at least one method, got none')),
   sizes: v.optional(v.array(v.string('expected sizes to be budgets such as 5%t')), []),
   seeds: v.optional(
     v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0))), v.minLength(1, 'expected a seed, got none')),
@@ -62,11 +65,15 @@ export function parseRecipe(json: unknown): Recipe {
   }
   const { title, about, common, sizes, seeds, seconds, answers } = read.output;
   for (const size of sizes) if (!('all' in parseBudget(size))) refuse(`size ${size} has groups; write one budget such as 5%t`);
+  refuseTwice('sizes have', sizes, (size) => JSON.stringify(parseBudget(size)));
+  refuseTwice('seeds have', seeds);
   for (const key of SET_HERE) if (key in common) refuse(`common has ${key}, which compare sets itself; leave it out`);
   for (const key of UNUSED) if (key in common) refuse(`common has ${key}, of which compare makes nothing; leave it out`);
   const methods = read.output.methods.map((m) => methodOf(m as unknown as Named, common as Options, sizes));
-  const twice = methods.find((m, i) => methods.findIndex((n) => n.name === m.name) !== i);
-  if (twice) refuse(`two methods are called ${twice.name}; name them apart`);
+  const sizesOf = ({ options }: Contender) =>
+    sizes.length && methodNamed(withDefaults({ ...common, ...options }).method).sized ? sizes : [null];
+  const alike = alikeMethods(methods, sizesOf);
+  if (alike) refuse(alike);
   if (
     seconds !== undefined &&
     [common as Options, ...methods.flatMap((m) => m.lrs.map((lr) => ({ lr })))].some(({ lr }) => lr === 'auto')
@@ -93,7 +100,13 @@ function methodOf({ name, ...own }: Named, common: Options, sizes: string[]): Co
   }
   const options: Options = { ...own };
   delete options.lr;
-  for (const lr of lrs) readRecipe('train', withoutClash({ ...common, ...options, ...(lr === undefined ? {} : { lr }) }));
+  for (const lr of lrs) {
+    const asked = { ...options, ...(lr === undefined ? {} : { lr }) };
+    // its own options stay, so that what its method does not take is refused as train would
+    const { clash } = recipeWithFlags('train', { ...withoutClash({ ...common, ...asked }), ...asked }, {});
+    if (clash !== undefined) refuse(`${name} has what train refuses: ${clash}`);
+  }
+  refuseTwice(`${name} has a rate of`, lrs);
   if (sizes.length && (own.budget !== undefined || own.rank !== undefined))
     refuse(`${name} has a ${own.budget === undefined ? 'rank' : 'budget'} beside sizes, which decide it; leave one out`);
   return { name, options, lrs };
@@ -103,6 +116,11 @@ const OPTION_GROUP: Record<string, string> = Object.fromEntries(KEYS.map((key) =
 
 function refuse(what: string): never {
   throw new Error(`expected a sound recipe for compare, got one in which ${what}`);
+}
+
+function refuseTwice<T>(who: string, values: readonly T[], same?: (value: T) => string): void {
+  const twice = twiceIn(values, same);
+  if (twice !== undefined) refuse(`${who} ${twice} twice, which would count as runs of their own; leave one out`);
 }
 
 /** Common options stand for all methods: those that mean nothing to one of them are left out for it. */

@@ -7,7 +7,7 @@ export interface Result extends RunFigures {
   curve: number[];
   evals: { step: number; loss: number }[];
   blocks: { block: number; moved: (BlockPlace & { share: number })[] } | null;
-  /** The options that made it: a result is taken up again only by the same. */
+  /** The options that made it, and the terms that held for all runs: a result is taken up again only by the same. */
   settings: Record<string, unknown>;
 }
 

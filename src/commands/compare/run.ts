@@ -24,6 +24,7 @@ import {
 } from '../../parts.ts';
 import type { Line, Report } from '../../report.ts';
 import { methodFrom, modulesOf, tuneOptions } from '../settings.ts';
+import { BASE } from './apart.ts';
 import type { Result } from './result.ts';
 import { savedBytes } from './size.ts';
 
@@ -37,6 +38,8 @@ export interface Bench {
   /** Held-out rows that are answered. */
   asked: Row[];
   seconds?: number;
+  /** The seed that parted held-out rows from the others; null where they are a file. */
+  drawnBy: number | null;
   /** Kernels of all runs; null until the first has chosen them. */
   kernels: Choices | null;
 }
@@ -84,7 +87,7 @@ export async function oneRun(
       steps: tuned.steps,
       seconds: tuned.seconds,
       blocks,
-      settings: settingsOf(o),
+      settings: { ...settingsOf(o), ...termsOf(bench) },
     };
   } finally {
     freeModel(model);
@@ -121,7 +124,7 @@ export async function baseRun(
       curve: [],
       evals: [{ step: 0, loss }],
       blocks: null,
-      settings: settingsOf(o),
+      settings: { ...settingsOf(o), ...termsOf(bench) },
     };
   } finally {
     freeModel(model);
@@ -137,6 +140,25 @@ async function answered({ opened, asked }: Bench, model: Model, signal: AbortSig
 /** The options that decide a run's figures, as plain JSON. */
 export function settingsOf({ given: _, tune: __, json: ___, quiet: ____, ...o }: Settled): Record<string, unknown> {
   return JSON.parse(JSON.stringify(o));
+}
+
+/** What else decides them, the same for all runs: how long they have, how many rows are answered, which seed drew the held-out ones. */
+export const termsOf = ({ seconds, asked, drawnBy }: Pick<Bench, 'seconds' | 'asked' | 'drawnBy'>) => ({
+  seconds: seconds ?? null,
+  answered: asked.length,
+  drawnBy,
+});
+
+/**
+ * What made a result, beside the terms of now. Earlier versions kept none: how many rows were answered the result says, which seed
+ * was the first the base's row says, and its time is taken to be that of now.
+ */
+export function madeBy(
+  { settings, exact, size, method, seed }: Result,
+  now: ReturnType<typeof termsOf>,
+): Record<string, unknown> {
+  const drawnBy = now.drawnBy !== null && method === BASE && size === null ? seed : now.drawnBy;
+  return { ...now, drawnBy, answered: exact?.of ?? 0, ...settings };
 }
 
 /** Whether a result was made by the same settings; one of before there was an option had its default. */

@@ -12,15 +12,13 @@ import { version } from '../../version.ts';
 import { builtIn } from '../built-in.ts';
 import { openFiles, openRows } from '../open.ts';
 import type { Task } from '../task.ts';
+import { BASE, idOf } from './apart.ts';
 import type { Document } from './document.ts';
 import { type Contender, parseRecipe, type Recipe, settle, withoutClash } from './recipe.ts';
 import { reportPage } from './report.ts';
 import { bestRate, type Result, summarize } from './result.ts';
-import { type Bench, baseRun, type Label, oneRun, sameSettings, settingsOf } from './run.ts';
+import { type Bench, baseRun, type Label, madeBy, oneRun, sameSettings, settingsOf, termsOf } from './run.ts';
 import { fitTo, parametersIn } from './size.ts';
-
-/** What the row of the base itself is called. */
-const BASE = 'untrained';
 
 export async function compareVerb({ o, files: [where], report, signal }: Task): Promise<void> {
   const recipe = overRecipe(await readRecipeFile(where), o.given);
@@ -111,14 +109,14 @@ async function runAll(
   const results: Result[] = [];
   const base = withDefaults(withoutClash(recipe.common));
   const first = { id: BASE, method: BASE, size: null, seed: seeds[0], lr: 0 };
-  const measured = (await kept(out, first, base)) ?? (await baseRun(bench, first, base, signal));
+  const measured = (await kept(out, first, base, bench)) ?? (await baseRun(bench, first, base, signal));
   if (!measured) return { results, finished: 0, of };
   results.push(await keep(out, measured));
   let finished = 0;
   const run = async ({ method, size, fit }: Entry, lr: Contender['lrs'][number], seed: number): Promise<Result | null> => {
     const o = settle(recipe, method, fit, lr, seed);
     const label = { id: idOf(method.name, size, o.lr, seed), method: method.name, size, seed, lr: o.lr };
-    let made = await kept(out, label, o);
+    let made = await kept(out, label, o, bench);
     if (!made) {
       report({ kind: 'run', index: finished + 1, of, method: method.name, size, seed, lr: o.lr });
       const choosing = bench.kernels === null;
@@ -149,23 +147,16 @@ async function runAll(
 const stoppedWords = ({ finished, of }: Document['runs'], out: string) =>
   `stopped: ${finished} of ${of} runs are finished and kept in ${out}; the same command goes on with the one that was under way, from its beginning`;
 
-const idOf = (...parts: (string | number | null)[]) =>
-  parts
-    .filter((p) => p !== null)
-    .join(' ')
-    .toLowerCase()
-    .replace('%', 'pct')
-    .replace(/[^a-z0-9.+-]+/g, '-');
-
 // --- what is kept -----------------------------------------------------------------------------------------------------
 
 /** The result of an earlier run with the same settings; other settings under the same name are an error. */
-async function kept(out: string, { id }: Label, o: Settled): Promise<Result | null> {
+async function kept(out: string, { id }: Label, o: Settled, bench: Bench): Promise<Result | null> {
   const source = await diskFolder(`${out}/runs`).file(`${id}.json`);
   if (!source) return null;
   try {
     const found = (await readJson(source)) as unknown as Result;
-    if (!sameSettings(found.settings, settingsOf(o)))
+    const terms = termsOf(bench);
+    if (!sameSettings(madeBy(found, terms), { ...settingsOf(o), ...terms }))
       throw new Error(
         `expected the recipe that ${out} was begun with, got other settings for ${id}: name another --out, or remove that folder.`,
       );
@@ -238,11 +229,12 @@ async function rowsOf(recipe: Recipe, o: Settled, opened: Awaited<ReturnType<typ
   const guard = o.guard ? (await openRows(o, opened, [o.guard], report)).rows : null;
   if ('file' in asked) {
     const held = (await openRows(o, opened, [asked.file], report)).rows;
-    return { rows: data.rows, held, guard, asked: held.slice(0, recipe.answers) };
+    return { rows: data.rows, held, guard, asked: held.slice(0, recipe.answers), drawnBy: null };
   }
-  const { train, held } = holdOut(data.rows.length, asked.share, recipe.seeds[0]);
+  const [drawnBy] = recipe.seeds;
+  const { train, held } = holdOut(data.rows.length, asked.share, drawnBy);
   const apart = held.map((i) => data.rows[i]);
-  return { rows: train.map((i) => data.rows[i]), held: apart, guard, asked: apart.slice(0, recipe.answers) };
+  return { rows: train.map((i) => data.rows[i]), held: apart, guard, asked: apart.slice(0, recipe.answers), drawnBy };
 }
 
 const count = (d: Decoder) => parametersOf(d).reduce((n, w) => n + ('windows' in w ? w.rows * w.cols : w.value.shape[0]), 0);
